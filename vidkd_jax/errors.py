@@ -1,0 +1,31 @@
+"""The error that means: the user's input is wrong, and here is what would be right."""
+
+import sys
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+
+class InputError(Exception):
+    """Wrong input from the user. The message names the file or field and the remedy.
+
+    Commands print it as one line on stderr, without a traceback, and exit with status 2.
+    """
+
+
+def suggest(name: str, valid: Iterable[str]) -> str:
+    """Returns "; did you mean 'x'?" with the nearest valid name, or the list where none is near."""
+    valid = sorted(valid)
+    near = get_close_matches(name, valid, n=1)
+    return f"; did you mean '{near[0]}'?" if near else f"; valid: {', '.join(valid)}"
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Runs a command's `main` and exits: 0 done, 2 wrong input (one line on stderr), 1 else."""
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to continue", file=sys.stderr)
+        sys.exit(1)
