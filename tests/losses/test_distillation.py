@@ -1,0 +1,121 @@
+"""Soft targets and KL: hand-computed values, PyTorch, gradients, extremes; the losses' doctests."""
+
+import doctest
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from absl.testing import parameterized
+from jax.test_util import check_grads
+
+from vidkd_jax.losses import classification, distillation, kl_divergence, soft_targets
+
+RNG = np.random.default_rng(1)
+STUDENT = RNG.normal(0, 3, (6, 5)).astype(np.float32)
+TEACHER = RNG.normal(0, 3, (6, 5)).astype(np.float32)
+
+
+class DistillationTest(chex.TestCase):
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_soft_targets_hand_computed(self):
+        # exp(z / 2) of z = 2 ln (1, 2, 5) is (1, 2, 5).
+        logits = 2.0 * jnp.log(jnp.array([1.0, 2.0, 5.0]))
+        result = self.variant(lambda z: soft_targets(z, 2.0))(logits)
+        np.testing.assert_allclose(result, [1 / 8, 2 / 8, 5 / 8], rtol=1e-6)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_kl_hand_computed(self):
+        # At temperature 4 the teacher is (3/4, 1/4), the student (1/2, 1/2).
+        teacher = 4.0 * jnp.log(jnp.array([[3.0, 1.0]]))
+        student = jnp.array([[7.0, 7.0]])
+        function = self.variant(lambda s, t: kl_divergence(s, t, temperature=4.0))
+        expected = 0.75 * np.log(1.5) + 0.25 * np.log(0.5)
+        np.testing.assert_allclose(function(student, teacher), [expected], rtol=1e-5)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_extreme_logits_are_finite(self):
+        teacher, student = jnp.array([[1e4, 0.0, -1e4]]), jnp.array([[-1e4, 0.0, 1e4]])
+        function = self.variant(lambda s, t: kl_divergence(s, t, temperature=1.0))
+        np.testing.assert_allclose(function(student, teacher), [2e4])
+        np.testing.assert_allclose(function(teacher, teacher), [0.0])
+
+    @parameterized.product(temperature=(1.0, 5.0), squared=(False, True))
+    def test_equals_pytorch(self, temperature, squared):
+        torch = pytest.importorskip("torch")
+        functional = torch.nn.functional
+        student = torch.tensor(STUDENT, requires_grad=True)
+        expected = functional.kl_div(
+            functional.log_softmax(student / temperature, dim=1),
+            functional.softmax(torch.tensor(TEACHER) / temperature, dim=1),
+            reduction="batchmean",
+        )
+        expected = expected * temperature**2 if squared else expected
+        expected.backward()
+
+        def loss(logits):
+            return kl_divergence(
+                logits,
+                jnp.array(TEACHER),
+                temperature=temperature,
+                scale_by_temperature_squared=squared,
+            ).mean()
+
+        value, gradient = jax.value_and_grad(loss)(jnp.array(STUDENT))
+        np.testing.assert_allclose(value, expected.item(), rtol=1e-5)
+        np.testing.assert_allclose(gradient, student.grad.numpy(), rtol=1e-4, atol=1e-7)
+
+
+def test_gradients_are_those_of_finite_differences():
+    def function(student):
+        return kl_divergence(student, jnp.array(TEACHER), temperature=3.0)
+
+    check_grads(function, (jnp.array(STUDENT),), order=2, atol=2e-2, rtol=2e-2)
+
+
+def test_teacher_gets_exactly_zero_gradient():
+    def function(student, teacher):
+        return kl_divergence(student, teacher, temperature=5.0).sum()
+
+    student, teacher = jax.grad(function, argnums=(0, 1))(jnp.array(STUDENT), jnp.array(TEACHER))
+    assert np.abs(student).max() > 1e-3
+    np.testing.assert_array_equal(teacher, np.zeros_like(TEACHER))
+
+
+def test_the_teacher_comes_first_in_the_divergence():
+    forward = kl_divergence(jnp.array(STUDENT), jnp.array(TEACHER), temperature=1.0)
+    p, q = soft_targets(jnp.array(TEACHER), 1.0), soft_targets(jnp.array(STUDENT), 1.0)
+    np.testing.assert_allclose(forward, jnp.sum(p * jnp.log(p / q), -1), rtol=1e-4)
+    assert not np.allclose(forward, jnp.sum(q * jnp.log(q / p), -1), rtol=1e-2)
+
+
+def test_soft_targets_keep_leading_axes_and_flatten_with_temperature():
+    logits = jnp.array(RNG.normal(size=(2, 3, 4)))
+    cold, hot = soft_targets(logits, 0.5), soft_targets(logits, 50.0)
+    np.testing.assert_allclose(cold.sum(-1), np.ones((2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(hot, np.full((2, 3, 4), 0.25), atol=0.03)
+    assert np.all(cold.max(-1) > hot.max(-1))
+
+
+def test_bfloat16_logits_give_a_float32_loss():
+    student, teacher = jnp.array(STUDENT, jnp.bfloat16), jnp.array(TEACHER, jnp.bfloat16)
+    loss = kl_divergence(student, teacher, temperature=5.0)
+    expected = kl_divergence(
+        student.astype(jnp.float32), teacher.astype(jnp.float32), temperature=5.0
+    )
+    assert loss.dtype == soft_targets(student, 5.0).dtype == jnp.float32
+    np.testing.assert_array_equal(loss, expected)
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (3, 3), (3,), (1, 3), (4, 1)])
+def test_mismatched_shapes_raise(shape):
+    with pytest.raises(AssertionError):
+        kl_divergence(jnp.zeros((4, 3)), jnp.zeros(shape), temperature=1.0)
+
+
+@pytest.mark.parametrize("module", [classification, distillation])
+def test_examples_in_the_docstrings(module):
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0

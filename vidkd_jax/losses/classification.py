@@ -1,0 +1,43 @@
+"""Losses against the labels."""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def cross_entropy(
+    logits: jax.Array, labels: jax.Array, *, label_smoothing: float = 0.0
+) -> jax.Array:
+    r"""Cross-entropy between the labels and the softmax of the logits.
+
+    .. math::
+        \ell = -\sum_k q_k \log p_k, \qquad
+        q_k = (1 - \epsilon) \, [k = y] + \epsilon / K
+
+    which without smoothing (:math:`\epsilon = 0`) is TY, eq. 4, for one example.
+
+    Args:
+        logits: scores before the softmax, `[b, k]`, any float dtype.
+        labels: class numbers in 0..k-1, integer `[b]`. A number of k or more gives NaN, which stops
+            a run, where clipping would train on a wrong class.
+        label_smoothing: :math:`\epsilon`, the share of the target spread evenly over all classes.
+
+    Returns:
+        The loss of each example, float32 `[b]`.
+
+    References:
+        Szegedy et al., `Rethinking the Inception Architecture
+        <https://arxiv.org/abs/1512.00567>`_, 2016 (label smoothing).
+
+    >>> cross_entropy(jnp.array([[2.0, 0.0]]), jnp.array([0])).round(3)
+    Array([0.127], dtype=float32)
+    """
+    chex.assert_rank([logits, labels], [2, 1])
+    chex.assert_equal_shape_prefix([logits, labels], 1)
+    chex.assert_type([logits, labels], [float, int])
+    log_probabilities = jax.nn.log_softmax(logits.astype(jnp.float32))
+    target = jnp.take_along_axis(log_probabilities, labels[:, None], axis=-1)[:, 0]
+    if label_smoothing == 0.0:
+        return -target
+    uniform = log_probabilities.mean(axis=-1)
+    return -((1.0 - label_smoothing) * target + label_smoothing * uniform)
