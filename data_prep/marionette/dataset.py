@@ -1,0 +1,190 @@
+"""Writes a preset: video files in UCF101's layout, its list files and a sidecar for each video."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from data_prep.marionette.actions import CLASS_NAMES, is_backward
+from data_prep.marionette.actors import Actor, class_scene, draw_actor
+from data_prep.marionette.encode import write_video
+from data_prep.marionette.latents import Latents, active_mask, draw_latents
+from data_prep.marionette.presets import FPS, HEIGHT, WIDTH, Preset
+from data_prep.marionette.render import render
+from vidkd_jax.errors import InputError
+
+VERSION = 1  # of the pictures: raise it when the same seed renders differently
+SPLITS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to render; equal jobs give equal files."""
+
+    preset: Preset
+    seed: int = 0
+    variant: str = "full"
+    scene_bias: float = 0.0
+
+
+@dataclass(frozen=True)
+class VideoKey:
+    """One video: group and clip from 1, label from 0."""
+
+    group: int
+    label: int
+    clip: int
+
+    @property
+    def video_id(self) -> str:
+        """UCF101's name, such as v_PickUp_g07_c01."""
+        return f"v_{CLASS_NAMES[self.label]}_g{self.group:02d}_c{self.clip:02d}"
+
+    @property
+    def path(self) -> str:
+        """The file under the video folder; both containers occur in each class and group."""
+        suffix = (".mp4", ".avi")[(self.group + self.label + self.clip) % 2]
+        return f"{CLASS_NAMES[self.label]}/{self.video_id}{suffix}"
+
+
+def video_keys(preset: Preset) -> list[VideoKey]:
+    """All videos of a preset, crossed: each group performs each class."""
+    return [
+        VideoKey(group, label, clip)
+        for label in range(len(CLASS_NAMES))
+        for group in range(1, preset.groups + 1)
+        for clip in range(1, preset.clips + 1)
+    ]
+
+
+def write_dataset(job: Job, out: Path, workers: int) -> int:
+    """Renders what is missing under `out` and returns how many videos that were.
+
+    Raises:
+        InputError: `out` holds another job's files.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _claim(job, out)
+    for name in CLASS_NAMES:
+        (out / "videos" / name).mkdir(parents=True, exist_ok=True)
+    (out / "sidecars").mkdir(exist_ok=True)
+    write_lists(job.preset, out / "annotations")
+    missing = [key for key in video_keys(job.preset) if not _sidecar(out, key).exists()]
+    progress = tqdm(
+        _mapped(partial(write_one, job, out), missing, workers),
+        total=len(missing),
+        desc=f"marionette {job.preset.name}",
+        unit="video",
+        disable=not missing,
+    )
+    return sum(1 for _ in progress)
+
+
+def _mapped(write: partial[None], keys: list[VideoKey], workers: int) -> Iterator[None]:
+    if workers <= 1:
+        yield from map(write, keys)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(write, keys, chunksize=4)
+
+
+def _claim(job: Job, out: Path) -> None:
+    """Marks `out` as this job's, so that files of two jobs never mix."""
+    path = out / "marionette.json"
+    text = json.dumps({"version": VERSION, **asdict(job)}, indent=1) + "\n"
+    if not path.exists():
+        _write_text(path, text)
+    elif path.read_text() != text:
+        raise InputError(
+            f"{path}: the folder holds videos of another preset, seed, variant or version; "
+            "choose another --out or remove the folder"
+        )
+
+
+def write_one(job: Job, out: Path, key: VideoKey) -> None:
+    """Renders and encodes one video, then writes its sidecar: the mark that it is complete."""
+    cv2.setNumThreads(1)
+    actor, biased = _actor(job, key)
+    latents = draw_latents(job.preset, job.seed, key.group, key.label, key.clip)
+    noise_key = (2, key.group, key.label // 2, key.clip)
+    noise_seed = np.random.SeedSequence(job.seed, spawn_key=noise_key)
+    frames = render(actor, latents, key.label, noise_seed, job.variant)
+    path = out / "videos" / key.path
+    unfinished = path.with_name(f".unfinished-{path.name}")
+    write_video(unfinished, frames, FPS)
+    unfinished.replace(path)
+    _write_text(_sidecar(out, key), json.dumps(describe(job, key, actor, latents, biased=biased)))
+
+
+def _actor(job: Job, key: VideoKey) -> tuple[Actor, bool]:
+    """The group's actor, by `scene_bias` moved to the scene of the class."""
+    actor = draw_actor(job.seed, key.group)
+    sequence = np.random.SeedSequence(job.seed, spawn_key=(4, key.group, key.label, key.clip))
+    biased = bool(np.random.default_rng(sequence).random() < job.scene_bias)
+    return (replace(actor, scene=class_scene(job.seed, key.label)) if biased else actor), biased
+
+
+def describe(
+    job: Job, key: VideoKey, actor: Actor, latents: Latents, *, biased: bool
+) -> dict[str, object]:
+    """The sidecar: all latents. `active` and `progress` are per frame of the file as played."""
+    backward = is_backward(key.label)
+    order = -1 if backward else 1
+    latent_fields = asdict(latents)
+    progress = latent_fields.pop("progress")[::order]
+    if backward:
+        progress = [None if p is None else round(1.0 - p, 4) for p in progress]
+    return {
+        "id": key.video_id,
+        "file": key.path,
+        "preset": job.preset.name,
+        "seed": job.seed,
+        "class": CLASS_NAMES[key.label],
+        "label": key.label,
+        "twin": CLASS_NAMES[key.label ^ 1],
+        "backward": backward,
+        "group": key.group,
+        "clip": key.clip,
+        "fps": FPS,
+        "height": HEIGHT,
+        "width": WIDTH,
+        "scene_biased": biased,
+        **asdict(actor),
+        **latent_fields,
+        "covered": latents.covered[::order],
+        "progress": progress,
+        "active": [int(a) for a in active_mask(latents)[::order]],
+    }
+
+
+def write_lists(preset: Preset, folder: Path) -> None:
+    """Writes classInd.txt, trainlist0{1,2,3}.txt and testlist0{1,2,3}.txt as UCF101 has them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_lines(folder / "classInd.txt", [f"{i + 1} {n}" for i, n in enumerate(CLASS_NAMES)])
+    keys = video_keys(preset)
+    for split in SPLITS:
+        groups = preset.test_groups(split)
+        test = [key.path for key in keys if key.group in groups]
+        train = [f"{key.path} {key.label + 1}" for key in keys if key.group not in groups]
+        _write_lines(folder / f"testlist{split:02d}.txt", test)
+        _write_lines(folder / f"trainlist{split:02d}.txt", train)
+
+
+def _sidecar(out: Path, key: VideoKey) -> Path:
+    return out / "sidecars" / f"{key.video_id}.json"
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    _write_text(path, "".join(f"{line}\r\n" for line in lines))  # UCF101's line ends
+
+
+def _write_text(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".unfinished-{path.name}")
+    unfinished.write_text(text, newline="")
+    unfinished.replace(path)

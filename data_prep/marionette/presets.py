@@ -1,0 +1,58 @@
+"""The presets: how many videos, how long, and how strong each nuisance is."""
+
+from dataclasses import dataclass
+
+from data_prep.marionette.actions import CLASS_NAMES
+
+WIDTH, HEIGHT, FPS = 128, 112, 25
+
+
+@dataclass(frozen=True)
+class Nuisance:
+    """Ranges of what varies inside a class. Each is symmetric under time reversal."""
+
+    motion_frames: tuple[int, int] = (11, 14)  # a motion lies inside a window of 16 frames
+    hold_frames: tuple[int, int] = (1, 4)  # stillness before and after each motion
+    style: float = 8.0  # degrees by which each joint of a video's poses may be off
+    camera: float = 1.0  # factor on pan and zoom
+    light: float = 1.0  # factor on gain, tint and flicker
+    noise: tuple[int, int] = (0, 8)  # half-width of the pixel noise, of 255
+    occluder: float = 0.3  # probability
+    distractors: tuple[int, int] = (0, 2)  # moving things in the background
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One benchmark: `groups` actors, each performing every class `clips` times."""
+
+    name: str
+    groups: int
+    frames: tuple[int, int]
+    clips: int = 1
+    nuisance: Nuisance = Nuisance()
+    episodes: tuple[int, int] | None = None  # bouts of action in a long, mostly idle video
+
+    @property
+    def num_videos(self) -> int:
+        """How many videos the preset renders."""
+        return self.groups * self.clips * len(CLASS_NAMES)
+
+    def test_groups(self, split: int) -> range:
+        """The groups (from 1) tested in split 1, 2 or 3: disjoint thirds; all others train."""
+        third = self.groups // 3
+        return range((split - 1) * third + 1, split * third + 1)
+
+
+_MILD = Nuisance(style=4.0, camera=0.5, light=0.5, noise=(0, 3), occluder=0.0, distractors=(0, 1))
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("tiny", groups=24, frames=(32, 40), nuisance=_MILD),
+        Preset("small", groups=72, frames=(40, 56)),
+        # 72 test groups (1,008 videos); 144 others, of which 30 validate: 1,596 training videos.
+        Preset("standard", groups=216, frames=(40, 56)),
+        # 15 to 40 clips of 16 frames.
+        Preset("untrimmed", groups=60, frames=(240, 640), episodes=(1, 4)),
+    )
+}

@@ -1,0 +1,122 @@
+"""Latents to frames: draws each frame of a video, lights it and adds noise."""
+
+import cv2
+import numpy as np
+
+from data_prep.marionette.actions import MOTIONS, Motion, box_at, is_backward, motion_of, pose_at
+from data_prep.marionette.actors import Actor, Scene
+from data_prep.marionette.canvas import Canvas, View
+from data_prep.marionette.figure import Stage, draw_chair, draw_figure
+from data_prep.marionette.latents import Drifter, Latents, Light
+from data_prep.marionette.poses import Pose, joints
+from data_prep.marionette.presets import HEIGHT, WIDTH
+
+VARIANTS = ("full", "background", "blurred")
+_ASPECT = WIDTH / HEIGHT
+# Idle figures stand beside the box, whatever the class: the first frame of the first motion.
+_IDLE = MOTIONS[0]
+# A blur that leaves the place of the figure but not its pose: a fifth of the frame's height.
+_BLUR_SIGMA = HEIGHT / 5
+
+
+def render(
+    actor: Actor, latents: Latents, label: int, noise_seed: np.random.SeedSequence, variant: str
+) -> np.ndarray:
+    """Renders one video.
+
+    Args:
+        actor: scene, outfit and body.
+        latents: everything else that varies.
+        label: class, from 0.
+        noise_seed: seed of the pixel noise.
+        variant: "full"; "background", without figure, chair and box; or "blurred".
+
+    Returns:
+        Frames [t, h, w, 3], uint8 RGB. A backward class gets its twin's frames in reverse order.
+    """
+    rng = np.random.default_rng(noise_seed)
+    motion = motion_of(label)
+    frames = np.empty((latents.num_frames, HEIGHT, WIDTH, 3), np.uint8)
+    for t in range(latents.num_frames):
+        frame = _draw_frame(actor, latents, motion, t, with_figure=variant != "background")
+        if latents.mirror:
+            frame = cv2.flip(frame, 1)
+        frames[t] = _add_noise(_lit(frame, latents.light, t), latents.noise, rng)
+        if variant == "blurred":
+            frames[t] = cv2.GaussianBlur(frames[t], (0, 0), _BLUR_SIGMA)
+    return frames[::-1] if is_backward(label) else frames
+
+
+def _draw_frame(
+    actor: Actor, latents: Latents, motion: Motion, t: int, *, with_figure: bool
+) -> np.ndarray:
+    camera = latents.camera
+    view = View(camera.pan_x.at(t), camera.pan_y.at(t), 1.0 + camera.zoom.at(t))
+    canvas = Canvas(HEIGHT, WIDTH, view)
+    _draw_scene(canvas, actor.scene, latents.floor)
+    for distractor in latents.distractors:
+        _draw_drifter(canvas, distractor, t)
+    if with_figure:
+        _draw_action(canvas, actor, latents, motion, t)
+    if latents.covered[t]:
+        canvas.rectangle(_ASPECT / 2, 0.5, _ASPECT * 1.5, 2.0, actor.outfit.chair)
+    if latents.occluder is not None:
+        _draw_drifter(canvas, latents.occluder, t)
+    return canvas.image
+
+
+def _draw_scene(canvas: Canvas, scene: Scene, floor: float) -> None:
+    centre = _ASPECT / 2
+    canvas.rectangle(centre, 0.5, 4.0, 4.0, scene.wall)
+    for shape in scene.shapes:
+        if shape.kind == "disc":
+            canvas.disc((shape.x, shape.y), shape.width / 2, shape.colour)
+        elif shape.kind == "stripe":
+            canvas.rectangle(centre, shape.y, 4.0, shape.height / 4, shape.colour)
+        else:
+            canvas.rectangle(shape.x, shape.y, shape.width, shape.height, shape.colour)
+    horizon = floor - 0.04
+    canvas.rectangle(centre, horizon + 1.0, 4.0, 2.0, scene.floor)
+
+
+def _draw_action(canvas: Canvas, actor: Actor, latents: Latents, motion: Motion, t: int) -> None:
+    stage = Stage(latents.x, latents.floor, latents.size)
+    progress, carry = latents.progress[t], latents.carry
+    if progress is None:
+        motion, progress, carry = _IDLE, 0.0, False
+    pose = _styled(pose_at(motion, progress, carry=carry), latents.style)
+    figure = joints(pose, actor.body)
+    box = box_at(motion, progress, figure, actor.body, carry=carry)
+    draw_chair(canvas, stage, actor)
+    draw_figure(canvas, stage, actor, figure, box)
+
+
+def _styled(pose: Pose, style: tuple[float, ...]) -> Pose:
+    """The pose with the video's own angle added to each joint."""
+    return Pose.from_flat([*(a + b for a, b in zip(pose.flat(), style, strict=False)), pose.root])
+
+
+def _draw_drifter(canvas: Canvas, drifter: Drifter, t: int) -> None:
+    span = _ASPECT + 2 * drifter.width  # it leaves the frame wholly before it comes back
+    x = (drifter.x + drifter.speed * t) % span - drifter.width
+    y = drifter.y + drifter.bob.at(t)
+    if drifter.kind == "disc":
+        canvas.disc((x, y), drifter.width / 2, drifter.colour)
+    else:
+        canvas.rectangle(x, y, drifter.width, drifter.height, drifter.colour)
+
+
+def _lit(frame: np.ndarray, light: Light, t: int) -> np.ndarray:
+    """The frame with each channel times its gain, through a table of whole numbers."""
+    gain = light.gain + light.flicker.at(t)
+    levels = np.arange(256)[:, None] * (np.array(light.tint) * gain)
+    table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return cv2.LUT(frame, table.reshape(1, 256, 3))
+
+
+def _add_noise(frame: np.ndarray, strength: int, rng: np.random.Generator) -> np.ndarray:
+    """Adds triangular noise in ±2·strength: whole numbers, the same on every machine."""
+    if strength == 0:
+        return frame
+    draws = rng.integers(-strength, strength + 1, (2, *frame.shape), np.int8)
+    return cv2.add(frame, draws[0] + draws[1], dtype=cv2.CV_8U)
