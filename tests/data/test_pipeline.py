@@ -1,0 +1,122 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from vidkd_jax.data.pipeline import ClipSpec, EvalBatches, Process, Reading, TrainBatches
+from vidkd_jax.errors import InputError
+
+SPEC = ClipSpec(frames=4, stride=1, crop=16)
+
+
+def train_batches(subset, **options):
+    options = {"batch_size": 4, "seed": 0, "reading": Reading(threads=2, prefetch=4), **options}
+    return TrainBatches(subset, SPEC, **options)
+
+
+def take(batches, count):
+    return list(itertools.islice(batches, count))
+
+
+def equal(a, b):
+    return all(np.array_equal(x[name], y[name]) for x, y in zip(a, b, strict=True) for name in x)
+
+
+def test_batch_contract(memory_subset):
+    (batch,) = take(train_batches(memory_subset([10] * 8)), 1)
+    assert batch["clip"].shape == (4, 4, 16, 16, 3) and batch["clip"].dtype == np.uint8
+    assert batch["label"].dtype == np.int32 and batch["video"].dtype == np.int32
+    assert batch["mask"].all()
+    first = batch["clip"][0]
+    assert (first[0, :, :, 0] // 16 == batch["video"][0]).all()  # pixels say which video
+    assert np.array_equal(first[1:, 0, 0, 0], first[:-1, 0, 0, 0] + 1)  # and which frame
+    assert np.ptp(first[0, :, :, 1]) == 15 and np.ptp(first[0, :, :, 2]) == 15  # a 16x16 window
+    assert (first[:, 0, 0, 1:] == first[0, 0, 0, 1:]).all()  # the same window in all frames
+
+
+def test_an_epoch_shows_every_video_once_in_a_new_order_with_new_clips(memory_subset):
+    batches = train_batches(memory_subset([10] * 12))
+    first, second = take(batches, 3), take(batches, 3)
+    order = [np.concatenate([b["video"] for b in epoch]) for epoch in (first, second)]
+    assert sorted(order[0]) == sorted(order[1]) == list(range(12))
+    assert not np.array_equal(*order)
+    starts = [
+        {int(v): int(c[0, 0, 0, 0]) for b in epoch for v, c in zip(b["video"], b["clip"], strict=True)}
+        for epoch in (first, second)
+    ]
+    assert starts[0] != starts[1]
+
+
+def test_same_seed_same_bits_at_any_number_of_threads(memory_subset):
+    subset = memory_subset([10] * 12)
+    one = take(train_batches(subset, reading=Reading(threads=1)), 5)
+    four = take(train_batches(subset, reading=Reading(threads=4)), 5)
+    assert equal(one, four)
+    assert not equal(one, take(train_batches(subset, seed=1), 5))
+
+
+def test_restored_iterator_goes_on_where_it_was(memory_subset):
+    subset = memory_subset([10] * 12)
+    batches = train_batches(subset)
+    take(batches, 4)
+    state = batches.iterator.get_state()
+    expected = take(batches, 3)
+    restored = train_batches(subset)
+    restored.iterator.set_state(state)
+    assert equal(expected, take(restored, 3))
+
+
+def test_processes_share_each_global_batch(memory_subset):
+    subset = memory_subset([10] * 12)
+    whole = take(train_batches(subset), 3)
+    halves = [take(train_batches(subset, process=Process(i, 2)), 3) for i in range(2)]
+    for batch, *parts in zip(whole, *halves, strict=True):
+        assert sorted(batch["video"]) == sorted(np.concatenate([p["video"] for p in parts]))
+
+
+def test_batch_larger_than_the_data_is_refused(memory_subset):
+    with pytest.raises(InputError, match=r"train\.batch_size: 16 .*3 videos"):
+        train_batches(memory_subset([10] * 3), batch_size=16)
+
+
+def test_crop_larger_than_a_video_is_refused(memory_subset):
+    subset = memory_subset([10] * 8, size=(12, 30))
+    with pytest.raises(InputError, match=r"data\.crop: 16 is larger than video 'v\d' \(30x12\)"):
+        take(train_batches(subset), 1)
+
+
+def test_evaluation_has_every_clip_once_and_masks_the_padding(memory_subset):
+    subset = memory_subset([4, 9, 3, 17])  # 1, 2, 1 and 4 clips
+    batches = EvalBatches(subset, SPEC, batch_size=3, max_clips=30, reading=Reading())
+    rows = list(batches)
+    assert len(rows) == batches.num_batches == 3
+    mask = np.concatenate([b["mask"] for b in rows])
+    video = np.concatenate([b["video"] for b in rows])[mask]
+    start = np.concatenate([b["clip"][:, 0, 0, 0, 0] for b in rows])[mask] % 16
+    assert mask.tolist() == [True] * 8 + [False]
+    assert video.tolist() == [0, 1, 1, 2, 3, 3, 3, 3]
+    assert start.tolist() == [0, 0, 4, 0, 0, 4, 8, 12]
+
+
+def test_evaluation_centre_clip(memory_subset):
+    batches = EvalBatches(memory_subset([10, 4]), SPEC, batch_size=2, max_clips=None, reading=Reading())
+    (batch,) = batches
+    assert batch["clip"][0, :, 0, 0, 0].tolist() == [3, 4, 5, 6]
+    assert batch["clip"][0, 0, 0, 0, 1:].tolist() == [2, 4]  # centre of 20 x 24
+
+
+def test_processes_evaluate_every_clip_once(memory_subset):
+    subset = memory_subset([4, 9, 3, 17])
+    seen = []
+    for i in range(2):
+        options = {"batch_size": 4, "max_clips": 30, "reading": Reading(), "process": Process(i, 2)}
+        for batch in EvalBatches(subset, SPEC, **options):
+            seen += batch["video"][batch["mask"]].tolist()
+    assert sorted(seen) == [0, 1, 1, 2, 3, 3, 3, 3]
+
+
+def test_still_sampler_repeats_one_frame(memory_subset):
+    spec = ClipSpec(frames=4, stride=1, crop=16, sampler="still")
+    options = {"batch_size": 4, "seed": 0, "reading": Reading()}
+    (batch,) = take(TrainBatches(memory_subset([10] * 8), spec, **options), 1)
+    assert (batch["clip"] == batch["clip"][:, :1]).all()

@@ -1,0 +1,62 @@
+from collections import Counter
+
+import pytest
+
+from vidkd_jax.data import load_splits
+from vidkd_jax.data.splits import balanced_subset, held_out_groups
+from vidkd_jax.errors import InputError
+
+
+def crossed(memory_dataset, num_groups=10, num_classes=4):
+    groups = [f"g{g:02d}" for g in range(num_groups) for _ in range(num_classes)]
+    return memory_dataset([20] * len(groups), num_classes=num_classes, groups=groups)
+
+
+def load(datasets, **options):
+    options = {"val": "groups", "val_fraction": 0.2, "fraction": 1.0, **options}
+    return load_splits(datasets.__getitem__, **options)
+
+
+def test_validation_holds_out_whole_groups(memory_dataset):
+    datasets = {"train": crossed(memory_dataset), "test": memory_dataset([20, 20])}
+    splits = load(datasets)
+    train, val = ({v.group for v in s.videos} for s in (splits.train, splits.val))
+    assert len(val) == 2 and not train & val and len(train | val) == 10
+    assert len(splits.train.videos) == 32 and len(splits.val.videos) == 8
+
+
+def test_groups_that_belong_to_one_class_are_held_out_in_each(memory_dataset):
+    groups = [f"{c}_g{g}" for g in range(5) for c in range(3)]
+    videos = memory_dataset([20] * 15, num_classes=3, groups=groups).videos
+    held_out = held_out_groups(videos, 0.2)
+    assert Counter(v.label for v in videos if v.group in held_out) == {0: 1, 1: 1, 2: 1}
+
+
+def test_split_does_not_depend_on_the_order_of_videos(memory_dataset):
+    videos = crossed(memory_dataset).videos
+    assert held_out_groups(videos, 0.3) == held_out_groups(videos[::-1], 0.3)
+
+
+def test_official_validation_split_is_used_when_asked(memory_dataset):
+    datasets = {n: memory_dataset([20] * k) for n, k in (("train", 6), ("val", 4), ("test", 2))}
+    assert len(load(datasets, val="val").val.videos) == 4
+    assert len(load(datasets, val="test").val.videos) == 2
+    assert len(load(datasets, val="test").train.videos) == 6
+
+
+def test_fraction_is_balanced_over_classes(memory_dataset):
+    videos = memory_dataset([20] * 40, num_classes=4).videos
+    assert Counter(v.label for v in balanced_subset(videos, 0.2)) == dict.fromkeys(range(4), 2)
+    smaller = {v.id for v in balanced_subset(videos, 0.2)}
+    assert smaller <= {v.id for v in balanced_subset(videos, 0.5)}  # nested: a learning curve
+
+
+def test_a_single_group_cannot_be_split(memory_dataset):
+    datasets = {"train": memory_dataset([20] * 4, groups=["a"] * 4), "test": memory_dataset([20])}
+    with pytest.raises(InputError, match=r"data\.val"):
+        load(datasets)
+
+
+def test_empty_split_is_named(memory_dataset):
+    with pytest.raises(InputError, match="test split has no videos"):
+        load({"train": crossed(memory_dataset), "test": memory_dataset([])})

@@ -1,0 +1,47 @@
+from vidkd_jax.schedule import Progress, Schedule
+
+SCHEDULE = Schedule(patience=3, factor=0.1, min_learning_rate=1e-4, early_stopping=7)
+
+
+def run(accuracies, progress=None):
+    progress = progress or Progress(learning_rate=0.1)
+    for accuracy in accuracies:
+        progress = progress.after_epoch(accuracy, 1.0, SCHEDULE)
+    return progress
+
+
+def test_only_a_strictly_better_epoch_is_best():
+    progress = run([0.5, 0.5])
+    assert (progress.best_epoch, progress.bad_epochs, progress.is_best()) == (1, 1, False)
+    assert run([0.5, 0.6]).is_best()
+
+
+def test_accuracy_zero_is_better_than_none():
+    assert run([0.0]).is_best()
+
+
+def test_rate_drops_after_patience_bad_epochs_and_counts_anew():
+    assert run([0.5, 0.4, 0.4]).learning_rate == 0.1
+    dropped = run([0.5, 0.4, 0.4, 0.4])
+    assert abs(dropped.learning_rate - 0.01) < 1e-12 and dropped.bad_epochs == 0
+    assert abs(run([0.4, 0.4], dropped).learning_rate - 0.01) < 1e-12
+    assert abs(run([0.4, 0.4, 0.4], dropped).learning_rate - 0.001) < 1e-12
+
+
+def test_rate_has_a_floor_and_a_rate_below_it_is_left_alone():
+    assert run([0.5] + [0.4] * 30).learning_rate == 1e-4
+    assert run([0.5] + [0.4] * 30, Progress(learning_rate=1e-6)).learning_rate == 1e-6
+
+
+def test_improvement_resets_the_patience():
+    assert run([0.5, 0.4, 0.4, 0.6, 0.5, 0.5]).learning_rate == 0.1
+
+
+def test_early_stopping_counts_from_the_best_epoch():
+    assert not run([0.5] + [0.4] * 6).should_stop(SCHEDULE)
+    assert run([0.5] + [0.4] * 7).should_stop(SCHEDULE)
+
+
+def test_progress_survives_json():
+    progress = run([0.5, 0.4])
+    assert Progress(**progress.as_dict()) == progress

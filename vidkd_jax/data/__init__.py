@@ -1,0 +1,17 @@
+"""From records or video files to batches of clips: NumPy on the host, never JAX."""
+
+from vidkd_jax.data.pipeline import EvalBatches, TrainBatches
+from vidkd_jax.data.records import RecordDataset
+from vidkd_jax.data.splits import Splits, Subset, load_splits
+from vidkd_jax.data.videos import Video, VideoDataset
+
+__all__ = [
+    "EvalBatches",
+    "RecordDataset",
+    "Splits",
+    "Subset",
+    "TrainBatches",
+    "Video",
+    "VideoDataset",
+    "load_splits",
+]

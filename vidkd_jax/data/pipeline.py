@@ -1,0 +1,227 @@
+"""Grain pipelines: shuffled training batches, and the fixed grid of evaluation clips.
+
+A batch is a dict: "clip" uint8 [b, t, h, w, 3], "label" int32 [b], "video" int32 [b] (position in
+its subset), "mask" bool [b] (False: padding). `b` is this process' share of the global batch.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import grain
+import numpy as np
+
+from vidkd_jax.data import sampling
+from vidkd_jax.data.splits import Subset
+from vidkd_jax.errors import InputError
+
+HostBatch = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipSpec:
+    """The shape of a clip: `frames` frames, `stride` apart, cropped to `crop` pixels square.
+
+    `sampler` is "clip", or "still" for one frame repeated.
+    """
+
+    frames: int
+    stride: int
+    crop: int
+    sampler: str = "clip"
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How the host reads: threads, worker processes (0: threads only), batches read ahead."""
+
+    threads: int = 2
+    workers: int = 0
+    prefetch: int = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """This process among all that train together."""
+
+    index: int = 0
+    count: int = 1
+
+
+class _LoadClip(grain.transforms.RandomMap):
+    """Reads a random clip, cropped at random, of the video at a position of the subset."""
+
+    def __init__(self, subset: Subset, spec: ClipSpec) -> None:
+        self._subset, self._spec = subset, spec
+
+    def random_map(self, position: int, rng: np.random.Generator) -> HostBatch:
+        spec, video = self._spec, self._subset.videos[position]
+        numbers = sampling.random_clip(
+            rng, video.num_frames, frames=spec.frames, stride=spec.stride
+        )
+        return _load(self._subset, position, numbers, spec, rng)
+
+
+class TrainBatches:
+    """An endless, checkpointable iterator over shuffled training batches.
+
+    Every epoch is its own permutation of the videos; what does not fill a batch is left for others.
+    The iterator's position is all its state: every clip is a function of (seed, position).
+
+    Attributes:
+      per_epoch: number of batches in an epoch.
+      iterator: the Grain iterator, for checkpoints.
+    """
+
+    def __init__(
+        self,
+        subset: Subset,
+        spec: ClipSpec,
+        *,
+        batch_size: int,
+        seed: int,
+        reading: Reading,
+        process: Process = Process(),
+    ) -> None:
+        _check_divisible(batch_size, process)
+        self.per_epoch = len(subset.videos) // batch_size
+        if self.per_epoch == 0:
+            raise InputError(
+                f"config.train.batch_size: {batch_size} is larger than the training set "
+                f"({len(subset.videos)} videos); use at most that"
+            )
+        dataset = (
+            grain.MapDataset.range(len(subset.videos))
+            .seed(seed)
+            .shuffle()[: self.per_epoch * batch_size][process.index :: process.count]
+            .random_map(_LoadClip(subset, spec))
+            .batch(batch_size // process.count, drop_remainder=True)
+            .repeat()
+        )
+        self.iterator = iter(_to_iterable(dataset, reading))
+
+    def __iter__(self) -> Iterator[HostBatch]:
+        return self.iterator
+
+    def __next__(self) -> HostBatch:
+        return next(self.iterator)
+
+
+class _LoadRows(grain.transforms.Map):
+    """Reads one evaluation batch: rows of (position, start), padded with (-1, 0)."""
+
+    def __init__(self, subset: Subset, spec: ClipSpec, rows: np.ndarray) -> None:
+        self._subset, self._spec, self._rows = subset, spec, rows
+
+    def map(self, index: int) -> HostBatch:
+        spec = self._spec
+        loaded = []
+        for position, start in self._rows[index].tolist():
+            video = self._subset.videos[max(position, 0)]
+            numbers = sampling.clip_at(
+                start, video.num_frames, frames=spec.frames, stride=spec.stride
+            )
+            row = _load(self._subset, max(position, 0), numbers, spec, None)
+            loaded.append({**row, "mask": np.asarray(position >= 0)})
+        return {name: np.stack([row[name] for row in loaded]) for name in loaded[0]}
+
+
+class EvalBatches:
+    """The evaluation clips of a subset, in order, each exactly once, padded to whole batches.
+
+    Attributes:
+      num_batches: the same in every process.
+    """
+
+    def __init__(
+        self,
+        subset: Subset,
+        spec: ClipSpec,
+        *,
+        batch_size: int,
+        max_clips: int | None,
+        reading: Reading,
+        process: Process = Process(),
+    ) -> None:
+        """`max_clips=None` takes the one clip in the middle of each video."""
+        _check_divisible(batch_size, process)
+        rows = evaluation_rows(subset, spec, max_clips)
+        self.num_batches = -(-len(rows) // batch_size)
+        padding = np.tile([[-1, 0]], (self.num_batches * batch_size - len(rows), 1))
+        batches = np.concatenate([rows, padding]).reshape(self.num_batches, batch_size, 2)
+        dataset = grain.MapDataset.range(self.num_batches).map(
+            _LoadRows(subset, spec, batches[:, process.index :: process.count])
+        )
+        self._dataset = _to_iterable(dataset, reading)
+
+    def __iter__(self) -> Iterator[HostBatch]:
+        return iter(self._dataset)
+
+
+def evaluation_rows(subset: Subset, spec: ClipSpec, max_clips: int | None) -> np.ndarray:
+    """Returns int64 [n, 2]: position in the subset and first frame of each evaluation clip."""
+    rows: list[tuple[int, int]] = []
+    for position, video in enumerate(subset.videos):
+        starts: Sequence[int]
+        if max_clips is None:
+            starts = [
+                sampling.centre_start(video.num_frames, frames=spec.frames, stride=spec.stride)
+            ]
+        else:
+            starts = sampling.grid_starts(
+                video.num_frames, frames=spec.frames, stride=spec.stride, max_clips=max_clips
+            )
+        rows.extend((position, start) for start in starts)
+    return np.asarray(rows, np.int64).reshape(-1, 2)
+
+
+def _load(
+    subset: Subset,
+    position: int,
+    numbers: np.ndarray,
+    spec: ClipSpec,
+    rng: np.random.Generator | None,
+) -> HostBatch:
+    """Reads and crops one clip: at random with `rng`, else in the centre."""
+    video = subset.videos[position]
+    if spec.sampler == "still":
+        numbers = sampling.still(numbers)
+    frames = subset.dataset.frames(video.index, numbers)
+    height, width = frames[0].shape[:2]
+    if min(height, width) < spec.crop:
+        raise InputError(
+            f"config.data.crop: {spec.crop} is larger than video '{video.id}' ({width}x{height}); "
+            "use a smaller crop, or convert with a larger --short_side"
+        )
+    top, left = (
+        sampling.centre_crop(height, width, spec.crop)
+        if rng is None
+        else sampling.random_crop(rng, height, width, spec.crop)
+    )
+    window = np.s_[top : top + spec.crop, left : left + spec.crop]
+    return {
+        "clip": np.stack([frame[window] for frame in frames]),
+        "label": np.asarray(video.label, np.int32),
+        "video": np.asarray(position, np.int32),
+        "mask": np.asarray(True),
+    }
+
+
+def _check_divisible(batch_size: int, process: Process) -> None:
+    if batch_size % process.count:
+        raise InputError(
+            f"batch_size: {batch_size} is not a multiple of the {process.count} processes"
+        )
+
+
+def _to_iterable(dataset: Any, reading: Reading) -> Any:
+    """Turns a map of batches into an iterable that reads ahead, in threads or worker processes."""
+    options = grain.ReadOptions(
+        num_threads=reading.threads, prefetch_buffer_size=max(reading.prefetch, reading.threads)
+    )
+    iterable = dataset.to_iter_dataset(options)
+    if reading.workers:
+        iterable = iterable.mp_prefetch(
+            grain.multiprocessing.MultiprocessingOptions(num_workers=reading.workers)
+        )
+    return iterable

@@ -1,0 +1,55 @@
+"""Clip samplers: from a number of frames to the numbers of the frames that make a clip.
+
+All return int64 [t] frame numbers in 0..num_frames-1; where a video is too short its last frame is
+repeated (TY, section III.C.1).
+"""
+
+import numpy as np
+
+
+def clip_at(start: int, num_frames: int, *, frames: int, stride: int) -> np.ndarray:
+    """Returns the `frames` frame numbers from `start`, `stride` apart."""
+    return np.minimum(start + stride * np.arange(frames), num_frames - 1)
+
+
+def random_clip(
+    rng: np.random.Generator, num_frames: int, *, frames: int, stride: int
+) -> np.ndarray:
+    """Returns a clip with a uniformly random start, among all that lie inside the video."""
+    last_start = max(num_frames - ((frames - 1) * stride + 1), 0)
+    start = int(rng.integers(last_start + 1))
+    return clip_at(start, num_frames, frames=frames, stride=stride)
+
+
+def grid_starts(num_frames: int, *, frames: int, stride: int, max_clips: int) -> list[int]:
+    """Returns the starts of all non-overlapping clips, the tail dropped, at most `max_clips`.
+
+    A video shorter than one clip has one, so that every video counts. Where there are more than
+    `max_clips`, they are spread evenly over the video.
+    """
+    span = frames * stride
+    starts = [span * i for i in range(max(num_frames // span, 1))]
+    if len(starts) > max_clips:
+        chosen = np.linspace(0, len(starts) - 1, max_clips).round().astype(int)
+        starts = [starts[i] for i in chosen]
+    return starts
+
+
+def centre_start(num_frames: int, *, frames: int, stride: int) -> int:
+    """Returns the start of the clip in the middle of the video."""
+    return max((num_frames - ((frames - 1) * stride + 1)) // 2, 0)
+
+
+def still(numbers: np.ndarray) -> np.ndarray:
+    """Returns the clip's middle frame, repeated: what a model without motion would see."""
+    return np.full_like(numbers, numbers[len(numbers) // 2])
+
+
+def random_crop(rng: np.random.Generator, height: int, width: int, size: int) -> tuple[int, int]:
+    """Returns (top, left) of a uniformly random window of `size` pixels."""
+    return int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
+
+
+def centre_crop(height: int, width: int, size: int) -> tuple[int, int]:
+    """Returns (top, left) of the window of `size` pixels in the middle."""
+    return (height - size) // 2, (width - size) // 2

@@ -1,0 +1,36 @@
+"""What the pipeline needs of a data set, wherever its frames come from."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Video:
+    """One labelled video.
+
+    Attributes:
+      id: unique name.
+      label: class number.
+      group: videos of one group (actor, film, source) never stand on both sides of a split.
+      num_frames: at least 1.
+      index: position in its data set.
+    """
+
+    id: str
+    label: int
+    group: str
+    num_frames: int
+    index: int
+
+
+class VideoDataset(Protocol):
+    """Random access to the frames of the videos of one split."""
+
+    videos: Sequence[Video]
+    class_names: Sequence[str]
+
+    def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
+        """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]."""

@@ -1,0 +1,72 @@
+"""What validation decides at the end of an epoch: the best model, the learning rate, when to stop."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """Reduce on plateau, and early stopping, on validation accuracy (TY, section IV.A).
+
+    Attributes:
+      patience: epochs without a better accuracy after which the rate drops.
+      factor: what it is multiplied by.
+      min_learning_rate: it never drops below.
+      early_stopping: epochs without a better accuracy after which training ends.
+    """
+
+    patience: int
+    factor: float
+    min_learning_rate: float
+    early_stopping: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a run stands, as saved in its checkpoints.
+
+    Attributes:
+      learning_rate: of the next epoch.
+      epoch: epochs done.
+      best_accuracy: of validation, so far.
+      best_epoch: the epoch that reached it, 0 before the first validation.
+      bad_epochs: epochs since the last better accuracy or drop of the rate.
+      train_seconds: time spent in training epochs, all sittings together.
+    """
+
+    learning_rate: float
+    epoch: int = 0
+    best_accuracy: float = -1.0
+    best_epoch: int = 0
+    bad_epochs: int = 0
+    train_seconds: float = 0.0
+
+    def after_epoch(self, accuracy: float, seconds: float, schedule: Schedule) -> "Progress":
+        """Returns the progress after one more epoch, which validated at `accuracy`."""
+        epoch = self.epoch + 1
+        improved = accuracy > self.best_accuracy  # strictly, as Algorithm 1, line 20
+        bad_epochs = 0 if improved else self.bad_epochs + 1
+        learning_rate = self.learning_rate
+        if bad_epochs >= schedule.patience:
+            floor = min(schedule.min_learning_rate, learning_rate)
+            learning_rate, bad_epochs = max(learning_rate * schedule.factor, floor), 0
+        return Progress(
+            learning_rate=learning_rate,
+            epoch=epoch,
+            best_accuracy=accuracy if improved else self.best_accuracy,
+            best_epoch=epoch if improved else self.best_epoch,
+            bad_epochs=bad_epochs,
+            train_seconds=self.train_seconds + seconds,
+        )
+
+    def is_best(self) -> bool:
+        """Whether the epoch just done set a new best."""
+        return self.best_epoch == self.epoch
+
+    def should_stop(self, schedule: Schedule) -> bool:
+        """Whether validation has not improved for too long (Algorithm 1, line 22)."""
+        return self.epoch - self.best_epoch >= schedule.early_stopping
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns JSON."""
+        return dataclasses.asdict(self)
