@@ -1,0 +1,58 @@
+"""A decoded frame to an upright uint8 RGB array of the size that was asked for."""
+
+import av
+import cv2
+import numpy as np
+from av.sidedata.sidedata import Type as SideData
+
+# swscale's flags (libswscale/swscale.h): BILINEAR | ACCURATE_RND | BITEXACT. The default conversion
+# takes shortcuts that differ between CPUs; with these every machine gets the same pixels.
+EXACT = 0x2 | 0x40000 | 0x80000
+# JPEG, and so everything that stores these frames, ends here (libjpeg: JPEG_MAX_DIMENSION).
+MAX_SIDE = 65_500
+
+
+def to_rgb(frame: av.VideoFrame) -> np.ndarray:
+    """Returns the frame as uint8 [h, w, 3] RGB, upright.
+
+    Any pixel format (10-bit, grey, palette, alpha) is converted; the rotation or mirroring that the
+    file asks of a player (phones) is applied.
+    """
+    pixels = frame.to_ndarray(format="rgb24", interpolation=EXACT)
+    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
+    if matrix is None:
+        return pixels
+    return _orient(pixels, np.frombuffer(bytes(matrix), np.int32))
+
+
+def _orient(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Applies a display matrix, rounded to a multiple of 90 degrees with or without mirroring.
+
+    FFmpeg's libavutil/display.h: a row-major 3x3 matrix with x' = a·x + c·y, y' = b·x + d·y, where
+    a, b, c, d are elements 0, 1, 3, 4.
+    """
+    a, b, c, d = matrix[[0, 1, 3, 4]]
+    if abs(b) > abs(a):  # x' comes from y: a quarter turn
+        pixels, x_sign, y_sign = pixels.transpose(1, 0, 2), c, b
+    else:
+        x_sign, y_sign = a, d
+    pixels = pixels[:, ::-1] if x_sign < 0 else pixels
+    pixels = pixels[::-1] if y_sign < 0 else pixels
+    return np.ascontiguousarray(pixels)
+
+
+def fit_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    """Returns (height, width) with the shorter one set to `short_side` and the shape kept."""
+    if short_side is None:
+        return height, width
+    scale = short_side / min(height, width)
+    return max(short_side, round(height * scale)), max(short_side, round(width * scale))
+
+
+def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resizes uint8 [h, w, 3]: area averaging (no aliasing) to shrink, bilinear to enlarge."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    shrinks = height * width < pixels.shape[0] * pixels.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(pixels, (width, height), interpolation=method)

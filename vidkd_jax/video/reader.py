@@ -1,0 +1,193 @@
+"""One pass over a video: what it is, and its frames in display order."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+
+from vidkd_jax.video.errors import VideoError, ffmpeg_errors
+from vidkd_jax.video.frames import MAX_SIDE, fit_size, resize, to_rgb
+
+# Demuxers that make "videos" of things that are none: text as ANSI art, and synthetic sources.
+_NOT_VIDEO = {"tty", "lavfi"}
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video holds.
+
+    Attributes:
+      num_frames: Frames that decode.
+      fps: Average frames per second; 0 where the file does not say.
+      height: Of a frame as displayed (rotation applied), in pixels.
+      width: Likewise.
+    """
+
+    num_frames: int
+    fps: float
+    height: int
+    width: int
+
+
+@contextmanager
+def open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """Opens a file and its first real video stream (not a cover picture), single-threaded.
+
+    Raises:
+      VideoError: No such file, not a video, no video stream, or no decoder for it.
+    """
+    if not path.is_file():
+        raise VideoError(path, "no such file")
+    if path.stat().st_size == 0:
+        raise VideoError(path, "empty file (0 bytes)")
+    with ffmpeg_errors(path, "not a readable video"):
+        # An absolute path: "a:b.mp4" would be taken for a protocol.
+        container = av.open(str(path.absolute()), metadata_errors="ignore")
+    with container:
+        streams = [s for s in container.streams.video if not _is_picture(s)]
+        if not streams or container.format.name in _NOT_VIDEO:
+            kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+            raise VideoError(path, f"no video stream (holds: {kinds})")
+        stream = streams[0]
+        if stream.codec_context is None:
+            raise VideoError(path, "no decoder for its video codec")
+        # Parallelism is over videos; one thread also makes errors appear at the same frame always.
+        stream.codec_context.thread_count = 1
+        yield container, stream
+
+
+def _is_picture(stream: av.VideoStream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def decode_all(path: Path) -> Iterator[av.VideoFrame]:
+    """Decodes every frame in display order.
+
+    Raises:
+      VideoError: At the point where the file is truncated or does not decode.
+    """
+    with open_stream(path) as (container, stream):
+        yield from decode_from_here(path, container, stream)
+
+
+def decode_from_here(
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
+    """Decodes from the container's position to its end; see `decode_all`."""
+    num_frames = num_packets = 0
+    packets = container.demux(stream)
+    while True:
+        with ffmpeg_errors(path, f"corrupt after {num_frames} frames"):
+            packet = next(packets, None)
+            if packet is not None and packet.is_corrupt:
+                raise VideoError(path, f"corrupt after {num_frames} frames: data is cut off")
+            # An empty packet (a dropped frame in .avi) would tell the decoder that all is over.
+            frames = stream.decode(packet) if packet is None or packet.size else []
+        for frame in frames:
+            num_frames += 1
+            yield frame
+        if packet is None:
+            return
+        num_packets += bool(packet.size)
+
+
+class VideoStream:
+    """One pass over a video's frames, and what is known of it after the first.
+
+    A context manager and an iterator of uint8 [h, w, 3] RGB frames. A frame whose size differs from
+    the first one's (the resolution changed in mid-stream) is resized to match it.
+
+    Attributes:
+      path: The file.
+      fps: Average frames per second; 0 where the file does not say.
+      height: Of a frame as displayed, before resizing, in pixels.
+      width: Likewise.
+      num_frames: Frames passed so far.
+    """
+
+    def __init__(self, path: str | Path, *, short_side: int | None = None) -> None:
+        """Opens the video and decodes its first frame.
+
+        Args:
+          path: The video file.
+          short_side: Length that the shorter side is resized to; None leaves the size alone.
+
+        Raises:
+          VideoError: The file is no readable video or has no frame.
+        """
+        self.path = Path(path)
+        self.num_frames = 0
+        self._context = open_stream(self.path)
+        container, stream = self._context.__enter__()
+        try:
+            self.fps = float(stream.average_rate or 0)
+            self._decoded = decode_from_here(self.path, container, stream)
+            first = next(self._decoded, None)
+            if first is None:
+                raise VideoError(self.path, "no frame decodes")
+            self._first: np.ndarray | None = to_rgb(first)
+        except BaseException:
+            self.close()
+            raise
+        self.height, self.width = self._first.shape[:2]
+        self._size = fit_size(self.height, self.width, short_side)
+        if max(self._size) > MAX_SIDE:
+            self.close()
+            raise VideoError(self.path, f"frames of {self._size[1]}x{self._size[0]} are too large")
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yields the frames, uint8 [h, w, 3]; once."""
+        first, self._first = self._first, None
+        if first is None:
+            return
+        self.num_frames = 1
+        yield resize(first, *self._size)
+        del first
+        for frame in self._decoded:
+            self.num_frames += 1
+            yield resize(to_rgb(frame), *self._size)
+
+    def count(self) -> int:
+        """Decodes what is left, without converting it, and returns the number of all frames."""
+        self.num_frames += (self._first is not None) + sum(1 for _ in self._decoded)
+        self._first = None
+        return self.num_frames
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._context.__exit__(None, None, None)
+
+    def __enter__(self) -> "VideoStream":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def iter_frames(path: str | Path, *, short_side: int | None = None) -> Iterator[np.ndarray]:
+    """Yields every frame as uint8 [h, w, 3] RGB, in display order, decoding as it goes.
+
+    Raises:
+      VideoError: The file is no readable video, or breaks off (after the good frames).
+    """
+    with VideoStream(path, short_side=short_side) as stream:
+        yield from stream
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Decodes the whole video and says what it holds; see `VideoInfo`.
+
+    Raises:
+      VideoError: The file is no readable video, or a part of it does not decode.
+    """
+    with VideoStream(path) as stream:
+        return VideoInfo(stream.count(), stream.fps, stream.height, stream.width)
