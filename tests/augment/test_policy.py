@@ -1,0 +1,246 @@
+"""Draws and their application: frequencies, ranges, independence, consistency over time, order."""
+
+import dataclasses
+import itertools
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from vidkd_jax import augment
+from vidkd_jax.augment import Augment
+from vidkd_jax.errors import InputError
+
+RNG = np.random.default_rng(0)
+CLIPS = RNG.uniform(-1, 1, (6, 4, 12, 10, 3)).astype(np.float32)
+NAMES = ("flip", "contrast", "brightness", "hue", "blur", "channel_split", "noise")
+ALWAYS = Augment(**dict.fromkeys(NAMES, 1.0))
+KEY = jax.random.key(0)
+NUM_DRAWS = 4000
+
+
+def apply(config, key, clips):
+    return np.asarray(jax.jit(augment.apply, static_argnums=0)(config, key, jnp.array(clips)))
+
+
+def only(name, probability=1.0, **changes):
+    return dataclasses.replace(Augment.none(), **{name: probability}, **changes)
+
+
+def draws(config):
+    keys = jax.random.split(jax.random.key(7), NUM_DRAWS)
+    drawn = jax.vmap(lambda key: augment.draw(config, key))(keys)
+    return augment.Draw(*map(np.asarray, drawn))
+
+
+def is_drawn(drawn):
+    """Which operators are not at their identity: bool [number of draws, 7]."""
+    return np.stack(
+        [
+            drawn.mirrored,
+            drawn.contrast != 1,
+            drawn.brightness != 0,
+            drawn.hue != 0,
+            drawn.blur_sigma != 0,
+            drawn.channel_source != drawn.channel_target,
+            drawn.noise_std != 0,
+        ],
+        axis=1,
+    )
+
+
+def test_defaults_are_those_of_the_paper_and_its_code():
+    assert dataclasses.asdict(Augment()) == {
+        **dict.fromkeys(NAMES, 0.5),
+        "contrast_range": (0.5, 1.5),
+        "brightness_range": (-0.5, 0.5),
+        "hue_range": (0.0, 0.1),
+        "blur_sigma_range": (0.1, 2.0),
+        "blur_size": 7,
+        "noise_std": 0.1,
+        "noise_per_frame": False,
+    }
+
+
+@pytest.mark.parametrize("probability", [0.2, 0.5])
+def test_each_operator_is_drawn_as_often_as_its_probability_says(probability):
+    config = Augment(**dict.fromkeys(NAMES, probability))
+    counts = is_drawn(draws(config)).sum(axis=0)
+    lowest, highest = stats.binom.interval(1 - 1e-5, NUM_DRAWS, probability)
+    assert np.all((counts >= lowest) & (counts <= highest)), counts
+
+
+def test_operators_are_drawn_independently_of_each_other():
+    correlation = np.corrcoef(is_drawn(draws(Augment())), rowvar=False) - np.eye(len(NAMES))
+    assert np.abs(correlation).max() < 4.5 / np.sqrt(NUM_DRAWS)
+
+
+@pytest.mark.parametrize(
+    ("field", "low", "high"),
+    [
+        ("contrast", 0.5, 1.5),
+        ("brightness", -0.5, 0.5),
+        ("hue", 0.0, 0.1),
+        ("blur_sigma", 0.1, 2.0),
+    ],
+)
+def test_parameters_are_uniform_over_their_range(field, low, high):
+    values = getattr(draws(ALWAYS), field)
+    assert values.min() >= low
+    assert values.max() <= high
+    assert stats.kstest(values, stats.uniform(low, high - low).cdf).pvalue > 1e-4
+
+
+def test_the_six_channel_replacements_are_equally_likely():
+    drawn = draws(ALWAYS)
+    pairs, counts = np.unique(
+        np.stack([drawn.channel_target, drawn.channel_source]), axis=1, return_counts=True
+    )
+    assert pairs.T.tolist() == [[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]]
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_none_is_the_identity_and_costs_nothing():
+    clips = jnp.array(CLIPS)
+    jaxpr = jax.make_jaxpr(lambda clips: augment.apply(Augment.none(), KEY, clips))(clips)
+    assert not jaxpr.eqns
+    np.testing.assert_array_equal(apply(Augment.none(), KEY, CLIPS), CLIPS)
+
+
+def test_clips_for_which_nothing_is_drawn_keep_every_bit():
+    seldom = Augment(**dict.fromkeys(NAMES, 1e-12))
+    np.testing.assert_array_equal(apply(seldom, KEY, CLIPS), CLIPS)
+
+
+def test_each_frame_is_transformed_as_if_it_were_alone():
+    whole = apply(ALWAYS, KEY, CLIPS)
+    for t in range(CLIPS.shape[1]):
+        alone = apply(ALWAYS, KEY, CLIPS[:, t : t + 1])
+        np.testing.assert_allclose(whole[:, t : t + 1], alone, atol=1e-5)
+
+
+def test_equal_frames_stay_equal():
+    still = np.broadcast_to(CLIPS[:, :1], CLIPS.shape)
+    result = apply(ALWAYS, KEY, still)
+    np.testing.assert_array_equal(result, np.broadcast_to(result[:, :1], result.shape))
+
+
+def test_noise_per_frame_differs_between_frames():
+    grey = np.zeros_like(CLIPS)
+    result = apply(only("noise", noise_per_frame=True), KEY, grey)
+    frames = result[0].reshape(CLIPS.shape[1], -1)
+    correlation = np.corrcoef(frames) - np.eye(len(frames))
+    assert np.abs(correlation).max() < 5 / np.sqrt(frames.shape[1])
+
+
+def test_clips_are_transformed_independently_of_each_other():
+    same = np.broadcast_to(CLIPS[:1], CLIPS.shape)
+    results = apply(ALWAYS, KEY, same)
+    for i, j in itertools.combinations(range(len(CLIPS)), 2):
+        assert np.abs(results[i] - results[j]).mean() > 0.05
+
+
+def test_each_clip_of_a_batch_has_its_own_chance():
+    same = np.broadcast_to(CLIPS[:1], (200, *CLIPS.shape[1:]))
+    mirrored = apply(only("flip", 0.5), KEY, same)
+    count = np.sum(np.any(mirrored != same, axis=(1, 2, 3, 4)))
+    lowest, highest = stats.binom.interval(1 - 1e-5, len(same), 0.5)
+    assert lowest <= count <= highest
+
+
+def test_noise_of_a_batch_is_normal_and_uncorrelated_between_clips():
+    grey = np.zeros((4, 1, 32, 32, 3), np.float32)
+    noise = apply(only("noise"), KEY, grey).reshape(4, -1)
+    assert stats.kstest(noise.ravel(), stats.norm(0, 0.1).cdf).pvalue > 1e-4
+    correlation = np.corrcoef(noise) - np.eye(4)
+    assert np.abs(correlation).max() < 5 / np.sqrt(noise.shape[1])
+
+
+def test_same_key_same_result_other_key_other_result():
+    result = apply(ALWAYS, KEY, CLIPS)
+    np.testing.assert_array_equal(result, apply(ALWAYS, KEY, CLIPS))
+    assert np.abs(result - apply(ALWAYS, jax.random.key(1), CLIPS)).mean() > 0.05
+
+
+def test_jitted_equals_eager():
+    eager = augment.apply(Augment(), KEY, jnp.array(CLIPS))
+    np.testing.assert_allclose(apply(Augment(), KEY, CLIPS), eager, atol=2e-6)
+
+
+def test_operators_are_applied_in_the_order_of_the_paper():
+    # Ranges of one point make all but the noise and the channels known beforehand. The order is
+    # visible: the bright clip saturates between contrast and hue, and hue does not commute with it.
+    config = Augment(
+        **{**dict.fromkeys(NAMES, 1.0), "noise": 0.0},
+        contrast_range=(1.4, 1.4),
+        brightness_range=(0.3, 0.3),
+        hue_range=(0.1, 0.1),
+        blur_sigma_range=(1.2, 1.2),
+    )
+    clip = jnp.clip(jnp.flip(CLIPS[0], axis=2) * 1.4 + 0.3, -1, 1)
+    frames = np.asarray(augment.adjust_hue(clip, 0.1))
+    blurred = np.stack(
+        [cv2.GaussianBlur(f, (7, 7), 1.2, borderType=cv2.BORDER_REPLICATE) for f in frames]
+    )
+    pairs = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]
+    candidates = [augment.split_channels(jnp.array(blurred), *pair) for pair in pairs]
+    result = apply(config, KEY, CLIPS[:1])[0]
+    assert min(np.abs(result - candidate).max() for candidate in candidates) < 1e-5
+
+
+def test_noise_comes_last_and_the_result_is_clipped():
+    bright = np.ones_like(CLIPS)
+    result = apply(only("noise"), KEY, bright)
+    assert result.max() == 1.0
+    assert np.mean(result == 1.0) == pytest.approx(0.5, abs=0.1)
+    # Noise before the blur would have lost most of its deviation.
+    noisy = apply(only("noise", blur=1.0, blur_sigma_range=(2.0, 2.0)), KEY, bright * 0)
+    assert noisy.std() == pytest.approx(0.1, rel=0.05)
+
+
+def test_results_stay_in_range_and_finite_at_extreme_pixels():
+    extreme = np.where(RNG.uniform(size=CLIPS.shape) < 0.5, -1.0, 1.0).astype(np.float32)
+    for clips in (extreme, np.ones_like(CLIPS), -np.ones_like(CLIPS), np.zeros_like(CLIPS)):
+        result = apply(ALWAYS, KEY, clips)
+        assert np.all(np.abs(result) <= 1.0)  # false for NaN
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_dtype_is_kept(dtype):
+    clips = jax.ShapeDtypeStruct(CLIPS.shape, dtype)
+    result = jax.eval_shape(lambda clips: augment.apply(ALWAYS, KEY, clips), clips)
+    assert (result.shape, result.dtype) == (CLIPS.shape, dtype)
+
+
+def test_normalise_maps_bytes_to_the_unit_range():
+    clip = jnp.array([0, 51, 255], jnp.uint8)
+    np.testing.assert_allclose(augment.normalise(clip), [-1.0, -0.6, 1.0], atol=1e-6)
+    assert augment.normalise(clip).dtype == jnp.float32
+    with pytest.raises(AssertionError):
+        augment.normalise(clip.astype(jnp.float32))
+
+
+@pytest.mark.parametrize("clips", [CLIPS[0], CLIPS[..., :1], np.zeros(CLIPS.shape, np.uint8)])
+def test_clips_of_another_layout_or_type_are_refused(clips):
+    with pytest.raises(AssertionError):
+        augment.apply(Augment(), KEY, jnp.array(clips))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"flip": 1.5},
+        {"noise": -0.1},
+        {"contrast_range": (1.5, 0.5)},
+        {"hue_range": (0.1,)},
+        {"blur_sigma_range": (-1.0, 2.0)},
+        {"blur_size": 6},
+        {"noise_std": -0.1},
+    ],
+)
+def test_impossible_settings_name_the_field(changes):
+    with pytest.raises(InputError, match=f"augment.{next(iter(changes))}"):
+        Augment(**changes)

@@ -1,0 +1,27 @@
+"""Clip transforms on the device: pure, keyed, one draw per clip held over all its frames."""
+
+from vidkd_jax.augment.operators import (
+    add_noise,
+    adjust_brightness,
+    adjust_contrast,
+    adjust_hue,
+    flip,
+    gaussian_blur,
+    split_channels,
+)
+from vidkd_jax.augment.policy import Augment, Draw, apply, draw, normalise
+
+__all__ = [
+    "Augment",
+    "Draw",
+    "add_noise",
+    "adjust_brightness",
+    "adjust_contrast",
+    "adjust_hue",
+    "apply",
+    "draw",
+    "flip",
+    "gaussian_blur",
+    "normalise",
+    "split_channels",
+]

@@ -1,0 +1,100 @@
+"""The seven clip operators of TY (section III.C), each a pure function of one clip and its draw.
+
+Every operator takes a clip `[t, h, w, c]` in [-1, 1], treats all its frames alike, keeps shape and
+dtype, and is the exact identity at the parameter its docstring names. Contrast, brightness and
+noise may leave [-1, 1]; `policy.apply` clips. Map them over a batch with `jax.vmap`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+# Where each channel's ramp starts on the colour circle, in sixths of a turn, counted backwards from
+# pure red: the channel-wise form of HSV -> RGB.
+_HUE_OFFSETS = (5.0, 3.0, 1.0)
+
+
+def flip(clip: jax.Array, mirrored: jax.Array | bool) -> jax.Array:
+    """Mirrors left and right where `mirrored`; the identity at False."""
+    return jnp.where(mirrored, clip[:, :, ::-1], clip)
+
+
+def adjust_contrast(clip: jax.Array, factor: jax.Array | float) -> jax.Array:
+    """Scales the distance from mid-grey, 0; the identity at 1."""
+    return clip * jnp.asarray(factor, clip.dtype)
+
+
+def adjust_brightness(clip: jax.Array, offset: jax.Array | float) -> jax.Array:
+    """Adds `offset`, in units of half the range from black to white; the identity at 0."""
+    return clip + jnp.asarray(offset, clip.dtype)
+
+
+def adjust_hue(clip: jax.Array, turns: jax.Array | float) -> jax.Array:
+    """Rotates the hue in HSV, keeping value and saturation; the identity at 0.
+
+    A hue depends on the ratios of the differences between channels only, so a rotation on [-1, 1]
+    is the rotation on [0, 1], rescaled.
+
+    Args:
+        clip: `[t, h, w, 3]`, RGB.
+        turns: how far, in turns of the colour circle: 1/3 takes red to green.
+
+    Returns:
+        The rotated clip, `[t, h, w, 3]`.
+    """
+    rgb = clip.astype(jnp.float32)
+    red, green, blue = rgb[..., :1], rgb[..., 1:2], rgb[..., 2:]
+    value = jnp.maximum(jnp.maximum(red, green), blue)
+    chroma = value - jnp.minimum(jnp.minimum(red, green), blue)
+    divisor = jnp.where(chroma > 0, chroma, 1.0)  # a grey pixel has any hue, and stays grey
+    sixths = jnp.where(
+        value == red,
+        (green - blue) / divisor,
+        jnp.where(value == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
+    )
+    position = sixths + 6.0 * turns + jnp.array(_HUE_OFFSETS)
+    position = position - 6.0 * jnp.floor(position / 6.0)
+    share_removed = jnp.clip(2.0 - jnp.abs(position - 2.0), 0.0, 1.0)
+    rotated = (value - chroma * share_removed).astype(clip.dtype)
+    return jnp.where(turns == 0, clip, rotated)
+
+
+def gaussian_blur(clip: jax.Array, sigma: jax.Array | float, *, size: int = 7) -> jax.Array:
+    """Blurs each frame with a separable Gaussian; the identity at `sigma` 0.
+
+    The border pixels are repeated outwards, where the reference code pads with zeros (mid-grey):
+    so a blurred clip shows no grey frame that an unblurred one lacks.
+
+    Args:
+        clip: `[t, h, w, c]`.
+        sigma: standard deviation in pixels.
+        size: number of taps, odd; 7 in the reference code.
+
+    Returns:
+        The blurred clip, `[t, h, w, c]`.
+    """
+    offsets = jnp.arange(size) - size // 2
+    weights = jnp.exp(-0.5 * jnp.square(offsets / jnp.where(sigma > 0, sigma, 1.0)))
+    weights = jnp.where(sigma > 0, weights / weights.sum(), offsets == 0)
+    blurred = clip.astype(jnp.float32)
+    for axis in (1, 2):
+        length = clip.shape[axis]
+        widths = [(0, 0)] * clip.ndim
+        widths[axis] = (size // 2, size // 2)
+        # Sums of shifted copies: a depthwise convolution is slow in XLA on CPU. The barrier keeps
+        # XLA from fusing the padding into every one of the sums, which takes 6 times as long.
+        padded = jax.lax.optimization_barrier(jnp.pad(blurred, widths, mode="edge"))
+        shifted = (jax.lax.slice_in_dim(padded, i, i + length, axis=axis) for i in range(size))
+        blurred = sum(weight * part for weight, part in zip(weights, shifted, strict=True))
+    return blurred.astype(clip.dtype)
+
+
+def split_channels(clip: jax.Array, target: jax.Array | int, source: jax.Array | int) -> jax.Array:
+    """Replaces channel `target` by `source`, each 0, 1 or 2; the identity where they are equal."""
+    replacement = jax.lax.select_n(jnp.asarray(source), clip[..., 0], clip[..., 1], clip[..., 2])
+    is_target = jnp.arange(clip.shape[-1]) == target
+    return jnp.where(is_target, replacement[..., None], clip)
+
+
+def add_noise(clip: jax.Array, noise: jax.Array) -> jax.Array:
+    """Adds `noise`, one matrix `[h, w, c]` for all frames or `[t, h, w, c]`; the identity at 0."""
+    return clip + noise.astype(clip.dtype)

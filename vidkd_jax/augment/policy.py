@@ -1,0 +1,166 @@
+"""Which transforms a clip gets: probabilities, ranges, draws, and their application in order."""
+
+import dataclasses
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from vidkd_jax.augment import operators
+from vidkd_jax.errors import InputError
+
+_OPERATORS = ("flip", "contrast", "brightness", "hue", "blur", "channel_split", "noise")
+_RANGES = ("contrast_range", "brightness_range", "hue_range", "blur_sigma_range")
+
+
+@dataclasses.dataclass(frozen=True)
+class Augment:
+    """Probability of each operator (TY, Algorithm 1) and the ranges their parameters come from.
+
+    The paper gives the probabilities, the order and the noise; the ranges are those of its code.
+
+    Attributes:
+        flip: probability of a left-right mirror.
+        contrast: probability of a scaling about mid-grey.
+        brightness: probability of a shift of all values.
+        hue: probability of a rotation of the hue.
+        blur: probability of a Gaussian blur.
+        channel_split: probability of replacing one colour channel by another one. (The code draws
+            the two with replacement, which leaves a third of those clips as they are.)
+        noise: probability of Gaussian noise.
+        contrast_range: least and greatest factor.
+        brightness_range: least and greatest offset, on the scale of [-1, 1].
+        hue_range: least and greatest rotation, in turns.
+        blur_sigma_range: least and greatest standard deviation, in pixels.
+        blur_size: taps of the blur in each direction, odd.
+        noise_std: standard deviation of the noise, on the scale of [-1, 1].
+        noise_per_frame: draws the noise anew for each frame, as the code does; the paper, and the
+            default, add one noise matrix to all frames of a clip.
+    """
+
+    flip: float = 0.5
+    contrast: float = 0.5
+    brightness: float = 0.5
+    hue: float = 0.5
+    blur: float = 0.5
+    channel_split: float = 0.5
+    noise: float = 0.5
+    contrast_range: tuple[float, float] = (0.5, 1.5)
+    brightness_range: tuple[float, float] = (-0.5, 0.5)
+    hue_range: tuple[float, float] = (0.0, 0.1)
+    blur_sigma_range: tuple[float, float] = (0.1, 2.0)
+    blur_size: int = 7
+    noise_std: float = 0.1
+    noise_per_frame: bool = False
+
+    def __post_init__(self) -> None:
+        for name in _OPERATORS:
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"augment.{name} = {getattr(self, name)}: must be between 0 and 1")
+        for name in _RANGES:
+            bounds = getattr(self, name)
+            if len(bounds) != 2 or bounds[0] > bounds[1]:
+                raise InputError(f"augment.{name} = {bounds}: must be (least, greatest)")
+        if self.blur_sigma_range[0] < 0:
+            raise InputError(
+                f"augment.blur_sigma_range = {self.blur_sigma_range}: must be positive"
+            )
+        if self.blur_size < 1 or self.blur_size % 2 == 0:
+            raise InputError(f"augment.blur_size = {self.blur_size}: must be odd and positive")
+        if self.noise_std < 0:
+            raise InputError(f"augment.noise_std = {self.noise_std}: must not be negative")
+
+    @classmethod
+    def none(cls) -> "Augment":
+        """No augmentation: every probability 0, `apply` the identity."""
+        return cls(
+            flip=0.0, contrast=0.0, brightness=0.0, hue=0.0, blur=0.0, channel_split=0.0, noise=0.0
+        )
+
+
+class Draw(NamedTuple):
+    """One clip's transforms as scalars; an operator that was not drawn has its identity here."""
+
+    mirrored: jax.Array  # bool
+    contrast: jax.Array  # factor; 1 where not drawn
+    brightness: jax.Array  # offset; 0 where not drawn
+    hue: jax.Array  # turns; 0 where not drawn
+    blur_sigma: jax.Array  # pixels; 0 where not drawn
+    channel_target: jax.Array  # 0, 1 or 2
+    channel_source: jax.Array  # the target itself where not drawn
+    noise_std: jax.Array  # 0 where not drawn
+
+
+def draw(config: Augment, key: jax.Array) -> Draw:
+    """Draws one clip's transforms; each operator independently of the others."""
+    key_gate, key_value, key_channel = jax.random.split(key, 3)
+    probabilities = jnp.array([getattr(config, name) for name in _OPERATORS])
+    gates = jax.random.uniform(key_gate, probabilities.shape) < probabilities
+    drawn = dict(zip(_OPERATORS, gates, strict=True))
+    least, greatest = jnp.array([getattr(config, name) for name in _RANGES]).T
+    contrast, brightness, hue, sigma = jax.random.uniform(
+        key_value, least.shape, minval=least, maxval=greatest
+    )
+    target, step = jax.random.randint(key_channel, (2,), jnp.array([0, 1]), 3)
+    return Draw(
+        mirrored=drawn["flip"],
+        contrast=jnp.where(drawn["contrast"], contrast, 1.0),
+        brightness=jnp.where(drawn["brightness"], brightness, 0.0),
+        hue=jnp.where(drawn["hue"], hue, 0.0),
+        blur_sigma=jnp.where(drawn["blur"], sigma, 0.0),
+        channel_target=target,
+        channel_source=jnp.where(drawn["channel_split"], (target + step) % 3, target),
+        noise_std=jnp.where(drawn["noise"], config.noise_std, 0.0),
+    )
+
+
+def normalise(clip: jax.Array) -> jax.Array:
+    """Maps uint8 0..255 to float32 [-1, 1], shape kept."""
+    chex.assert_type(clip, jnp.uint8)
+    return clip.astype(jnp.float32) / 127.5 - 1.0
+
+
+def apply(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
+    """Transforms each clip of a batch by its own draw, held over the clip's frames (TY, III.C).
+
+    Args:
+        config: probabilities and ranges; static under `jit`. An operator of probability 0 costs
+            nothing.
+        key: of this batch; the clips' keys are split from it.
+        clip: `[b, t, h, w, 3]` in [-1, 1], any float dtype.
+
+    Returns:
+        The transformed clips, same shape and dtype, in [-1, 1].
+    """
+    chex.assert_shape(clip, (None, None, None, None, 3))
+    chex.assert_type(clip, float)
+    if all(getattr(config, name) == 0 for name in _OPERATORS):
+        return clip
+    keys = jax.random.split(key, clip.shape[0])
+    return jax.vmap(lambda key, clip: _apply_one(config, key, clip))(keys, clip)
+
+
+def _apply_one(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
+    """Transforms one clip `[t, h, w, 3]`, in the order of Algorithm 1."""
+    key_draw, key_noise = jax.random.split(key)
+    drawn = draw(config, key_draw)
+    if config.flip:
+        clip = operators.flip(clip, drawn.mirrored)
+    if config.contrast:
+        clip = operators.adjust_contrast(clip, drawn.contrast)
+    if config.brightness:
+        clip = operators.adjust_brightness(clip, drawn.brightness)
+    if config.contrast or config.brightness:
+        clip = jnp.clip(clip, -1.0, 1.0)  # once for both, as in the paper's code
+    if config.hue:
+        clip = operators.adjust_hue(clip, drawn.hue)
+    if config.blur:
+        clip = operators.gaussian_blur(clip, drawn.blur_sigma, size=config.blur_size)
+    if config.channel_split:
+        clip = operators.split_channels(clip, drawn.channel_target, drawn.channel_source)
+    if config.noise:
+        shape = clip.shape if config.noise_per_frame else clip.shape[1:]
+        noise = drawn.noise_std * jax.random.normal(key_noise, shape)
+        clip = operators.add_noise(clip, noise)
+    return jnp.clip(clip, -1.0, 1.0)
