@@ -1,5 +1,7 @@
 """Metrics: hand-computed values and the edges of their definitions."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,7 @@ def test_reliability_bins_hand_computed():
     assert bins.count.tolist() == [0, 0, 0, 2, 3]
     np.testing.assert_allclose(bins.confidence, [0, 0, 0, 0.7, 0.9])
     np.testing.assert_allclose(bins.accuracy, [0, 0, 0, 0.5, 1.0])
+    assert json.loads(json.dumps(bins.as_dict()))["count"] == [0, 0, 0, 2, 3]
 
 
 def test_expected_calibration_error_hand_computed():

@@ -51,6 +51,10 @@ class ReliabilityBins:
     confidence: np.ndarray  # mean, [m]
     accuracy: np.ndarray  # [m]
 
+    def as_dict(self) -> dict[str, list[float]]:
+        """Returns the three columns as plain lists, for JSON."""
+        return {name: column.tolist() for name, column in vars(self).items()}
+
 
 def reliability_bins(
     probabilities: np.ndarray, labels: np.ndarray, num_bins: int = 15

@@ -236,11 +236,12 @@ def test_clips_of_another_layout_or_type_are_refused(clips):
         {"noise": -0.1},
         {"contrast_range": (1.5, 0.5)},
         {"hue_range": (0.1,)},
+        {"brightness_range": ("dark", "light")},
         {"blur_sigma_range": (-1.0, 2.0)},
         {"blur_size": 6},
         {"noise_std": -0.1},
     ],
 )
 def test_impossible_settings_name_the_field(changes):
-    with pytest.raises(InputError, match=f"augment.{next(iter(changes))}"):
+    with pytest.raises(InputError, match=f"config.augment.{next(iter(changes))}: "):
         Augment(**changes)

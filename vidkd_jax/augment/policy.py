@@ -56,20 +56,19 @@ class Augment:
 
     def __post_init__(self) -> None:
         for name in _OPERATORS:
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"augment.{name} = {getattr(self, name)}: must be between 0 and 1")
+            self._require(name, 0 <= getattr(self, name) <= 1, "use 0 to 1")
         for name in _RANGES:
             bounds = getattr(self, name)
-            if len(bounds) != 2 or bounds[0] > bounds[1]:
-                raise InputError(f"augment.{name} = {bounds}: must be (least, greatest)")
-        if self.blur_sigma_range[0] < 0:
-            raise InputError(
-                f"augment.blur_sigma_range = {self.blur_sigma_range}: must be positive"
-            )
-        if self.blur_size < 1 or self.blur_size % 2 == 0:
-            raise InputError(f"augment.blur_size = {self.blur_size}: must be odd and positive")
-        if self.noise_std < 0:
-            raise InputError(f"augment.noise_std = {self.noise_std}: must not be negative")
+            numbers = len(bounds) == 2 and all(isinstance(bound, int | float) for bound in bounds)
+            self._require(name, numbers and bounds[0] <= bounds[1], "use (least, greatest)")
+        self._require("blur_sigma_range", self.blur_sigma_range[0] >= 0, "use 0 or more")
+        odd = self.blur_size > 0 and self.blur_size % 2 == 1
+        self._require("blur_size", odd, "use an odd number")
+        self._require("noise_std", self.noise_std >= 0, "use 0 or more")
+
+    def _require(self, name: str, valid: bool, remedy: str) -> None:
+        if not valid:
+            raise InputError(f"config.augment.{name}: {getattr(self, name)!r}; {remedy}")
 
     @classmethod
     def none(cls) -> "Augment":
