@@ -29,16 +29,10 @@ class VideoError(InputError):
 
 @contextmanager
 def ffmpeg_errors(path: Path, what: str) -> Iterator[None]:
-    """Turns FFmpeg's errors into `VideoError`s that say what was being done.
-
-    The machine's own troubles (no space, no permission, no memory) are not the video's fault: they
-    stay what they are, `OSError` or `MemoryError`.
-    """
+    """Turns FFmpeg's errors while reading into `VideoError`s that say what was being done."""
     try:
         yield
-    except (av.error.MemoryError, av.error.PermissionError, av.error.BlockingIOError):
-        raise
+    except av.error.MemoryError:
+        raise  # the machine's trouble, not the file's
     except av.error.FFmpegError as error:
-        if isinstance(error, OSError) and not isinstance(error, av.error.FileNotFoundError):
-            raise
         raise VideoError(path, f"{what}: {error.strerror}") from error

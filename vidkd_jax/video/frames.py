@@ -3,7 +3,6 @@
 import av
 import cv2
 import numpy as np
-from av.sidedata.sidedata import Type as SideData
 
 # swscale's flags (libswscale/swscale.h): BILINEAR | ACCURATE_RND | BITEXACT. The default conversion
 # takes shortcuts that differ between CPUs; with these every machine gets the same pixels.
@@ -19,7 +18,7 @@ def to_rgb(frame: av.VideoFrame) -> np.ndarray:
     file asks of a player (phones) is applied.
     """
     pixels = frame.to_ndarray(format="rgb24", interpolation=EXACT)
-    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
+    matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return pixels
     return _orient(pixels, np.frombuffer(bytes(matrix), np.int32))

@@ -106,6 +106,7 @@ class VideoStream:
       fps: Average frames per second; 0 where the file does not say.
       height: Of a frame as displayed, before resizing, in pixels.
       width: Likewise.
+      stored_size: (height, width) of the frames that come out.
       num_frames: Frames passed so far.
     """
 
@@ -134,10 +135,12 @@ class VideoStream:
             self.close()
             raise
         self.height, self.width = self._first.shape[:2]
-        self._size = fit_size(self.height, self.width, short_side)
-        if max(self._size) > MAX_SIDE:
+        self.stored_size = fit_size(self.height, self.width, short_side)
+        if max(self.stored_size) > MAX_SIDE:
             self.close()
-            raise VideoError(self.path, f"frames of {self._size[1]}x{self._size[0]} are too large")
+            raise VideoError(
+                self.path, f"frames of {self.stored_size[1]}x{self.stored_size[0]} are too large"
+            )
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields the frames, uint8 [h, w, 3]; once."""
@@ -145,11 +148,11 @@ class VideoStream:
         if first is None:
             return
         self.num_frames = 1
-        yield resize(first, *self._size)
+        yield resize(first, *self.stored_size)
         del first
         for frame in self._decoded:
             self.num_frames += 1
-            yield resize(to_rgb(frame), *self._size)
+            yield resize(to_rgb(frame), *self.stored_size)
 
     def count(self) -> int:
         """Decodes what is left, without converting it, and returns the number of all frames."""

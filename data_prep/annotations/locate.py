@@ -1,0 +1,96 @@
+"""From a path in a list to a file in the video folder, and never to one outside it."""
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from vidkd_jax.errors import InputError
+
+VIDEO_SUFFIXES = frozenset(
+    [".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"]
+)
+
+
+class VideoFolder:
+    """A folder of videos, laid out in one of the ways that people lay them out."""
+
+    def __init__(self, root: Path, *, ignore_case: bool = False) -> None:
+        """Takes the folder.
+
+        Args:
+          root: The folder.
+          ignore_case: File names match whatever their case. UCF101 needs it: its class is
+            HandstandPushups, its files are v_HandStandPushups_*, and copies "correct" either.
+
+        Raises:
+          InputError: There is no such folder.
+        """
+        if not root.is_dir():
+            raise InputError(f"--videos={root}: there is no such folder")
+        self.root = root
+        self._resolved_root = root.resolve()
+        self._ignore_case = ignore_case
+
+    def find(self, files: Sequence[str], where: str) -> Path:
+        """Returns the first of `files` that exists, else a file with the name of one of them.
+
+        The fallback finds other layouts (flat, one folder a class, one a split) and other
+        extensions. Where several files have the name, the one whose folders share most words with
+        the listed path is taken, then the first in alphabetical order.
+
+        Args:
+          files: Paths below the folder, the likeliest first.
+          where: "file:line" of the list, for the message.
+
+        Returns:
+          The file, or where it was looked for first if there is none.
+
+        Raises:
+          InputError: A path leads out of the folder.
+        """
+        relative = [_relative(file, where) for file in files]
+        for path in relative:
+            if (self.root / path).is_file():
+                return self._inside(self.root / path, where)
+        for path in relative:
+            if candidates := self._by_stem.get(self._key(path.stem)):
+                return self._inside(min(candidates, key=lambda c: _distance(c, path)), where)
+        return self.root / relative[0]
+
+    def _key(self, stem: str) -> str:
+        return stem.casefold() if self._ignore_case else stem
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[Path]]:
+        found = defaultdict(list)
+        for folder, _, names in os.walk(self.root):
+            for path in map(Path, names):
+                if path.suffix.lower() in VIDEO_SUFFIXES:
+                    found[self._key(path.stem)].append(Path(folder) / path)
+        return found
+
+    def _inside(self, path: Path, where: str) -> Path:
+        if not path.resolve().is_relative_to(self._resolved_root):
+            raise InputError(
+                f"{where}: {path} is a link that leads out of the video folder {self.root}; "
+                "put the file itself there"
+            )
+        return path
+
+
+def _relative(file: str, where: str) -> PurePosixPath:
+    """Refuses absolute paths (also those of Windows) and any step upwards."""
+    path = PurePosixPath(file.replace("\\", "/"))
+    if path.is_absolute() or PureWindowsPath(file).drive or ".." in path.parts:
+        raise InputError(
+            f"{where}: path '{file}' leads out of the video folder; "
+            "paths in a list are relative to --videos"
+        )
+    return path
+
+
+def _distance(candidate: Path, listed: PurePosixPath) -> tuple[int, str]:
+    shared = set(candidate.parent.parts) & set(listed.parent.parts)
+    return -len(shared), str(candidate)

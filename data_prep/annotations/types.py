@@ -1,0 +1,120 @@
+"""What every list format is read into, and the checks that hold for all of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_prep.annotations.locate import VideoFolder
+from vidkd_jax.errors import InputError, suggest
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One video of a dataset.
+
+    Attributes:
+      id: Unique in the dataset.
+      path: Of the file; where it was looked for, if there is none.
+      label: Index into `Dataset.class_names`.
+      group: Videos of one group (film, recording, actor) never part between splits.
+      split: "train", "val" or "test".
+    """
+
+    id: str
+    path: Path
+    label: int
+    group: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset's videos in the order of its lists: train, val, test."""
+
+    name: str
+    class_names: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of a list, before its file is looked for.
+
+    Attributes:
+      id: See `Entry`.
+      files: Paths below the video folder where the file may be, the likeliest first.
+      label: See `Entry`.
+      group: See `Entry`.
+      split: See `Entry`.
+      where: "file:line" for messages.
+    """
+
+    id: str
+    files: tuple[str, ...]
+    label: int
+    group: str
+    split: str
+    where: str
+
+
+def find_class(name: str, class_names: Sequence[str], where: str) -> int:
+    """Returns the label of a class name.
+
+    Raises:
+      InputError: There is no such class.
+    """
+    if name not in class_names:
+        raise InputError(f"{where}: class '{name}' is unknown{suggest(name, class_names)}")
+    return class_names.index(name)
+
+
+def make_dataset(
+    name: str,
+    class_names: Sequence[str],
+    listed: Iterable[Listed],
+    videos: VideoFolder,
+) -> Dataset:
+    """Checks that ids are unique, finds the files and orders the splits.
+
+    Where the lists hold no labelled test split, the validation split is the test split (Kinetics,
+    Something-Something: the labels of the test videos are not published).
+
+    Raises:
+      InputError: No videos, no training videos, an id twice, a path outside the video folder.
+    """
+    listed = list(listed)
+    _check_unique(listed)
+    splits = {line.split for line in listed}
+    if not listed:
+        raise InputError(f"{name}: the lists hold no videos; check --annotations")
+    if "train" not in splits or len(splits) < 2:
+        held = ", ".join(sorted(splits))
+        raise InputError(
+            f"{name}: videos to train and to test on are needed; the lists hold {held}"
+        )
+    renamed = {"val": "test"} if "test" not in splits else {}
+    entries = [
+        Entry(
+            id=line.id,
+            path=videos.find(line.files, line.where),
+            label=line.label,
+            group=line.group,
+            split=renamed.get(line.split, line.split),
+        )
+        for line in listed
+    ]
+    entries.sort(key=lambda entry: SPLITS.index(entry.split))  # stable: list order within a split
+    return Dataset(name, tuple(class_names), tuple(entries))
+
+
+def _check_unique(listed: Iterable[Listed]) -> None:
+    seen: dict[str, str] = {}
+    for line in listed:
+        if line.id in seen:
+            raise InputError(
+                f"{line.where}: video '{line.id}' is listed twice, first at {seen[line.id]}; "
+                "remove one of the lines"
+            )
+        seen[line.id] = line.where

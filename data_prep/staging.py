@@ -1,0 +1,166 @@
+"""One video to one staging file of JPEG frames: the unit of work that a rerun need not repeat.
+
+A staging file is the JPEG frames one after the other, a JSON footer that describes them, and the
+footer's length. It is written under another name, synced and renamed: it is whole or not there.
+"""
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import simplejpeg
+
+from vidkd_jax.video import VideoError, VideoStream
+
+_FOOTER_LENGTH = struct.Struct("<Q")
+# A record is one protocol buffer, which cannot exceed 2 GiB; a little is left for the rest of it.
+MAX_RECORD_BYTES = 2**31 - 2**24
+
+
+@dataclass(frozen=True)
+class StagingTask:
+    """What to convert, how, and where to put it."""
+
+    source: Path
+    target: Path
+    short_side: int
+    quality: int
+
+
+@dataclass(frozen=True)
+class StagedVideo:
+    """A converted video.
+
+    Attributes:
+      path: The staging file.
+      fps: Frames per second.
+      height: Of the original, in pixels.
+      width: Likewise.
+      stored_height: Of the stored frames.
+      stored_width: Likewise.
+      frame_bytes: Length of each JPEG.
+    """
+
+    path: Path
+    fps: float
+    height: int
+    width: int
+    stored_height: int
+    stored_width: int
+    frame_bytes: tuple[int, ...]
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames."""
+        return len(self.frame_bytes)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all frames."""
+        return sum(self.frame_bytes)
+
+    def frames(self) -> Iterator[bytes]:
+        """Yields the frames' JPEG bytes."""
+        with self.path.open("rb") as file:
+            for length in self.frame_bytes:
+                yield file.read(length)
+
+
+@dataclass(frozen=True)
+class SkippedVideo:
+    """A video that cannot be used, and why."""
+
+    path: Path
+    cause: str
+
+
+def stage_video(task: StagingTask) -> StagedVideo | SkippedVideo:
+    """Converts one video, or takes the staging file of an earlier run with the same settings.
+
+    Raises:
+      OSError: The staging file cannot be written (full disk).
+    """
+    try:
+        fingerprint = _fingerprint(task)
+        staged = read_staged(task.target, fingerprint)
+        return staged or _convert(task, fingerprint)
+    except VideoError as error:
+        return SkippedVideo(task.source, error.cause)
+
+
+def _fingerprint(task: StagingTask) -> dict[str, str | int]:
+    """What the staging file depends on; another value makes it worthless."""
+    try:
+        status = task.source.stat()
+    except OSError as error:
+        cause = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise VideoError(task.source, str(cause)) from error
+    return {
+        "source": str(task.source.absolute()),
+        "bytes": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "short_side": task.short_side,
+        "quality": task.quality,
+    }
+
+
+def read_staged(path: Path, fingerprint: dict[str, str | int]) -> StagedVideo | None:
+    """Returns what is staged under `path`, None if that is nothing or something else."""
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        file.seek(-_FOOTER_LENGTH.size, os.SEEK_END)
+        (length,) = _FOOTER_LENGTH.unpack(file.read())
+        file.seek(-_FOOTER_LENGTH.size - length, os.SEEK_END)
+        footer = json.loads(file.read(length))
+    if footer.pop("fingerprint") != fingerprint:
+        return None
+    footer["frame_bytes"] = tuple(footer["frame_bytes"])
+    return StagedVideo(path=path, **footer)
+
+
+def _convert(task: StagingTask, fingerprint: dict[str, str | int]) -> StagedVideo:
+    """Decodes, resizes, encodes and writes; one frame in memory at a time."""
+    partial = task.target.with_suffix(f".{os.getpid()}.partial")
+    try:
+        with VideoStream(task.source, short_side=task.short_side) as stream:
+            with partial.open("wb") as file:
+                staged = _write(task, fingerprint, stream, file)
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(task.target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return staged
+
+
+def _write(
+    task: StagingTask, fingerprint: dict[str, str | int], stream: VideoStream, file: BinaryIO
+) -> StagedVideo:
+    frame_bytes = []
+    for pixels in stream:
+        # 4:2:0: what the sources themselves are; quarter the chroma to store and to decode.
+        jpeg = simplejpeg.encode_jpeg(pixels, quality=task.quality, colorsubsampling="420")
+        frame_bytes.append(len(jpeg))
+        file.write(jpeg)
+    if sum(frame_bytes) > MAX_RECORD_BYTES:
+        cause = f"its {len(frame_bytes)} frames exceed the 2 GiB of a record; cut it into parts"
+        raise VideoError(task.source, cause)
+    staged = StagedVideo(
+        path=task.target,
+        fps=stream.fps,
+        height=stream.height,
+        width=stream.width,
+        stored_height=stream.stored_size[0],
+        stored_width=stream.stored_size[1],
+        frame_bytes=tuple(frame_bytes),
+    )
+    footer = asdict(staged) | {"fingerprint": fingerprint}
+    del footer["path"]
+    encoded = json.dumps(footer).encode()
+    file.write(encoded + _FOOTER_LENGTH.pack(len(encoded)))
+    return staged
