@@ -1,0 +1,220 @@
+"""The report's page: files, pictures, escaping, and what happens where parts are missing."""
+
+import html.parser
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from vidkd_jax.metrics import per_class_accuracy, reliability_bins
+from vidkd_jax.report import write_report
+from vidkd_jax.report.curves import by_epoch, promotions
+
+NAMES = ["Sit<b>Down</b>", "Stand & Up", "Costs $5 or $6", 'Say "it\'s"', "A" * 80]
+PICTURES = {
+    "loss",
+    "accuracy",
+    "learning_rate",
+    "speed",
+    "clip_reliability",
+    "video_reliability",
+    "confusion",
+}
+
+
+def make_run(num_epochs=4):
+    """Everything that `write_report` takes, as a run would leave it."""
+    history = []
+    for epoch in range(1, num_epochs + 1):
+        train = {"loss": 2 / epoch, "loss/cross_entropy": 1.9 / epoch, "loss/kl": 0.1, "top1": 0.3}
+        train |= {"learning_rate": 0.01}
+        history += [
+            {"step": 10 * epoch - 4, "epoch": epoch, "split": "train", **train},
+            {"step": 10 * epoch, "epoch": epoch, "split": "train", **train}
+            | {"clips_per_second": 100.0, "data_wait_fraction": 0.02},
+            {"step": 10 * epoch, "epoch": epoch, "split": "val", "clip_top1": 0.1 * epoch}
+            | {"clip_nll": 1.5, "promoted": epoch % 2 == 1},
+        ]
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(5), 40)
+    labels = np.arange(40) % 4  # the last class has no video
+    confusion = np.zeros((5, 5), int)
+    np.add.at(confusion, (labels, probabilities.argmax(axis=1)), 1)
+    bins = reliability_bins(probabilities, labels).as_dict()
+    evaluation = {
+        "class_names": NAMES,
+        "confusion": confusion.tolist(),
+        "per_class": per_class_accuracy(confusion).tolist(),
+        "clip_reliability": bins,
+        "video_reliability": bins,
+        "mistakes": [
+            {"video": "v_<i>_g01", "label": NAMES[0], "predicted": NAMES[1], "confidence": 0.25},
+            {"video": "v_sure", "label": NAMES[1], "predicted": NAMES[2], "confidence": 0.975},
+        ],
+    }
+    summary = {
+        "video_top1": 0.625,
+        "video_ece": 0.0512,
+        "num_classes": 5,
+        "train_seconds": 3725.0,
+        "peak_memory_bytes": 3 * 2**29,
+        "num_params": 33310437,
+        "model_selection": "groups",
+        "videos": {"train": 1000, "test": 40},
+        "environment": {"python": "3.11.2"},
+    }
+    config = {"name": "ty<script>", "seed": 3, "data": {"name": "a & b", "root": "</pre>"}}
+    return {"config": config, "summary": summary, "history": history, "evaluation": evaluation}
+
+
+class Elements(html.parser.HTMLParser):
+    """Collects the page's tags, and checks that they are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in ("img", "meta"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    path = write_report(tmp_path_factory.mktemp("run"), **make_run())
+    return path, path.read_text("utf-8")
+
+
+def parse(page):
+    elements = Elements()
+    elements.feed(page)
+    assert elements.open == []
+    return elements.seen
+
+
+def test_page_and_pictures_are_written_and_are_images(report):
+    path, page = report
+    assert path.parts[-2:] == ("report", "index.html")
+    sources = [attributes["src"] for tag, attributes in parse(page) if tag == "img"]
+    assert {source.removesuffix(".png") for source in sources} == PICTURES
+    assert {file.name for file in path.parent.iterdir()} == {*sources, "index.html"}
+    for source in sources:
+        picture = cv2.imread(str(path.parent / source))
+        assert min(picture.shape[:2]) > 300
+        assert len(np.unique(picture)) > 20
+
+
+def test_page_needs_no_network_and_no_script(report):
+    path, page = report
+    assert "http" not in page
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in parse(page)}
+    assert all(b"http" not in file.read_bytes() for file in path.parent.glob("*.png"))
+
+
+def test_headline_numbers_are_shown_in_readable_units(report):
+    _, page = report
+    for text in ("62.5 %", "chance 20.0 %", "0.051", "1 h 02 min", "1.50 GiB", "33,310,437"):
+        assert text in page
+
+
+def test_names_are_escaped(report):
+    _, page = report
+    assert "<b>Down" not in page
+    assert "Sit&lt;b&gt;Down&lt;/b&gt;" in page
+    assert "Stand &amp; Up" in page
+    assert "v_&lt;i&gt;_g01" in page
+    assert "<h1>ty&lt;script&gt;</h1>" in page
+    assert page.count("</pre>") == 2  # config and environment; the data root is escaped
+
+
+def test_classes_are_sorted_by_accuracy_and_mistakes_by_confidence(report):
+    _, page = report
+    classes = page[page.index("<h2>Classes") : page.index("<h2>Most confident")]
+    shares = [float(share) for share in re.findall(r"</span>([\d.]+) %", classes)]
+    assert len(shares) == 4
+    assert shares == sorted(shares, reverse=True)
+    assert classes.index("no test video") > classes.rindex(" %")
+    assert page.index("v_sure") < page.index("v_&lt;i&gt;")
+
+
+def test_config_is_shown_whole(report):
+    _, page = report
+    shown = re.search(r"Configuration</summary><pre>(.*?)</pre>", page, re.DOTALL).group(1)
+    assert json.loads(html.unescape(shown)) == make_run()["config"]
+
+
+def test_selection_on_the_test_split_is_said(tmp_path, report):
+    run = make_run()
+    run["summary"]["model_selection"] = "test"
+    assert "optimistic" in write_report(tmp_path, **run).read_text("utf-8")
+    assert "optimistic" not in report[1]
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        ("history", []),
+        ("evaluation", {}),
+        ("summary", {}),
+        ("config", {}),
+        ("evaluation", {"mistakes": [], "class_names": [], "confusion": []}),
+        ("evaluation", {"clip_reliability": {"count": [0], "confidence": [0], "accuracy": [0]}}),
+    ],
+    ids=str,
+)
+def test_missing_parts_are_left_out(tmp_path, missing):
+    run = make_run()
+    run[missing[0]] = missing[1]
+    path = write_report(tmp_path, **run)
+    sources = {a["src"] for tag, a in parse(path.read_text("utf-8")) if tag == "img"}
+    assert sources == {file.name for file in path.parent.glob("*.png")}
+    assert len(sources) < len(PICTURES) or missing[0] in ("summary", "config")
+
+
+def test_a_second_report_leaves_no_picture_of_the_first(tmp_path):
+    run = make_run()
+    write_report(tmp_path, **run)
+    path = write_report(tmp_path, **{**run, "history": [], "evaluation": {}})
+    assert [file.name for file in path.parent.iterdir()] == ["index.html"]
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path, report):
+    again = write_report(tmp_path, **make_run())
+    for file in report[0].parent.iterdir():
+        assert (again.parent / file.name).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("num_classes", [1, 60, 400])
+def test_any_number_of_classes_can_be_drawn(tmp_path, num_classes):
+    evaluation = {
+        "class_names": [f"Class{i}" for i in range(num_classes)],
+        "confusion": np.eye(num_classes, dtype=int).tolist(),
+        "per_class": [1.0] * num_classes,
+    }
+    path = write_report(tmp_path, **{**make_run(), "history": [], "evaluation": evaluation})
+    picture = cv2.imread(str(path.parent / "confusion.png"))
+    assert max(picture.shape) < 2400
+    assert path.read_text("utf-8").count("<tr>") == num_classes + 1
+
+
+def test_curves_weigh_records_by_their_steps_and_keep_the_epochs_apart():
+    history = [
+        {"step": 8, "epoch": 1, "split": "train", "loss": 1.0},
+        {"step": 10, "epoch": 1, "split": "train", "loss": 2.0, "clips_per_second": 50.0},
+        {"step": 10, "epoch": 1, "split": "val", "loss": 9.0, "promoted": True},
+        {"step": 20, "epoch": 2, "split": "train", "loss": 3.0, "note": "text", "gap": None},
+        {"step": 20, "epoch": 2, "split": "val", "loss": 8.0, "promoted": False},
+    ]
+    train = by_epoch(history, "train")
+    assert train == {
+        "loss": ([1, 2], [pytest.approx(1.2), 3.0]),
+        "clips_per_second": ([1], [50.0]),
+    }
+    assert by_epoch(history, "val")["loss"] == ([1, 2], [9.0, 8.0])
+    assert by_epoch(history, "test") == {}
+    assert promotions(history) == [1]

@@ -1,0 +1,184 @@
+"""The report's pictures, drawn by matplotlib without a display."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from vidkd_jax.report.curves import Curve
+
+_BLUE, _GREY, _AMBER, _INK = "#2563eb", "#94a3b8", "#d97706", "#1e293b"
+_RED, _GREEN = "#fca5a5", "#86efac"
+_PART_COLOURS = ("#0d9488", "#7c3aed", "#db2777", "#65a30d", "#0891b2")
+_MAX_NAMED_CLASSES = 110  # beyond it, names would be too small to read
+_MAX_COUNTED_CLASSES = 16  # beyond it, so would numbers in the cells
+_LABEL_LENGTH = 24
+
+
+def loss_curves(train: Mapping[str, Curve], val: Mapping[str, Curve]) -> Figure | None:
+    """The training loss, its unweighted parts, and the validation likelihood."""
+    if "loss" not in train:
+        return None
+    figure, axes = _epoch_axes("loss")
+    _line(axes, train["loss"], "train, total", _INK, width=2.2)
+    parts = sorted(name for name in train if name.startswith("loss/"))
+    for i, name in enumerate(parts):
+        label = name.removeprefix("loss/").replace("_", " ")
+        colour = _PART_COLOURS[i % len(_PART_COLOURS)]
+        _line(axes, train[name], f"train, {label} (unweighted)", colour)
+    if "clip_nll" in val:
+        _line(axes, val["clip_nll"], "validation, cross-entropy", _BLUE)
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure
+
+
+def accuracy_curves(
+    train: Mapping[str, Curve], val: Mapping[str, Curve], promoted: Sequence[int]
+) -> Figure | None:
+    """Top-1 accuracy of both splits; a star where the student became the best so far."""
+    if "top1" not in train and "clip_top1" not in val:
+        return None
+    figure, axes = _epoch_axes("top-1 accuracy of clips")
+    if "top1" in train:
+        _line(axes, train["top1"], "train", _GREY)
+    if "clip_top1" in val:
+        _line(axes, val["clip_top1"], "validation", _BLUE, width=2.2)
+        value = dict(zip(*val["clip_top1"], strict=True))
+        stars = [epoch for epoch in promoted if epoch in value]
+        if stars:
+            heights = [value[epoch] for epoch in stars]
+            axes.plot(stars, heights, "*", color=_AMBER, markersize=11, label="best so far")
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.legend()
+    return figure
+
+
+def learning_rate_curve(train: Mapping[str, Curve]) -> Figure | None:
+    """The learning rate on a logarithmic scale."""
+    if "learning_rate" not in train:
+        return None
+    figure, axes = _epoch_axes("learning rate")
+    epochs, rates = train["learning_rate"]
+    axes.step(epochs, rates, where="mid", color=_BLUE, marker=_marker(epochs))
+    if min(rates) > 0:
+        axes.set_yscale("log")
+        axes.set_ylim(min(rates) / 2, max(rates) * 2)
+    return figure
+
+
+def speed_curves(train: Mapping[str, Curve]) -> Figure | None:
+    """Clips a second, and the share of the time in which the step waited for data."""
+    if "clips_per_second" not in train:
+        return None
+    figure, axes = _epoch_axes("clips / second")
+    _line(axes, train["clips_per_second"], "clips / second", _BLUE, width=2.2)
+    axes.set_ylim(bottom=0)
+    handles = list(axes.lines)
+    if "data_wait_fraction" in train:
+        waiting = axes.twinx()
+        waiting.set_ylim(0, 1)
+        waiting.yaxis.set_major_formatter(PercentFormatter(1))
+        waiting.set_ylabel("waiting for data")
+        waiting.spines[["top", "right"]].set_visible(False)
+        _line(waiting, train["data_wait_fraction"], "waiting for data", _AMBER)
+        handles += waiting.lines
+    axes.legend(handles=handles)
+    return figure
+
+
+def reliability_diagram(bins: Mapping[str, Sequence[float]], title: str) -> Figure | None:
+    """Accuracy against confidence in bins of equal width, and how many examples each bin has.
+
+    Args:
+        bins: "count", "confidence" and "accuracy", one value per bin.
+        title: over the picture.
+    """
+    count, confidence, accuracy = (
+        np.asarray(bins[name], float) for name in ("count", "confidence", "accuracy")
+    )
+    if not count.sum():
+        return None
+    figure = Figure(figsize=(5.2, 5.6), layout="constrained")
+    axes, histogram = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    width = 1 / len(count)
+    centres = (np.arange(len(count)) + 0.5) * width
+    used = count > 0
+    error = np.sum(count * np.abs(confidence - accuracy)) / count.sum()
+    axes.bar(centres[used], accuracy[used], width * 0.94, color=_BLUE, label="accuracy")
+    over, under = used & (confidence > accuracy), used & (confidence < accuracy)
+    for chosen, colour, label in (
+        (over, _RED, "overconfident: confidence higher"),
+        (under, _GREEN, "underconfident: accuracy higher"),
+    ):
+        gap = (confidence - accuracy)[chosen]
+        axes.bar(centres[chosen], gap, width * 0.94, accuracy[chosen], color=colour, label=label)
+    axes.plot([0, 1], [0, 1], "--", color=_INK, linewidth=1, label="perfect calibration")
+    axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy", title=f"{title}: ECE {error:.3f}")
+    axes.legend(loc="upper left")
+    histogram.bar(centres, count, width * 0.94, color=_GREY)
+    histogram.set(xlabel="confidence of the prediction", ylabel="examples")
+    for each in (axes, histogram):
+        _clean(each)
+    return figure
+
+
+def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
+    """Rows: the true class, columns: the prediction, each row's shares adding up to 1."""
+    counts = np.asarray(confusion, float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    k = len(counts)
+    side = float(np.clip(3.0 + 0.3 * k, 4.5, 13))
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set(xlabel="prediction", ylabel="true class")
+    bar = figure.colorbar(image, ax=axes, shrink=0.7, format=PercentFormatter(1))
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    if k <= _MAX_NAMED_CLASSES:
+        labels = [_shorten(name) for name in names]
+        size = min(9.0, 600 / k)  # points: the greatest picture has some 700 for the rows
+        axes.set_xticks(range(k), labels, rotation=90, fontsize=size, parse_math=False)
+        axes.set_yticks(range(k), labels, fontsize=size, parse_math=False)
+    if k <= _MAX_COUNTED_CLASSES:
+        for row, column in np.argwhere(counts > 0):
+            colour = "white" if shares[row, column] > 0.55 else _INK
+            text = f"{counts[row, column]:.0f}"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return figure
+
+
+def _epoch_axes(label: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel="epoch", ylabel=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _clean(axes)
+    return figure, axes
+
+
+def _clean(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_GREY)
+    axes.grid(axis="y", color="#e2e8f0")
+    axes.set_axisbelow(True)
+
+
+def _line(axes: Axes, curve: Curve, label: str, colour: str, width: float = 1.5) -> None:
+    axes.plot(*curve, color=colour, linewidth=width, marker=_marker(curve[0]), label=label)
+
+
+def _marker(epochs: Sequence[int]) -> str | None:
+    """A line through few epochs needs its points shown; through one it would be invisible."""
+    return "o" if len(epochs) <= 3 else None
+
+
+def _shorten(name: Any) -> str:
+    text = str(name)
+    return text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…"

@@ -1,0 +1,182 @@
+"""The report's page: sections of numbers, pictures and tables."""
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from vidkd_jax.report import curves, figures, tables
+from vidkd_jax.report.style import CSS
+
+_DOTS_PER_INCH = 150
+
+
+def write_report(
+    workdir: Path,
+    *,
+    config: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    evaluation: Mapping[str, Any],
+) -> Path:
+    """Writes `workdir/report/index.html` and its pictures; whatever is missing is left out.
+
+    Args:
+        workdir: the run's folder.
+        config: resolved, as plain nested dictionaries.
+        summary: as in `summary.json`.
+        history: the records of `metrics.jsonl`: "step", "epoch", "split" and metrics.
+        evaluation: of the test videos: "class_names", "confusion" `[k, k]` (rows: true class),
+            "per_class" `[k]`, "clip_reliability" and "video_reliability" ("count", "confidence",
+            "accuracy" per bin), "mistakes" ("video", "label", "predicted", "confidence").
+
+    Returns:
+        The page's path.
+    """
+    folder = workdir / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = [
+        tables.headline_cards(summary),
+        _training(folder, history),
+        _calibration(folder, evaluation),
+        _classes(folder, evaluation),
+        _mistakes(evaluation),
+        _setting("Configuration", config),
+        _setting("Environment", summary.get("environment") or config.get("environment")),
+    ]
+    page = folder / "index.html"
+    page.write_text(_document(config, summary, "\n".join(filter(None, sections))), "utf-8")
+    return page
+
+
+def _document(config: Mapping[str, Any], summary: Mapping[str, Any], body: str) -> str:
+    name = html.escape(str(config.get("name", "run")))
+    facts = [
+        (config.get("method") or {}).get("name"),
+        (config.get("model") or {}).get("name"),
+        (config.get("data") or {}).get("name"),
+        f"seed {config['seed']}" if "seed" in config else None,
+    ]
+    facts += [f"{count:,} {split} videos" for split, count in summary.get("videos", {}).items()]
+    subtitle = html.escape(" · ".join(str(fact) for fact in facts if fact))
+    warning = ""
+    if summary.get("model_selection") == "test":
+        warning = (
+            '<p class="warning">The best epoch was selected on the test split (data.val = "test"), '
+            "so the test numbers are optimistic.</p>"
+        )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{name} · vidkd_jax</title>
+<style>{CSS}</style>
+</head>
+<body>
+<main>
+<h1>{name}</h1>
+<p>{subtitle}</p>
+{warning}
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _training(folder: Path, history: Sequence[Mapping[str, Any]]) -> str:
+    train, val = curves.by_epoch(history, "train"), curves.by_epoch(history, "val")
+    promoted = curves.promotions(history)
+    pictures = [
+        _picture(folder, "loss", figures.loss_curves(train, val), "Loss by epoch"),
+        _picture(
+            folder,
+            "accuracy",
+            figures.accuracy_curves(train, val, promoted),
+            "Accuracy by epoch; a star marks a new best student, in self-distillation the next teacher",
+        ),
+        _picture(
+            folder, "learning_rate", figures.learning_rate_curve(train), "Learning rate by epoch"
+        ),
+        _picture(
+            folder,
+            "speed",
+            figures.speed_curves(train),
+            "Training speed by epoch; the first one compiles",
+        ),
+    ]
+    return _section("Training", "", _figures(pictures))
+
+
+def _calibration(folder: Path, evaluation: Mapping[str, Any]) -> str:
+    pictures = []
+    for level, title in (("clip", "Test clips"), ("video", "Test videos")):
+        bins = evaluation.get(f"{level}_reliability")
+        figure = figures.reliability_diagram(bins, title) if bins else None
+        caption = f"{title}: reliability and number of examples by confidence"
+        pictures.append(_picture(folder, f"{level}_reliability", figure, caption))
+    text = (
+        "A calibrated model is right as often as it is sure: accuracy on the diagonal. Averaging "
+        "the clips of a video makes predictions less confident, so both levels are shown."
+    )
+    return _section("Calibration", text, _figures(pictures))
+
+
+def _classes(folder: Path, evaluation: Mapping[str, Any]) -> str:
+    names, confusion = evaluation.get("class_names") or [], evaluation.get("confusion") or []
+    known = len(names) > 0 and len(confusion) > 0
+    figure = figures.confusion_picture(confusion, names) if known else None
+    caption = "Test videos: true class (rows), prediction (columns)"
+    section = _section("Confusion", "", _picture(folder, "confusion", figure, caption, wide=True))
+    if known and evaluation.get("per_class"):
+        table = tables.class_table(names, evaluation["per_class"], confusion)
+        section += _section("Classes", "Accuracy on the test videos of each class.", table)
+    return section
+
+
+def _mistakes(evaluation: Mapping[str, Any]) -> str:
+    mistakes = evaluation.get("mistakes")
+    if not mistakes:
+        return ""
+    text = "Test videos that the model got wrong while it was surest: look at these first."
+    return _section("Most confident mistakes", text, tables.mistakes_table(mistakes))
+
+
+def _setting(title: str, values: Mapping[str, Any] | None) -> str:
+    if not values:
+        return ""
+    text = html.escape(json.dumps(values, indent=2, default=str, ensure_ascii=False))
+    return f"<details><summary>{title}</summary><pre>{text}</pre></details>"
+
+
+def _section(title: str, text: str, content: str) -> str:
+    if not content:
+        return ""
+    paragraph = f"<p>{text}</p>" if text else ""
+    return f"<section><h2>{title}</h2>{paragraph}{content}</section>"
+
+
+def _figures(pictures: Sequence[str]) -> str:
+    shown = "".join(pictures)
+    return f'<div class="figures">{shown}</div>' if shown else ""
+
+
+def _picture(
+    folder: Path, name: str, figure: Figure | None, caption: str, *, wide: bool = False
+) -> str:
+    """Saves a picture and returns its element; without a picture, an old file goes as well."""
+    path = folder / f"{name}.png"
+    if figure is None:
+        path.unlink(missing_ok=True)
+        return ""
+    # No "Software" entry: the same run gives the same bytes.
+    figure.savefig(path, dpi=_DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None})
+    style = ' class="wide"' if wide else ""
+    return (
+        f'<figure{style}><img src="{path.name}" alt="{caption}" loading="lazy">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )

@@ -1,0 +1,123 @@
+"""The report's headline numbers and tables, as HTML."""
+
+import html
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def percent(value: float) -> str:
+    """Formats a share of 1."""
+    return f"{100 * value:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Formats seconds as the two units that matter."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _integer(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _gibibytes(value: float) -> str:
+    return f"{value / 2**30:.2f} GiB"
+
+
+# In the page's order: the summary's field, its name, its format, what it means.
+_HEADLINES = (
+    ("video_top1", "Video@1", percent, "of test videos right"),
+    ("video_top5", "Video@5", percent, "label among the first five"),
+    ("clip_top1", "Clip@1", percent, "of test clips right"),
+    ("clip_top5", "Clip@5", percent, "label among the first five"),
+    ("video_ece", "ECE, videos", _three_digits, "calibration error; 0 is best"),
+    ("clip_ece", "ECE, clips", _three_digits, "calibration error; 0 is best"),
+    ("video_nll", "NLL, videos", _three_digits, "-log p(label), nats"),
+    ("clip_nll", "NLL, clips", _three_digits, "-log p(label), nats"),
+    ("val_clip_top1", "Validation", percent, "clips right, best epoch"),
+    ("best_epoch", "Best epoch", _integer, "its student was tested"),
+    ("epochs", "Epochs", _integer, "trained"),
+    ("train_seconds", "Training", duration, "without validation"),
+    ("clips_per_second", "Clips / second", "{:.1f}".format, "in training, median epoch"),
+    ("data_wait_fraction", "Data wait", percent, "of the time; 0 is best"),
+    ("num_params", "Parameters", _integer, "trained numbers"),
+    ("peak_memory_bytes", "Peak memory", _gibibytes, "of device, or process"),
+)
+
+
+def headline_cards(summary: Mapping[str, Any]) -> str:
+    """One card per headline number that the summary has."""
+    cards = []
+    for field, name, style, meaning in _HEADLINES:
+        value = summary.get(field)
+        if value is None:
+            continue
+        if field == "video_top1" and summary.get("num_classes"):
+            meaning += f"; chance {percent(1 / summary['num_classes'])}"
+        first = " first" if field == "video_top1" else ""
+        cards.append(
+            f'<div class="card{first}"><span>{name}</span><b>{style(value)}</b>'
+            f"<span>{meaning}</span></div>"
+        )
+    return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def class_table(
+    names: Sequence[str], per_class: Sequence[float | None], confusion: Sequence[Sequence[int]]
+) -> str:
+    """Accuracy per class, best first; classes without a test video last."""
+
+    def accuracy(k: int) -> float:
+        value = per_class[k]
+        return -1.0 if value is None or math.isnan(value) else value
+
+    rows = []
+    for k in sorted(range(len(names)), key=lambda k: (-accuracy(k), names[k])):
+        wrong = {j: count for j, count in enumerate(confusion[k]) if j != k and count}
+        taken = max(wrong, key=wrong.__getitem__, default=None)
+        rows.append(
+            (
+                html.escape(names[k]),
+                _bar(accuracy(k)) if accuracy(k) >= 0 else "no test video",
+                _integer(sum(confusion[k])),
+                "" if taken is None else f"{html.escape(names[taken])} ({wrong[taken]})",
+            )
+        )
+    return _table(("class", "accuracy", "videos", "most often taken for"), rows)
+
+
+def mistakes_table(mistakes: Sequence[Mapping[str, Any]]) -> str:
+    """Wrong predictions, surest first."""
+    ranked = sorted(mistakes, key=lambda mistake: -mistake["confidence"])
+    rows = [
+        (
+            html.escape(mistake["video"]),
+            html.escape(mistake["label"]),
+            html.escape(mistake["predicted"]),
+            percent(mistake["confidence"]),
+        )
+        for mistake in ranked
+    ]
+    return _table(("video", "true class", "prediction", "confidence"), rows)
+
+
+def _bar(share: float) -> str:
+    return f'<span class="bar"><i style="width:{100 * share:.1f}%"></i></span>{percent(share)}'
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are HTML already."""
+    header = "".join(f"<th>{name}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f'<div class="table"><table><thead><tr>{header}</tr></thead><tbody>{body}</tbody>'
+        "</table></div>"
+    )
