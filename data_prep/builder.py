@@ -52,7 +52,7 @@ class _Example(Mapping[str, Any]):
         return 1 + len(self._features)
 
 
-class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
+class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Writes the records of one split number of one dataset."""
 
     VERSION = tfds.core.Version(VERSION)

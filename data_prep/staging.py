@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import simplejpeg
 
-from vidkd_jax.video import VideoError, VideoStream
+from vidkd_jax.video import VideoError, VideoStream, file_status
 
 _FOOTER_LENGTH = struct.Struct("<Q")
 # A record is one protocol buffer, which cannot exceed 2 GiB; a little is left for the rest of it.
@@ -94,11 +94,7 @@ def stage_video(task: StagingTask) -> StagedVideo | SkippedVideo:
 
 def _fingerprint(task: StagingTask) -> dict[str, str | int]:
     """What the staging file depends on; another value makes it worthless."""
-    try:
-        status = task.source.stat()
-    except OSError as error:
-        cause = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
-        raise VideoError(task.source, str(cause)) from error
+    status = file_status(task.source)
     return {
         "source": str(task.source.absolute()),
         "bytes": status.st_size,
@@ -110,28 +106,32 @@ def _fingerprint(task: StagingTask) -> dict[str, str | int]:
 
 def read_staged(path: Path, fingerprint: dict[str, str | int]) -> StagedVideo | None:
     """Returns what is staged under `path`, None if that is nothing or something else."""
-    if not path.exists():
-        return None
-    with path.open("rb") as file:
-        file.seek(-_FOOTER_LENGTH.size, os.SEEK_END)
-        (length,) = _FOOTER_LENGTH.unpack(file.read())
-        file.seek(-_FOOTER_LENGTH.size - length, os.SEEK_END)
-        footer = json.loads(file.read(length))
-    if footer.pop("fingerprint") != fingerprint:
-        return None
-    footer["frame_bytes"] = tuple(footer["frame_bytes"])
-    return StagedVideo(path=path, **footer)
+    try:
+        with path.open("rb") as file:
+            end = file.seek(-_FOOTER_LENGTH.size, os.SEEK_END)
+            (length,) = _FOOTER_LENGTH.unpack(file.read())
+            start = file.seek(end - length)
+            footer = json.loads(file.read(length))
+        if footer.pop("fingerprint") != fingerprint:
+            return None
+        footer["frame_bytes"] = tuple(footer["frame_bytes"])
+        staged = StagedVideo(path=path, **footer)
+    except (OSError, ValueError, TypeError, KeyError, struct.error):
+        return None  # none there, or a machine that crashed while it was written
+    return staged if staged.num_bytes == start else None
 
 
 def _convert(task: StagingTask, fingerprint: dict[str, str | int]) -> StagedVideo:
     """Decodes, resizes, encodes and writes; one frame in memory at a time."""
     partial = task.target.with_suffix(f".{os.getpid()}.partial")
     try:
-        with VideoStream(task.source, short_side=task.short_side) as stream:
-            with partial.open("wb") as file:
-                staged = _write(task, fingerprint, stream, file)
-                file.flush()
-                os.fsync(file.fileno())
+        with (
+            VideoStream(task.source, short_side=task.short_side) as stream,
+            partial.open("wb") as file,
+        ):
+            staged = _write(task, fingerprint, stream, file)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(task.target)
     finally:
         partial.unlink(missing_ok=True)

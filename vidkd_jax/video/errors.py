@@ -29,10 +29,10 @@ class VideoError(InputError):
 
 @contextmanager
 def ffmpeg_errors(path: Path, what: str) -> Iterator[None]:
-    """Turns FFmpeg's errors while reading into `VideoError`s that say what was being done."""
+    """Turns errors while reading (FFmpeg's, the disk's) into `VideoError`s: what was being done."""
     try:
         yield
     except av.error.MemoryError:
         raise  # the machine's trouble, not the file's
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, OSError) as error:
         raise VideoError(path, f"{what}: {error.strerror}") from error

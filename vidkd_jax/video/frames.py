@@ -1,8 +1,11 @@
 """A decoded frame to an upright uint8 RGB array of the size that was asked for."""
 
+from typing import cast
+
 import av
 import cv2
 import numpy as np
+from av.buffer import Buffer
 
 # swscale's flags (libswscale/swscale.h): BILINEAR | ACCURATE_RND | BITEXACT. The default conversion
 # takes shortcuts that differ between CPUs; with these every machine gets the same pixels.
@@ -21,7 +24,7 @@ def to_rgb(frame: av.VideoFrame) -> np.ndarray:
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return pixels
-    return _orient(pixels, np.frombuffer(bytes(matrix), np.int32))
+    return _orient(pixels, np.frombuffer(bytes(cast(Buffer, matrix)), np.int32))
 
 
 def _orient(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:

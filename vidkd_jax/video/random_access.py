@@ -16,7 +16,13 @@ import numpy as np
 
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import fit_size, resize, to_rgb
-from vidkd_jax.video.reader import decode_all, decode_from_here, iter_frames, open_stream
+from vidkd_jax.video.reader import (
+    decode_all,
+    decode_from_here,
+    file_status,
+    iter_frames,
+    open_stream,
+)
 
 # One packet is one shown frame, and its time stamp is right: not so for VP8 (hidden frames), .avi
 # (no time stamps of display) and streams that may start anywhere.
@@ -72,9 +78,7 @@ def read_frames(
     wanted = sorted({int(i) for i in indices})
     if wanted and wanted[0] < 0:
         raise VideoError(path, f"frame {wanted[0]} was asked for; frames count from 0")
-    if not path.is_file():
-        raise VideoError(path, "no such file")
-    status = path.stat()
+    status = file_status(path)
     table = _read_table(path, status.st_size, status.st_mtime_ns)
     try:
         size, found = _seek(path, table, wanted) if table else _scan(path, wanted)

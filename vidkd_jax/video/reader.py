@@ -1,5 +1,7 @@
 """One pass over a video: what it is, and its frames in display order."""
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import numpy as np
 
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import MAX_SIDE, fit_size, resize, to_rgb
+from vidkd_jax.video.matroska import matroska_is_cut_off
 
 # Demuxers that make "videos" of things that are none: text as ANSI art, and synthetic sources.
 _NOT_VIDEO = {"tty", "lavfi"}
@@ -40,16 +43,18 @@ def open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
     Raises:
       VideoError: No such file, not a video, no video stream, or no decoder for it.
     """
-    if not path.is_file():
-        raise VideoError(path, "no such file")
-    if path.stat().st_size == 0:
+    if file_status(path).st_size == 0:
         raise VideoError(path, "empty file (0 bytes)")
     with ffmpeg_errors(path, "not a readable video"):
+        if matroska_is_cut_off(path):
+            raise VideoError(path, "corrupt: the file is cut off")
         # An absolute path: "a:b.mp4" would be taken for a protocol.
         container = av.open(str(path.absolute()), metadata_errors="ignore")
     with container:
+        if container.format.name in _NOT_VIDEO:
+            raise VideoError(path, "not a video")
         streams = [s for s in container.streams.video if not _is_picture(s)]
-        if not streams or container.format.name in _NOT_VIDEO:
+        if not streams:
             kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
             raise VideoError(path, f"no video stream (holds: {kinds})")
         stream = streams[0]
@@ -58,6 +63,23 @@ def open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
         # Parallelism is over videos; one thread also makes errors appear at the same frame always.
         stream.codec_context.thread_count = 1
         yield container, stream
+
+
+def file_status(path: Path) -> os.stat_result:
+    """Returns the status of a regular file.
+
+    Raises:
+      VideoError: There is none.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise VideoError(path, "no such file") from error
+    except OSError as error:
+        raise VideoError(path, str(error.strerror)) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise VideoError(path, "not a file")
+    return status
 
 
 def _is_picture(stream: av.VideoStream) -> bool:

@@ -1,0 +1,292 @@
+"""What people's files are like: rotated, 10-bit, grey, odd-sized, of variable rate, cut off."""
+
+import struct
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.video import VideoError, VideoStream, iter_frames, probe, read_frames, write_video
+from vidkd_jax.video.frames import fit_size, resize
+
+# Corner colours that survive compression: red and green above, blue and white below.
+CORNERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
+NO_LOSS = {"crf": "1"}
+
+
+def corners(height=32, width=48):
+    return np.repeat(np.repeat(CORNERS, height // 2, axis=0), width // 2, axis=1)
+
+
+def encode(path, frames, codec, pixel_format, times=None, options=None, file_options=None):
+    """Writes whatever `write_video` does not: other codecs, other formats, own time stamps."""
+    with av.open(str(path), "w", options=file_options or {}) as container:
+        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pixel_format
+        stream.codec_context.time_base = Fraction(1, 100)
+        for i, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
+            frame.time_base = Fraction(1, 100)
+            frame.pts = times[i] if times else 4 * i
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def set_display_matrix(path, a, b, c, d):
+    """Patches the 2x2 part of the matrix in an .mp4's track header (ISO 14496-12, 8.3.2)."""
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40
+    one = 1 << 16
+    data[matrix : matrix + 20] = struct.pack(">5i", a * one, b * one, 0, c * one, d * one)
+    path.write_bytes(data)
+
+
+def assert_corners(pixels, expected):
+    height, width = pixels.shape[:2]
+    found = pixels[height // 4 :: height // 2, width // 4 :: width // 2]
+    np.testing.assert_allclose(found.astype(int), expected, atol=12)
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (100, 100, 100), (200, 30, 90)])
+def test_colours_survive_encoding_and_decoding(tmp_path, colour):
+    image = np.full((32, 48, 3), colour, np.uint8)
+    write_video(tmp_path / "video.mp4", [image] * 3, 25, options=NO_LOSS)
+    assert np.abs(read_frames(tmp_path / "video.mp4").astype(int) - image).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((0, 1, -1, 0), np.rot90(CORNERS, -1)),  # shown a quarter turn clockwise
+        ((0, -1, 1, 0), np.rot90(CORNERS, 1)),
+        ((-1, 0, 0, -1), np.rot90(CORNERS, 2)),
+        ((-1, 0, 0, 1), CORNERS[:, ::-1]),  # a mirrored selfie
+        ((1, 0, 0, 1), CORNERS),
+    ],
+)
+def test_rotation_is_applied(tmp_path, matrix, expected):
+    path = tmp_path / "phone.mp4"
+    write_video(path, [corners()] * 5, 25, options=NO_LOSS)
+    set_display_matrix(path, *matrix)
+    info = probe(path)
+    turned = matrix[0] == 0
+    assert (info.height, info.width) == ((48, 32) if turned else (32, 48))
+    assert_corners(read_frames(path)[0], expected)
+    assert_corners(read_frames(path, [4])[0], expected)
+    assert read_frames(path, [0], short_side=16).shape == (
+        (1, 24, 16, 3) if turned else (1, 16, 24, 3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format", "suffix"),
+    [
+        ("libx264", "yuv420p10le", ".mp4"),
+        ("libx264", "yuv444p", ".mp4"),
+        ("ffv1", "yuv422p10le", ".mkv"),
+        ("mjpeg", "yuvj420p", ".avi"),
+        ("libvpx-vp9", "yuv420p", ".webm"),
+        ("libvpx", "yuv420p", ".webm"),
+        ("mpeg2video", "yuv420p", ".mpg"),
+        ("rawvideo", "rgb24", ".mov"),
+    ],
+)
+def test_codecs_and_pixel_formats(tmp_path, codec, pixel_format, suffix):
+    path = tmp_path / f"video{suffix}"
+    images = [corners(height=64, width=96)] * 12
+    encode(path, images, codec, pixel_format, options={"b": "2000000"})
+    assert probe(path).num_frames == 12
+    frames = read_frames(path)
+    assert frames.dtype == np.uint8
+    assert_corners(frames[-1], CORNERS)
+    np.testing.assert_array_equal(read_frames(path, [11])[0], frames[11])
+
+
+def test_grey_video_becomes_rgb(tmp_path):
+    path = tmp_path / "grey.mp4"
+    encode(path, [corners()] * 4, "libx264", "gray", options=NO_LOSS)
+    frames = read_frames(path)
+    assert frames.shape == (4, 32, 48, 3)
+    assert np.ptp(frames, axis=-1).max() <= 1
+    assert frames.std() > 30
+
+
+@pytest.mark.parametrize(("height", "width"), [(33, 47), (31, 31), (35, 64), (5, 7)])
+def test_odd_sizes(tmp_path, height, width):
+    path = tmp_path / "odd.avi"
+    image = np.full((height, width, 3), (200, 80, 30), np.uint8)
+    write_video(path, [image] * 3, 25, codec="mpeg4", options={"qmin": "1", "qmax": "1"})
+    frames = read_frames(path)
+    assert frames.shape == (3, height, width, 3)
+    assert np.abs(frames.astype(int) - image).max() <= 8  # also in the last row and column
+
+
+def test_variable_frame_rate(tmp_path):
+    path = tmp_path / "variable.mp4"
+    images = [np.full((32, 32, 3), 20 * i, np.uint8) for i in range(10)]
+    times = [0, 1, 2, 30, 31, 70, 71, 150, 151, 400]  # hundredths of a second
+    encode(path, images, "libx264", "yuv420p", times, options={"bf": "0"})
+    frames = read_frames(path)
+    np.testing.assert_allclose(frames.mean((1, 2, 3)), np.arange(10) * 20, atol=3)
+    np.testing.assert_array_equal(read_frames(path, [8, 3]), frames[[8, 3]])
+    assert 2 < probe(path).fps < 3  # 10 frames in about 4 seconds
+
+
+def test_resolution_change_in_mid_stream(tmp_path):
+    path = tmp_path / "change.h264"
+    content = b""
+    for part, size in enumerate([32, 64]):
+        image = np.full((size, 2 * size, 3), 90 + 60 * part, np.uint8)
+        write_video(tmp_path / "part.h264", [image] * 5, 25)
+        content += (tmp_path / "part.h264").read_bytes()
+    path.write_bytes(content)
+    frames = read_frames(path)
+    assert frames.shape == (10, 32, 64, 3)
+    np.testing.assert_allclose(frames.mean((1, 2, 3)), [90] * 5 + [150] * 5, atol=3)
+    np.testing.assert_array_equal(read_frames(path, [9])[0], frames[9])
+
+
+def test_one_frame(tmp_path):
+    path = tmp_path / "one.mp4"
+    write_video(path, [corners()], 25)
+    assert probe(path).num_frames == 1
+    assert read_frames(path, [0]).shape == read_frames(path).shape == (1, 32, 48, 3)
+
+
+def test_extension_does_not_matter(tmp_path):
+    write_video(tmp_path / "video.mp4", [corners()] * 4, 25)
+    wrong = (tmp_path / "video.mp4").rename(tmp_path / "video.avi")
+    assert probe(wrong).num_frames == 4
+
+
+def test_names_that_ffmpeg_would_misread(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ["http:x.mp4", "%03d.mp4", "ein Film, gedreht (größer) #1.mp4"]:
+        write_video(name, [corners()] * 2, 25)
+        assert probe(name).num_frames == 2
+
+
+def test_short_side_is_averaged_not_aliased(tmp_path):
+    path = tmp_path / "stripes.mp4"
+    stripes = np.zeros((64, 96, 3), np.uint8)
+    stripes[:, ::2] = 255
+    write_video(path, [stripes] * 2, 25, pixel_format="yuv444p", options=NO_LOSS)
+    small = next(iter_frames(path, short_side=16))
+    assert small.shape == (16, 24, 3)
+    assert np.abs(small.astype(int) - 128).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("size", "short_side", "expected"),
+    [
+        ((240, 320), 128, (128, 171)),
+        ((320, 240), 128, (171, 128)),
+        ((100, 50), 128, (256, 128)),
+        ((240, 240), 240, (240, 240)),
+        ((240, 320), None, (240, 320)),
+    ],
+)
+def test_fit_size(size, short_side, expected):
+    assert fit_size(*size, short_side) == expected
+    assert resize(np.zeros((*size, 3), np.uint8), *expected).shape == (*expected, 3)
+
+
+def test_frames_that_no_jpeg_could_hold(tmp_path):
+    path = tmp_path / "line.avi"
+    write_video(path, [np.zeros((16, 2048, 3), np.uint8)], 25, codec="mpeg4")
+    with pytest.raises(VideoError, match="too large"):
+        VideoStream(path, short_side=2000)
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mp4", ".webm"])
+@pytest.mark.parametrize("part", [0.02, 0.4, 0.8])
+def test_cut_off_is_an_error(tmp_path, suffix, part):
+    path = tmp_path / f"video{suffix}"
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (32, 32, 3), np.uint8) for _ in range(30)]
+    encode(path, images, "libvpx-vp9" if suffix == ".webm" else "mpeg4", "yuv420p")
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
+    with pytest.raises(VideoError, match=str(path)):
+        probe(path)
+
+
+def test_cut_off_after_good_frames_says_how_many(tmp_path):
+    path = tmp_path / "streamable.mp4"  # its table of contents comes first
+    images = [corners() ^ np.uint8(i) for i in range(30)]
+    encode(path, images, "libx264", "yuv420p", file_options={"movflags": "faststart"})
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 4 // 5])
+    good = []
+    with pytest.raises(VideoError, match=r"corrupt after \d+ frames") as caught:
+        good.extend(iter_frames(path))
+    assert 0 < len(good) < 30
+    assert f"after {len(good)} frames" in str(caught.value)
+
+
+def test_live_recording_without_length_is_not_cut_off(tmp_path):
+    path = tmp_path / "live.mkv"
+    with av.open(str(path), "w", options={"live": "1"}) as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
+        for _ in range(6):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(corners(), format="rgb24")))
+        container.mux(stream.encode(None))
+    assert probe(path).num_frames == 6
+
+
+def write_audio(path, cover=None):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=16000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+        silence.sample_rate = 16000
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "cause"),
+    [
+        ("missing.mp4", lambda path: None, "no such file"),
+        ("folder.mp4", lambda path: path.mkdir(), "not a file"),
+        ("empty.mp4", lambda path: path.write_bytes(b""), "empty file"),
+        ("text.mp4", lambda path: path.write_text("a film\n" * 99), "not a readable video"),
+        ("notes.txt", lambda path: path.write_text("a film\n" * 99), "not a video"),
+        ("noise.avi", lambda path: path.write_bytes(b"\x8f\x13\x77" * 999), "not a readable video"),
+        ("sound.mp4", write_audio, r"no video stream \(holds: audio\)"),
+        (
+            "list.mp4",
+            lambda path: path.write_text("#EXTM3U\n#EXTINF:3,\nhttp://127.0.0.1/a.ts\n"),
+            "not a readable video",
+        ),
+    ],
+)
+def test_what_is_no_video_is_named_with_its_cause(tmp_path, name, write, cause):
+    path = tmp_path / name
+    write(path)
+    for read in (probe, read_frames, lambda path: read_frames(path, [0])):
+        with pytest.raises(VideoError, match=cause) as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert isinstance(caught.value, InputError)
+
+
+def test_cover_picture_is_no_video(tmp_path):
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("aac", rate=16000)
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.height, cover.width, cover.pix_fmt = 32, 48, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+        silence.sample_rate = 16000
+        picture = av.VideoFrame.from_ndarray(corners(), format="rgb24").reformat(format="yuvj420p")
+        for stream, frame in [(cover, picture), (sound, silence)]:
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    with pytest.raises(VideoError, match="no video stream"):
+        probe(path)
