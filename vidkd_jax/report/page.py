@@ -97,7 +97,7 @@ def _training(folder: Path, history: Sequence[Mapping[str, Any]]) -> str:
             folder,
             "accuracy",
             figures.accuracy_curves(train, val, promoted),
-            "Accuracy by epoch; a star marks a new best student, in self-distillation the next teacher",
+            "Accuracy by epoch; a star marks a new best student (and teacher, in TY)",
         ),
         _picture(
             folder, "learning_rate", figures.learning_rate_curve(train), "Learning rate by epoch"
