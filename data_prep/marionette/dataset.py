@@ -133,13 +133,17 @@ def _actor(job: Job, key: VideoKey) -> tuple[Actor, bool]:
 def describe(
     job: Job, key: VideoKey, actor: Actor, latents: Latents, *, biased: bool
 ) -> dict[str, object]:
-    """The sidecar: all latents. `active` and `progress` are per frame of the file as played."""
+    """The sidecar: all latents. Frames count as the file plays."""
     backward = is_backward(key.label)
     order = -1 if backward else 1
     latent_fields = asdict(latents)
     progress = latent_fields.pop("progress")[::order]
     if backward:
         progress = [None if p is None else round(1.0 - p, 4) for p in progress]
+    starts = list(latents.starts)
+    if backward:
+        played = latents.num_frames - latents.motion_frames
+        starts = [played - start for start in starts[::-1]]
     return {
         "id": key.video_id,
         "file": key.path,
@@ -157,6 +161,7 @@ def describe(
         "scene_biased": biased,
         **asdict(actor),
         **latent_fields,
+        "starts": starts,
         "covered": latents.covered[::order],
         "progress": progress,
         "active": [int(a) for a in active_mask(latents)[::order]],

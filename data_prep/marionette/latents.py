@@ -6,6 +6,7 @@ Everything is drawn from (seed, group, motion, clip), so the two classes of a mo
 are each other's exact reversal.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -66,7 +67,10 @@ class Drifter:
 
 @dataclass(frozen=True)
 class Latents:
-    """All that varies between the videos of one actor. Frames count in the motion's own time."""
+    """All that varies between the videos of one actor.
+
+    Frames count in the motion's own time: a backward class plays them from last to first.
+    """
 
     num_frames: int
     carry: bool  # the box is held at the chest all the time
@@ -75,17 +79,15 @@ class Latents:
     size: float  # body height in frame heights
     x: float  # where the figure stands, in frame heights from the left
     floor: float  # height of the floor in the frame, in frame heights from the top
-    hold_before: int
-    motion_frames: int  # the speed
-    hold_after: int
-    phase: int  # frames of the first take that are cut off
+    motion_frames: int  # the speed: how many frames one motion takes
+    starts: tuple[int, ...]  # the phase: the first frame of each motion
     camera: Camera
     light: Light
     noise: int
     occluder: Drifter | None
     distractors: tuple[Drifter, ...]
-    progress: tuple[float | None, ...]  # of the motion, 0 to 1; None is idle between bouts
-    covered: tuple[bool, ...]  # a curtain hides the whole figure
+    progress: tuple[float | None, ...]  # of the motion, 0 to 1; None where nobody is there
+    covered: tuple[bool, ...]  # a curtain hides everything
 
 
 def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -> Latents:
@@ -93,14 +95,12 @@ def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -
     key = (1, group, label // 2, clip)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     nuisance = preset.nuisance
-    num_frames = int(rng.integers(preset.frames[0], preset.frames[1] + 1))
-    if preset.episodes is not None:
+    num_frames = _integer(rng, preset.frames)
+    if preset.takes is not None:
         num_frames -= num_frames % 16
-    before, after = (_integer(rng, nuisance.hold_frames) for _ in range(2))
     motion_frames = _integer(rng, nuisance.motion_frames)
-    phase = int(rng.integers(before + motion_frames + after))
-    takes = _takes(num_frames, before, motion_frames, after, phase)
-    bouts, covered = _bouts(rng, preset, num_frames)
+    takes = _draw_takes(rng, preset, num_frames, motion_frames)
+    progress, covered = _timeline(num_frames, takes, motion_frames)
     return Latents(
         num_frames=num_frames,
         carry=bool(rng.integers(2)) and motion_of(label).may_carry,
@@ -109,10 +109,8 @@ def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -
         size=uniform(rng, 0.58, 0.68),
         x=uniform(rng, 0.46, 0.60),
         floor=uniform(rng, 0.86, 0.92),
-        hold_before=before,
         motion_frames=motion_frames,
-        hold_after=after,
-        phase=phase,
+        starts=tuple(take.start for take in takes),
         camera=_draw_camera(rng, nuisance.camera),
         light=_draw_light(rng, nuisance.light),
         noise=_integer(rng, nuisance.noise),
@@ -120,7 +118,7 @@ def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -
         distractors=tuple(
             _draw_distractor(rng) for _ in range(_integer(rng, nuisance.distractors))
         ),
-        progress=tuple(p if active else None for p, active in zip(takes, bouts, strict=True)),
+        progress=progress,
         covered=covered,
     )
 
@@ -137,31 +135,53 @@ def _integer(rng: np.random.Generator, bounds: tuple[int, int]) -> int:
     return int(rng.integers(bounds[0], bounds[1] + 1))
 
 
-def _takes(num_frames: int, before: int, motion: int, after: int, phase: int) -> list[float]:
-    """Progress per frame of one take after another, with a cut between them."""
-    take = [0.0] * before + [round((i + 0.5) / motion, 4) for i in range(motion)] + [1.0] * after
-    return [take[(t + phase) % len(take)] for t in range(num_frames)]
+@dataclass(frozen=True)
+class _Take:
+    """One performance: the figure is seen from `enter` to before `leave`, else hidden."""
+
+    enter: int
+    start: int
+    leave: int
+    curtain: bool  # hidden by a curtain, otherwise by not being there
 
 
-def _bouts(
-    rng: np.random.Generator, preset: Preset, num_frames: int
-) -> tuple[list[bool], tuple[bool, ...]]:
-    """Per frame: whether takes are played (else the figure idles), and whether it is hidden."""
-    if preset.episodes is None:
-        return [True] * num_frames, (False,) * num_frames
+def _draw_takes(
+    rng: np.random.Generator, preset: Preset, num_frames: int, motion_frames: int
+) -> list[_Take]:
+    """A trimmed video is one take, seen throughout; an untrimmed one has several with gaps.
 
-    def draw(bouts: tuple[int, int], length: tuple[int, int]) -> list[np.ndarray]:
-        masks = []
-        for _ in range(_integer(rng, bouts)):
-            size = _integer(rng, length)
-            start = int(rng.integers(num_frames - size + 1))
-            frames = np.arange(num_frames)
-            masks.append((frames >= start) & (frames < start + size))
-        return masks
+    The figure never jumps back to the start in sight: such a cut is the opposite class in one
+    frame, and a network learns nothing about direction from clips that contain it.
+    """
+    if preset.takes is None:
+        margin = preset.nuisance.margin
+        start = int(rng.integers(margin, num_frames - motion_frames - margin + 1))
+        return [_Take(0, start, num_frames, curtain=False)]
+    bounds = np.linspace(0, num_frames, _integer(rng, preset.takes) + 1).astype(int).tolist()
+    takes = []
+    for first, end in itertools.pairwise(bounds):
+        # Two gaps and two stretches of stillness share what the motion leaves over.
+        spare = end - first - motion_frames
+        enter, start, leave = (first + int(x) for x in np.sort(rng.integers(spare + 1, size=3)))
+        takes.append(_Take(enter, start, leave + motion_frames, bool(rng.integers(2))))
+    return takes
 
-    played, hidden = draw(preset.episodes, (24, 48)), draw((1, 5), (24, 72))
-    covered = np.any(hidden, axis=0) & ~played[0]  # no curtain hides all of the action
-    return np.any(played, axis=0).tolist(), tuple(covered.tolist())
+
+def _timeline(
+    num_frames: int, takes: list[_Take], motion_frames: int
+) -> tuple[tuple[float | None, ...], tuple[bool, ...]]:
+    """Per frame: progress, None where nobody is there; and whether a curtain hides everything."""
+    progress: list[float | None] = [None] * num_frames
+    covered = [False] * num_frames
+    bounds = [0, *(take.leave for take in takes[:-1]), num_frames]
+    for take, first, end in zip(takes, bounds[:-1], bounds[1:], strict=True):
+        for t in range(first, end):
+            seen = take.enter <= t < take.leave
+            covered[t] = take.curtain and not seen
+            if seen:
+                done = (t - take.start + 0.5) / motion_frames
+                progress[t] = round(min(max(done, 0.0), 1.0), 4)
+    return tuple(progress), tuple(covered)
 
 
 def _wave(rng: np.random.Generator, amplitude: float, period: tuple[float, float]) -> Wave:

@@ -11,8 +11,8 @@ WIDTH, HEIGHT, FPS = 128, 112, 25
 class Nuisance:
     """Ranges of what varies inside a class. Each is symmetric under time reversal."""
 
-    motion_frames: tuple[int, int] = (11, 14)  # a motion lies inside a window of 16 frames
-    hold_frames: tuple[int, int] = (1, 4)  # stillness before and after each motion
+    motion_frames: tuple[int, int] = (12, 16)  # a motion lies inside a window of 16 frames
+    margin: int = 5  # frames of stillness that at least precede and follow it
     style: float = 8.0  # degrees by which each joint of a video's poses may be off
     camera: float = 1.0  # factor on pan and zoom
     light: float = 1.0  # factor on gain, tint and flicker
@@ -30,7 +30,7 @@ class Preset:
     frames: tuple[int, int]
     clips: int = 1
     nuisance: Nuisance = Nuisance()
-    episodes: tuple[int, int] | None = None  # bouts of action in a long, mostly idle video
+    takes: tuple[int, int] | None = None  # performances in an untrimmed video; trimmed: one
 
     @property
     def num_videos(self) -> int:
@@ -48,11 +48,11 @@ _MILD = Nuisance(style=4.0, camera=0.5, light=0.5, noise=(0, 3), occluder=0.0, d
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("tiny", groups=24, frames=(32, 40), nuisance=_MILD),
-        Preset("small", groups=72, frames=(40, 56)),
+        Preset("tiny", groups=24, frames=(32, 36), nuisance=_MILD),
+        Preset("small", groups=72, frames=(32, 40)),
         # 72 test groups (1,008 videos); 144 others, of which 30 validate: 1,596 training videos.
-        Preset("standard", groups=216, frames=(40, 56)),
+        Preset("standard", groups=216, frames=(32, 40)),
         # 15 to 40 clips of 16 frames.
-        Preset("untrimmed", groups=60, frames=(240, 640), episodes=(1, 4)),
+        Preset("untrimmed", groups=60, frames=(240, 640), takes=(3, 8)),
     )
 }

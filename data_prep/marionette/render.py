@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from data_prep.marionette.actions import MOTIONS, Motion, box_at, is_backward, motion_of, pose_at
+from data_prep.marionette.actions import Motion, box_at, is_backward, motion_of, pose_at
 from data_prep.marionette.actors import Actor, Scene
 from data_prep.marionette.canvas import Canvas, View
 from data_prep.marionette.figure import Stage, draw_chair, draw_figure
@@ -13,8 +13,6 @@ from data_prep.marionette.presets import HEIGHT, WIDTH
 
 VARIANTS = ("full", "background", "blurred")
 _ASPECT = WIDTH / HEIGHT
-# Idle figures stand beside the box, whatever the class: the first frame of the first motion.
-_IDLE = MOTIONS[0]
 # A blur that leaves the place of the figure but not its pose: a fifth of the frame's height.
 _BLUR_SIGMA = HEIGHT / 5
 
@@ -56,8 +54,9 @@ def _draw_frame(
     _draw_scene(canvas, actor.scene, latents.floor)
     for distractor in latents.distractors:
         _draw_drifter(canvas, distractor, t)
-    if with_figure:
-        _draw_action(canvas, actor, latents, motion, t)
+    progress = latents.progress[t]
+    if with_figure and progress is not None:
+        _draw_action(canvas, actor, latents, motion, progress)
     if latents.covered[t]:
         canvas.rectangle(_ASPECT / 2, 0.5, _ASPECT * 1.5, 2.0, actor.outfit.chair)
     if latents.occluder is not None:
@@ -79,11 +78,11 @@ def _draw_scene(canvas: Canvas, scene: Scene, floor: float) -> None:
     canvas.rectangle(centre, horizon + 1.0, 4.0, 2.0, scene.floor)
 
 
-def _draw_action(canvas: Canvas, actor: Actor, latents: Latents, motion: Motion, t: int) -> None:
+def _draw_action(
+    canvas: Canvas, actor: Actor, latents: Latents, motion: Motion, progress: float
+) -> None:
     stage = Stage(latents.x, latents.floor, latents.size)
-    progress, carry = latents.progress[t], latents.carry
-    if progress is None:
-        motion, progress, carry = _IDLE, 0.0, False
+    carry = latents.carry
     pose = _styled(pose_at(motion, progress, carry=carry), latents.style)
     figure = joints(pose, actor.body)
     box = box_at(motion, progress, figure, actor.body, carry=carry)
