@@ -4,6 +4,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from data_prep.annotations.folds import NUM_FOLDS
+from data_prep.annotations.hmdb51 import read_hmdb51
+from data_prep.annotations.kinetics import read_kinetics400, read_kinetics600
+from data_prep.annotations.own import read_csv, read_folder
+from data_prep.annotations.ssv2 import read_ssv2
 from data_prep.annotations.types import Dataset
 from data_prep.annotations.ucf101 import read_ucf101
 from vidkd_jax.errors import InputError, suggest
@@ -11,19 +16,25 @@ from vidkd_jax.errors import InputError, suggest
 Reader = Callable[[str, Path, Path, int], Dataset]
 # Per dataset: its reader and how many official splits (or folds of our own) it has.
 DATASETS: dict[str, tuple[Reader, int]] = {
-    "ucf101": (read_ucf101, 3),
+    "csv": (read_csv, NUM_FOLDS),
+    "folder": (read_folder, NUM_FOLDS),
+    "hmdb51": (read_hmdb51, 3),
+    "kinetics400": (read_kinetics400, 1),
+    "kinetics600": (read_kinetics600, 1),
     "marionette": (read_ucf101, 3),
+    "ssv2": (read_ssv2, 1),
+    "ucf101": (read_ucf101, 3),
 }
 
 
 def read_dataset(
-    dataset: str, annotations: Path, videos: Path, *, split: int = 1, name: str | None = None
+    dataset: str, annotations: Path | None, videos: Path, *, split: int = 1, name: str | None = None
 ) -> Dataset:
     """Reads the lists of a dataset and finds its videos.
 
     Args:
       dataset: A key of `DATASETS`: the format of the lists.
-      annotations: The folder of the lists, or the list.
+      annotations: The folder of the lists, or the list; None for "folder", which has none.
       videos: The folder of the videos.
       split: Which of the official splits, from 1.
       name: Of the result; None: as `dataset`.
@@ -36,7 +47,13 @@ def read_dataset(
     name = name or dataset
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise InputError(f"--name={name}: use small letters, digits and _, a letter first")
+    if (annotations is None) != (dataset == "folder"):
+        raise InputError(
+            "--annotations: leave it out, --dataset=folder has no lists"
+            if annotations
+            else f"--annotations: --dataset={dataset} needs its lists"
+        )
     reader, num_splits = DATASETS[dataset]
     if not 1 <= split <= num_splits:
         raise InputError(f"--split={split}: {dataset} has splits 1 to {num_splits}")
-    return reader(name, annotations, videos, split)
+    return reader(name, annotations or videos, videos, split)

@@ -65,9 +65,11 @@ def find_class(name: str, class_names: Sequence[str], where: str) -> int:
     Raises:
       InputError: There is no such class.
     """
-    if name not in class_names:
-        raise InputError(f"{where}: class '{name}' is unknown{suggest(name, class_names)}")
-    return class_names.index(name)
+    try:
+        return class_names.index(name)
+    except ValueError:
+        message = f"{where}: class '{name}' is unknown{suggest(name, class_names)}"
+        raise InputError(message) from None
 
 
 def make_dataset(

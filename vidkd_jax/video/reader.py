@@ -100,7 +100,7 @@ def decode_from_here(
     path: Path, container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[av.VideoFrame]:
     """Decodes from the container's position to its end; see `decode_all`."""
-    num_frames = num_packets = 0
+    num_frames = 0
     packets = container.demux(stream)
     while True:
         with ffmpeg_errors(path, f"corrupt after {num_frames} frames"):
@@ -114,7 +114,6 @@ def decode_from_here(
             yield frame
         if packet is None:
             return
-        num_packets += bool(packet.size)
 
 
 class VideoStream:

@@ -1,0 +1,67 @@
+"""HMDB51's lists: one file per class and split, "<video>.avi 0|1|2" a line."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from data_prep.annotations.locate import VideoFolder
+from data_prep.annotations.text import read_lines, require_folder
+from data_prep.annotations.types import Dataset, Listed, make_dataset
+from vidkd_jax.errors import InputError
+
+# The lists' README: 0 is in neither part, 1 is for training, 2 for testing.
+_PARTS = {"0": None, "1": "train", "2": "test"}
+
+
+def read_hmdb51(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
+    """Reads <class>_test_split<N>.txt of every class; classes are in alphabetical order.
+
+    Args:
+      name: Of the dataset.
+      annotations: The folder of the lists.
+      videos: The folder of the videos: <class>/<video>.avi, or flat.
+      split: 1, 2 or 3.
+
+    Raises:
+      InputError: A list is missing, empty or malformed.
+    """
+    ending = f"_test_split{split}.txt"
+    folder = require_folder(annotations, f"brush_hair{ending} and its like")
+    lists = sorted(folder.glob(f"*{ending}"))
+    if not lists:
+        raise InputError(f"--annotations={folder}: holds no <class>{ending}")
+    class_names = [path.name.removesuffix(ending) for path in lists]
+    listed = [
+        line
+        for label, path in enumerate(lists)
+        for line in _read_list(path, class_names[label], label)
+    ]
+    return make_dataset(name, class_names, listed, VideoFolder(videos))
+
+
+def _read_list(path: Path, class_name: str, label: int) -> Iterator[Listed]:
+    for where, line in read_lines(path):
+        file, _, part = line.rpartition(" ")
+        if not file or part not in _PARTS:
+            raise InputError(f"{where}: '{line}' should be '<video>.avi 0', 1 (train) or 2 (test)")
+        video = PurePosixPath(file.strip())
+        if split := _PARTS[part]:
+            yield Listed(
+                id=video.stem,
+                files=(f"{class_name}/{video}",),
+                label=label,
+                group=film(video.stem, class_name),
+                split=split,
+                where=where,
+            )
+
+
+def film(video: str, class_name: str) -> str:
+    """Returns the film that a clip was cut from: its name without the class and what follows.
+
+    "AmericanGangster_wave_u_cm_np1_fr_med_57": the film, then class, visible body part, camera
+    motion, number of people, viewpoint, quality, number. The lists never part clips of one film of
+    one class; by film, no clips of it at all are parted.
+    """
+    tail = rf"_{re.escape(class_name)}_[a-z]+_[a-z]+_np\d+_[a-z]+_[a-z]+_\d+$"
+    return re.sub(tail, "", video)

@@ -1,0 +1,89 @@
+"""Kinetics' lists: CSV files with label, YouTube id, start and end in seconds, and split."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from data_prep.annotations.locate import VideoFolder
+from data_prep.annotations.text import read_lines, read_text, require_folder
+from data_prep.annotations.types import Dataset, Listed, find_class, make_dataset
+from vidkd_jax.errors import InputError
+
+_COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
+_SPLITS = {"train": "train", "val": "val", "validate": "val", "validation": "val", "test": "test"}
+
+
+def read_kinetics400(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
+    """Reads Kinetics-400; see `_read`."""
+    del split  # there is one
+    return _read(name, annotations, videos, "k400_labels.txt")
+
+
+def read_kinetics600(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
+    """Reads Kinetics-600; see `_read`."""
+    del split
+    return _read(name, annotations, videos, "k600_labels.txt")
+
+
+def _read(name: str, annotations: Path, videos: Path, labels: str) -> Dataset:
+    """Reads every .csv file of the folder; its rows say which split they are of.
+
+    Args:
+      name: Of the dataset.
+      annotations: The folder of train.csv, validate.csv, test.csv and, if there is one, `labels`
+        (class names, one a line, in the order of the labels; else they are in alphabetical order).
+      videos: The folder of the videos: <split>/<label>/<id>_000010_000020.mp4, flat, or <id>.mp4.
+      labels: File name of the class names.
+
+    Raises:
+      InputError: A list is missing, empty or malformed, or a class is not in `labels`.
+    """
+    folder = require_folder(annotations, "train.csv and validate.csv")
+    lists = sorted(folder.glob("*.csv"))
+    if not lists:
+        raise InputError(f"--annotations={folder}: holds no .csv files such as train.csv")
+    rows = [row for path in lists for row in _read_rows(path)]
+    path = folder / labels
+    if path.exists():
+        class_names = [line for _, line in read_lines(path)]
+    else:
+        class_names = sorted({row["label"].strip() for _, row in rows})
+    listed = [_listed(where, row, class_names) for where, row in rows]
+    return make_dataset(name, class_names, listed, VideoFolder(videos))
+
+
+def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields ("file:line", row) of the rows that have a label (those of some test lists do not)."""
+    reader = csv.DictReader(read_text(path).splitlines())
+    missing = set(_COLUMNS) - set(reader.fieldnames or ())
+    if missing == {"label"}:
+        return
+    if missing:
+        raise InputError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
+    for row in reader:
+        where = f"{path}:{reader.line_num}"
+        if None in row.values():
+            raise InputError(f"{where}: has fewer fields than the header")
+        if row["label"]:
+            yield where, row
+
+
+def _listed(where: str, row: dict[str, str], class_names: list[str]) -> Listed:
+    youtube_id, label = row["youtube_id"].strip(), row["label"].strip()
+    if row["split"] not in _SPLITS:
+        raise InputError(f"{where}: split '{row['split']}' is none of {', '.join(_SPLITS)}")
+    try:
+        start, end = (int(float(row[field])) for field in ("time_start", "time_end"))
+    except ValueError as error:
+        raise InputError(f"{where}: time_start and time_end must be seconds") from error
+    # The official crawler's name; six digits each (kinetics-downloader).
+    clip = f"{youtube_id}_{start:06d}_{end:06d}"
+    folder = f"{row['split']}/{label}"
+    return Listed(
+        id=clip,
+        files=(f"{folder}/{clip}.mp4", f"{folder}/{youtube_id}.mp4"),
+        label=find_class(label, class_names, where),
+        group=youtube_id,
+        split=_SPLITS[row["split"]],
+        where=where,
+    )

@@ -1,0 +1,154 @@
+"""People's own videos: a folder per class, or a CSV file."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from data_prep.annotations.folds import assign_fold
+from data_prep.annotations.locate import VideoFolder
+from data_prep.annotations.text import read_text
+from data_prep.annotations.types import Dataset, Listed, make_dataset
+from vidkd_jax.errors import InputError, suggest
+
+# Names that people give to the three splits.
+_SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+_COLUMNS = ("path", "label", "split", "group")
+_UCF_GROUP = re.compile(r"_(g\d+)_c\d+$")
+
+
+def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
+    """Reads DIR/[train|val|test/]label/video.*; the class names are the folders' names.
+
+    A folder between label and video names the group (label/recording-3/clip.mp4); else the group is
+    UCF101's gNN where the name has one, else the video itself. Without folders for the splits, a
+    fifth of the groups of each class is the test split; which fifth, `split` says. Hidden files are
+    no videos; anything else that is none is reported as such.
+
+    Args:
+      name: Of the dataset.
+      annotations: Not used; there are no lists.
+      videos: DIR.
+      split: 1 to 5.
+
+    Raises:
+      InputError: There are no such folders, or too few videos.
+    """
+    del annotations
+    folder = VideoFolder(videos)
+    files = sorted(
+        path.relative_to(videos)
+        for path in videos.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(videos).parts)
+    )
+    has_splits = bool(files) and all(path.parts[0] in _SPLITS for path in files)
+    depth = 1 if has_splits else 0
+    rows = []
+    for path in files:
+        if len(path.parts) < depth + 2:
+            raise InputError(
+                f"{videos / path}: is in no class folder; use {videos}/<label>/<video>"
+            )
+        between = "/".join(path.parts[depth + 1 : -1])
+        split_name = _SPLITS[path.parts[0]] if has_splits else ""
+        rows.append((str(videos / path), path.as_posix(), path.parts[depth], split_name, between))
+    return _make(name, rows, folder, split)
+
+
+def read_csv(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
+    """Reads a CSV file: path and label, and if they are there, split and group.
+
+    The first line may name the columns (in any order); else they are path, label, split, group.
+    Fields may be quoted. Without a split column, as `read_folder`.
+
+    Args:
+      name: Of the dataset.
+      annotations: The file.
+      videos: The folder that the paths start from.
+      split: 1 to 5.
+
+    Raises:
+      InputError: The file is missing, empty or malformed.
+    """
+    if annotations.is_dir():
+        raise InputError(f"--annotations={annotations}: is a folder; give the .csv file itself")
+    try:
+        rows = list(_read_rows(annotations))
+    except csv.Error as error:
+        raise InputError(f"{annotations}: is not a CSV file ({error})") from error
+    if not rows:
+        raise InputError(f"{annotations}: the list is empty")
+    return _make(name, rows, VideoFolder(videos), split)
+
+
+def _read_rows(path: Path) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yields (where, path, label, split or "", group or "")."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), skipinitialspace=True)
+    columns: Sequence[str] | None = None
+    for fields in reader:
+        where = f"{path}:{reader.line_num}"
+        fields = [field.strip() for field in fields]
+        if not any(fields):
+            continue
+        if columns is None:
+            columns = _columns(fields, where)
+            if _is_header(fields):
+                continue
+        if len(fields) != len(columns) or not all(fields[columns.index(c)] for c in _COLUMNS[:2]):
+            raise InputError(f"{where}: {fields} should be {', '.join(columns)}")
+        row = dict(zip(columns, fields, strict=True))
+        split = row.get("split", "")
+        if split and split.lower() not in _SPLITS:
+            raise InputError(f"{where}: split '{split}' is unknown{suggest(split, _SPLITS)}")
+        if "split" in columns and not split:
+            raise InputError(f"{where}: has no split")
+        yield where, row["path"], row["label"], _SPLITS.get(split.lower(), ""), row.get("group", "")
+
+
+def _is_header(fields: Sequence[str]) -> bool:
+    return not {"path", "label"}.isdisjoint(field.lower() for field in fields)
+
+
+def _columns(fields: Sequence[str], where: str) -> Sequence[str]:
+    """Returns the columns' names, from the header if the first line is one."""
+    header = [field.lower() for field in fields]
+    if _is_header(fields):
+        for column in header:
+            if column not in _COLUMNS:
+                raise InputError(
+                    f"{where}: column '{column}' is unknown{suggest(column, _COLUMNS)}"
+                )
+        if not {"path", "label"} <= set(header) or len(set(header)) < len(header):
+            raise InputError(f"{where}: the columns path and label are needed, each once")
+        return header
+    if not 2 <= len(fields) <= len(_COLUMNS):
+        raise InputError(f"{where}: has {len(fields)} fields; 'path,label' is needed")
+    return _COLUMNS[: len(fields)]
+
+
+def _make(
+    name: str, rows: list[tuple[str, str, str, str, str]], videos: VideoFolder, split: int
+) -> Dataset:
+    """Makes the dataset of (where, path, label, split or "", group or "")."""
+    class_names = sorted({label for _, _, label, _, _ in rows}, key=_natural)
+    listed = []
+    for where, file, label, split_name, between in rows:
+        video = PurePosixPath(file.replace("\\", "/"))
+        found = _UCF_GROUP.search(video.stem)
+        group = between or (found.group(1) if found else str(video.with_suffix("")))
+        number = class_names.index(label)
+        listed.append(Listed(str(video.with_suffix("")), (file,), number, group, split_name, where))
+    if not any(line.split for line in listed):
+        listed = assign_fold(listed, split)
+    return make_dataset(name, class_names, listed, videos)
+
+
+def _natural(label: str) -> tuple[int, str]:
+    """Sorts labels that are numbers as numbers, before all others."""
+    return (int(label), "") if label.isdecimal() else (10**9, label)
