@@ -53,7 +53,7 @@ def test_gradients_are_those_of_finite_differences():
     def function(logits):
         return cross_entropy(logits, jnp.array(LABELS), label_smoothing=0.2)
 
-    check_grads(function, (jnp.array(LOGITS),), order=2, atol=2e-2, rtol=2e-2)
+    check_grads(function, (jnp.array(LOGITS),), order=1, atol=1e-2, rtol=1e-2)
 
 
 def test_gradient_is_probability_minus_target():

@@ -71,7 +71,7 @@ def test_gradients_are_those_of_finite_differences():
     def function(student):
         return kl_divergence(student, jnp.array(TEACHER), temperature=3.0)
 
-    check_grads(function, (jnp.array(STUDENT),), order=2, atol=2e-2, rtol=2e-2)
+    check_grads(function, (jnp.array(STUDENT),), order=1, atol=1e-2, rtol=1e-2)
 
 
 def test_teacher_gets_exactly_zero_gradient():
