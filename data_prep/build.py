@@ -20,12 +20,17 @@ from typing import Any
 from tqdm import tqdm
 
 from data_prep.annotations import DATASETS, SPLITS, Dataset, read_dataset
-from data_prep.output import Converted, Output, fingerprint, write_index, write_skipped
+from data_prep.output import (
+    DISK_FULL,
+    Converted,
+    Output,
+    fingerprint,
+    write_index,
+    write_skipped,
+)
 from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo, StagingTask, stage_video
 from vidkd_jax.errors import InputError, run_command
-
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -45,6 +50,7 @@ def main(argv: list[str] | None = None) -> None:
         "class_names": list(dataset.class_names),
     }
     if _is_finished(output, settings):
+        shutil.rmtree(output.staging, ignore_errors=True)  # killed while it was removing this
         print(f"finished already: {output.records}")
         return
     with _clear_disk_errors(output), _only_one(output):
@@ -132,7 +138,7 @@ def _clear_disk_errors(output: Output) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in _DISK_FULL
+        full = error.errno in DISK_FULL
         remedy = "free some space" if full else "choose an --out that can be written to"
         raise InputError(
             f"--out={output.root}: {error.strerror}; {remedy} and run the same command again, "

@@ -6,6 +6,7 @@ and, beyond 1 GB, needs TensorFlow (tensorflow_datasets/core/shuffle.py, 4.9.10)
 """
 
 import io
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
@@ -17,7 +18,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from data_prep.output import VERSION, Converted
+from data_prep.output import DISK_FULL, VERSION, Converted
 
 # Few, large files: a reader keeps all of them open. 256 is well below the usual limit of 1,024.
 _SHARD_BYTES = 2**28
@@ -125,10 +126,24 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
 
 
 def write_records(builder: VideoRecords) -> Path:
-    """Writes everything and returns the folder of the records."""
-    with redirect_stdout(io.StringIO()):  # "Downloading ...", which it does not
-        builder.download_and_prepare(download_dir=builder.data_dir_root / "downloads")
-    return Path(builder.data_dir)
+    """Writes everything to the disk itself (not only its cache) and returns the records' folder.
+
+    Raises:
+      OSError: The disk is full.
+    """
+    try:
+        with redirect_stdout(io.StringIO()):  # "Downloading ...", which it does not
+            builder.download_and_prepare(download_dir=builder.data_dir_root / "downloads")
+    except RuntimeError as error:  # ArrayRecord's; the system's message is in its text
+        for code in DISK_FULL:
+            if os.strerror(code) in str(error):
+                raise OSError(code, os.strerror(code)) from error
+        raise
+    folder = Path(builder.data_dir)
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    return folder
 
 
 def _shards(videos: Sequence[Converted]) -> list[Sequence[Converted]]:

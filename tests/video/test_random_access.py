@@ -4,18 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from video_files import numbered_frames
 
 from vidkd_jax.video import VideoError, probe, random_access, read_frames, write_video
 
 REAL_VIDEOS = sorted(Path(__file__).parents[2].joinpath("../shared/videos").glob("*.*"))
 NUM_FRAMES = 60
-
-
-def numbered_frames(num_frames, height=48, width=64):
-    """Frames that all differ, so that an off-by-one is seen."""
-    y, x = np.mgrid[:height, :width]
-    for t in range(num_frames):
-        yield np.stack([x * 3 + t * 5, y * 2 + t, x * 0 + t * 4], -1).astype(np.uint8)
 
 
 @pytest.mark.skipif(not REAL_VIDEOS, reason="no real videos beside the repository")

@@ -1,47 +1,15 @@
 """What people's files are like: rotated, 10-bit, grey, odd-sized, of variable rate, cut off."""
 
-import struct
-from fractions import Fraction
-
 import av
 import numpy as np
 import pytest
+from video_files import CORNERS, corners, cut, encode, encode_audio, set_display_matrix
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.video import VideoError, VideoStream, iter_frames, probe, read_frames, write_video
 from vidkd_jax.video.frames import fit_size, resize
 
-# Corner colours that survive compression: red and green above, blue and white below.
-CORNERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
 NO_LOSS = {"crf": "1"}
-
-
-def corners(height=32, width=48):
-    return np.repeat(np.repeat(CORNERS, height // 2, axis=0), width // 2, axis=1)
-
-
-def encode(path, frames, codec, pixel_format, times=None, options=None, file_options=None):
-    """Writes whatever `write_video` does not: other codecs, other formats, own time stamps."""
-    with av.open(str(path), "w", options=file_options or {}) as container:
-        stream = container.add_stream(codec, rate=25, options=options or {})
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = pixel_format
-        stream.codec_context.time_base = Fraction(1, 100)
-        for i, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
-            frame.time_base = Fraction(1, 100)
-            frame.pts = times[i] if times else 4 * i
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
-def set_display_matrix(path, a, b, c, d):
-    """Patches the 2x2 part of the matrix in an .mp4's track header (ISO 14496-12, 8.3.2)."""
-    data = bytearray(path.read_bytes())
-    matrix = data.index(b"tkhd") + 4 + 40
-    one = 1 << 16
-    data[matrix : matrix + 20] = struct.pack(">5i", a * one, b * one, 0, c * one, d * one)
-    path.write_bytes(data)
 
 
 def assert_corners(pixels, expected):
@@ -208,8 +176,7 @@ def test_cut_off_is_an_error(tmp_path, suffix, part):
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (32, 32, 3), np.uint8) for _ in range(30)]
     encode(path, images, "libvpx-vp9" if suffix == ".webm" else "mpeg4", "yuv420p")
-    data = path.read_bytes()
-    path.write_bytes(data[: int(len(data) * part)])
+    cut(path, part)
     with pytest.raises(VideoError, match=str(path)):
         probe(path)
 
@@ -218,8 +185,7 @@ def test_cut_off_after_good_frames_says_how_many(tmp_path):
     path = tmp_path / "streamable.mp4"  # its table of contents comes first
     images = [corners() ^ np.uint8(i) for i in range(30)]
     encode(path, images, "libx264", "yuv420p", file_options={"movflags": "faststart"})
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) * 4 // 5])
+    cut(path, 0.8)
     good = []
     with pytest.raises(VideoError, match=r"corrupt after \d+ frames") as caught:
         good.extend(iter_frames(path))
@@ -238,15 +204,6 @@ def test_live_recording_without_length_is_not_cut_off(tmp_path):
     assert probe(path).num_frames == 6
 
 
-def write_audio(path, cover=None):
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=16000)
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
-        silence.sample_rate = 16000
-        container.mux(stream.encode(silence))
-        container.mux(stream.encode(None))
-
-
 @pytest.mark.parametrize(
     ("name", "write", "cause"),
     [
@@ -256,7 +213,7 @@ def write_audio(path, cover=None):
         ("text.mp4", lambda path: path.write_text("a film\n" * 99), "not a readable video"),
         ("notes.txt", lambda path: path.write_text("a film\n" * 99), "not a video"),
         ("noise.avi", lambda path: path.write_bytes(b"\x8f\x13\x77" * 999), "not a readable video"),
-        ("sound.mp4", write_audio, r"no video stream \(holds: audio\)"),
+        ("sound.mp4", encode_audio, r"no video stream \(holds: audio\)"),
         (
             "list.mp4",
             lambda path: path.write_text("#EXTM3U\n#EXTINF:3,\nhttp://127.0.0.1/a.ts\n"),
@@ -277,16 +234,6 @@ def test_what_is_no_video_is_named_with_its_cause(tmp_path, name, write, cause):
 
 def test_cover_picture_is_no_video(tmp_path):
     path = tmp_path / "song.mp4"
-    with av.open(str(path), "w") as container:
-        sound = container.add_stream("aac", rate=16000)
-        cover = container.add_stream("mjpeg", rate=1)
-        cover.height, cover.width, cover.pix_fmt = 32, 48, "yuvj420p"
-        cover.disposition = av.stream.Disposition.attached_pic
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
-        silence.sample_rate = 16000
-        picture = av.VideoFrame.from_ndarray(corners(), format="rgb24").reformat(format="yuvj420p")
-        for stream, frame in [(cover, picture), (sound, silence)]:
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
+    encode_audio(path, cover=corners())
     with pytest.raises(VideoError, match="no video stream"):
         probe(path)

@@ -1,0 +1,181 @@
+"""Verifies finished records: `python -m data_prep.check --data=DIR [--annotations=DIR]`.
+
+Every record is read and compared with its line of the index, every frame is decoded, and the whole
+is compared with the official lists. Problems are printed, one a line; any is exit status 2.
+"""
+
+import argparse
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import simplejpeg
+import tensorflow_datasets as tfds
+from tqdm import tqdm
+
+from data_prep.annotations import read_dataset
+from data_prep.output import INDEX_COLUMNS, fingerprint
+from vidkd_jax.errors import InputError, run_command
+
+Row = dict[str, str]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Checks all records below a folder; see `--help`.
+
+    Raises:
+      InputError: There are none, or something is wrong with them.
+    """
+    parser = argparse.ArgumentParser(prog="python -m data_prep.check", description=__doc__)
+    parser.add_argument("--data", required=True, type=Path, help="the records, or a folder above")
+    parser.add_argument(
+        "--annotations", type=Path, help="what data_prep.build was given (folder: its --videos)"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="threads")
+    args = parser.parse_args(argv)
+    num_problems = 0
+    for folder in find_records(args.data):
+        for problem in check(folder, args.annotations, args.workers):
+            print(f"{folder}: {problem}")
+            num_problems += 1
+    if num_problems:
+        raise InputError(
+            f"--data={args.data}: {num_problems} problems (listed above); delete the folder that "
+            "they name and build it again"
+        )
+
+
+def find_records(data: Path) -> list[Path]:
+    """Returns the folders of finished records at or below `data`.
+
+    Raises:
+      InputError: There are none.
+    """
+    found = sorted(
+        path.parent for path in data.rglob("dataset.json") if ".staging" not in path.parts
+    )
+    if not found:
+        raise InputError(f"--data={data}: no finished records at or below it; see data_prep.build")
+    return found
+
+
+def check(folder: Path, annotations: Path | None, num_workers: int) -> Iterator[str]:
+    """Yields what is wrong with the records in `folder`, and prints what they hold."""
+    try:
+        info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        rows = {split: _read_index(folder / f"videos-{split}.csv") for split in info["counts"]}
+        builder = tfds.builder_from_directory(folder)
+        sources = {split: builder.as_data_source(split) for split in rows}
+    except Exception as error:  # TFDS raises whatever its parts raise
+        yield f"cannot be opened: {_one_line(error)}"
+        return
+    num_frames = 0
+    for split, source in sources.items():
+        yield from _check_counts(split, info["counts"][split], rows[split], len(source))
+        for row, problems in _check_records(source, rows[split], info, num_workers):
+            yield from (f"{split}: {row['id']}: {problem}" for problem in problems)
+        num_frames += sum(int(row["num_frames"]) for row in rows[split])
+    if annotations is not None:
+        yield from _check_lists(info, rows, annotations)
+    counts = ", ".join(f"{split} {len(part)}" for split, part in rows.items())
+    print(f"{folder}: {counts} videos, {num_frames} frames, {info['skipped']} skipped")
+
+
+def _read_index(path: Path) -> list[Row]:
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != INDEX_COLUMNS:
+            raise ValueError(f"{path.name} should have the columns {', '.join(INDEX_COLUMNS)}")
+        return list(reader)
+
+
+def _check_counts(split: str, count: int, rows: Sequence[Row], num_records: int) -> Iterator[str]:
+    if not count == len(rows) == num_records:
+        yield (
+            f"{split}: dataset.json counts {count} videos, the index {len(rows)}, "
+            f"the records {num_records}"
+        )
+
+
+def _check_records(
+    source: Sequence[Any], rows: Sequence[Row], info: dict[str, Any], num_workers: int
+) -> Iterator[tuple[Row, list[str]]]:
+    """Yields (row, problems) of each record, in order."""
+
+    def check_one(index: int) -> list[str]:
+        try:
+            return list(_check_record(source[index], rows[index], info))
+        except Exception as error:  # ArrayRecord's RuntimeError, a protocol buffer's, a JPEG's
+            return [f"cannot be read: {_one_line(error)}"]
+
+    total = min(len(source), len(rows))
+    with ThreadPoolExecutor(num_workers) as pool:  # reading and decoding release the GIL
+        results = pool.map(check_one, range(total))
+        progress = tqdm(results, "checking", total, unit="video")
+        for problems, row in zip(progress, rows, strict=False):
+            yield row, problems
+
+
+def _check_record(record: dict[str, Any], row: Row, info: dict[str, Any]) -> Iterator[str]:
+    parse: dict[str, Callable[[str], Any]] = {
+        "label": int,
+        "num_frames": int,
+        "height": int,
+        "width": int,
+        "id": str.encode,
+        "group": str.encode,
+    }
+    for field, convert in parse.items():
+        if record[field] != convert(row[field]):
+            yield f"{field} is {record[field]} in the record, {row[field]} in the index"
+    if abs(record["fps"] - float(row["fps"])) > 1e-4 * float(row["fps"]):  # stored as float32
+        yield f"fps is {record['fps']} in the record, {row['fps']} in the index"
+    if not 0 <= record["label"] < len(info["class_names"]):
+        yield f"label {record['label']} is out of range"
+    if len(record["frames"]) != record["num_frames"]:
+        yield f"holds {len(record['frames'])} frames instead of {record['num_frames']}"
+    shapes = {simplejpeg.decode_jpeg(jpeg, colorspace="RGB").shape for jpeg in record["frames"]}
+    if len(shapes) != 1 or min(next(iter(shapes))[:2]) != info["short_side"]:
+        yield f"frames are of {sorted(shapes)}; the short side should be {info['short_side']}"
+
+
+def _check_lists(
+    info: dict[str, Any], rows: dict[str, list[Row]], annotations: Path
+) -> Iterator[str]:
+    """Compares with the lists: the same videos with the same labels, in the same order."""
+    is_folder = info["dataset"] == "folder"
+    # Only names matter here: the lists' own folder serves as the folder of the videos.
+    videos = annotations if annotations.is_dir() else annotations.parent
+    dataset = read_dataset(
+        info["dataset"], None if is_folder else annotations, videos, split=info["split"]
+    )
+    if fingerprint(dataset) != info["lists"]:
+        yield f"{annotations} are not the lists that the records were made from"
+    for split, part in rows.items():
+        entries = [entry for entry in dataset.entries if entry.split == split]
+        listed = {entry.id: (position, entry) for position, entry in enumerate(entries)}
+        last = -1
+        for row in part:
+            position, entry = listed.get(row["id"], (last, None))
+            if entry is None:
+                yield f"{split}: {row['id']}: is not in the list"
+            elif (str(entry.label), entry.group) != (row["label"], row["group"]):
+                yield f"{split}: {row['id']}: label or group differ from the list"
+            elif position <= last:
+                yield f"{split}: {row['id']}: is out of the list's order"
+            last = position
+    missing = len(dataset.entries) - sum(map(len, rows.values()))
+    if missing != info["skipped"]:
+        yield f"{missing} listed videos have no record, but {info['skipped']} were skipped"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,69 @@
+"""Makes the video files that tests need: images, encodings, and damage."""
+
+import struct
+from fractions import Fraction
+
+import av
+import numpy as np
+
+# Corner colours that survive compression: red and green above, blue and white below.
+CORNERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
+
+
+def corners(height=32, width=48):
+    return np.repeat(np.repeat(CORNERS, height // 2, axis=0), width // 2, axis=1)
+
+
+def numbered_frames(num_frames, height=48, width=64):
+    """Frames that all differ, so that an off-by-one is seen."""
+    y, x = np.mgrid[:height, :width]
+    for t in range(num_frames):
+        yield np.stack([x * 3 + t * 5, y * 2 + t, x * 0 + t * 4], -1).astype(np.uint8)
+
+
+def encode(path, frames, codec, pixel_format, times=None, options=None, file_options=None):
+    """Writes whatever `write_video` does not: other codecs, other formats, own time stamps."""
+    with av.open(str(path), "w", options=file_options or {}) as container:
+        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pixel_format
+        stream.codec_context.time_base = Fraction(1, 100)
+        for i, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
+            frame.time_base = Fraction(1, 100)
+            frame.pts = times[i] if times else 4 * i
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def encode_audio(path, cover=None):
+    """Writes a second of silence, with a cover picture if one is given."""
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("aac", rate=16000)
+        if cover is not None:
+            picture = container.add_stream("mjpeg", rate=1)
+            picture.height, picture.width = cover.shape[:2]
+            picture.pix_fmt = "yuvj420p"
+            picture.disposition = av.stream.Disposition.attached_pic
+            frame = av.VideoFrame.from_ndarray(cover, format="rgb24").reformat(format="yuvj420p")
+            container.mux(picture.encode(frame))
+            container.mux(picture.encode(None))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+        silence.sample_rate = 16000
+        container.mux(sound.encode(silence))
+        container.mux(sound.encode(None))
+
+
+def set_display_matrix(path, a, b, c, d):
+    """Patches the 2x2 part of the matrix in an .mp4's track header (ISO 14496-12, 8.3.2)."""
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40
+    one = 1 << 16
+    data[matrix : matrix + 20] = struct.pack(">5i", a * one, b * one, 0, c * one, d * one)
+    path.write_bytes(data)
+
+
+def cut(path, part):
+    """Cuts the file off after a part of it."""
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
