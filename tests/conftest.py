@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Tests compile much and run little, and LLVM's optimiser takes seconds for one random generator.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
 
 from vidkd_jax.data.splits import Subset

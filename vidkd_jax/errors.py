@@ -12,6 +12,10 @@ class InputError(Exception):
     """
 
 
+class RunError(Exception):
+    """The run cannot go on, and not for wrong input. Printed as one line; exit status 1."""
+
+
 def suggest(name: str, valid: Iterable[str]) -> str:
     """Returns "; did you mean 'x'?" with the nearest valid name, or the list where none is near."""
     valid = sorted(valid)
@@ -26,6 +30,9 @@ def run_command(main: Callable[[], None]) -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted; run the same command again to continue", file=sys.stderr)
         sys.exit(1)

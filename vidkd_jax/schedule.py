@@ -1,4 +1,4 @@
-"""What validation decides at the end of an epoch: the best model, the learning rate, when to stop."""
+"""What validation decides after an epoch: the best model, the learning rate, when to stop."""
 
 import dataclasses
 from typing import Any

@@ -41,7 +41,11 @@ def test_an_epoch_shows_every_video_once_in_a_new_order_with_new_clips(memory_su
     assert sorted(order[0]) == sorted(order[1]) == list(range(12))
     assert not np.array_equal(*order)
     starts = [
-        {int(v): int(c[0, 0, 0, 0]) for b in epoch for v, c in zip(b["video"], b["clip"], strict=True)}
+        {
+            int(v): int(c[0, 0, 0, 0])
+            for b in epoch
+            for v, c in zip(b["video"], b["clip"], strict=True)
+        }
         for epoch in (first, second)
     ]
     assert starts[0] != starts[1]
@@ -99,7 +103,9 @@ def test_evaluation_has_every_clip_once_and_masks_the_padding(memory_subset):
 
 
 def test_evaluation_centre_clip(memory_subset):
-    batches = EvalBatches(memory_subset([10, 4]), SPEC, batch_size=2, max_clips=None, reading=Reading())
+    batches = EvalBatches(
+        memory_subset([10, 4]), SPEC, batch_size=2, max_clips=None, reading=Reading()
+    )
     (batch,) = batches
     assert batch["clip"][0, :, 0, 0, 0].tolist() == [3, 4, 5, 6]
     assert batch["clip"][0, 0, 0, 0, 1:].tolist() == [2, 4]  # centre of 20 x 24

@@ -74,7 +74,9 @@ class RecordDataset:
 
 def _read_index(path: Path) -> list[Video]:
     if not path.exists():
-        splits = sorted(found.stem.removeprefix("videos-") for found in path.parent.glob("videos-*.csv"))
+        splits = sorted(
+            found.stem.removeprefix("videos-") for found in path.parent.glob("videos-*.csv")
+        )
         raise InputError(f"'{path}' is missing: these records have the splits {', '.join(splits)}")
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -59,7 +59,9 @@ def load_splits(
     )
     for name in ("train", "val", "test"):
         if not getattr(splits, name).videos:
-            raise InputError(f"the {name} split has no videos: check the lists and data.val_fraction")
+            raise InputError(
+                f"the {name} split has no videos: check the lists and data.val_fraction"
+            )
     return splits
 
 

@@ -29,8 +29,13 @@ class Video:
 class VideoDataset(Protocol):
     """Random access to the frames of the videos of one split."""
 
-    videos: Sequence[Video]
-    class_names: Sequence[str]
+    @property
+    def videos(self) -> Sequence[Video]:
+        """The videos, in a fixed order."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Names by label."""
 
     def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
         """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]."""

@@ -1,0 +1,50 @@
+# Two commands: `make demo` and `make test`. Everything they need goes into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+EXTRA ?= test
+DEMO ?= runs/demo
+DEMO_DATA ?= data/demo
+
+.PHONY: demo test check test-all clean
+
+demo: $(VENV)/.core
+	$(BIN)/python -m data_prep.marionette --preset=tiny --out=$(DEMO_DATA)/videos --workers=2
+	$(BIN)/python -m data_prep.build --dataset=marionette --videos=$(DEMO_DATA)/videos/videos \
+	    --annotations=$(DEMO_DATA)/videos/annotations --out=$(DEMO_DATA)/records --short_side=56 \
+	    --workers=2
+	$(BIN)/python -m vidkd_jax.main --config=configs/demo.py --workdir=$(DEMO) \
+	    --config.data.root=$(DEMO_DATA)/records
+
+test: $(VENV)/.$(EXTRA)
+	$(BIN)/python -m pytest -n 2 --dist=loadfile tests
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The tests under the newer Python versions that are there: they bring a newer generation of JAX.
+test-all: test
+	@for version in 3.12 3.13; do \
+	  python=$$(command -v python$$version || ls -d $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | head -n 1); \
+	  if [ -z "$$python" ]; then echo "python$$version is not on this machine: not tested"; continue; fi; \
+	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version || exit 1; \
+	done
+
+# One stamp per extra: installed once, again when setup.py changes.
+$(VENV)/.core: setup.py
+	$(MAKE) --no-print-directory install VENV=$(VENV) TARGET=. STAMP=$@
+
+$(VENV)/.%: setup.py
+	$(MAKE) --no-print-directory install VENV=$(VENV) TARGET='.[$*]' STAMP=$@
+
+.PHONY: install
+install:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '$(TARGET)'
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .venv-* build *.egg-info

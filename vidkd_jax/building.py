@@ -1,0 +1,179 @@
+"""From a config to the parts of a run."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from vidkd_jax import config as config_lib
+from vidkd_jax import data, methods, models, sharding
+from vidkd_jax.data import pipeline
+from vidkd_jax.errors import InputError
+from vidkd_jax.train_step import (
+    TEACHER_STREAM,
+    TrainState,
+    Variables,
+    create_optimizer,
+    create_train_state,
+    create_variables,
+    predict_step,
+    train_step,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The parts of a run, built once from its config.
+
+    Attributes:
+      config: locked and validated.
+      splits: the videos.
+      train_batches: endless, checkpointable.
+      method: what the paper changes.
+      train_step: (state, teachers, batch, key) -> (state, metrics), compiled.
+      predict: (variables, host batch) -> NumPy outputs of all processes' rows.
+      mesh: the devices.
+      key: the run's one key.
+    """
+
+    config: ConfigDict
+    splits: data.Splits
+    train_batches: data.TrainBatches
+    model: nn.Module
+    method: methods.Method
+    train_step: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
+    predict: Callable[[Variables, dict[str, np.ndarray]], Mapping[str, np.ndarray]]
+    mesh: jax.sharding.Mesh
+    key: jax.Array
+
+    @property
+    def clip_shape(self) -> tuple[int, int, int, int]:
+        """[t, h, w, c] of the network's input."""
+        return (self.config.data.frames, self.config.data.crop, self.config.data.crop, 3)
+
+    def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Puts a host batch on the devices."""
+        return sharding.shard(batch, self.mesh)
+
+    def initial_state(self) -> TrainState:
+        """Returns the state before the first step, on all devices."""
+        state = create_train_state(
+            self.key, self.clip_shape, model=self.model, optimizer=_optimizer(self.config)
+        )
+        return sharding.replicate(state, self.mesh)
+
+    def first_teachers(self) -> tuple[Variables, ...]:
+        """Returns the teachers before any promotion: none, or the released code's random one."""
+        if not self.method.promotes or self.config.method.first_teacher == "none":
+            return ()
+        key = jax.random.fold_in(self.key, TEACHER_STREAM)
+        return (
+            sharding.replicate(create_variables(key, self.clip_shape, model=self.model), self.mesh),
+        )
+
+    def eval_batches(self, subset: Any, *, max_clips: int | None) -> data.EvalBatches:
+        """Returns the evaluation clips of a subset; one centre clip a video for `None`."""
+        return data.EvalBatches(
+            subset,
+            _clip_spec(self.config),
+            batch_size=self.config.eval.batch_size,
+            max_clips=max_clips,
+            reading=_reading(self.config),
+            process=_process(),
+        )
+
+
+def build_run(config: ConfigDict) -> Run:
+    """Opens the data and builds the network, the method and the compiled steps.
+
+    Raises:
+      InputError: names what in the config or the data is wrong.
+    """
+    config_lib.validate(config)
+    splits = data.load_splits(
+        _open_split(config),
+        val=config.data.val,
+        val_fraction=config.data.val_fraction,
+        fraction=config.data.fraction,
+    )
+    mesh = sharding.create_mesh()
+    sharding.check_divisible("train.batch_size", config.train.batch_size, mesh)
+    sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)
+    method = methods.create(augment=config_lib.augmentation(config), **config.method.to_dict())
+    model = models.create(
+        config.model.name,
+        len(splits.class_names),
+        width=config.model.width,
+        dtype=jnp.dtype(config.model.dtype),
+        heads=method.heads,
+    )
+    step = partial(train_step, model=model, method=method, optimizer=_optimizer(config))
+    everywhere = sharding.replicated(mesh)
+    compiled_predict = jax.jit(partial(predict_step, model=model), out_shardings=everywhere)
+    return Run(
+        config=config,
+        splits=splits,
+        train_batches=data.TrainBatches(
+            splits.train,
+            _clip_spec(config),
+            batch_size=config.train.batch_size,
+            seed=config.seed,
+            reading=_reading(config),
+            process=_process(),
+        ),
+        model=model,
+        method=method,
+        train_step=jax.jit(step, donate_argnums=0, out_shardings=everywhere),
+        predict=lambda variables, batch: jax.device_get(
+            compiled_predict(variables, sharding.shard(batch, mesh))
+        ),
+        mesh=mesh,
+        key=jax.random.key(config.seed),
+    )
+
+
+def _optimizer(config: ConfigDict) -> Any:
+    return create_optimizer(
+        config.optim.learning_rate,
+        momentum=config.optim.momentum,
+        weight_decay=config.optim.weight_decay,
+        nesterov=config.optim.nesterov,
+    )
+
+
+def _open_split(config: ConfigDict) -> Callable[[str], data.VideoDataset]:
+    if config.data.source == "videos":
+        from vidkd_jax.data.files import open_files  # knows data_prep: only where asked for
+
+        if not config.data.videos:
+            raise InputError("config.data.videos: names no folder; give the folder of video files")
+        return open_files(
+            config.data.name,
+            Path(config.data.videos),
+            config.data.annotations or None,
+            split=config.data.split,
+            short_side=config.data.short_side,
+        )
+    folder = data.records.find_records(Path(config.data.root), config.data.name, config.data.split)
+    return partial(data.RecordDataset, folder)
+
+
+def _clip_spec(config: ConfigDict) -> pipeline.ClipSpec:
+    return pipeline.ClipSpec(
+        config.data.frames, config.data.stride, config.data.crop, config.data.sampler
+    )
+
+
+def _reading(config: ConfigDict) -> pipeline.Reading:
+    return pipeline.Reading(config.data.threads, config.data.workers, config.data.prefetch)
+
+
+def _process() -> pipeline.Process:
+    return pipeline.Process(jax.process_index(), jax.process_count())

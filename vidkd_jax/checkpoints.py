@@ -1,0 +1,117 @@
+"""Checkpoints: the only file that knows Orbax.
+
+A workdir holds `checkpoints/latest` (everything a run needs to go on, the two newest epochs) and
+`checkpoints/best` (the students that set a new best on validation: parameters and statistics).
+Two are kept of each, so that a kill between the two saves of an epoch loses nothing: the run goes
+on from the older `latest`, whose best is still there.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from orbax.checkpoint import v1 as ocp
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.train_step import TrainState, Variables
+
+logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax narrates every save
+
+
+def _abstract(tree: Any) -> Any:
+    """Shapes, dtypes and shardings of a pytree, which Orbax restores to."""
+
+    def leaf(x: jax.Array) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding)
+
+    return jax.tree.map(leaf, tree)
+
+
+class Checkpoints:
+    """The checkpoints of one run, by epoch."""
+
+    def __init__(self, workdir: Path) -> None:
+        folder = (workdir / "checkpoints").absolute()
+        keep_two = ocp.training.preservation_policies.LatestN(2)
+        self._latest, self._best = (
+            ocp.training.Checkpointer(
+                folder / name, preservation_policy=keep_two, cleanup_tmp_directories=True
+            )
+            for name in ("latest", "best")
+        )
+
+    def save_latest(
+        self, epoch: int, state: TrainState, data: Any, progress: dict[str, Any]
+    ) -> None:
+        """Saves all that the run needs to go on after `epoch`.
+
+        Args:
+          epoch: epochs done.
+          state: the train state.
+          data: the training data's Grain iterator.
+          progress: the rest, JSON: schedule, best epoch.
+        """
+        self._latest.save_checkpointables(
+            epoch,
+            {"state": state, "data": data},
+            custom_metadata=progress,
+            force=True,
+            overwrite=True,
+        )
+
+    def save_best(self, epoch: int, variables: Variables) -> None:
+        """Saves the student that set a new best on validation."""
+        self._best.save_checkpointables(epoch, {"variables": variables}, force=True, overwrite=True)
+
+    def latest_epoch(self) -> int | None:
+        """Returns the epoch of the newest checkpoint, None before the first."""
+        return self._latest.latest.step if self._latest.latest else None
+
+    def load_latest(self, state: TrainState, data: Any) -> tuple[TrainState, dict[str, Any]]:
+        """Returns the saved state and progress, and moves the iterator `data` to its place.
+
+        Args:
+          state: of the structure, shapes and shardings that are expected.
+          data: the training data's Grain iterator.
+
+        Raises:
+          InputError: the checkpoint is of another model or optimiser, or is damaged.
+        """
+        newest = self._latest.latest
+        with _readable(self._latest.directory / str(newest.step)):
+            loaded = self._latest.load_checkpointables(
+                newest, {"state": _abstract(state), "data": data}
+            )
+            progress = self._latest.checkpointables_metadata(newest).custom_metadata
+        return loaded["state"], dict(progress)
+
+    def load_best(self, epoch: int, variables: Variables) -> Variables:
+        """Returns the student saved as best after `epoch`, shaped and sharded as `variables`.
+
+        Raises:
+          InputError: the checkpoint is of another model, or is damaged or gone.
+        """
+        with _readable(self._best.directory / str(epoch)):
+            loaded = self._best.load_checkpointables(epoch, {"variables": _abstract(variables)})
+        return loaded["variables"]
+
+    def close(self) -> None:
+        """Waits for what is being written."""
+        self._latest.close()
+        self._best.close()
+
+
+@contextlib.contextmanager
+def _readable(path: Any) -> Iterator[None]:
+    """Turns whatever Orbax raises on a foreign or damaged checkpoint into one line."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        cause = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
+        raise InputError(
+            f"checkpoint '{path}' cannot be read: it is damaged, or of another model or optimiser "
+            f"({cause}); delete it to go on from the one before, or use another --workdir"
+        ) from error

@@ -1,0 +1,201 @@
+"""The base configuration, locked, and its validation with errors that name the field."""
+
+import dataclasses
+import json
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from vidkd_jax import methods, models
+from vidkd_jax.augment import Augment
+from vidkd_jax.errors import InputError, suggest
+
+
+def get_base_config() -> ConfigDict:
+    """Returns the defaults: TY's hyper-parameters (section IV.A) unless said otherwise."""
+    config = ConfigDict()
+    config.name = "run"  # the default workdir is runs/<name>
+    config.seed = 0
+    config.model = ConfigDict({"name": "ty_r3d_18", "width": 1.0, "dtype": "float32"})
+    config.method = ConfigDict(
+        {
+            "name": "supervised",
+            "label_smoothing": 0.0,
+            "kd_weight": 0.2,  # TY Table 8, best
+            "temperature": 5.0,  # TY Table 8, best
+            "scale_by_temperature_squared": False,  # TY eq. 3 has no factor
+            "first_teacher": "none",  # or "random": the released code's untrained first teacher
+        }
+    )
+    config.augment = ConfigDict({"enabled": True, **dataclasses.asdict(Augment())})
+    config.data = _data_defaults()
+    config.optim = ConfigDict(
+        {"learning_rate": 0.01, "momentum": 0.9, "nesterov": False, "weight_decay": 5e-4}
+    )
+    # The rate drops tenfold after 10 epochs without a better validation accuracy (TY section IV.A);
+    # patience 30 for early stopping is the released code's, the paper gives none.
+    config.schedule = ConfigDict(
+        {"patience": 10, "factor": 0.1, "min_learning_rate": 1e-8, "early_stopping": 30}
+    )
+    config.train = ConfigDict({"batch_size": 16, "epochs": 200, "log_every": 20})
+    config.eval = ConfigDict(
+        {
+            "batch_size": 16,
+            "max_clips": 30,  # the released code's limit
+            "average": "softmax",  # of a video's clips; or "logits"
+            "calibration_bins": 15,
+        }
+    )
+    config.distributed = False  # True: jax.distributed.initialize() before anything else
+    return config.lock()
+
+
+def _data_defaults() -> ConfigDict:
+    return ConfigDict(
+        {
+            "source": "records",  # or "videos": straight from video files, without conversion
+            "root": "data",
+            "name": "ucf101",
+            "split": 1,
+            "videos": "",  # source="videos": the folder of video files
+            "annotations": "",  # source="videos": the lists' folder or file
+            "frames": 16,
+            "stride": 1,
+            "sampler": "clip",  # or "still": one frame, repeated
+            "short_side": 128,
+            "crop": 112,
+            "fraction": 1.0,  # of each class' training videos
+            "val": "groups",  # held out of training by group; or "val" / "test": that split
+            "val_fraction": 0.1,  # of the training groups
+            "threads": 2,
+            "workers": 0,  # worker processes; 0: threads only
+            "prefetch": 8,  # batches
+        }
+    )
+
+
+def set_field(config: ConfigDict, field: str, value: Any) -> None:
+    """Sets the dotted `field` to `value`, which must have the type of the present value."""
+    valid = flatten(config)
+    if field not in valid:
+        raise InputError(f"config.{field}: no such field{suggest(field, valid)}")
+    try:
+        config.update_from_flattened_dict({field: value})
+    except TypeError:
+        kind = type(valid[field]).__name__
+        raise InputError(f"config.{field}: {value!r} is not of type {kind}") from None
+
+
+def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
+    """Returns {dotted field: value} of all leaves."""
+    leaves: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, ConfigDict):
+            leaves.update(flatten(value, f"{prefix}{name}."))
+        else:
+            leaves[f"{prefix}{name}"] = value
+    return leaves
+
+
+def to_json(config: ConfigDict) -> dict[str, Any]:
+    """Returns the config as plain nested dictionaries of JSON types."""
+    return json.loads(config.to_json())
+
+
+def augmentation(config: ConfigDict) -> Augment:
+    """Returns the augmentation that `config.augment` describes; none where it is not enabled."""
+    options = config.augment.to_dict()
+    return Augment(**options) if options.pop("enabled") else Augment.none()
+
+
+_CHOICES = {
+    "model.dtype": ("float32", "bfloat16"),
+    "method.first_teacher": ("none", "random"),
+    "data.source": ("records", "videos"),
+    "data.sampler": ("clip", "still"),
+    "data.val": ("groups", "val", "test"),
+    "eval.average": ("softmax", "logits"),
+}
+_AT_LEAST = {
+    "model.width": 1 / 64,
+    "method.kd_weight": 0,
+    "data.split": 1,
+    "data.frames": 1,
+    "data.stride": 1,
+    "data.short_side": 8,
+    "data.crop": 8,
+    "data.threads": 1,
+    "data.workers": 0,
+    "data.prefetch": 1,
+    "optim.learning_rate": 0,
+    "optim.weight_decay": 0,
+    "schedule.patience": 1,
+    "schedule.early_stopping": 1,
+    "train.batch_size": 1,
+    "train.epochs": 1,
+    "train.log_every": 1,
+    "eval.batch_size": 1,
+    "eval.max_clips": 1,
+    "eval.calibration_bins": 1,
+}
+# low < value <= high, and low <= value < high:
+_WITHIN = {
+    "data.fraction": (0, 1),
+    "schedule.factor": (0, 1),
+}
+_HALF_OPEN = {
+    "optim.momentum": (0, 1),
+    "method.label_smoothing": (0, 1),
+    "data.val_fraction": (0, 1),
+}
+
+
+def validate(config: ConfigDict) -> None:
+    """Checks all that can be checked without data.
+
+    Raises:
+      InputError: one line that names the field and what would be right.
+    """
+    if config.model.name not in models.available():
+        raise InputError(
+            f"config.model.name: no backbone '{config.model.name}'"
+            + suggest(config.model.name, models.available())
+        )
+    if config.method.name not in methods.available():
+        raise InputError(
+            f"config.method.name: no method '{config.method.name}'"
+            + suggest(config.method.name, methods.available())
+        )
+    leaves = flatten(config)
+    for field, choices in _CHOICES.items():
+        if leaves[field] not in choices:
+            raise InputError(
+                f"config.{field}: no '{leaves[field]}'{suggest(leaves[field], choices)}"
+            )
+    _validate_ranges(leaves)
+    augmentation(config)
+    if config.data.crop > config.data.short_side:
+        raise InputError(
+            f"config.data.crop: {config.data.crop} is larger than data.short_side "
+            f"({config.data.short_side}); use a smaller crop"
+        )
+
+
+def _validate_ranges(leaves: dict[str, Any]) -> None:
+    for field, low in _AT_LEAST.items():
+        if not leaves[field] >= low:
+            raise InputError(f"config.{field}: {leaves[field]} is too small; use at least {low}")
+    for field, (low, high) in _WITHIN.items():
+        if not low < leaves[field] <= high:
+            raise InputError(
+                f"config.{field}: {leaves[field]}; use more than {low}, at most {high}"
+            )
+    for field, (low, high) in _HALF_OPEN.items():
+        if not low <= leaves[field] < high:
+            raise InputError(
+                f"config.{field}: {leaves[field]}; use at least {low}, less than {high}"
+            )
+    if not leaves["method.temperature"] > 0:
+        raise InputError(
+            f"config.method.temperature: {leaves['method.temperature']}; use more than 0"
+        )

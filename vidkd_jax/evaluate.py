@@ -1,0 +1,93 @@
+"""Evaluation: every clip and every video counts exactly once, on any number of devices.
+
+Clip metrics are over clips; video metrics average a video's clips first, their softmax or (the
+papers that say so) their logits.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from vidkd_jax import metrics
+
+HostArrays = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """Scores of the evaluation clips.
+
+    Attributes:
+      logits: float32 [n, k], one row a clip.
+      labels: int [n].
+      videos: int [n], the clip's video.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    videos: np.ndarray
+
+    def clip_probabilities(self) -> np.ndarray:
+        """Returns float64 [n, k]."""
+        return softmax(self.logits)
+
+    def by_video(self, average: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns probabilities float64 [v, k], labels [v] and numbers [v] of the videos.
+
+        Args:
+          average: of a video's clips: "softmax" or "logits".
+        """
+        scores = self.clip_probabilities() if average == "softmax" else self.logits.astype(float)
+        videos, first, inverse, counts = np.unique(
+            self.videos, return_index=True, return_inverse=True, return_counts=True
+        )
+        sums = np.zeros((len(videos), scores.shape[1]))
+        np.add.at(sums, inverse, scores)
+        means = sums / counts[:, None]
+        return means if average == "softmax" else softmax(means), self.labels[first], videos
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Returns the softmax over the last axis, in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def predict(predict_fn: Callable[[Any], HostArrays], batches: Iterable[Any]) -> Predictions:
+    """Runs the network over evaluation batches and leaves out the padding.
+
+    Args:
+      predict_fn: from a batch to "logits", "label", "video", "mask" of all processes' rows.
+      batches: as made by `EvalBatches`.
+    """
+    outputs = [predict_fn(batch) for batch in batches]
+    columns = {
+        name: np.concatenate([np.asarray(output[name]) for output in outputs])
+        for name in ("logits", "label", "video", "mask")
+    }
+    kept = columns["mask"]
+    order = np.argsort(columns["video"][kept], kind="stable")
+    return Predictions(*(columns[name][kept][order] for name in ("logits", "label", "video")))
+
+
+def summarise(predictions: Predictions, *, average: str, bins: int) -> dict[str, float]:
+    """Returns the headline metrics; `ece` and `nll` are over videos, `clip_*` over clips."""
+    clip = predictions.clip_probabilities()
+    video, labels, _ = predictions.by_video(average)
+    summary: dict[str, float] = {}
+    for prefix, probabilities, truth in (
+        ("clip", clip, predictions.labels),
+        ("video", video, labels),
+    ):
+        summary |= {
+            f"{prefix}_top1": float(metrics.top_k_correct(probabilities, truth, 1).mean()),
+            f"{prefix}_top5": float(metrics.top_k_correct(probabilities, truth, 5).mean()),
+            f"{prefix}_nll": float(metrics.negative_log_likelihood(probabilities, truth)),
+            f"{prefix}_ece": float(
+                metrics.expected_calibration_error(probabilities, truth, num_bins=bins)
+            ),
+        }
+    return {**summary, "ece": summary["video_ece"], "nll": summary["video_nll"]}

@@ -1,0 +1,43 @@
+"""Methods by name: what each paper changes about a training step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vidkd_jax.augment import Augment
+from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.methods.base import Batch, Method, Outputs, Term, select_options
+from vidkd_jax.methods.supervised import Supervised
+from vidkd_jax.methods.teaching_yourself import TeachingYourself
+
+__all__ = [
+    "Batch",
+    "Method",
+    "Outputs",
+    "Supervised",
+    "TeachingYourself",
+    "Term",
+    "available",
+    "create",
+]
+
+_METHODS: Mapping[str, type] = {
+    "supervised": Supervised,
+    "teaching_yourself": TeachingYourself,
+}
+
+
+def available() -> tuple[str, ...]:
+    """Returns the names of all methods."""
+    return tuple(_METHODS)
+
+
+def create(name: str, *, augment: Augment, **options: Any) -> Method:
+    """Returns a method; `options` that belong to other methods are left out.
+
+    Raises:
+      InputError: no such method.
+    """
+    if name not in _METHODS:
+        raise InputError(f"method.name: no method '{name}'{suggest(name, _METHODS)}")
+    cls = _METHODS[name]
+    return cls(augment=augment, **select_options(cls, options))

@@ -1,0 +1,114 @@
+"""3D ResNets: one parameterised implementation for every post-activation variant.
+
+TY's Table 2 (`ty_r3d_18/34/50`): a 7x7x7 stem with stride 1x2x2 and no max-pool; four stages, of
+which the last three halve time, height and width with their first convolution; average pooling over
+space only, so that the classifier sees T/8 x C5 features, as the table's last rows say.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from vidkd_jax.models.layers import Conv3D, batch_norm
+
+
+def _residual(x: jax.Array, y: jax.Array, block: nn.Module, norm: Callable[..., Any]) -> jax.Array:
+    """Adds the shortcut: the identity, or a strided 1x1x1 convolution where the shape changes."""
+    if x.shape != y.shape:
+        conv = Conv3D(
+            y.shape[-1], (1, 1, 1), block.strides, dtype=block.dtype, name="shortcut_conv"
+        )
+        x = norm(name="shortcut_norm")(conv(x))
+    return nn.relu(x + y)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3x3 convolutions and a shortcut; the first convolution carries the stride."""
+
+    features: int
+    strides: Sequence[int]
+    dtype: Any
+    expansion = 1
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        """Maps [b, t, h, w, c] to [b, t/s, h/s, w/s, features]."""
+        norm = _norm(train=train, dtype=self.dtype)
+        y = Conv3D(self.features, strides=self.strides, dtype=self.dtype, name="conv1")(x)
+        y = nn.relu(norm(name="norm1")(y))
+        y = Conv3D(self.features, dtype=self.dtype, name="conv2")(y)
+        return _residual(x, norm(name="norm2")(y), self, norm)
+
+
+class BottleneckBlock(nn.Module):
+    """1x1x1, 3x3x3 and 1x1x1 (four times wider) convolutions and a shortcut.
+
+    The stride is on the first convolution, as TY's section III.D says and its released code does
+    (Hara et al. put it on the 3x3x3; the shapes are the same).
+    """
+
+    features: int
+    strides: Sequence[int]
+    dtype: Any
+    expansion = 4
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        """Maps [b, t, h, w, c] to [b, t/s, h/s, w/s, 4 features]."""
+        norm = _norm(train=train, dtype=self.dtype)
+        y = Conv3D(self.features, (1, 1, 1), self.strides, dtype=self.dtype, name="conv1")(x)
+        y = nn.relu(norm(name="norm1")(y))
+        y = Conv3D(self.features, dtype=self.dtype, name="conv2")(y)
+        y = nn.relu(norm(name="norm2")(y))
+        y = Conv3D(4 * self.features, (1, 1, 1), dtype=self.dtype, name="conv3")(y)
+        return _residual(x, norm(name="norm3")(y), self, norm)
+
+
+def _norm(*, train: bool, dtype: Any) -> Callable[..., Any]:
+    return lambda name: batch_norm(use_running_average=not train, dtype=dtype, name=name)
+
+
+class ResNet3D(nn.Module):
+    """A 3D ResNet up to its pooled features.
+
+    Attributes:
+      stage_sizes: number of blocks in each of the four stages.
+      block: `BasicBlock` or `BottleneckBlock`.
+      stem_features: channels of the stem (64 in the paper); stages have 1, 2, 4, 8 times as many.
+      stem_kernel: size of the stem's convolution, (t, h, w).
+      dtype: compute dtype; parameters and statistics are float32.
+    """
+
+    stage_sizes: Sequence[int]
+    block: Callable[..., nn.Module]
+    stem_features: int = 64
+    stem_kernel: Sequence[int] = (7, 7, 7)
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, clip: jax.Array, *, train: bool) -> jax.Array:
+        """Maps clips [b, t, h, w, c] to features [b, ceil(t/8) * C5], float32.
+
+        Args:
+          clip: float clips, normalised.
+          train: batch statistics in BatchNorm (and their update) instead of the running ones.
+        """
+        norm = _norm(train=train, dtype=self.dtype)
+        x = Conv3D(self.stem_features, self.stem_kernel, (1, 2, 2), dtype=self.dtype, name="stem")(
+            clip
+        )
+        x = nn.relu(norm(name="stem_norm")(x))
+        for stage, num_blocks in enumerate(self.stage_sizes):
+            for index in range(num_blocks):
+                halve = stage > 0 and index == 0
+                x = self.block(
+                    features=self.stem_features * 2**stage,
+                    strides=(2, 2, 2) if halve else (1, 1, 1),
+                    dtype=self.dtype,
+                    name=f"stage{stage + 2}_block{index + 1}",  # the paper counts blocks from 2
+                )(x, train=train)
+        pooled = jnp.mean(x.astype(jnp.float32), axis=(2, 3))  # [b, t/8, C5]
+        return pooled.reshape(pooled.shape[0], -1)

@@ -1,0 +1,84 @@
+"""What a run writes while it goes: metrics.jsonl, TensorBoard events, a progress bar."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+
+class Tracker:
+    """Writes the records of a run; in all processes but the first it writes nothing.
+
+    A record is one JSON object per line: "step", "epoch", "split", and metrics.
+    """
+
+    def __init__(self, workdir: Path, *, is_main: bool, resume_step: int) -> None:
+        """Opens the files; records after `resume_step` (of a killed run) are dropped."""
+        self._path = workdir / "metrics.jsonl"
+        self._is_main = is_main
+        if not is_main:
+            return
+        records = [record for record in read_records(self._path) if record["step"] <= resume_step]
+        temporary = self._path.with_suffix(".tmp")
+        temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
+        temporary.replace(self._path)
+        self._file = self._path.open("a", buffering=1)
+        self._events = SummaryWriter(str(workdir / "events"), purge_step=resume_step + 1)
+
+    def write(self, step: int, epoch: int, split: str, metrics: Mapping[str, Any]) -> None:
+        """Appends one record."""
+        if not self._is_main:
+            return
+        values = {name: _plain(value) for name, value in metrics.items()}
+        self._file.write(
+            json.dumps({"step": step, "epoch": epoch, "split": split, **values}) + "\n"
+        )
+        for name, value in values.items():
+            if isinstance(value, (int, float)):
+                self._events.add_scalar(f"{split}/{name}", value, step)
+
+    def close(self) -> None:
+        """Flushes and closes the files."""
+        if self._is_main:
+            self._file.close()
+            self._events.close()
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Returns the records of a metrics.jsonl; a last line cut by a kill is left out."""
+    records = []
+    if path.exists():
+        for line in path.read_text().splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                records.append(json.loads(line))
+    return records
+
+
+def _plain(value: Any) -> Any:
+    """Returns a JSON value; floats keep float32's nine digits."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (float, np.floating)):
+        return float(f"{float(value):.9g}")
+    return value.item() if isinstance(value, np.generic) else value
+
+
+@contextlib.contextmanager
+def progress(total: int, description: str, *, is_main: bool, initial: int = 0) -> Iterator[tqdm]:
+    """A progress bar with ETA on stderr, in the first process only."""
+    bar = tqdm(
+        total=total,
+        initial=initial,
+        desc=description,
+        disable=not is_main,
+        dynamic_ncols=True,
+        mininterval=0.1 if sys.stderr.isatty() else 10,  # a log file needs no animation
+    )
+    with bar:
+        yield bar

@@ -1,0 +1,206 @@
+"""The run: build, train epoch by epoch, promote, evaluate, report."""
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from vidkd_jax import evaluate, results, tracking
+from vidkd_jax import workdir as workdir_lib
+from vidkd_jax.building import Run, build_run
+from vidkd_jax.checkpoints import Checkpoints
+from vidkd_jax.data import Subset
+from vidkd_jax.errors import RunError
+from vidkd_jax.schedule import Progress, Schedule
+from vidkd_jax.train_step import TrainState, Variables
+
+
+def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
+    """Trains, evaluates on test and writes the report; goes on where an earlier call stopped.
+
+    Args:
+      config: locked; see `vidkd_jax.config`.
+      workdir: the run's folder; see the README for what it holds afterwards.
+
+    Returns:
+      The summary, as in `summary.json`.
+
+    Raises:
+      InputError: the config, the data or the workdir is wrong.
+      RunError: the loss is not finite.
+    """
+    run = build_run(config)
+    is_main = jax.process_index() == 0
+    workdir_lib.open_workdir(workdir, config, is_main=is_main)
+    if summary := workdir_lib.read_summary(workdir):
+        return summary
+    checkpoints = Checkpoints(workdir)
+    state, progress, teachers = _start(run, checkpoints)
+    tracker = tracking.Tracker(workdir, is_main=is_main, resume_step=int(state.step))
+    state, progress = _train(run, state, progress, teachers, checkpoints, tracker, is_main)
+    best = checkpoints.load_best(progress.best_epoch, state.variables)
+    checkpoints.close()
+    predictions = _predict(run, best, run.splits.test, config.eval.max_clips, show=is_main)
+    scores = evaluate.summarise(
+        predictions, average=config.eval.average, bins=config.eval.calibration_bins
+    )
+    tracker.write(int(state.step), progress.epoch, "test", scores)
+    tracker.close()
+    return results.write_results(workdir, run, predictions, best, progress)
+
+
+def _start(
+    run: Run, checkpoints: Checkpoints
+) -> tuple[TrainState, Progress, tuple[Variables, ...]]:
+    """Returns state, progress and teachers: of the newest checkpoint, or fresh ones."""
+    state, progress = run.initial_state(), Progress(run.config.optim.learning_rate)
+    if checkpoints.latest_epoch() is None:
+        return state, progress, run.first_teachers()
+    state, saved = checkpoints.load_latest(state, run.train_batches.iterator)
+    progress = Progress(**saved)
+    teachers = run.first_teachers()
+    if run.method.promotes and progress.best_epoch:
+        teachers = (checkpoints.load_best(progress.best_epoch, state.variables),)
+    return state, progress, teachers
+
+
+def _train(
+    run: Run,
+    state: TrainState,
+    progress: Progress,
+    teachers: tuple[Variables, ...],
+    checkpoints: Checkpoints,
+    tracker: tracking.Tracker,
+    is_main: bool,
+) -> tuple[TrainState, Progress]:
+    """Trains until the epochs are done or validation stops improving."""
+    config, per_epoch = run.config, run.train_batches.per_epoch
+    schedule = Schedule(**config.schedule.to_dict())
+    total = config.train.epochs * per_epoch
+    with tracking.progress(total, config.name, is_main=is_main, initial=int(state.step)) as bar:
+        while progress.epoch < config.train.epochs and not progress.should_stop(schedule):
+            epoch, start = progress.epoch + 1, time.monotonic()
+            state = _with_learning_rate(state, progress.learning_rate)
+            state = _train_epoch(run, state, teachers, epoch, tracker, bar)
+            seconds = time.monotonic() - start
+            metrics = _validate(run, state.variables)
+            progress = progress.after_epoch(metrics["clip_top1"], seconds, schedule)
+            if progress.is_best():
+                checkpoints.save_best(epoch, state.variables)
+                if run.method.promotes:  # Algorithm 1, line 21
+                    teachers = (checkpoints.load_best(epoch, state.variables),)
+            tracker.write(
+                int(state.step), epoch, "val", {**metrics, "promoted": progress.is_best()}
+            )
+            checkpoints.save_latest(epoch, state, run.train_batches.iterator, progress.as_dict())
+            bar.set_postfix_str(
+                f"val {metrics['clip_top1']:.3f}, best {progress.best_accuracy:.3f}"
+            )
+    return state, progress
+
+
+def _train_epoch(
+    run: Run,
+    state: TrainState,
+    teachers: tuple[Variables, ...],
+    epoch: int,
+    tracker: tracking.Tracker,
+    bar: tqdm,
+) -> TrainState:
+    """Does one epoch's steps; reads metrics back only every `train.log_every` steps."""
+    per_epoch, log_every = run.train_batches.per_epoch, run.config.train.log_every
+    batches = _device_batches(run, per_epoch)
+    pending: list[dict[str, jax.Array]] = []
+    start, waited, first_step = time.monotonic(), 0.0, int(state.step)
+    for number in range(1, per_epoch + 1):
+        asked = time.monotonic()
+        batch = next(batches)
+        if not pending or _is_ready(pending[-1]["loss"]):  # else the device was still busy
+            waited += time.monotonic() - asked
+        state, metrics = run.train_step(state, teachers, batch, run.key)
+        pending.append(metrics)
+        if number % log_every == 0 or number == per_epoch:
+            values = _read(pending, first_step + number, epoch)
+            pending = []
+            if number == per_epoch:
+                seconds = time.monotonic() - start
+                values["clips_per_second"] = per_epoch * run.config.train.batch_size / seconds
+                values["data_wait_fraction"] = waited / seconds
+            values["learning_rate"] = float(state.opt_state.hyperparams["learning_rate"])
+            tracker.write(first_step + number, epoch, "train", values)
+        bar.update()
+    return state
+
+
+def _device_batches(run: Run, count: int) -> Iterator[dict[str, jax.Array]]:
+    """Yields `count` batches, each sent to the devices while the one before is in use.
+
+    Never asks the data for more than `count`, so that the iterator's saved position is exact.
+    """
+    ready: deque[dict[str, jax.Array]] = deque()
+    for batch in itertools.islice(run.train_batches, count):
+        ready.append(run.shard(batch))
+        if len(ready) > 1:
+            yield ready.popleft()
+    yield from ready
+
+
+def _is_ready(value: Any) -> bool:
+    """Whether the device has computed an array (jax.Array's annotations do not say it can tell)."""
+    return value.is_ready()
+
+
+def _read(pending: list[dict[str, jax.Array]], step: int, epoch: int) -> dict[str, float]:
+    """Fetches the metrics of the last steps and returns their means.
+
+    Raises:
+      RunError: a loss is not finite; names the step and the last good checkpoint.
+    """
+    fetched = jax.device_get(pending)
+    for number, metrics in enumerate(fetched, start=step - len(fetched) + 1):
+        if not np.isfinite(metrics["loss"]):
+            last = f"epoch {epoch - 1}" if epoch > 1 else "none yet"
+            raise RunError(
+                f"the loss is {metrics['loss']} at step {number} (epoch {epoch}); last good "
+                f"checkpoint: {last}; try a smaller optim.learning_rate in another --workdir"
+            )
+    return {name: float(np.mean([m[name] for m in fetched])) for name in fetched[0]}
+
+
+def _with_learning_rate(state: TrainState, learning_rate: float) -> TrainState:
+    """Returns the state with the optimiser's learning rate set."""
+    hyperparams = dict(state.opt_state.hyperparams)
+    old = hyperparams["learning_rate"]
+    hyperparams["learning_rate"] = jax.device_put(
+        np.asarray(learning_rate, old.dtype), old.sharding
+    )
+    return state.replace(opt_state=state.opt_state._replace(hyperparams=hyperparams))
+
+
+def _validate(run: Run, variables: Variables) -> dict[str, float]:
+    """Returns the metrics of one centre clip of every validation video."""
+    predictions = _predict(run, variables, run.splits.val, None)
+    return evaluate.summarise(
+        predictions, average=run.config.eval.average, bins=run.config.eval.calibration_bins
+    )
+
+
+def _predict(
+    run: Run, variables: Variables, subset: Subset, max_clips: int | None, *, show: bool = False
+) -> evaluate.Predictions:
+    """Returns the scores of a subset's evaluation clips."""
+    batches = run.eval_batches(subset, max_clips=max_clips)
+    with tracking.progress(batches.num_batches, "test", is_main=show) as bar:
+
+        def predict_batch(batch: dict[str, np.ndarray]) -> Any:
+            bar.update()
+            return run.predict(variables, batch)
+
+        return evaluate.predict(predict_batch, batches)
