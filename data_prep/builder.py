@@ -7,7 +7,7 @@ and, beyond 1 GB, needs TensorFlow (tensorflow_datasets/core/shuffle.py, 4.9.10)
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 import absl.logging
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.writer import ExampleWriter
+from tensorflow_datasets.proto import tf_example_pb2
 from tqdm import tqdm
 
 from data_prep.output import DISK_FULL, VERSION, Converted
@@ -51,6 +53,22 @@ class _Example(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return 1 + len(self._features)
+
+
+class _StableWriter(ExampleWriter):
+    """Orders the features within a record, so that the same videos always give the same bytes.
+
+    Protocol buffers write a map in the order of a hash that each process seeds anew.
+    """
+
+    def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> Any:
+        """Writes one file of (key, serialised example)."""
+        return super().write(path, ((key, _stable(example)) for key, example in examples))
+
+
+def _stable(example: bytes) -> bytes:
+    parsed = tf_example_pb2.Example.FromString(example)
+    return parsed.SerializeToString(deterministic=True)
 
 
 class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -109,6 +127,9 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
             features=tfds.features.FeaturesDict(features),
             disable_shuffling=True,
         )
+
+    def _example_writer(self) -> ExampleWriter:
+        return _StableWriter(file_format=self.info.file_format)
 
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
