@@ -1,0 +1,101 @@
+"""Straight from video files, without conversion: slower per clip, nothing to prepare."""
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from data_prep.annotations import Entry, read_dataset
+from vidkd_jax import video
+from vidkd_jax.data.videos import Video
+from vidkd_jax.errors import InputError
+
+_MAX_SKIPPED = 0.01  # as data_prep.build
+
+
+class FileDataset:
+    """One split of a data set's video files; see `VideoDataset`.
+
+    Attributes:
+      videos: in the order of the lists, without the unreadable ones.
+      class_names: names by label.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[tuple[Entry, video.VideoInfo]],
+        class_names: Sequence[str],
+        short_side: int,
+    ) -> None:
+        self.class_names = tuple(class_names)
+        self.videos = [
+            Video(entry.id, entry.label, entry.group, info.num_frames, index)
+            for index, (entry, info) in enumerate(entries)
+        ]
+        self._paths = [entry.path for entry, _ in entries]
+        self._short_side = short_side
+
+    def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
+        """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]."""
+        return list(
+            video.read_frames(self._paths[index], numbers.tolist(), short_side=self._short_side)
+        )
+
+
+def open_files(
+    format_name: str, videos: Path, annotations: str | None, *, split: int, short_side: int
+) -> Callable[[str], FileDataset]:
+    """Reads the lists and returns a function that opens a split by name.
+
+    Args:
+      format_name: of the lists, as in `python -m data_prep.build --dataset`.
+      videos: the folder of video files.
+      annotations: the lists' folder or file; None for "folder".
+      split: which of the official splits.
+      short_side: that frames are resized to.
+
+    Raises:
+      InputError: the lists are wrong, or too many videos cannot be read.
+    """
+    dataset = read_dataset(
+        format_name, Path(annotations) if annotations else None, videos, split=split
+    )
+
+    @functools.cache
+    def open_split(name: str) -> FileDataset:
+        entries = [entry for entry in dataset.entries if entry.split == name]
+        return FileDataset(_probe(entries, name), dataset.class_names, short_side)
+
+    return open_split
+
+
+def _probe(entries: Sequence[Entry], name: str) -> list[tuple[Entry, video.VideoInfo]]:
+    """Counts the frames of every video; lists what cannot be read, and refuses if that is much."""
+
+    def probe(entry: Entry) -> video.VideoInfo | video.VideoError:
+        try:
+            return video.probe(entry.path)
+        except video.VideoError as error:
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        results = list(
+            tqdm(pool.map(probe, entries), total=len(entries), desc=f"probing {name}", unit="video")
+        )
+    failures = [result for result in results if isinstance(result, video.VideoError)]
+    for failure in failures:
+        print(f"skipped: {failure}", file=sys.stderr)
+    if len(failures) > _MAX_SKIPPED * len(entries):
+        raise InputError(
+            f"{len(failures)} of {len(entries)} {name} videos cannot be read (listed above), more "
+            f"than {_MAX_SKIPPED:.0%}: mend them or take them off the lists"
+        )
+    return [
+        (entry, info)
+        for entry, info in zip(entries, results, strict=True)
+        if isinstance(info, video.VideoInfo)
+    ]
