@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 from data_prep.marionette.actions import BOX, Box
-from data_prep.marionette.actors import Actor, Colour
+from data_prep.marionette.actors import Colour, Outfit
 from data_prep.marionette.canvas import Canvas
-from data_prep.marionette.poses import HEAD_RADIUS, SHIN, THIGH, Joints, Point
+from data_prep.marionette.poses import HEAD_RADIUS, SHIN, THIGH, Body, Joints, Point
 
 # Thickness of limbs in body heights, and of the line around them: readable at 48x48 pixels.
 _LEG, _ARM, _TRUNK, _OUTLINE = 0.085, 0.07, 0.15, 0.028
@@ -20,27 +20,30 @@ class Stage:
     x: float
     floor: float
     size: float
+    facing: int = 1  # 1 is right, -1 left
 
     def place(self, point: Point) -> Point:
         """A point of the figure's world in frame heights."""
-        return self.x + point[0] * self.size, self.floor - point[1] * self.size
+        return self.x + self.facing * point[0] * self.size, self.floor - point[1] * self.size
 
 
-def draw_chair(canvas: Canvas, stage: Stage, actor: Actor) -> None:
+def draw_chair(canvas: Canvas, stage: Stage, outfit: Outfit, body: Body) -> None:
     """The chair behind the figure; it is there whatever the figure does."""
-    legs = actor.body.legs
+    legs = body.legs
     height, back = SHIN * legs, -THIGH * legs - _SEAT_WIDTH * 0.45
     front = back + _SEAT_WIDTH
     for line in (
         [(back, 0.0), (back, height * 2.0)],
         [(back, height), (front, height), (front, 0.0)],
     ):
-        _stroke(canvas, stage, line, 0.05, actor.outfit.chair)
+        _stroke(canvas, stage, line, 0.05, outfit.chair)
 
 
-def draw_figure(canvas: Canvas, stage: Stage, actor: Actor, figure: Joints, box: Box) -> None:
+def draw_figure(
+    canvas: Canvas, stage: Stage, outfit: Outfit, body: Body, figure: Joints, box: Box
+) -> None:
     """Far limbs, trunk, head, near leg, box, near arm, in this order; all outlined."""
-    outfit, girth = actor.outfit, actor.body.girth
+    girth = body.girth
     far_shirt, far_trousers = _shade(outfit.shirt), _shade(outfit.trousers)
     strokes = (
         (figure.far_arm, _ARM, far_shirt),
@@ -49,17 +52,17 @@ def draw_figure(canvas: Canvas, stage: Stage, actor: Actor, figure: Joints, box:
         ((figure.pelvis, figure.neck), _TRUNK, outfit.shirt),
     )
     for points, thickness, colour in strokes:
-        _outlined(canvas, stage, actor, list(points), thickness * girth, colour)
-    _draw_head(canvas, stage, actor, figure)
-    _draw_box(canvas, stage, actor, box)
-    _outlined(canvas, stage, actor, list(figure.near_arm), _ARM * girth, outfit.shirt)
+        _outlined(canvas, stage, outfit, list(points), thickness * girth, colour)
+    _draw_head(canvas, stage, outfit, body, figure)
+    _draw_box(canvas, stage, outfit, box)
+    _outlined(canvas, stage, outfit, list(figure.near_arm), _ARM * girth, outfit.shirt)
     hand = stage.place(figure.near_arm[2])
     canvas.disc(hand, _ARM * girth * 0.6 * stage.size, outfit.skin)
 
 
-def _draw_head(canvas: Canvas, stage: Stage, actor: Actor, figure: Joints) -> None:
+def _draw_head(canvas: Canvas, stage: Stage, outfit: Outfit, body: Body, figure: Joints) -> None:
     """A head with hair behind and a nose ahead: which way the figure faces is always visible."""
-    outfit, radius = actor.outfit, HEAD_RADIUS * actor.body.head
+    radius = HEAD_RADIUS * body.head
     x, y = figure.head
     canvas.disc(stage.place((x, y)), (radius + _OUTLINE) * stage.size, outfit.outline)
     canvas.disc(stage.place((x, y)), radius * stage.size, outfit.hair)
@@ -69,8 +72,8 @@ def _draw_head(canvas: Canvas, stage: Stage, actor: Actor, figure: Joints) -> No
     _stroke(canvas, stage, nose, 0.05, outfit.skin)
 
 
-def _draw_box(canvas: Canvas, stage: Stage, actor: Actor, box: Box) -> None:
-    outfit, half = actor.outfit, BOX / 2
+def _draw_box(canvas: Canvas, stage: Stage, outfit: Outfit, box: Box) -> None:
+    half = BOX / 2
     x, y = stage.place((box.x, box.y))
     edge = (BOX + 2 * _OUTLINE) * stage.size
     canvas.rectangle(x, y, edge, edge, outfit.outline)
@@ -79,7 +82,7 @@ def _draw_box(canvas: Canvas, stage: Stage, actor: Actor, box: Box) -> None:
     # The lid turns about its far edge by up to 120 degrees, drawn as a chord of that turn.
     turned = _turn(box.lid)
     tip = (hinge[0] + BOX * turned[0], hinge[1] + BOX * turned[1])
-    _outlined(canvas, stage, actor, [hinge, tip], 0.07, outfit.lid)
+    _outlined(canvas, stage, outfit, [hinge, tip], 0.07, outfit.lid)
 
 
 def _turn(opened: float) -> Point:
@@ -95,9 +98,9 @@ def _shade(colour: Colour) -> Colour:
 
 
 def _outlined(
-    canvas: Canvas, stage: Stage, actor: Actor, points: list[Point], width: float, colour: Colour
+    canvas: Canvas, stage: Stage, outfit: Outfit, points: list[Point], width: float, colour: Colour
 ) -> None:
-    _stroke(canvas, stage, points, width + 2 * _OUTLINE, actor.outfit.outline)
+    _stroke(canvas, stage, points, width + 2 * _OUTLINE, outfit.outline)
     _stroke(canvas, stage, points, width, colour)
 
 

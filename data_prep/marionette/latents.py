@@ -12,9 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.marionette.actions import motion_of
-from data_prep.marionette.actors import Colour, draw_colour, uniform
-from data_prep.marionette.presets import Preset
+from data_prep.marionette.actions import MOTIONS, motion_of
+from data_prep.marionette.actors import (
+    Colour,
+    Outfit,
+    draw_body,
+    draw_colour,
+    draw_outfit,
+    uniform,
+)
+from data_prep.marionette.poses import Body
+from data_prep.marionette.presets import Nuisance, Preset
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,9 @@ class Camera:
 
 @dataclass(frozen=True)
 class Light:
-    """Gain of the whole video, its flicker, and a gain for each of red, green and blue."""
+    """Contrast, gain and flicker, and a gain for each of red, green and blue."""
 
+    contrast: float
     gain: float
     flicker: Wave
     tint: tuple[float, float, float]
@@ -66,6 +75,22 @@ class Drifter:
 
 
 @dataclass(frozen=True)
+class Bystander:
+    """A second figure further back with a motion of its own, in either direction."""
+
+    outfit: Outfit
+    body: Body
+    motion: str
+    backward: bool
+    mirror: bool
+    start: int
+    motion_frames: int
+    size: float
+    x: float
+    floor: float
+
+
+@dataclass(frozen=True)
 class Latents:
     """All that varies between the videos of one actor.
 
@@ -75,6 +100,7 @@ class Latents:
     num_frames: int
     carry: bool  # the box is held at the chest all the time
     mirror: bool
+    extent: tuple[float, float]  # the part of the motion that is performed, within (0, 1)
     style: tuple[float, ...]  # degrees added to each joint angle
     size: float  # body height in frame heights
     x: float  # where the figure stands, in frame heights from the left
@@ -86,6 +112,7 @@ class Latents:
     noise: int
     occluder: Drifter | None
     distractors: tuple[Drifter, ...]
+    bystander: Bystander | None
     progress: tuple[float | None, ...]  # of the motion, 0 to 1; None where nobody is there
     covered: tuple[bool, ...]  # a curtain hides everything
 
@@ -105,19 +132,21 @@ def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -
         num_frames=num_frames,
         carry=bool(rng.integers(2)) and motion_of(label).may_carry,
         mirror=bool(rng.integers(2)),
+        extent=(uniform(rng, 0.0, nuisance.extent), uniform(rng, 1.0 - nuisance.extent, 1.0)),
         style=tuple(uniform(rng, -nuisance.style, nuisance.style) for _ in range(9)),
-        size=uniform(rng, 0.58, 0.68),
+        size=uniform(rng, *nuisance.size),
         x=uniform(rng, 0.46, 0.60),
         floor=uniform(rng, 0.86, 0.92),
         motion_frames=motion_frames,
         starts=tuple(take.start for take in takes),
         camera=_draw_camera(rng, nuisance.camera),
-        light=_draw_light(rng, nuisance.light),
+        light=_draw_light(rng, nuisance),
         noise=_integer(rng, nuisance.noise),
         occluder=_draw_occluder(rng) if rng.random() < nuisance.occluder else None,
         distractors=tuple(
             _draw_distractor(rng) for _ in range(_integer(rng, nuisance.distractors))
         ),
+        bystander=_draw_bystander(rng, num_frames) if rng.random() < nuisance.bystander else None,
         progress=progress,
         covered=covered,
     )
@@ -194,11 +223,13 @@ def _draw_camera(rng: np.random.Generator, factor: float) -> Camera:
     return Camera(pan_x, pan_y, _wave(rng, 0.06 * factor, period))
 
 
-def _draw_light(rng: np.random.Generator, factor: float) -> Light:
+def _draw_light(rng: np.random.Generator, nuisance: Nuisance) -> Light:
+    factor = nuisance.light
+    contrast = uniform(rng, nuisance.contrast, 1.0)
     gain = 1.0 + factor * uniform(rng, -0.25, 0.2)
     tint = [round(1.0 + factor * uniform(rng, -0.08, 0.08), 4) for _ in range(3)]
     flicker = _wave(rng, 0.1 * factor, (6.0, 40.0))
-    return Light(round(gain, 4), flicker, (tint[0], tint[1], tint[2]))
+    return Light(contrast, round(gain, 4), flicker, (tint[0], tint[1], tint[2]))
 
 
 def _draw_occluder(rng: np.random.Generator) -> Drifter:
@@ -221,4 +252,20 @@ def _draw_distractor(rng: np.random.Generator) -> Drifter:
         uniform(rng, -0.03, 0.03),
         _wave(rng, 0.1, (10.0, 40.0)),
         draw_colour(rng, (0.2, 0.9), (0.3, 1.0)),
+    )
+
+
+def _draw_bystander(rng: np.random.Generator, num_frames: int) -> Bystander:
+    motion_frames = int(rng.integers(12, 17))
+    return Bystander(
+        outfit=draw_outfit(rng),
+        body=draw_body(rng),
+        motion=MOTIONS[int(rng.integers(len(MOTIONS)))].forward,
+        backward=bool(rng.integers(2)),
+        mirror=bool(rng.integers(2)),
+        start=int(rng.integers(num_frames - motion_frames + 1)),
+        motion_frames=motion_frames,
+        size=uniform(rng, 0.28, 0.42),
+        x=uniform(rng, 0.1, 1.05),
+        floor=uniform(rng, 0.72, 0.84),
     )

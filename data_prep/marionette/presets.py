@@ -13,12 +13,16 @@ class Nuisance:
 
     motion_frames: tuple[int, int] = (12, 16)  # a motion lies inside a window of 16 frames
     margin: int = 5  # frames of stillness that at least precede and follow it
+    extent: float = 0.25  # how much of a motion may be missing at either end
+    size: tuple[float, float] = (0.45, 0.66)  # body height in frame heights
     style: float = 8.0  # degrees by which each joint of a video's poses may be off
     camera: float = 1.0  # factor on pan and zoom
     light: float = 1.0  # factor on gain, tint and flicker
+    contrast: float = 0.4  # the least
     noise: tuple[int, int] = (0, 8)  # half-width of the pixel noise, of 255
     occluder: float = 0.3  # probability
     distractors: tuple[int, int] = (0, 2)  # moving things in the background
+    bystander: float = 0.4  # probability of a second, smaller figure with an action of its own
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,14 @@ class Preset:
         return range((split - 1) * third + 1, split * third + 1)
 
 
-_MILD = Nuisance(style=4.0, camera=0.5, light=0.5, noise=(0, 3), occluder=0.0, distractors=(0, 1))
+_MILD = Nuisance(
+    style=4.0,
+    camera=0.5,
+    light=0.5,
+    noise=(0, 3),
+    occluder=0.0,
+    distractors=(0, 1),
+)
 
 PRESETS = {
     preset.name: preset

@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 
-from data_prep.marionette.actions import Motion, box_at, is_backward, motion_of, pose_at
+from data_prep.marionette.actions import MOTIONS, Motion, box_at, is_backward, motion_of, pose_at
 from data_prep.marionette.actors import Actor, Scene
 from data_prep.marionette.canvas import Canvas, View
 from data_prep.marionette.figure import Stage, draw_chair, draw_figure
-from data_prep.marionette.latents import Drifter, Latents, Light
+from data_prep.marionette.latents import Bystander, Drifter, Latents, Light
 from data_prep.marionette.poses import Pose, joints
 from data_prep.marionette.presets import HEIGHT, WIDTH
 
@@ -15,6 +15,7 @@ VARIANTS = ("full", "background", "blurred")
 _ASPECT = WIDTH / HEIGHT
 # A blur that leaves the place of the figure but not its pose: a fifth of the frame's height.
 _BLUR_SIGMA = HEIGHT / 5
+_DARK = 64  # the level, of 255, that a loss of contrast leaves alone: a usual background
 
 
 def render(
@@ -54,6 +55,8 @@ def _draw_frame(
     _draw_scene(canvas, actor.scene, latents.floor)
     for distractor in latents.distractors:
         _draw_drifter(canvas, distractor, t)
+    if latents.bystander is not None:
+        _draw_bystander(canvas, latents.bystander, t)
     progress = latents.progress[t]
     if with_figure and progress is not None:
         _draw_action(canvas, actor, latents, motion, progress)
@@ -83,11 +86,27 @@ def _draw_action(
 ) -> None:
     stage = Stage(latents.x, latents.floor, latents.size)
     carry = latents.carry
+    first, last = latents.extent
+    progress = first + (last - first) * progress
     pose = _styled(pose_at(motion, progress, carry=carry), latents.style)
     figure = joints(pose, actor.body)
     box = box_at(motion, progress, figure, actor.body, carry=carry)
-    draw_chair(canvas, stage, actor)
-    draw_figure(canvas, stage, actor, figure, box)
+    draw_chair(canvas, stage, actor.outfit, actor.body)
+    draw_figure(canvas, stage, actor.outfit, actor.body, figure, box)
+
+
+def _draw_bystander(canvas: Canvas, bystander: Bystander, t: int) -> None:
+    """The second figure; its direction and its mirror image are drawn for each video."""
+    motion = next(motion for motion in MOTIONS if motion.forward == bystander.motion)
+    done = (t - bystander.start + 0.5) / bystander.motion_frames
+    progress = min(max(done, 0.0), 1.0)
+    progress = 1.0 - progress if bystander.backward else progress
+    figure = joints(pose_at(motion, progress, carry=False), bystander.body)
+    box = box_at(motion, progress, figure, bystander.body, carry=False)
+    stage = Stage(
+        bystander.x, bystander.floor, bystander.size, facing=-1 if bystander.mirror else 1
+    )
+    draw_figure(canvas, stage, bystander.outfit, bystander.body, figure, box)
 
 
 def _styled(pose: Pose, style: tuple[float, ...]) -> Pose:
@@ -108,7 +127,8 @@ def _draw_drifter(canvas: Canvas, drifter: Drifter, t: int) -> None:
 def _lit(frame: np.ndarray, light: Light, t: int) -> np.ndarray:
     """The frame with each channel times its gain, through a table of whole numbers."""
     gain = light.gain + light.flicker.at(t)
-    levels = np.arange(256)[:, None] * (np.array(light.tint) * gain)
+    grey = _DARK + (np.arange(256)[:, None] - _DARK) * light.contrast
+    levels = grey * (np.array(light.tint) * gain)
     table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
     return cv2.LUT(frame, table.reshape(1, 256, 3))
 
