@@ -36,6 +36,8 @@ from vidkd_jax.errors import InputError, run_command
 def main(argv: list[str] | None = None) -> None:
     """Converts one dataset; see `--help`."""
     args = _parse(argv)
+    if args.dataset == "folder" and args.out.resolve().is_relative_to(args.videos.resolve()):
+        raise InputError(f"--out={args.out}: is inside --videos; choose a folder outside")
     dataset = read_dataset(
         args.dataset, args.annotations, args.videos, split=args.split, name=args.name
     )

@@ -1,6 +1,7 @@
 """Independent tasks over worker processes, results in the order of the tasks."""
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,10 +34,12 @@ def run_tasks(
         return
     # spawn: decoders start threads, which a forked process does not have.
     with ProcessPoolExecutor(
-        min(num_workers, len(tasks)), get_context("spawn"), initializer=_die_with_parent
+        min(num_workers, len(tasks)), get_context("spawn"), initializer=_follow_parent
     ) as pool:
         try:
-            yield from pool.map(function, tasks)
+            # Every chunk waits in memory; hundreds of thousands of tasks go in larger ones.
+            chunk = min(8, 1 + len(tasks) // 10_000)
+            yield from pool.map(function, tasks, chunksize=chunk)
         except BrokenProcessPool as error:
             raise InputError(
                 "a worker process was killed (out of memory?); run the same command again to "
@@ -46,8 +49,9 @@ def run_tasks(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _die_with_parent() -> None:
-    """Ends this worker when its parent is killed; it would wait for tasks for ever."""
+def _follow_parent() -> None:
+    """Leaves Ctrl-C to the parent, and ends when it is killed instead of waiting for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is None:
         return

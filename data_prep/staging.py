@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import simplejpeg
 
@@ -42,7 +42,8 @@ class StagedVideo:
       width: Likewise.
       stored_height: Of the stored frames.
       stored_width: Likewise.
-      frame_bytes: Length of each JPEG.
+      num_frames: Number of frames.
+      num_bytes: Bytes of all of them.
     """
 
     path: Path
@@ -51,22 +52,15 @@ class StagedVideo:
     width: int
     stored_height: int
     stored_width: int
-    frame_bytes: tuple[int, ...]
-
-    @property
-    def num_frames(self) -> int:
-        """Number of frames."""
-        return len(self.frame_bytes)
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of all frames."""
-        return sum(self.frame_bytes)
+    num_frames: int
+    num_bytes: int
 
     def frames(self) -> Iterator[bytes]:
         """Yields the frames' JPEG bytes."""
         with self.path.open("rb") as file:
-            for length in self.frame_bytes:
+            _, footer = _read_footer(file)
+            file.seek(0)
+            for length in footer["frame_bytes"]:
                 yield file.read(length)
 
 
@@ -108,17 +102,20 @@ def read_staged(path: Path, fingerprint: dict[str, str | int]) -> StagedVideo | 
     """Returns what is staged under `path`, None if that is nothing or something else."""
     try:
         with path.open("rb") as file:
-            end = file.seek(-_FOOTER_LENGTH.size, os.SEEK_END)
-            (length,) = _FOOTER_LENGTH.unpack(file.read())
-            start = file.seek(end - length)
-            footer = json.loads(file.read(length))
-        if footer.pop("fingerprint") != fingerprint:
-            return None
-        footer["frame_bytes"] = tuple(footer["frame_bytes"])
-        staged = StagedVideo(path=path, **footer)
+            start, footer = _read_footer(file)
+        staged = StagedVideo(path=path, **footer["video"])
+        is_whole = start == staged.num_bytes == sum(footer["frame_bytes"])
+        return staged if is_whole and footer["fingerprint"] == fingerprint else None
     except (OSError, ValueError, TypeError, KeyError, struct.error):
-        return None  # none there, or a machine that crashed while it was written
-    return staged if staged.num_bytes == start else None
+        return None  # none there, or the machine crashed while it was written
+
+
+def _read_footer(file: BinaryIO) -> tuple[int, dict[str, Any]]:
+    """Returns where the footer starts and what it says."""
+    end = file.seek(-_FOOTER_LENGTH.size, os.SEEK_END)
+    (length,) = _FOOTER_LENGTH.unpack(file.read())
+    start = file.seek(end - length)
+    return start, json.loads(file.read(length))
 
 
 def _convert(task: StagingTask, fingerprint: dict[str, str | int]) -> StagedVideo:
@@ -157,10 +154,12 @@ def _write(
         width=stream.width,
         stored_height=stream.stored_size[0],
         stored_width=stream.stored_size[1],
-        frame_bytes=tuple(frame_bytes),
+        num_frames=len(frame_bytes),
+        num_bytes=sum(frame_bytes),
     )
-    footer = asdict(staged) | {"fingerprint": fingerprint}
-    del footer["path"]
+    video = asdict(staged)
+    del video["path"]
+    footer = {"video": video, "fingerprint": fingerprint, "frame_bytes": frame_bytes}
     encoded = json.dumps(footer).encode()
     file.write(encoded + _FOOTER_LENGTH.pack(len(encoded)))
     return staged

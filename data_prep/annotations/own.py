@@ -103,6 +103,8 @@ def _read_rows(path: Path) -> Iterator[tuple[str, str, str, str, str]]:
         if len(fields) != len(columns) or not all(fields[columns.index(c)] for c in _COLUMNS[:2]):
             raise InputError(f"{where}: {fields} should be {', '.join(columns)}")
         row = dict(zip(columns, fields, strict=True))
+        if len(row["label"].splitlines()) > 1:
+            raise InputError(f"{where}: the label has a line end in it (an unclosed quote?)")
         split = row.get("split", "")
         if split and split.lower() not in _SPLITS:
             raise InputError(f"{where}: split '{split}' is unknown{suggest(split, _SPLITS)}")

@@ -437,6 +437,7 @@ BAD_CSV = {
         r":3: video 'a' is listed twice, first at .*:1",
     ),
     "single video of a class": ("a.mp4,x\nb.mp4,x\nc.mp4,y\n", r":3: the only video or group"),
+    "unclosed quote": ('a.mp4,"x\nb.mp4,y\n', r"the label has a line end in it"),
     "latin-1": ("\xfc", r"is not UTF-8 text"),
 }
 

@@ -428,6 +428,12 @@ def test_out_that_cannot_be_written(small, command):
     assert "choose an --out that can be written to" in line
 
 
+def test_out_inside_the_folder_that_is_read(small, command):
+    out = small["videos"] / "records"
+    status, line = command(build.main, dataset="folder", videos=small["videos"], out=out)
+    assert (status, "is inside --videos; choose a folder outside" in line) == (2, True)
+
+
 def test_iter_frames_agrees_with_the_records(small, command):
     assert command(build.main, **small)[0] == 0
     first = next(iter_frames(small["videos"] / "0.mp4", short_side=16))

@@ -32,6 +32,10 @@ _EXACT_CODECS = {"h264", "hevc", "mpeg4", "vp9", "mjpeg"}
 _CACHED_TABLES = 20_000
 
 
+# (height, width) of the first frame as displayed, and the wanted frames by their numbers.
+_Found = tuple[tuple[int, int], dict[int, av.VideoFrame]]
+
+
 class _Table(NamedTuple):
     """Time stamps of a video.
 
@@ -78,27 +82,33 @@ def read_frames(
     wanted = sorted({int(i) for i in indices})
     if wanted and wanted[0] < 0:
         raise VideoError(path, f"frame {wanted[0]} was asked for; frames count from 0")
-    status = file_status(path)
-    table = _read_table(path, status.st_size, status.st_mtime_ns)
-    try:
-        size, found = _seek(path, table, wanted) if table else _scan(path, wanted)
-    except _TableError:
-        size, found = _scan(path, wanted)
-    size = fit_size(*size, short_side)
+    first_size, found = _find(path, wanted)
+    size = fit_size(*first_size, short_side)
     frames = {i: resize(to_rgb(frame), *size) for i, frame in found.items()}
     pixels = [frames[int(i)] for i in indices]
     return np.stack(pixels) if pixels else np.zeros((0, *size, 3), np.uint8)
 
 
-def _scan(path: Path, wanted: list[int]) -> tuple[tuple[int, int], dict[int, av.VideoFrame]]:
-    """Returns the first frame's size and the `wanted` (sorted) frames, from the beginning on."""
+def _find(path: Path, wanted: list[int]) -> _Found:
+    """Finds the `wanted` (sorted) frames, the fast way if there is one."""
+    status = file_status(path)
+    try:
+        if table := _read_table(path.absolute(), status.st_size, status.st_mtime_ns):
+            return _seek(path, table, wanted)
+    except (_TableError, VideoError):
+        pass  # decoding from the beginning finds them, or says after which frame the video breaks
+    return _scan(path, wanted)
+
+
+def _scan(path: Path, wanted: list[int]) -> _Found:
+    """Decodes from the beginning."""
     size = None
     found = {}
     number = -1
     missing = set(wanted)
     for number, frame in enumerate(decode_all(path)):
         if size is None:
-            size = to_rgb(frame).shape[:2]
+            size = _shown_size(frame)
         if number in missing:
             found[number] = frame
         if not wanted or number == wanted[-1]:
@@ -108,10 +118,8 @@ def _scan(path: Path, wanted: list[int]) -> tuple[tuple[int, int], dict[int, av.
     raise VideoError(path, f"frame {wanted[-1]} was asked for; it has {number + 1} frames")
 
 
-def _seek(
-    path: Path, table: _Table, wanted: list[int]
-) -> tuple[tuple[int, int], dict[int, av.VideoFrame]]:
-    """As `_scan`, decoding only from the keyframes before the wanted frames."""
+def _seek(path: Path, table: _Table, wanted: list[int]) -> _Found:
+    """Decodes only from the keyframes before the wanted frames."""
     if wanted and wanted[-1] >= len(table.times):
         raise _TableError
     times = table.times[wanted]
@@ -174,7 +182,12 @@ def _read_table(path: Path, num_bytes: int, mtime_ns: int) -> _Table | None:
         return None
     times = np.sort(np.array([p.time for p in packets], np.int64))
     keyframes = np.sort(np.array([p.time for p in packets if p.is_keyframe], np.int64))
-    return _Table(times, keyframes, to_rgb(first).shape[:2])
+    return _Table(times, keyframes, _shown_size(first))
+
+
+def _shown_size(frame: av.VideoFrame) -> tuple[int, int]:
+    height, width, _ = to_rgb(frame).shape
+    return height, width
 
 
 def _is_exact(packets: list[_Packet]) -> bool:
