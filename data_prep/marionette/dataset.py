@@ -13,14 +13,15 @@ from tqdm import tqdm
 
 from data_prep.marionette.actions import CLASS_NAMES, is_backward
 from data_prep.marionette.actors import Actor, class_scene, draw_actor
-from data_prep.marionette.encode import write_video
 from data_prep.marionette.latents import Latents, active_mask, draw_latents
 from data_prep.marionette.presets import FPS, HEIGHT, WIDTH, Preset
 from data_prep.marionette.render import render
 from vidkd_jax.errors import InputError
+from vidkd_jax.video import write_video
 
 VERSION = 1  # of the pictures: raise it when the same seed renders differently
 SPLITS = (1, 2, 3)
+_CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class VideoKey:
     @property
     def path(self) -> str:
         """The file under the video folder; both containers occur in each class and group."""
-        suffix = (".mp4", ".avi")[(self.group + self.label + self.clip) % 2]
+        suffix = tuple(_CODECS)[(self.group + self.label + self.clip) % 2]
         return f"{CLASS_NAMES[self.label]}/{self.video_id}{suffix}"
 
 
@@ -116,9 +117,7 @@ def write_one(job: Job, out: Path, key: VideoKey) -> None:
     noise_seed = np.random.SeedSequence(job.seed, spawn_key=noise_key)
     frames = render(actor, latents, key.label, noise_seed, job.variant)
     path = out / "videos" / key.path
-    unfinished = path.with_name(f".unfinished-{path.name}")
-    write_video(unfinished, frames, FPS)
-    unfinished.replace(path)
+    write_video(path, frames, FPS, codec=_CODECS[path.suffix])
     _write_text(_sidecar(out, key), json.dumps(describe(job, key, actor, latents, biased=biased)))
 
 
