@@ -21,9 +21,12 @@ def numbered_frames(num_frames, height=48, width=64):
         yield np.stack([x * 3 + t * 5, y * 2 + t, x * 0 + t * 4], -1).astype(np.uint8)
 
 
-def encode(path, frames, codec, pixel_format, times=None, options=None, file_options=None):
+def encode(
+    path, frames, codec, pixel_format, times=None, options=None, file_options=None, title="video"
+):
     """Writes whatever `write_video` does not: other codecs, other formats, own time stamps."""
     with av.open(str(path), "w", options=file_options or {}) as container:
+        container.metadata["title"] = title
         stream = container.add_stream(codec, rate=25, options=options or {})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixel_format

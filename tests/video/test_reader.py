@@ -130,6 +130,15 @@ def test_extension_does_not_matter(tmp_path):
     assert probe(wrong).num_frames == 4
 
 
+def test_titles_that_are_not_utf8(tmp_path):
+    path = tmp_path / "old.avi"
+    encode(path, [corners()] * 3, "mpeg4", "yuv420p", title="TITLE")
+    data = path.read_bytes()
+    assert b"TITLE" in data
+    path.write_bytes(data.replace(b"TITLE", b"\xff\xfe\xfaLE"))
+    assert probe(path).num_frames == 3
+
+
 def test_names_that_ffmpeg_would_misread(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ["http:x.mp4", "%03d.mp4", "ein Film, gedreht (größer) #1.mp4"]:

@@ -48,8 +48,7 @@ def open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
     with ffmpeg_errors(path, "not a readable video"):
         if matroska_is_cut_off(path):
             raise VideoError(path, "corrupt: the file is cut off")
-        # An absolute path: "a:b.mp4" would be taken for a protocol.
-        container = av.open(str(path.absolute()), metadata_errors="ignore")
+        container = _open(str(path.absolute()))  # "a:b.mp4" would be taken for a protocol
     with container:
         if container.format.name in _NOT_VIDEO:
             raise VideoError(path, "not a video")
@@ -80,6 +79,13 @@ def file_status(path: Path) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
         raise VideoError(path, "not a file")
     return status
+
+
+def _open(name: str) -> av.container.InputContainer:
+    try:
+        return av.open(name)
+    except UnicodeDecodeError:  # PyAV before 19 insists that titles are UTF-8
+        return av.open(name, metadata_errors="ignore")
 
 
 def _is_picture(stream: av.VideoStream) -> bool:
