@@ -1,8 +1,19 @@
-"""3D convolution."""
+"""3D convolution: XLA's own on accelerators, on CPU the fastest of several forms.
 
-from collections.abc import Sequence
+XLA's CPU backend computes 3D convolutions at a few per cent of the machine's peak, and the
+gradients of strided ones at less than one. The forms in `conv_*.py` compute the same sums as 2D
+convolutions and matrix products, in plain JAX. `benchmarks/conv.py` measures them.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
+import jax.numpy as jnp
+
+from vidkd_jax.models import conv_folded, conv_window
+from vidkd_jax.models.conv_geometry import Geometry, native
 
 
 def conv3d(
@@ -13,12 +24,79 @@ def conv3d(
     padding: Sequence[tuple[int, int]] = ((0, 0), (0, 0), (0, 0)),
     groups: int = 1,
 ) -> jax.Array:
-    """Convolves x [b, t, h, w, c_in] with kernel [kt, kh, kw, c_in / groups, c_out]."""
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel,
-        strides,
-        padding,
-        dimension_numbers=("NDHWC", "DHWIO", "NDHWC"),
-        feature_group_count=groups,
+    """Convolves clips with a kernel, as `jax.lax.conv_general_dilated`.
+
+    On CPU the sums are taken in float32 and in another order: equal to about 1e-5 relative.
+    Differentiable in reverse mode, once.
+
+    Args:
+      x: [b, t, h, w, c_in], float32 or bfloat16.
+      kernel: [kt, kh, kw, c_in / groups, c_out], of x's type.
+      strides: over (t, h, w).
+      padding: zeros (before, after) along t, h and w.
+      groups: number of groups of channels that do not see each other.
+
+    Returns:
+      [b, t', h', w', c_out], of x's type.
+    """
+    (st, sh, sw), (pt, ph, pw) = strides, padding
+    geometry = Geometry((st, sh, sw), ((pt[0], pt[1]), (ph[0], ph[1]), (pw[0], pw[1])))
+    if groups != 1:
+        return native(x, kernel, geometry, groups)
+    return _conv3d(x, kernel, geometry)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _conv3d(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
+    return _forward(x, kernel, geometry)[0]
+
+
+def _forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> Any:
+    form, _ = _form(x.shape, kernel.shape, geometry)
+
+    def on_cpu(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+        y, kept = form(x.astype(jnp.float32), kernel.astype(jnp.float32))
+        return y.astype(x.dtype), kept.astype(x.dtype)
+
+    def elsewhere(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return native(x, kernel, geometry), x
+
+    y, kept = jax.lax.platform_dependent(x, kernel, cpu=on_cpu, default=elsewhere)
+    return y, (kept, kernel)
+
+
+def _backward(geometry: Geometry, residuals: Any, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
+    x, kernel = residuals
+    _, form = _form(x.shape, kernel.shape, geometry)
+
+    def on_cpu(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
+        dx, dk = form(*(v.astype(jnp.float32) for v in (x, kernel, dy)))
+        return dx.astype(x.dtype), dk.astype(kernel.dtype)
+
+    def elsewhere(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> Any:
+        return jax.vjp(lambda x, kernel: native(x, kernel, geometry), x, kernel)[1](dy)
+
+    return jax.lax.platform_dependent(x, kernel, dy, cpu=on_cpu, default=elsewhere)
+
+
+_conv3d.defvjp(_forward, _backward)
+
+
+def _form(
+    x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], geometry: Geometry
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The fastest form's forward and backward on CPU for these shapes."""
+    frames, c_in, c_out = x_shape[1], *kernel_shape[3:]
+    # Time goes into the channels where the channels alone are too few for the 2D convolution, and
+    # in tiles of about 32 output channels: ResNet-18 of width 8 on 16 clips of 8x48x48 takes
+    # 157 ms a step so, 170 as one tile of all frames; of width 16, 406 and 480.
+    if frames * c_in <= 128 or c_in < 8:
+        tile = max(1, 32 // c_out) if kernel_shape[0] <= 3 else max(1, 64 // c_out)
+        return (
+            functools.partial(conv_folded.forward, geometry=geometry, tile_frames=tile),
+            functools.partial(conv_folded.backward, geometry=geometry, tile_frames=tile),
+        )
+    return (
+        functools.partial(conv_window.forward, geometry=geometry),
+        functools.partial(conv_window.backward, geometry=geometry),
     )
