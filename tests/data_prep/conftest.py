@@ -1,0 +1,41 @@
+"""A small dataset and a way to run commands on it."""
+
+import pytest
+from record_files import make_csv
+from video_files import numbered_frames
+
+from vidkd_jax.errors import run_command
+from vidkd_jax.video import write_video
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs a command as its module would, in this process: (status, last line of stderr)."""
+
+    def run(main, *arguments, **options):
+        line = [*map(str, arguments), *(f"--{name}={value}" for name, value in options.items())]
+        status = 0
+        try:
+            run_command(lambda: main(line))
+        except SystemExit as stop:
+            status = stop.code
+        lines = capsys.readouterr().err.strip().splitlines()
+        return status, lines[-1] if lines else ""
+
+    return run
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Four videos of two classes and a list of them."""
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for i in range(4):
+        frames = list(numbered_frames(8 + i, height=24, width=36))
+        write_video(videos / f"{i}.mp4", frames, 25)
+    rows = [[f"{i}.mp4", "ab"[i % 2], "train" if i < 2 else "test", f"g{i}"] for i in range(4)]
+    lists = make_csv(tmp_path / "list.csv", rows)
+    return dict(
+        dataset="csv", videos=videos, annotations=lists, out=tmp_path / "out", workers=1,
+        short_side=16,
+    )  # fmt: skip

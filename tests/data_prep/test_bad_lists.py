@@ -1,0 +1,195 @@
+"""Lists as people damage them: one line that names the file, the line and the remedy."""
+
+import pytest
+from list_files import HMDB, UCF, UCF_VIDEOS, touch, write
+
+from data_prep.annotations import read_dataset
+from vidkd_jax.errors import InputError
+
+HEADER = "label,youtube_id,time_start,time_end,split\n"
+BAD_LISTS = {
+    "no lists": ("ucf101", {}, r"classInd.txt: No such file"),
+    "empty list": (
+        "ucf101",
+        {**UCF, "trainlist01__txt": "\r\n\n"},
+        r"trainlist01.txt: the list is empty",
+    ),
+    "not text": (
+        "ucf101",
+        {**UCF, "testlist01__txt": "\0\1"},
+        r"testlist01.txt: is not a text file",
+    ),
+    "label out of range": (
+        "ucf101",
+        {**UCF, "trainlist01__txt": "Clap/v_Clap_g02_c01.avi 3\n"},
+        r"trainlist01.txt:1: label 3 is out of range 1-2",
+    ),
+    "label of another class": (
+        "ucf101",
+        {**UCF, "trainlist01__txt": "\nClap/v_Clap_g02_c01.avi 2\n"},
+        r"trainlist01.txt:2: label 2 is HandstandPushups, but the folder says Clap",
+    ),
+    "unknown class": (
+        "ucf101",
+        {**UCF, "testlist01__txt": "Clapp/v_Clap_g02_c01.avi\n"},
+        r"testlist01.txt:1: class 'Clapp' is unknown; did you mean 'Clap'\?",
+    ),
+    "class list with gaps": (
+        "ucf101",
+        {**UCF, "classInd__txt": "1 Clap\n3 Wave\n"},
+        r"classInd.txt:2: '3 Wave' should be '2 <class name>'",
+    ),
+    "in train and test": (
+        "ucf101",
+        {**UCF, "testlist01__txt": "Clap/v_Clap_g02_c01.avi\n"},
+        r"testlist01.txt:1: video 'v_Clap_g02_c01' is listed twice, first at .*trainlist01.txt:1",
+    ),
+    "absolute path": (
+        "ucf101",
+        {**UCF, "testlist01__txt": "/Clap/v_Clap_g01_c01.avi\n"},
+        r"testlist01.txt:1: path '/Clap/v_Clap_g01_c01.avi' leads out of the video folder",
+    ),
+    "upwards path": (
+        "ucf101",
+        {**UCF, "testlist01__txt": "x/../../../Clap/v_Clap_g01_c01.avi\n"},
+        r"testlist01.txt:1: path .* leads out of the video folder",
+    ),
+    "windows path": (
+        "ucf101",
+        {**UCF, "testlist01__txt": "C:\\Clap\\v_Clap_g01_c01.avi\n"},
+        r"testlist01.txt:1: path .* leads out of the video folder",
+    ),
+    "hmdb without lists": ("hmdb51", UCF, r"holds no <class>_test_split1.txt"),
+    "hmdb label": (
+        "hmdb51",
+        {**HMDB, "clap_test_split1__txt": "a.avi 3\n"},
+        r"clap_test_split1.txt:1: 'a.avi 3' should be",
+    ),
+    "only training videos": (
+        "hmdb51",
+        {"clap_test_split1__txt": "a.avi 1\n"},
+        r"videos to train and to test on are needed; the lists hold train",
+    ),
+    "kinetics without lists": ("kinetics400", UCF, r"holds no .csv files"),
+    "kinetics columns": ("kinetics400", {"a__csv": "label,id\nx,1\n"}, r"a.csv: lacks the columns"),
+    "kinetics times": (
+        "kinetics400",
+        {"a__csv": HEADER + "x,abc,ten,20,train\n"},
+        r"a.csv:2: time_start and time_end must be seconds",
+    ),
+    "kinetics split": (
+        "kinetics400",
+        {"a__csv": HEADER + "x,abc,1,2,trian\n"},
+        r"a.csv:2: split 'trian'",
+    ),
+    "kinetics short row": (
+        "kinetics400",
+        {"a__csv": HEADER + "x,abc\n"},
+        r"a.csv:2: has fewer fields",
+    ),
+    "kinetics class": (
+        "kinetics600",
+        {"a__csv": HEADER + "clamping,abc,1,2,train\n", "k600_labels__txt": "clapping\nwaving\n"},
+        r"a.csv:2: class 'clamping' is unknown; did you mean 'clapping'\?",
+    ),
+    "ssv2 without lists": ("ssv2", UCF, r"holds neither something-something-v2-labels.json nor"),
+    "ssv2 not json": (
+        "ssv2",
+        {"labels__txt": "Closing something\n", "train__json": "[{'id': 1}]"},
+        r"train.json:1: is not JSON",
+    ),
+    "ssv2 class": (
+        "ssv2",
+        {"labels__txt": "Closing something\n", "train__json": '[{"id": 1, "template": "Opening"}]'},
+        r"train.json: item 1: class 'Opening' is unknown",
+    ),
+    "ssv2 labels": (
+        "ssv2",
+        {"labels__json": '{"a": "0", "b": "2"}'},
+        r"labels.json: labels must count",
+    ),
+    "ssv2 no lists at all": ("ssv2", {"labels__txt": "a\n"}, r"the lists hold no videos"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LISTS)
+def test_bad_lists(tmp_path, case):
+    dataset, files, message = BAD_LISTS[case]
+    lists, videos = write(tmp_path / "lists", **files), touch(tmp_path / "videos")
+    with pytest.raises(InputError, match=message) as caught:
+        read_dataset(dataset, lists, videos)
+    assert "\n" not in str(caught.value)
+
+
+BAD_CSV = {
+    "empty": ("", r"the list is empty"),
+    "header only": ("path,label\n", r"the list is empty"),
+    "one field": ("a.mp4\n", r":1: has 1 fields; 'path,label' is needed"),
+    "header typo": (
+        "path,lable\na.mp4,x\n",
+        r":1: column 'lable' is unknown; did you mean 'label'\?",
+    ),
+    "header twice": ("path,label,label\n", r":1: the columns path and label are needed, each once"),
+    "too many fields": (
+        "path,label\na, b.mp4,x\n",
+        r":2: \['a', 'b.mp4', 'x'\] should be path, label",
+    ),
+    "no label": ("a.mp4,\n", r":1: \['a.mp4', ''\] should be path, label"),
+    "split typo": ("a.mp4,x,tarin\n", r":1: split 'tarin' is unknown; did you mean 'train'\?"),
+    "split missing": ("a.mp4,x,train\nb.mp4,x,\n", r":2: has no split"),
+    "listed twice": (
+        "a.mp4,x\nc.mp4,x\n./a.mp4,x\n",
+        r":3: video 'a' is listed twice, first at .*:1",
+    ),
+    "single video of a class": ("a.mp4,x\nb.mp4,x\nc.mp4,y\n", r":3: the only video or group"),
+    "unclosed quote": ('a.mp4,"x\nb.mp4,y\n', r"the label has a line end in it"),
+    "latin-1": ("\xfc", r"is not UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CSV)
+def test_bad_csv(tmp_path, case):
+    text, message = BAD_CSV[case]
+    path = tmp_path / "own.csv"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=message) as caught:
+        read_dataset("csv", path, tmp_path)
+    assert str(path) in str(caught.value)
+
+
+def test_wrong_arguments(tmp_path):
+    videos, lists = touch(tmp_path / "videos", *UCF_VIDEOS), write(tmp_path / "lists", **UCF)
+    for arguments, message in [
+        (("ucf-101", lists, videos), r"did you mean 'ucf101'\?"),
+        (("ucf101", lists, tmp_path / "nowhere"), r"--videos=.*nowhere: there is no such folder"),
+        (("ucf101", tmp_path / "nowhere", videos), r"must be the folder that holds classInd.txt"),
+        (("ucf101", None, videos), r"needs its lists"),
+        (("folder", lists, videos), r"leave it out"),
+        (("csv", lists, videos), r"give the .csv file itself"),
+        (("csv", lists / "x.csv", videos), r"x.csv: No such file"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            read_dataset(*arguments)
+    with pytest.raises(InputError, match="ucf101 has splits 1 to 3"):
+        read_dataset("ucf101", lists, videos, split=4)
+    with pytest.raises(InputError, match="--name=My Data"):
+        read_dataset("ucf101", lists, videos, name="My Data")
+
+
+def test_video_outside_a_class_folder(tmp_path):
+    with pytest.raises(InputError, match=r"2.mp4: is in no class folder"):
+        read_dataset("folder", None, touch(tmp_path / "videos", "a/1.mp4", "2.mp4"))
+    with pytest.raises(InputError, match="the lists hold no videos"):
+        read_dataset("folder", None, touch(tmp_path / "none"))
+
+
+def test_links_that_leave_the_video_folder(tmp_path):
+    videos = touch(tmp_path / "videos", *UCF_VIDEOS[:2])
+    touch(tmp_path / "elsewhere", "secret.avi")
+    (videos / UCF_VIDEOS[2]).symlink_to(tmp_path / "elsewhere/secret.avi")
+    with pytest.raises(InputError, match=r"is a link that leads out of the video folder"):
+        read_dataset("ucf101", write(tmp_path / "lists", **UCF), videos)
+    (tmp_path / "link").symlink_to(videos)  # the folder itself may be a link
+    (videos / UCF_VIDEOS[2]).unlink()
+    dataset = read_dataset("ucf101", tmp_path / "lists", tmp_path / "link")
+    assert [e.path.exists() for e in dataset.entries] == [True, True, False]

@@ -1,0 +1,80 @@
+"""Damaged records, and records that differ from the lists, are found and named."""
+
+import pytest
+from record_files import make_csv
+from video_files import cut
+
+from data_prep import build
+from data_prep import check as check_records
+from vidkd_jax.errors import run_command
+
+
+def damage_cut(folder):
+    cut(next(folder.glob("*train*array_record*")), 0.7)
+
+
+def damage_byte(folder):
+    path = next(folder.glob("*test*array_record*"))
+    data = bytearray(path.read_bytes())
+    data[200:210] = bytes(10)
+    path.write_bytes(data)
+
+
+def damage_index(folder):
+    path = folder / "videos-train.csv"
+    path.write_text(path.read_text().replace("0,0,g0,8", "0,1,g0,8"))
+
+
+def damage_index_row(folder):
+    path = folder / "videos-train.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_cut, "train: 0: cannot be read"),
+        (damage_byte, "cannot be read: Corrupted"),
+        (damage_index, "train: 0: label is 0 in the record, 1 in the index"),
+        (damage_index_row, "dataset.json counts 2 videos, the index 1, the records 2"),
+        (lambda f: next(f.glob("*train*array_record*")).unlink(), "No such file"),
+        (lambda f: (f / "videos-test.csv").unlink(), "cannot be opened"),
+        (lambda f: (f / "dataset.json").write_text("{"), "cannot be opened"),
+        (lambda f: (f / "dataset_info.json").unlink(), "cannot be opened"),
+    ],
+)
+def test_check_finds_damage(small, capsys, damage, message):
+    build.main([f"--{k}={v}" for k, v in small.items()])
+    damage(small["out"] / "csv/split1/1.0.0")
+    with pytest.raises(SystemExit) as stop:
+        run_command(lambda: check_records.main([f"--data={small['out']}"]))
+    printed = capsys.readouterr()
+    assert stop.value.code == 2
+    assert message in printed.out
+    assert "delete the folder that they name and build it again" in printed.err
+
+
+def test_check_compares_with_the_lists(small, command, capsys):
+    assert command(build.main, **small)[0] == 0
+    other = small["annotations"].with_name("other.csv")
+    rows = [
+        ["1.mp4", "b", "train", "g1"],
+        ["0.mp4", "b", "train", "g0"],
+        ["2.mp4", "a", "test", "g2"],
+    ]
+    make_csv(other, rows)
+    with pytest.raises(SystemExit):
+        run_command(
+            lambda: check_records.main([f"--data={small['out']}", f"--annotations={other}"])
+        )
+    printed = capsys.readouterr().out
+    assert "are not the lists that the records were made from" in printed
+    assert "train: 0: label or group differ from the list" in printed
+    assert "train: 1: is out of the list's order" in printed
+    assert "test: 3: is not in the list" in printed
+
+
+def test_check_without_records(tmp_path, command):
+    status, line = command(check_records.main, data=tmp_path)
+    assert status == 2
+    assert "no finished records at or below it" in line
