@@ -5,7 +5,7 @@ from setuptools import find_packages, setup
 CORE = [
     "absl-py",
     "array_record",
-    "av>=14",  # self-contained FFmpeg: decodes what users bring, encodes the built-in videos
+    "av>=18",  # self-contained FFmpeg: decodes what users bring, encodes the built-in videos
     "chex>=0.1.90",
     "flax>=0.12",
     "grain>=0.2.16",

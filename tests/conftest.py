@@ -48,3 +48,98 @@ def memory_subset():
         return Subset(dataset, dataset.videos)
 
     return make
+
+
+def write_square(path, direction, seed, num_frames=24):
+    """A real video: a bright square that moves left or right over a textured background."""
+    from vidkd_jax.video import write_video
+
+    rng = np.random.default_rng(seed)
+    background = rng.integers(0, 90, (6, 8, 3), np.uint8).repeat(6, axis=0).repeat(6, axis=1)
+    frames = []
+    for t in range(num_frames):
+        frame = background.copy()
+        left = 2 + t if direction else 26 - t
+        frame[10:22, max(left, 0) : max(left, 0) + 10] = 230
+        frames.append(frame)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_video(path, frames, fps=12.0)
+
+
+@pytest.fixture(scope="session")
+def square_videos(tmp_path_factory):
+    """UCF101-style: 2 classes x 8 groups of videos of 48 x 36 pixels; 6 groups train."""
+    root = tmp_path_factory.mktemp("squares")
+    names = ["Left", "Right"]
+    lists = {"trainlist01.txt": [], "testlist01.txt": []}
+    for label, name in enumerate(names):
+        for group in range(1, 9):
+            relative = f"{name}/v_{name}_g{group:02d}_c01.mp4"
+            write_square(root / "videos" / relative, direction=label, seed=group)
+            if group > 2:
+                lists["trainlist01.txt"].append(f"{relative} {label + 1}")
+            else:
+                lists["testlist01.txt"].append(relative)
+    annotations = root / "annotations"
+    annotations.mkdir()
+    (annotations / "classInd.txt").write_text("1 Left\n2 Right\n")
+    for name, lines in lists.items():
+        (annotations / name).write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def square_records(square_videos):
+    """The records of `square_videos`; the root that `data.root` wants."""
+    from data_prep import build
+
+    out = square_videos / "records"
+    build.main(
+        [
+            "--dataset=ucf101",
+            f"--videos={square_videos / 'videos'}",
+            f"--annotations={square_videos / 'annotations'}",
+            f"--out={out}",
+            "--short_side=36",
+        ]
+    )
+    return out
+
+
+# A whole run in seconds: 4 frames of 24 x 24, 2 channels, one step an epoch.
+SMALL_RUN = {
+    "data.frames": 4,
+    "data.stride": 2,
+    "data.crop": 24,
+    "data.short_side": 36,
+    "data.val_fraction": 0.3,
+    "model.width": 1 / 32,
+    "train.batch_size": 4,
+    "train.epochs": 3,
+    "train.log_every": 1,
+    "eval.batch_size": 4,
+    "optim.learning_rate": 0.01,
+}
+
+
+@pytest.fixture
+def small_config(square_records):
+    """A locked TY config for a run of seconds; keyword arguments are dotted fields with "__"."""
+    from vidkd_jax.config import get_base_config, set_field
+
+    def make(**overrides):
+        config = get_base_config()
+        values = {"method.name": "teaching_yourself", **SMALL_RUN, "data.root": str(square_records)}
+        values |= {field.replace("__", "."): value for field, value in overrides.items()}
+        for field, value in values.items():
+            set_field(config, field, value)
+        return config
+
+    return make
+
+
+@pytest.fixture
+def small_flags(square_records):
+    """The same run as command-line flags."""
+    values = {**SMALL_RUN, "data.root": square_records}
+    return [f"--config.{field}={value}" for field, value in values.items()]

@@ -1,6 +1,7 @@
 """The command line: flags only. `python -m vidkd_jax.main --config=configs/ty_r18.py`."""
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from vidkd_jax import sharding
+from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.config import flatten
 from vidkd_jax.errors import InputError, run_command, suggest
 from vidkd_jax.train import train_and_evaluate
@@ -28,7 +30,7 @@ def main() -> None:
     if config.distributed:
         sharding.initialize()
     workdir = Path(_WORKDIR.value or Path("runs") / config.name)
-    finished = (workdir / "summary.json").exists()
+    finished = workdir_lib.read_summary(workdir, config.train.epochs)
     summary = train_and_evaluate(config, workdir)
     print(f"{'already finished' if finished else 'finished'}: {workdir}")
     print(
@@ -47,45 +49,36 @@ def parse_flags(argv: list[str]) -> ConfigDict:
     """
     if unexpected := [arg for arg in argv[1:] if not arg.startswith("-")]:
         raise InputError(f"unexpected argument '{unexpected[0]}': flags are --name=value")
+    given = dict(arg.lstrip("-").split("=", 1) for arg in argv[1:] if "=" in arg)
+    if "config" not in given:
+        raise InputError("--config is missing; give one of configs/, as --config=configs/ty_r18.py")
+    if not Path(given["config"].split(":")[0]).is_file():
+        raise InputError(f"--config={given['config']}: no such file; configs/ holds ours")
     try:
         flags.FLAGS(argv)
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f"--config: no file '{error.filename or error}'") from error
+        config = _CONFIG.value
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, SyntaxError) as error:
-        raise InputError(_explain(argv, error)) from error
-    if _CONFIG.value is None:
-        raise InputError("--config is missing; give one of configs/, as --config=configs/ty_r18.py")
-    config = _CONFIG.value
-    if (root := os.environ.get("VIDKD_DATA")) and not _given(argv, "config.data.root"):
+        raise InputError(_explain(given, error)) from error
+    if (root := os.environ.get("VIDKD_DATA")) and "config.data.root" not in given:
         config.data.root = root
     logging.set_verbosity(logging.ERROR)  # libraries narrate; the progress bar is enough
     return config
 
 
-def _given(argv: list[str], name: str) -> bool:
-    return any(arg.lstrip("-").split("=")[0] == name for arg in argv)
-
-
-def _explain(argv: list[str], error: Exception) -> str:
+def _explain(given: dict[str, str], error: Exception) -> str:
     """Returns one line: the first field that does not exist, or what the flags library says."""
-    overrides = [arg for arg in argv if arg.lstrip("-").startswith("config.")]
-    if overrides and (config_arg := [a for a in argv if a.lstrip("-").startswith("config=")]):
-        valid = flatten(_load_config(config_arg[0].split("=", 1)[1]))
-        for override in overrides:
-            field = override.lstrip("-").split("=")[0].removeprefix("config.")
-            if field not in valid:
-                return f"--config.{field}: no such field{suggest(field, valid)}"
+    valid = flatten(_load_config(given["config"]))
+    for name in given:
+        field = name.removeprefix("config.")
+        if field != name and field not in valid:
+            return f"--config.{field}: no such field{suggest(field, valid)}"
     return str(error).strip().splitlines()[-1]  # of a traceback, the cause
 
 
 def _load_config(value: str) -> ConfigDict:
-    """Loads a config file by itself, without overrides."""
-    holder = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", None, "", flag_values=holder)
-    holder(["", f"--config={value}"])
-    return holder["config"].value
+    """Returns the config of a file by itself, without the command line's overrides."""
+    path, _, argument = value.partition(":")
+    return runpy.run_path(path)["get_config"](*([argument] if argument else []))
 
 
 def _cache_compilations() -> None:

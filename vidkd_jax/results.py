@@ -68,6 +68,7 @@ def _summary(
         "num_classes": len(run.splits.class_names),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
+        "stopped_early": progress.epoch < run.config.train.epochs,
         "val_clip_top1": progress.best_accuracy,
         # Medians over epochs: the first one compiles.
         "clips_per_second": float(np.median([r["clips_per_second"] for r in epochs])),

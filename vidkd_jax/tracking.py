@@ -24,7 +24,11 @@ class Tracker:
         self._is_main = is_main
         if not is_main:
             return
-        records = [record for record in read_records(self._path) if record["step"] <= resume_step]
+        records = [
+            record
+            for record in read_records(self._path)
+            if record["step"] <= resume_step and record["split"] != "test"  # tested anew at the end
+        ]
         temporary = self._path.with_suffix(".tmp")
         temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
         temporary.replace(self._path)

@@ -39,7 +39,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     run = build_run(config)
     is_main = jax.process_index() == 0
     workdir_lib.open_workdir(workdir, config, is_main=is_main)
-    if summary := workdir_lib.read_summary(workdir):
+    if summary := workdir_lib.read_summary(workdir, config.train.epochs):
         return summary
     checkpoints = Checkpoints(workdir)
     state, progress, teachers = _start(run, checkpoints)

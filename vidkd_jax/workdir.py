@@ -36,7 +36,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def open_workdir(workdir: Path, config: ConfigDict, *, is_main: bool) -> None:
-    """Creates the folder and writes `config.json`, or checks that the run there is the same.
+    """Creates the folder, checks that a run there is the same one, and writes `config.json`.
 
     Raises:
       InputError: the folder cannot be written, or holds a run of another config.
@@ -44,7 +44,6 @@ def open_workdir(workdir: Path, config: ConfigDict, *, is_main: bool) -> None:
     path = workdir / "config.json"
     if path.exists():
         _check_same(path, config)
-        return
     if not is_main:
         return
     try:
@@ -73,10 +72,13 @@ def _check_same(path: Path, config: ConfigDict) -> None:
             )
 
 
-def read_summary(workdir: Path) -> dict[str, Any] | None:
-    """Returns the summary of a finished run, None before."""
+def read_summary(workdir: Path, epochs: int) -> dict[str, Any] | None:
+    """Returns the summary of a run that is finished and wants no more epochs, None otherwise."""
     path = workdir / "summary.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    summary = json.loads(path.read_text())
+    return summary if summary["stopped_early"] or summary["epochs"] >= epochs else None
 
 
 def environment() -> dict[str, Any]:

@@ -50,11 +50,14 @@ class RecordDataset:
         try:
             return tfds.builder_from_directory(self._folder).as_data_source(self._split)
         except Exception as error:
-            raise InputError(
-                f"records '{self._folder}', split '{self._split}', cannot be read "
-                f"({str(error).splitlines()[0]}); check them with "
-                f"`python -m data_prep.check --data={self._folder}`"
-            ) from error
+            raise self._unreadable(str(error)) from error
+
+    def _unreadable(self, cause: str) -> InputError:
+        return InputError(
+            f"records '{self._folder}', split '{self._split}', cannot be read "
+            f"({cause.splitlines()[0]}); check them with "
+            f"`python -m data_prep.check --data={self._folder}`"
+        )
 
     def __getstate__(self) -> tuple[Path, str]:
         return self._folder, self._split  # worker processes open the files again
@@ -64,11 +67,14 @@ class RecordDataset:
 
     def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
         """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]."""
-        encoded = self._source[index]["frames"]
-        decoded = {
-            number: simplejpeg.decode_jpeg(encoded[number], colorspace="RGB")
-            for number in set(numbers.tolist())
-        }
+        try:
+            encoded = self._source[index]["frames"]
+            decoded = {
+                number: simplejpeg.decode_jpeg(encoded[number], colorspace="RGB")
+                for number in set(numbers.tolist())
+            }
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise self._unreadable(f"video '{self.videos[index].id}': {error}") from error
         return [decoded[number] for number in numbers.tolist()]
 
 

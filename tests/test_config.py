@@ -1,0 +1,113 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from vidkd_jax.config import flatten, get_base_config, set_field, to_json, validate
+from vidkd_jax.errors import InputError
+from vidkd_jax.recipes import build
+
+CONFIGS = Path("configs")
+GOLDEN = Path("tests/golden")
+
+
+def load(name, *arguments):
+    spec = importlib.util.spec_from_file_location(name, CONFIGS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config(*arguments)
+
+
+RECIPES = [
+    (name, dataset)
+    for name in ("supervised_r18", "supervised_r50", "ty_r18", "ty_r50")
+    for dataset in ("ucf101", "hmdb51", "kinetics400", "marionette")
+]
+
+
+@pytest.mark.parametrize(("name", "dataset"), RECIPES)
+def test_every_config_is_valid(name, dataset):
+    config = load(name, dataset)
+    validate(config)
+    assert config.data.name == dataset and config.is_locked
+
+
+def test_papers_values():
+    config = load("ty_r18")
+    assert (config.optim.learning_rate, config.optim.momentum, config.optim.weight_decay) == (
+        0.01,
+        0.9,
+        5e-4,
+    )
+    assert (config.train.batch_size, config.train.epochs, config.schedule.patience) == (16, 200, 10)
+    assert (config.data.frames, config.data.crop, config.data.short_side) == (16, 112, 128)
+    assert (config.method.kd_weight, config.method.temperature) == (0.2, 5.0)
+    assert config.method.scale_by_temperature_squared is False
+    assert {
+        config.augment[name]
+        for name in ("flip", "contrast", "brightness", "hue", "blur", "channel_split", "noise")
+    } == {0.5}
+
+
+@pytest.mark.parametrize("name", ["ty_r18", "demo"])
+def test_resolved_config_is_the_golden_one(name):
+    """What a config file means changes only on purpose: then update the file in tests/golden."""
+    assert to_json(load(name)) == json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        (
+            "optim.lerning_rate",
+            0.1,
+            r"optim\.lerning_rate: no such field; did you mean 'optim\.learning_rate'",
+        ),
+        ("data.frames", "many", r"data\.frames: 'many' is not of type int"),
+        ("train.epochs", 1.5, r"train\.epochs: 1\.5 is not of type int"),
+        ("augment.enabled", "yes", r"augment\.enabled: 'yes' is not of type bool"),
+    ],
+)
+def test_unknown_and_ill_typed_fields(field, value, message):
+    with pytest.raises(InputError, match=message):
+        set_field(get_base_config(), field, value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("model.name", "ty_r3d18", "did you mean 'ty_r3d_18'"),
+        ("method.name", "teach_yourself", "did you mean 'teaching_yourself'"),
+        ("model.dtype", "float16", "bfloat16"),
+        ("data.crop", 160, r"data\.crop: 160 is larger than data\.short_side \(128\)"),
+        ("data.frames", 0, "at least 1"),
+        ("data.fraction", 0.0, "more than 0"),
+        ("data.fraction", 1.5, "at most 1"),
+        ("data.val", "validation", "no 'validation'"),
+        ("eval.average", "mean", "softmax"),
+        ("optim.learning_rate", -0.1, "too small"),
+        ("optim.momentum", 1.0, "less than 1"),
+        ("method.temperature", 0.0, "more than 0"),
+        ("method.label_smoothing", 1.0, "less than 1"),
+        ("augment.blur", 2.0, r"augment\.blur"),
+        ("augment.blur_size", 4, r"augment\.blur_size"),
+        ("augment.hue_range", (0.5, 0.1), r"augment\.hue_range"),
+        ("train.batch_size", 0, "at least 1"),
+    ],
+)
+def test_impossible_values_name_the_field_and_the_remedy(field, value, message):
+    config = get_base_config()
+    set_field(config, field, value)
+    with pytest.raises(InputError, match=message) as caught:
+        validate(config)
+    assert "\n" not in str(caught.value) and field in str(caught.value)
+
+
+def test_unknown_dataset_names_the_nearest():
+    with pytest.raises(InputError, match="did you mean 'hmdb51'"):
+        build("ty_r18", "hmdb")
+
+
+def test_fields_are_listed_by_dotted_name():
+    assert flatten(get_base_config())["data.frames"] == 16

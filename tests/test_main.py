@@ -1,0 +1,109 @@
+"""The command as its users type it: exit status 2 and one line for every kind of wrong input."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*arguments, env=None, timeout=300):
+    command = [sys.executable, "-m", "vidkd_jax.main", *map(str, arguments)]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def fails_with_one_line(result, *parts, lines=1):
+    assert result.returncode == 2, result.stderr
+    errors = [
+        line for line in result.stderr.splitlines() if line and "it/s]" not in line
+    ]  # no bars
+    assert len(errors) == lines and errors[0].startswith("error: "), result.stderr
+    for part in parts:
+        assert str(part) in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ([], ["--config is missing"]),
+        (["--config=configs/no_such.py"], ["no_such.py"]),
+        (["--config=configs/ty_r18.py:ucf"], ["no such data set", "ucf101"]),
+        (["--config=configs/ty_r18.py", "--config.optim.lr=1"], ["optim.lr", "no such field"]),
+        (["--config=configs/ty_r18.py", "--config.train.epoch=1"], ["did you mean 'train.epochs'"]),
+        (["--config=configs/ty_r18.py", "--config.train.epochs=ten"], ["train.epochs"]),
+        (["--config=configs/ty_r18.py", "--config.model.name=resnet"], ["model.name", "ty_r3d_18"]),
+        (["--config=configs/ty_r18.py", "--config.method.name=kd"], ["method.name", "supervised"]),
+        (["--config=configs/ty_r18.py", "--config.data.crop=200"], ["data.crop", "short_side"]),
+        (["--config=configs/ty_r18.py", "--wrkdir=x"], ["wrkdir"]),
+        (["--config=configs/ty_r18.py", "train"], ["unexpected argument 'train'"]),
+    ],
+)
+def test_wrong_flags(arguments, parts):
+    fails_with_one_line(run(*arguments), *parts)
+
+
+def test_missing_records_say_how_to_make_them_in_two_lines(tmp_path):
+    result = run("--config=configs/ty_r18.py", env={"VIDKD_DATA": str(tmp_path)})
+    fails_with_one_line(
+        result, tmp_path / "ucf101" / "split1", "data_prep.build", ":marionette", lines=2
+    )
+
+
+def test_unwritable_workdir(small_flags):
+    fails_with_one_line(
+        run("--config=configs/ty_r18.py", "--workdir=/proc/nowhere", *small_flags),
+        "--workdir='/proc/nowhere'",
+    )
+
+
+def test_batch_larger_than_the_data(small_flags, tmp_path):
+    result = run(
+        "--config=configs/ty_r18.py",
+        f"--workdir={tmp_path}",
+        *small_flags,
+        "--config.train.batch_size=64",
+    )
+    fails_with_one_line(result, "train.batch_size: 64", "8 videos")
+
+
+def test_crop_larger_than_the_records(small_flags, tmp_path):
+    extra = ["--config.data.crop=48", "--config.data.short_side=64"]
+    result = run("--config=configs/ty_r18.py", f"--workdir={tmp_path}", *small_flags, *extra)
+    fails_with_one_line(result, "data.crop: 48", "48x36")
+
+
+def test_truncated_records(small_flags, square_records, tmp_path):
+    import shutil
+
+    shutil.copytree(square_records, tmp_path / "records")
+    for path in (tmp_path / "records").rglob("*.array_record*"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    flags = [flag for flag in small_flags if "data.root" not in flag]
+    result = run(
+        "--config=configs/ty_r18.py",
+        f"--workdir={tmp_path / 'run'}",
+        *flags,
+        f"--config.data.root={tmp_path / 'records'}",
+    )
+    fails_with_one_line(result, "records", "data_prep.check")
+
+
+def test_the_whole_command(small_flags, tmp_path):
+    result = run(
+        "--config=configs/ty_r18.py",
+        f"--workdir={tmp_path}",
+        *small_flags,
+        "--config.train.epochs=1",
+    )
+    assert result.returncode == 0, result.stderr
+    assert (
+        "Video@1" in result.stdout
+        and f"report: {tmp_path / 'report' / 'index.html'}" in result.stdout
+    )

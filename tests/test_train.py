@@ -1,0 +1,186 @@
+"""A run as a whole: what it leaves, killed and resumed, and what stops it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from vidkd_jax import building, train
+from vidkd_jax.checkpoints import Checkpoints
+from vidkd_jax.errors import InputError, RunError
+from vidkd_jax.tracking import read_records
+
+TIMES = ("clips_per_second", "data_wait_fraction")
+
+
+def learned(workdir):
+    """All that a run learned and measured, without wall times."""
+    records = [
+        {name: value for name, value in record.items() if name not in TIMES}
+        for record in read_records(workdir / "metrics.jsonl")
+    ]
+    with np.load(workdir / "predictions.npz") as arrays:
+        return records, arrays["logits"]
+
+
+def assert_same_run(first, second):
+    (records, logits), (other_records, other_logits) = learned(first), learned(second)
+    assert records == other_records
+    assert np.array_equal(logits, other_logits)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, request):
+    """A finished run's workdir and summary."""
+    workdir = tmp_path_factory.mktemp("runs") / "finished"
+    config = request.getfixturevalue("module_config")()
+    return workdir, train.train_and_evaluate(config, workdir)
+
+
+@pytest.fixture(scope="module")
+def module_config(square_records):
+    from conftest import SMALL_RUN
+
+    from vidkd_jax.config import get_base_config, set_field
+
+    def make(**overrides):
+        config = get_base_config()
+        values = {"method.name": "teaching_yourself", **SMALL_RUN, "data.root": str(square_records)}
+        values |= {field.replace("__", "."): value for field, value in overrides.items()}
+        for field, value in values.items():
+            set_field(config, field, value)
+        return config
+
+    return make
+
+
+def test_a_run_leaves_what_the_contract_says(finished):
+    workdir, summary = finished
+    assert json.loads((workdir / "summary.json").read_text()) == summary
+    assert {
+        "video_top1", "video_top5", "clip_top1", "clip_top5", "ece", "nll", "num_params", "epochs",
+        "clips_per_second", "data_wait_fraction", "train_seconds", "peak_memory_bytes",
+    } <= set(summary)  # fmt: skip
+    assert summary["epochs"] == 3 and summary["videos"] == {"train": 8, "val": 4, "test": 4}
+    assert (workdir / "report" / "index.html").exists()
+    config = json.loads((workdir / "config.json").read_text())
+    assert config["data"]["frames"] == 4 and "jax" in config["environment"]["packages"]
+    records = read_records(workdir / "metrics.jsonl")
+    assert [r["epoch"] for r in records if r["split"] == "val"] == [1, 2, 3]
+    assert [r["step"] for r in records if r["split"] == "train"] == [1, 2, 3, 4, 5, 6]
+    assert records[-1]["split"] == "test"
+    with np.load(workdir / "predictions.npz") as arrays:
+        assert arrays["logits"].shape == (12, 2)  # 4 videos of 24 frames: 3 clips each
+        assert len(set(arrays["videos"].tolist())) == 4
+
+
+def test_kl_starts_with_the_first_promotion(finished):
+    workdir, _ = finished
+    records = read_records(workdir / "metrics.jsonl")
+    with_kl = [r["epoch"] for r in records if "loss/kl" in r]
+    assert 1 not in with_kl and {2, 3} <= set(with_kl)  # the first epoch always sets a best
+
+
+def test_the_same_command_gives_the_same_bits_and_says_when_finished(
+    finished, module_config, tmp_path
+):
+    workdir, summary = finished
+    train.train_and_evaluate(module_config(), tmp_path / "again")
+    assert_same_run(workdir, tmp_path / "again")
+    assert train.train_and_evaluate(module_config(), workdir) == summary
+
+
+def test_extended_by_two_epochs_is_the_same_run(finished, module_config, tmp_path):
+    workdir, _ = finished
+    train.train_and_evaluate(module_config(train__epochs=1), tmp_path)
+    train.train_and_evaluate(module_config(), tmp_path)
+    assert_same_run(workdir, tmp_path)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.7])
+def test_killed_at_any_moment_and_resumed_is_the_same_run(finished, small_flags, tmp_path, delay):
+    workdir, _ = finished
+    command = [
+        sys.executable, "-m", "vidkd_jax.main", "--config=configs/ty_r18.py",
+        f"--workdir={tmp_path}", *small_flags,
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not (tmp_path / "metrics.jsonl").exists() or not read_records(tmp_path / "metrics.jsonl"):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(delay)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert_same_run(workdir, tmp_path)
+
+
+def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, module_config):
+    workdir, summary = finished
+    run = building.build_run(module_config())
+    _, progress, (teacher,) = train._start(run, Checkpoints(workdir))
+    best = Checkpoints(workdir).load_best(summary["best_epoch"], run.initial_state().variables)
+    assert progress.best_epoch == summary["best_epoch"]
+    for ours, theirs in zip(jax.tree.leaves(teacher), jax.tree.leaves(best), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_nan_stops_the_run_and_names_step_and_checkpoint(module_config, tmp_path):
+    config = module_config(optim__learning_rate=1e30)
+    with pytest.raises(RunError, match=r"loss is nan at step \d+ .*last good checkpoint"):
+        train.train_and_evaluate(config, tmp_path)
+
+
+def test_another_config_in_the_same_workdir_is_refused(finished, module_config):
+    workdir, _ = finished
+    with pytest.raises(InputError, match=r"holds a run with optim\.momentum=0\.9, not 0\.5"):
+        train.train_and_evaluate(module_config(optim__momentum=0.5), workdir)
+
+
+def test_checkpoint_cut_in_half_is_named(finished, module_config, tmp_path):
+    import shutil
+
+    workdir, _ = finished
+    shutil.copytree(workdir, tmp_path / "cut")
+    (tmp_path / "cut" / "summary.json").unlink()
+    newest = tmp_path / "cut" / "checkpoints" / "latest" / "3"
+    for path in newest.rglob("*"):
+        if path.is_file() and path.stat().st_size > 200:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=r"checkpoint '.*latest/3' cannot be read"):
+        train.train_and_evaluate(module_config(train__epochs=4), tmp_path / "cut")
+
+
+def test_checkpoint_of_another_model_is_named(finished, module_config, tmp_path):
+    import shutil
+
+    workdir, _ = finished
+    shutil.copytree(workdir, tmp_path / "other")
+    (tmp_path / "other" / "summary.json").unlink()
+    (tmp_path / "other" / "config.json").unlink()
+    with pytest.raises(InputError, match="of another model"):
+        train.train_and_evaluate(module_config(model__width=1 / 16), tmp_path / "other")
+
+
+def test_random_first_teacher_is_an_option(module_config, tmp_path):
+    config = module_config(method__first_teacher="random", train__epochs=1)
+    train.train_and_evaluate(config, tmp_path)
+    assert "loss/kl" in read_records(tmp_path / "metrics.jsonl")[0]
+
+
+def test_straight_from_video_files(square_videos, module_config, tmp_path):
+    config = module_config(
+        data__source="videos",
+        data__videos=str(square_videos / "videos"),
+        data__annotations=str(square_videos / "annotations"),
+        train__epochs=1,
+    )
+    summary = train.train_and_evaluate(config, tmp_path)
+    assert summary["videos"] == {"train": 8, "val": 4, "test": 4}

@@ -1,0 +1,155 @@
+"""Means and intervals over seeds and test groups, from the predictions of finished runs.
+
+Two things are random in a table's figures: which seed trained, and which groups (actors, films)
+are in the test set. The interval is a bootstrap over both; differences between rows are paired: the
+same seeds and the same groups on both sides.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vidkd_jax.evaluate import Predictions
+
+METRICS = ("clip_top1", "video_top1", "clip_ece", "video_ece")
+_RESAMPLES = 2000
+_BINS = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupSums:
+    """One run's test results, summed by group: all that resampling groups needs.
+
+    Attributes:
+      count: [g] items.
+      correct: [g] correct items.
+      gap: [g, bins] sum of (correct - confidence) in each confidence bin.
+    """
+
+    count: np.ndarray
+    correct: np.ndarray
+    gap: np.ndarray
+
+    def accuracy(self, weights: np.ndarray) -> np.ndarray:
+        """Returns top-1 under group weights [r, g], as [r]."""
+        return (weights @ self.correct) / (weights @ self.count)
+
+    def ece(self, weights: np.ndarray) -> np.ndarray:
+        """Returns the expected calibration error under group weights [r, g], as [r]."""
+        return np.abs(weights @ self.gap).sum(axis=1) / (weights @ self.count)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """The test results of one run."""
+
+    clip: GroupSums
+    video: GroupSums
+
+    def metric(self, name: str, weights: np.ndarray) -> np.ndarray:
+        """Returns one of `METRICS` under group weights [r, g], as [r]."""
+        sums = self.clip if name.startswith("clip") else self.video
+        return sums.ece(weights) if name.endswith("ece") else sums.accuracy(weights)
+
+
+def read_run(path: Path, average: str) -> tuple[RunResult, list[str]]:
+    """Reads a run's predictions.npz; returns its sums and the names of the test groups."""
+    with np.load(path) as arrays:
+        logits, labels = arrays["logits"], arrays["labels"]
+        names, groups = arrays["videos"], arrays["groups"]
+    group_names, group_of_clip = np.unique(groups, return_inverse=True)
+    _, video_of_clip = np.unique(names, return_inverse=True)
+    predictions = Predictions(logits, labels, video_of_clip)
+    probabilities, video_labels, videos = predictions.by_video(average)
+    group_of_video = np.zeros(len(videos), int)
+    group_of_video[video_of_clip] = group_of_clip
+    size = len(group_names)
+    result = RunResult(
+        clip=_sums(predictions.clip_probabilities(), labels, group_of_clip, size),
+        video=_sums(probabilities, video_labels, group_of_video, size),
+    )
+    return result, group_names.tolist()
+
+
+def _sums(
+    probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray, size: int
+) -> GroupSums:
+    confidence = probabilities.max(axis=1)
+    correct = (probabilities.argmax(axis=1) == labels).astype(float)
+    bins = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
+    gap = np.zeros((size, _BINS))
+    np.add.at(gap, (groups, bins), correct - confidence)
+    return GroupSums(
+        count=np.bincount(groups, minlength=size).astype(float),
+        correct=np.bincount(groups, weights=correct, minlength=size),
+        gap=gap,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval over seeds and test groups, and its spread over seeds."""
+
+    mean: float
+    low: float
+    high: float
+    std: float
+
+
+class Bootstrap:
+    """The resampled seeds and groups, the same for every row: differences are paired."""
+
+    def __init__(self, num_seeds: int, num_groups: int) -> None:
+        rng = np.random.default_rng(0)
+        self._seeds = rng.integers(num_seeds, size=(_RESAMPLES, num_seeds))
+        chosen = rng.integers(num_groups, size=(_RESAMPLES, num_groups))
+        self._weights = np.stack([np.bincount(c, minlength=num_groups) for c in chosen]).astype(
+            float
+        )
+        self._all = np.ones((1, num_groups))
+
+    def _resampled(self, runs: Sequence[RunResult], metric: str) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the metric of each run [s], and its mean over resampled seeds and groups [r]."""
+        per_seed = np.array([run.metric(metric, self._all)[0] for run in runs])
+        values = np.stack([run.metric(metric, self._weights) for run in runs], axis=1)  # [r, s]
+        return per_seed, np.take_along_axis(values, self._seeds, axis=1).mean(axis=1)
+
+    def estimate(self, runs: Sequence[RunResult], metric: str) -> Estimate:
+        """Returns the mean over seeds, with its interval."""
+        return _estimate(*self._resampled(runs, metric))
+
+    def difference(
+        self, runs: Sequence[RunResult], reference: Sequence[RunResult], metric: str
+    ) -> Estimate:
+        """Returns the mean of `runs` minus `reference`, paired by seed and group."""
+        ours, ours_resampled = self._resampled(runs, metric)
+        theirs, theirs_resampled = self._resampled(reference, metric)
+        return _estimate(ours - theirs, ours_resampled - theirs_resampled)
+
+
+def _estimate(per_seed: np.ndarray, resampled: np.ndarray) -> Estimate:
+    low, high = np.quantile(resampled, (0.025, 0.975))
+    std = float(per_seed.std(ddof=1)) if len(per_seed) > 1 else float("nan")
+    return Estimate(float(per_seed.mean()), float(low), float(high), std)
+
+
+def compare(
+    rows: Mapping[str, Sequence[RunResult]], reference: str, num_groups: int
+) -> dict[str, dict[str, tuple[Estimate, Estimate]]]:
+    """Returns {row: {metric: (figure, difference from the reference row)}}.
+
+    Every row must have the same number of seeds.
+    """
+    bootstrap = Bootstrap(len(rows[reference]), num_groups)
+    return {
+        row: {
+            metric: (
+                bootstrap.estimate(runs, metric),
+                bootstrap.difference(runs, rows[reference], metric),
+            )
+            for metric in METRICS
+        }
+        for row, runs in rows.items()
+    }
