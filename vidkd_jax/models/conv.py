@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vidkd_jax.models import conv_folded, conv_window
+from vidkd_jax.models import conv_folded, conv_window, conv_winograd
 from vidkd_jax.models.conv_geometry import Geometry, native
 
 
@@ -95,6 +95,16 @@ def _form(
         return (
             functools.partial(conv_folded.forward, geometry=geometry, tile_frames=tile),
             functools.partial(conv_folded.backward, geometry=geometry, tile_frames=tile),
+        )
+    if (
+        kernel_shape[0] == 3
+        and frames > 1
+        and geometry.strides == (1, 1, 1)
+        and geometry.padding[0] == (1, 1)
+    ):
+        return (
+            functools.partial(conv_winograd.forward, geometry=geometry),
+            functools.partial(conv_winograd.backward, geometry=geometry),
         )
     return (
         functools.partial(conv_window.forward, geometry=geometry),
