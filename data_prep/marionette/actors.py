@@ -70,6 +70,11 @@ def uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return round(low + (high - low) * float(rng.random()), 4)
 
 
+def integer(rng: np.random.Generator, bounds: tuple[int, int]) -> int:
+    """A uniform draw between two bounds, both included."""
+    return int(rng.integers(bounds[0], bounds[1] + 1))
+
+
 def draw_colour(
     rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]
 ) -> Colour:

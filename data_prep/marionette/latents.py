@@ -6,7 +6,6 @@ Everything is drawn from (seed, group, motion, clip), so the two classes of a mo
 are each other's exact reversal.
 """
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -19,10 +18,12 @@ from data_prep.marionette.actors import (
     draw_body,
     draw_colour,
     draw_outfit,
+    integer,
     uniform,
 )
 from data_prep.marionette.poses import Body
-from data_prep.marionette.presets import Nuisance, Preset
+from data_prep.marionette.presets import Preset
+from data_prep.marionette.timeline import draw_curtain, draw_takes, timeline
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class Latents:
     """
 
     num_frames: int
+    hardness: float  # 0 to 1: scales what is taken away or put in the way
     carry: bool  # the box is held at the chest all the time
     mirror: bool
     extent: tuple[float, float]  # the part of the motion that is performed, within (0, 1)
@@ -122,34 +124,47 @@ def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -
     key = (1, group, label // 2, clip)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     nuisance = preset.nuisance
-    num_frames = _integer(rng, preset.frames)
+    hardness = _draw_hardness(rng, nuisance.easy)
+    num_frames = integer(rng, preset.frames)
     if preset.takes is not None:
         num_frames -= num_frames % 16
-    motion_frames = _integer(rng, nuisance.motion_frames)
-    takes = _draw_takes(rng, preset, num_frames, motion_frames)
-    progress, covered = _timeline(num_frames, takes, motion_frames)
+    motion_frames = integer(rng, nuisance.motion_frames)
+    takes = draw_takes(rng, preset, num_frames, motion_frames)
+    progress, covered = timeline(num_frames, takes, motion_frames)
+    if preset.takes is None:
+        covered = draw_curtain(rng, num_frames, hardness)
     return Latents(
         num_frames=num_frames,
+        hardness=hardness,
         carry=bool(rng.integers(2)) and motion_of(label).may_carry,
         mirror=bool(rng.integers(2)),
-        extent=(uniform(rng, 0.0, nuisance.extent), uniform(rng, 1.0 - nuisance.extent, 1.0)),
+        extent=(uniform(rng, 0.0, 0.42 * hardness), uniform(rng, 1.0 - 0.42 * hardness, 1.0)),
         style=tuple(uniform(rng, -nuisance.style, nuisance.style) for _ in range(9)),
-        size=uniform(rng, *nuisance.size),
+        size=round(uniform(rng, 0.58, 0.68) * _left(rng, 0.5 * hardness), 4),
         x=uniform(rng, 0.46, 0.60),
         floor=uniform(rng, 0.86, 0.92),
         motion_frames=motion_frames,
         starts=tuple(take.start for take in takes),
         camera=_draw_camera(rng, nuisance.camera),
-        light=_draw_light(rng, nuisance),
-        noise=_integer(rng, nuisance.noise),
-        occluder=_draw_occluder(rng) if rng.random() < nuisance.occluder else None,
-        distractors=tuple(
-            _draw_distractor(rng) for _ in range(_integer(rng, nuisance.distractors))
-        ),
-        bystander=_draw_bystander(rng, num_frames) if rng.random() < nuisance.bystander else None,
+        light=_draw_light(rng, nuisance.light, _left(rng, 0.94 * hardness)),
+        noise=integer(rng, nuisance.noise),
+        occluder=_draw_occluder(rng, hardness),
+        distractors=tuple(_draw_distractor(rng) for _ in range(integer(rng, nuisance.distractors))),
+        bystander=_draw_bystander(rng, num_frames, hardness),
         progress=progress,
         covered=covered,
     )
+
+
+def _draw_hardness(rng: np.random.Generator, easy: float) -> float:
+    """0 for `easy` of the videos; for others the density grows linearly up to 1."""
+    draw = float(rng.random())
+    return 0.0 if draw < easy else round(math.sqrt((draw - easy) / (1.0 - easy)), 4)
+
+
+def _left(rng: np.random.Generator, taken: float) -> float:
+    """What remains of 1 after a random part of `taken`, between half and all of it, is gone."""
+    return round(1.0 - uniform(rng, 0.5, 1.0) * taken, 4)
 
 
 def active_mask(latents: Latents) -> list[bool]:
@@ -158,59 +173,6 @@ def active_mask(latents: Latents) -> list[bool]:
         progress is not None and 0.0 < progress < 1.0 and not hidden
         for progress, hidden in zip(latents.progress, latents.covered, strict=True)
     ]
-
-
-def _integer(rng: np.random.Generator, bounds: tuple[int, int]) -> int:
-    return int(rng.integers(bounds[0], bounds[1] + 1))
-
-
-@dataclass(frozen=True)
-class _Take:
-    """One performance: the figure is seen from `enter` to before `leave`, else hidden."""
-
-    enter: int
-    start: int
-    leave: int
-    curtain: bool  # hidden by a curtain, otherwise by not being there
-
-
-def _draw_takes(
-    rng: np.random.Generator, preset: Preset, num_frames: int, motion_frames: int
-) -> list[_Take]:
-    """A trimmed video is one take, seen throughout; an untrimmed one has several with gaps.
-
-    The figure never jumps back to the start in sight: such a cut is the opposite class in one
-    frame, and a network learns nothing about direction from clips that contain it.
-    """
-    if preset.takes is None:
-        margin = preset.nuisance.margin
-        start = int(rng.integers(margin, num_frames - motion_frames - margin + 1))
-        return [_Take(0, start, num_frames, curtain=False)]
-    bounds = np.linspace(0, num_frames, _integer(rng, preset.takes) + 1).astype(int).tolist()
-    takes = []
-    for first, end in itertools.pairwise(bounds):
-        # Two gaps and two stretches of stillness share what the motion leaves over.
-        spare = end - first - motion_frames
-        enter, start, leave = (first + int(x) for x in np.sort(rng.integers(spare + 1, size=3)))
-        takes.append(_Take(enter, start, leave + motion_frames, bool(rng.integers(2))))
-    return takes
-
-
-def _timeline(
-    num_frames: int, takes: list[_Take], motion_frames: int
-) -> tuple[tuple[float | None, ...], tuple[bool, ...]]:
-    """Per frame: progress, None where nobody is there; and whether a curtain hides everything."""
-    progress: list[float | None] = [None] * num_frames
-    covered = [False] * num_frames
-    bounds = [0, *(take.leave for take in takes[:-1]), num_frames]
-    for take, first, end in zip(takes, bounds[:-1], bounds[1:], strict=True):
-        for t in range(first, end):
-            seen = take.enter <= t < take.leave
-            covered[t] = take.curtain and not seen
-            if seen:
-                done = (t - take.start + 0.5) / motion_frames
-                progress[t] = round(min(max(done, 0.0), 1.0), 4)
-    return tuple(progress), tuple(covered)
 
 
 def _wave(rng: np.random.Generator, amplitude: float, period: tuple[float, float]) -> Wave:
@@ -223,22 +185,29 @@ def _draw_camera(rng: np.random.Generator, factor: float) -> Camera:
     return Camera(pan_x, pan_y, _wave(rng, 0.06 * factor, period))
 
 
-def _draw_light(rng: np.random.Generator, nuisance: Nuisance) -> Light:
-    factor = nuisance.light
-    contrast = uniform(rng, nuisance.contrast, 1.0)
+def _draw_light(rng: np.random.Generator, factor: float, contrast: float) -> Light:
     gain = 1.0 + factor * uniform(rng, -0.25, 0.2)
     tint = [round(1.0 + factor * uniform(rng, -0.08, 0.08), 4) for _ in range(3)]
     flicker = _wave(rng, 0.1 * factor, (6.0, 40.0))
     return Light(contrast, round(gain, 4), flicker, (tint[0], tint[1], tint[2]))
 
 
-def _draw_occluder(rng: np.random.Generator) -> Drifter:
+def _draw_occluder(rng: np.random.Generator, hardness: float) -> Drifter | None:
     """A post in the foreground, still or passing."""
+    if rng.random() >= hardness:
+        return None
     speed = uniform(rng, -0.02, 0.02) if rng.integers(2) else 0.0
     still = Wave(0.0, 1.0, 0.0)
     colour = draw_colour(rng, (0.1, 0.8), (0.2, 0.8))
     return Drifter(
-        "rectangle", uniform(rng, 0, 1.1), 0.5, uniform(rng, 0.06, 0.14), 1.2, speed, still, colour
+        "rectangle",
+        uniform(rng, 0, 1.1),
+        0.5,
+        uniform(rng, 0.08, 0.1 + 0.18 * hardness),
+        1.2,
+        speed,
+        still,
+        colour,
     )
 
 
@@ -255,7 +224,9 @@ def _draw_distractor(rng: np.random.Generator) -> Drifter:
     )
 
 
-def _draw_bystander(rng: np.random.Generator, num_frames: int) -> Bystander:
+def _draw_bystander(rng: np.random.Generator, num_frames: int, hardness: float) -> Bystander | None:
+    if rng.random() >= 0.7 * hardness:
+        return None
     motion_frames = int(rng.integers(12, 17))
     return Bystander(
         outfit=draw_outfit(rng),
@@ -265,7 +236,7 @@ def _draw_bystander(rng: np.random.Generator, num_frames: int) -> Bystander:
         mirror=bool(rng.integers(2)),
         start=int(rng.integers(num_frames - motion_frames + 1)),
         motion_frames=motion_frames,
-        size=uniform(rng, 0.28, 0.42),
+        size=uniform(rng, 0.28, 0.35 + 0.2 * hardness),
         x=uniform(rng, 0.1, 1.05),
         floor=uniform(rng, 0.72, 0.84),
     )
