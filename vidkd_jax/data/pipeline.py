@@ -93,8 +93,8 @@ class TrainBatches:
         dataset = (
             grain.MapDataset.range(len(subset.videos))
             .seed(seed)
-            .shuffle()[: self.per_epoch * batch_size][process.index :: process.count]
-            .random_map(_LoadClip(subset, spec))
+            .shuffle()[: self.per_epoch * batch_size]
+            .random_map(_LoadClip(subset, spec))[process.index :: process.count]
             .batch(batch_size // process.count, drop_remainder=True)
             .repeat()
         )
