@@ -32,6 +32,16 @@ CASES = {
     "two frames": ((1, 2, 6, 6, 64), (3, 3, 3, 64), (1, 1, 1), SAME3),
     "space only": ((2, 4, 6, 6, 16), (1, 3, 3, 24), (1, 1, 1), ((0, 0), (1, 1), (1, 1))),
     "time only": ((2, 6, 4, 4, 48), (3, 1, 1, 16), (1, 1, 1), ((1, 1), (0, 0), (0, 0))),
+    "sixteen channels": ((1, 8, 6, 7, 16), (3, 3, 3, 16), (1, 1, 1), SAME3),
+    "five channels": ((1, 4, 6, 6, 5), (3, 3, 3, 24), (1, 1, 1), SAME3),
+    "one frame, wide": ((1, 1, 4, 4, 160), (3, 3, 3, 24), (1, 1, 1), SAME3),
+    "three frames": ((2, 3, 6, 6, 24), (3, 3, 3, 40), (1, 1, 1), SAME3),
+    "six frames, space not padded": (
+        (1, 6, 6, 6, 8),
+        (3, 3, 3, 8),
+        (1, 1, 1),
+        ((1, 1), (0, 0), (0, 0)),
+    ),
     "many channels": ((1, 8, 8, 8, 64), (3, 3, 3, 64), (1, 1, 1), SAME3),
     "many channels, odd": ((1, 5, 9, 7, 48), (3, 3, 3, 40), (1, 1, 1), SAME3),
     "many channels, strided": ((1, 8, 8, 8, 64), (3, 3, 3, 128), (2, 2, 2), SAME3),
@@ -114,8 +124,9 @@ def test_gradients_are_those_of_finite_differences(name):
         (x, kernel),
         order=1,
         modes=["rev"],
-        rtol=1e-2,
-        atol=1e-2,
+        eps=1.0,  # central differences of a bilinear function are exact with any step
+        rtol=1e-3,
+        atol=1e-3,
     )
 
 

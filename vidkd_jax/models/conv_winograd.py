@@ -13,12 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from vidkd_jax.models.conv_geometry import (
-    Geometry,
-    conv2d,
-    conv2d_kernel_gradient,
-    materialise,
-)
+from vidkd_jax.models.conv_geometry import Geometry, conv2d_kernel_gradient, materialise
+from vidkd_jax.models.conv_grouped import conv2d_grouped
 
 
 class Scheme(NamedTuple):
@@ -60,39 +56,53 @@ def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Ar
     """The convolution (stride 1, time padded by one), and its input written to memory once."""
     x = materialise(x, kernel)
     scheme = _scheme(x.shape[1])
+    planes = _combine(scheme.from_taps, kernel)
     products = [
-        conv2d(image, plane, geometry)
-        for image, plane in zip(_images(x, scheme), _combine(scheme.from_taps, kernel), strict=True)
+        conv2d_grouped(image, plane, geometry.padding[1:])
+        for image, plane in zip(_images(x, scheme, _frames_as_images), planes, strict=True)
     ]
-    y = _spread(scheme.to_out, products, x.shape[0])
-    return y[:, : x.shape[1]], x
+    return _spread(scheme.to_out, products, x.shape[0])[:, : x.shape[1]], x
 
 
 def backward(
     x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
 ) -> tuple[jax.Array, jax.Array]:
     """Gradients of the convolution in its input and its kernel; `x` as `forward` returned it."""
-    scheme = _scheme(x.shape[1])
     dy = materialise(dy, kernel)
-    tile = scheme.to_out.shape[0]
-    frames = _tile_frames(_pad_frames(dy, 0, -dy.shape[1] % tile), range(tile), tile)
-    d_products = _combine(scheme.to_out.T, frames)
-    planes = _combine(scheme.from_taps, kernel)
-    d_images, d_planes = [], []
-    for image, plane, d_product in zip(_images(x, scheme), planes, d_products, strict=True):
-        image_shape = jax.ShapeDtypeStruct((*d_product.shape[:1], *x.shape[2:]), x.dtype)
-        pullback = jax.linear_transpose(lambda v, u=plane: conv2d(v, u, geometry), image_shape)
-        d_images.append(pullback(d_product)[0])
-        d_planes.append(
-            conv2d_kernel_gradient(
-                materialise(image.transpose(3, 1, 2, 0), kernel),
-                materialise(d_product.transpose(1, 2, 0, 3), kernel),
-                kernel.shape[1:3],
-                geometry,
-            )
-        )
-    d_kernel = jnp.stack(_combine(scheme.from_taps.T, d_planes)).transpose(0, 2, 3, 1, 4)
-    return _gather(scheme.from_frames, d_images, x.shape), d_kernel
+    return _input_gradient(kernel, dy, geometry), _kernel_gradient(x, kernel, dy, geometry)
+
+
+def _input_gradient(kernel: jax.Array, dy: jax.Array, geometry: Geometry) -> jax.Array:
+    scheme = _scheme(dy.shape[1])
+    turned = materialise(kernel[:, ::-1, ::-1].transpose(0, 1, 2, 4, 3), kernel)
+    planes = _combine(scheme.from_taps, turned)
+    padding = [
+        (taps - 1 - before, taps - 1 - after)
+        for taps, (before, after) in zip(kernel.shape[1:3], geometry.padding[1:], strict=True)
+    ]
+    d_products = _d_products(dy, scheme, _frames_as_images)
+    d_images = [
+        conv2d_grouped(d_product, plane, (padding[0], padding[1]))
+        for d_product, plane in zip(d_products, planes, strict=True)
+    ]
+    return _gather(scheme.from_frames, d_images, dy.shape)
+
+
+def _kernel_gradient(
+    x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
+) -> jax.Array:
+    """Both operands are turned round once, and the products' operands summed from the turned."""
+    scheme = _scheme(x.shape[1])
+    x_turned = materialise(x.transpose(4, 2, 3, 1, 0), kernel)  # [c_in, h, w, t, b]
+    dy_turned = materialise(dy.transpose(2, 3, 1, 0, 4), kernel)  # [h', w', t, b, c_out]
+    images = _images(x_turned, scheme, _frames_as_channels)
+    d_products = _d_products(dy_turned, scheme, _frames_as_kernels)
+    kh, kw = kernel.shape[1:3]
+    d_planes = [
+        conv2d_kernel_gradient(image, d_product, (kh, kw), geometry)
+        for image, d_product in zip(images, d_products, strict=True)
+    ]
+    return jnp.stack(_combine(scheme.from_taps.T, d_planes)).transpose(0, 2, 3, 1, 4)
 
 
 def _combine(coefficients: np.ndarray, arrays: Sequence[jax.Array] | jax.Array) -> list[jax.Array]:
@@ -104,30 +114,50 @@ def _combine(coefficients: np.ndarray, arrays: Sequence[jax.Array] | jax.Array) 
     return sums
 
 
-def _pad_frames(x: jax.Array, before: int, after: int) -> jax.Array:
-    return jnp.pad(x, ((0, 0), (before, after), (0, 0), (0, 0), (0, 0)))
+class _Frames(NamedTuple):
+    """Where frames lie in an array, and the shape in which a product takes some of them."""
+
+    axis: int
+    flat: tuple[int, int]  # the two axes, the frames' one of them, that become one
 
 
-def _tile_frames(x: jax.Array, starts: range, tile: int) -> list[jax.Array]:
-    """Every `tile`-th frame from each start, as images [b * tiles, h, w, c]."""
-    tiles = (x.shape[1] - starts.stop) // tile + 1
-    return [
-        lax.slice_in_dim(x, f, f + tile * (tiles - 1) + 1, tile, axis=1).reshape(-1, *x.shape[2:])
-        for f in starts
-    ]
+_frames_as_images = _Frames(axis=1, flat=(0, 1))  # [b, t, h, w, c] -> [b * t, h, w, c]
+_frames_as_channels = _Frames(axis=3, flat=(3, 4))  # [c, h, w, t, b] -> [c, h, w, t * b]
+_frames_as_kernels = _Frames(axis=2, flat=(2, 3))  # [h, w, t, b, c] -> [h, w, t * b, c]
 
 
-def _images(x: jax.Array, scheme: Scheme) -> list[jax.Array]:
-    """The inputs of the products, each [b * tiles, h, w, c]."""
-    tile, seen = scheme.to_out.shape[0], scheme.from_frames.shape[1]
-    x = _pad_frames(x, 1, 1 + -x.shape[1] % tile)
-    return _combine(scheme.from_frames, _tile_frames(x, range(seen), tile))
+def _images(x: jax.Array, scheme: Scheme, frames: _Frames) -> list[jax.Array]:
+    """The inputs of the products."""
+    return _combine(scheme.from_frames, _tile_frames(x, scheme, frames, padding=1))
+
+
+def _d_products(dy: jax.Array, scheme: Scheme, frames: _Frames) -> list[jax.Array]:
+    """The gradients of the products."""
+    return _combine(scheme.to_out.T, _tile_frames(dy, scheme, frames, padding=0))
+
+
+def _tile_frames(x: jax.Array, scheme: Scheme, frames: _Frames, *, padding: int) -> list[jax.Array]:
+    """The first, second, ... frames of all tiles, each with the `padding` frames around it."""
+    tile = scheme.to_out.shape[0]
+    tiles = -(-x.shape[frames.axis] // tile)
+    config = [(0, 0, 0)] * x.ndim
+    config[frames.axis] = (padding, padding + tiles * tile - x.shape[frames.axis], 0)
+    x = lax.pad(x, jnp.zeros((), x.dtype), config)
+    first, second = frames.flat
+    parts = []
+    for start in range(tile + 2 * padding):
+        stop = start + tile * (tiles - 1) + 1
+        part = lax.slice_in_dim(x, start, stop, tile, axis=frames.axis)
+        parts.append(part.reshape(*part.shape[:first], -1, *part.shape[second + 1 :]))
+    return parts
 
 
 def _spread(coefficients: np.ndarray, arrays: Sequence[jax.Array], batch: int) -> jax.Array:
     """Weighted sums of images [b * tiles, h, w, c], one per row, as frames [b, t, h, w, c]."""
     columns = jnp.asarray(coefficients, arrays[0].dtype)[:, :, None, None, None]
-    y = sum(columns[:, p] * array[:, None] for p, array in enumerate(arrays))
+    y = columns[:, 0] * arrays[0][:, None]
+    for p, array in enumerate(arrays[1:], 1):
+        y += columns[:, p] * array[:, None]
     return y.reshape(batch, -1, *arrays[0].shape[1:])
 
 
