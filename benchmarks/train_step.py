@@ -1,0 +1,167 @@
+"""The student's training step against the same network's in PyTorch.
+
+    python -m benchmarks.train_step --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
+
+One process a side, stepping in turns on the same cores (or the same GPU), so that both see the
+same machine. Prints one line of JSON: medians, their ratio (below 1: JAX is faster), clips per
+second, peak memory, compile time, machine and versions. `cpu_ratio` compares processor time, which
+other programs on the machine disturb less than time on the clock.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import pathlib
+import platform
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4  # TY, section IV.B
+
+
+def _batch(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    shape = (args.batch, args.frames, args.size, args.size, 3)
+    return rng.integers(0, 256, shape, np.uint8), rng.integers(0, args.classes, args.batch)
+
+
+def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, Any]]:
+    """Returns a function that does one step and gives its loss, and facts about this side."""
+    from functools import partial
+
+    import jax
+
+    from vidkd_jax import augment, methods, models, train_step
+
+    device = jax.devices()[0]
+    dtype = "float32" if device.platform == "cpu" else "bfloat16"
+    model = models.create("ty_r3d_18", args.classes, width=args.width, dtype=dtype)
+    optimizer = train_step.create_optimizer(
+        LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False
+    )
+    clip, label = _batch(args)
+    batch = jax.device_put({"clip": clip, "label": label.astype(np.int32)})
+    key = jax.random.key(0)
+    state = train_step.create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer)
+    step = partial(
+        train_step.train_step,
+        model=model,
+        method=methods.Supervised(augment=augment.Augment.none()),
+        optimizer=optimizer,
+    )
+    started = time.perf_counter()
+    compiled = jax.jit(step, donate_argnums=0).lower(state, (), batch, key).compile()
+    facts = {"compile_s": round(time.perf_counter() - started, 1), "dtype": dtype}
+    facts |= {"jax": jax.__version__, "jax_device": device.device_kind}
+
+    def one_step() -> float:
+        nonlocal state
+        state, metrics = compiled(state, (), batch, key)
+        return float(metrics["loss"])
+
+    return one_step, facts
+
+
+def torch_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, Any]]:
+    """The same in PyTorch: channels_last_3d; on a GPU compiled and in bfloat16 autocast."""
+    import torch
+
+    from benchmarks.torch_resnet3d import ResNet3D18
+
+    torch.set_num_threads(args.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = ResNet3D18(round(64 * args.width), args.frames, args.classes).to(device)
+    network = network.to(memory_format=torch.channels_last_3d)
+    forward = torch.compile(network) if device == "cuda" else network
+    optimizer = torch.optim.SGD(
+        network.parameters(), LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
+    )
+    clip, label = (torch.from_numpy(v).to(device) for v in _batch(args))
+    clip = clip.permute(0, 4, 1, 2, 3)  # the memory is channels-last already
+
+    def one_step() -> float:
+        optimizer.zero_grad()
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            logits = forward(clip.float() / 127.5 - 1)
+            loss = torch.nn.functional.cross_entropy(logits, label)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return one_step, {"torch": torch.__version__}
+
+
+def _serve(side: Callable[..., Any], args: argparse.Namespace, pipe: Connection) -> None:
+    """Runs in a side's process: answers each message with the seconds that one step took."""
+    if hasattr(os, "sched_setaffinity"):  # XLA takes as many threads as the process has cores
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.threads :])
+    one_step, facts = side(args)
+    pipe.send(facts)
+    while pipe.recv():
+        started, cpu_started = time.perf_counter(), time.process_time()
+        one_step()
+        pipe.send((time.perf_counter() - started, time.process_time() - cpu_started))
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Runs both sides in turns and returns the line to print."""
+    context = multiprocessing.get_context("spawn")
+    pipes, facts, times = {}, {}, {}
+    for name, side in (("jax", jax_side), ("torch", torch_side)):
+        pipes[name], theirs = context.Pipe()
+        context.Process(target=_serve, args=(side, args, theirs), daemon=True).start()
+        facts |= pipes[name].recv()
+        times[name] = []
+    for _ in range(args.warmup + args.steps):
+        for name, pipe in pipes.items():
+            pipe.send(True)
+            times[name].append(pipe.recv())
+    result: dict[str, Any] = {"benchmark": "train_step", "command": " ".join(sys.argv[1:])}
+    median = {}
+    for name, pipe in pipes.items():
+        pipe.send(False)
+        wall, cpu = zip(*times[name][args.warmup :], strict=True)
+        median[name] = statistics.median(wall), statistics.median(cpu)
+        result[f"{name}_ms"] = round(1e3 * median[name][0], 1)
+        result[f"{name}_cpu_ms"] = round(1e3 * median[name][1], 1)
+        result[f"{name}_clips_per_s"] = round(args.batch / median[name][0], 2)
+        result[f"{name}_peak_mib"] = pipe.recv()
+    result["ratio"] = round(median["jax"][0] / median["torch"][0], 3)
+    result["cpu_ratio"] = round(median["jax"][1] / median["torch"][1], 3)
+    return result | facts | {"machine": _machine(), "python": platform.python_version()}
+
+
+def _machine() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
+        return f"{names[0]}, {len(names)} cores"
+    except (OSError, IndexError):
+        return f"{platform.processor()}, {os.cpu_count()} cores"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures and prints one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--width", type=float, default=1.0, help="1.0 is 64 channels in the stem")
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--size", type=int, default=112)
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--classes", type=int, default=101)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--warmup", type=int, default=2)
+    print(json.dumps(measure(parser.parse_args(argv))))
+
+
+if __name__ == "__main__":
+    main()
