@@ -1,6 +1,7 @@
 """Shared fixtures: a data set in memory, and records of real encoded videos on disk."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,11 @@ import pytest
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Tests compile much and run little, and LLVM's optimiser takes seconds for one random generator.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
+# What one test compiled no other compiles again, in whichever process; keyed by program and flags.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".pytest_cache/jax").absolute()))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+from squares import SMALL_RUN, write_square
 
 from vidkd_jax.data.splits import Subset
 from vidkd_jax.data.videos import Video
@@ -48,22 +53,6 @@ def memory_subset():
         return Subset(dataset, dataset.videos)
 
     return make
-
-
-def write_square(path, direction, seed, num_frames=24):
-    """A real video: a bright square that moves left or right over a textured background."""
-    from vidkd_jax.video import write_video
-
-    rng = np.random.default_rng(seed)
-    background = rng.integers(0, 90, (6, 8, 3), np.uint8).repeat(6, axis=0).repeat(6, axis=1)
-    frames = []
-    for t in range(num_frames):
-        frame = background.copy()
-        left = 2 + t if direction else 26 - t
-        frame[10:22, max(left, 0) : max(left, 0) + 10] = 230
-        frames.append(frame)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_video(path, frames, fps=12.0)
 
 
 @pytest.fixture(scope="session")
@@ -106,23 +95,7 @@ def square_records(square_videos):
     return out
 
 
-# A whole run in seconds: 4 frames of 24 x 24, 2 channels, one step an epoch.
-SMALL_RUN = {
-    "data.frames": 4,
-    "data.stride": 2,
-    "data.crop": 24,
-    "data.short_side": 36,
-    "data.val_fraction": 0.3,
-    "model.width": 1 / 32,
-    "train.batch_size": 4,
-    "train.epochs": 3,
-    "train.log_every": 1,
-    "eval.batch_size": 4,
-    "optim.learning_rate": 0.01,
-}
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_config(square_records):
     """A locked TY config for a run of seconds; keyword arguments are dotted fields with "__"."""
     from vidkd_jax.config import get_base_config, set_field

@@ -36,28 +36,10 @@ def assert_same_run(first, second):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, request):
+def finished(tmp_path_factory, small_config):
     """A finished run's workdir and summary."""
     workdir = tmp_path_factory.mktemp("runs") / "finished"
-    config = request.getfixturevalue("module_config")()
-    return workdir, train.train_and_evaluate(config, workdir)
-
-
-@pytest.fixture(scope="module")
-def module_config(square_records):
-    from conftest import SMALL_RUN
-
-    from vidkd_jax.config import get_base_config, set_field
-
-    def make(**overrides):
-        config = get_base_config()
-        values = {"method.name": "teaching_yourself", **SMALL_RUN, "data.root": str(square_records)}
-        values |= {field.replace("__", "."): value for field, value in overrides.items()}
-        for field, value in values.items():
-            set_field(config, field, value)
-        return config
-
-    return make
+    return workdir, train.train_and_evaluate(small_config(), workdir)
 
 
 def test_a_run_leaves_what_the_contract_says(finished):
@@ -88,18 +70,18 @@ def test_kl_starts_with_the_first_promotion(finished):
 
 
 def test_the_same_command_gives_the_same_bits_and_says_when_finished(
-    finished, module_config, tmp_path
+    finished, small_config, tmp_path
 ):
     workdir, summary = finished
-    train.train_and_evaluate(module_config(), tmp_path / "again")
+    train.train_and_evaluate(small_config(), tmp_path / "again")
     assert_same_run(workdir, tmp_path / "again")
-    assert train.train_and_evaluate(module_config(), workdir) == summary
+    assert train.train_and_evaluate(small_config(), workdir) == summary
 
 
-def test_extended_by_two_epochs_is_the_same_run(finished, module_config, tmp_path):
+def test_extended_by_two_epochs_is_the_same_run(finished, small_config, tmp_path):
     workdir, _ = finished
-    train.train_and_evaluate(module_config(train__epochs=1), tmp_path)
-    train.train_and_evaluate(module_config(), tmp_path)
+    train.train_and_evaluate(small_config(train__epochs=1), tmp_path)
+    train.train_and_evaluate(small_config(), tmp_path)
     assert_same_run(workdir, tmp_path)
 
 
@@ -122,9 +104,9 @@ def test_killed_at_any_moment_and_resumed_is_the_same_run(finished, small_flags,
     assert_same_run(workdir, tmp_path)
 
 
-def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, module_config):
+def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, small_config):
     workdir, summary = finished
-    run = building.build_run(module_config())
+    run = building.build_run(small_config())
     _, progress, (teacher,) = train._start(run, Checkpoints(workdir))
     best = Checkpoints(workdir).load_best(summary["best_epoch"], run.initial_state().variables)
     assert progress.best_epoch == summary["best_epoch"]
@@ -132,19 +114,19 @@ def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, module_con
         assert np.array_equal(ours, theirs)
 
 
-def test_nan_stops_the_run_and_names_step_and_checkpoint(module_config, tmp_path):
-    config = module_config(optim__learning_rate=1e30)
+def test_nan_stops_the_run_and_names_step_and_checkpoint(small_config, tmp_path):
+    config = small_config(optim__learning_rate=1e30)
     with pytest.raises(RunError, match=r"loss is nan at step \d+ .*last good checkpoint"):
         train.train_and_evaluate(config, tmp_path)
 
 
-def test_another_config_in_the_same_workdir_is_refused(finished, module_config):
+def test_another_config_in_the_same_workdir_is_refused(finished, small_config):
     workdir, _ = finished
     with pytest.raises(InputError, match=r"holds a run with optim\.momentum=0\.9, not 0\.5"):
-        train.train_and_evaluate(module_config(optim__momentum=0.5), workdir)
+        train.train_and_evaluate(small_config(optim__momentum=0.5), workdir)
 
 
-def test_checkpoint_cut_in_half_is_named(finished, module_config, tmp_path):
+def test_checkpoint_cut_in_half_is_named(finished, small_config, tmp_path):
     import shutil
 
     workdir, _ = finished
@@ -155,10 +137,10 @@ def test_checkpoint_cut_in_half_is_named(finished, module_config, tmp_path):
         if path.is_file() and path.stat().st_size > 200:
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=r"checkpoint '.*latest/3' cannot be read"):
-        train.train_and_evaluate(module_config(train__epochs=4), tmp_path / "cut")
+        train.train_and_evaluate(small_config(train__epochs=4), tmp_path / "cut")
 
 
-def test_checkpoint_of_another_model_is_named(finished, module_config, tmp_path):
+def test_checkpoint_of_another_model_is_named(finished, small_config, tmp_path):
     import shutil
 
     workdir, _ = finished
@@ -166,17 +148,17 @@ def test_checkpoint_of_another_model_is_named(finished, module_config, tmp_path)
     (tmp_path / "other" / "summary.json").unlink()
     (tmp_path / "other" / "config.json").unlink()
     with pytest.raises(InputError, match="of another model"):
-        train.train_and_evaluate(module_config(model__width=1 / 16), tmp_path / "other")
+        train.train_and_evaluate(small_config(model__width=1 / 16), tmp_path / "other")
 
 
-def test_random_first_teacher_is_an_option(module_config, tmp_path):
-    config = module_config(method__first_teacher="random", train__epochs=1)
+def test_random_first_teacher_is_an_option(small_config, tmp_path):
+    config = small_config(method__first_teacher="random", train__epochs=1)
     train.train_and_evaluate(config, tmp_path)
     assert "loss/kl" in read_records(tmp_path / "metrics.jsonl")[0]
 
 
-def test_straight_from_video_files(square_videos, module_config, tmp_path):
-    config = module_config(
+def test_straight_from_video_files(square_videos, small_config, tmp_path):
+    config = small_config(
         data__source="videos",
         data__videos=str(square_videos / "videos"),
         data__annotations=str(square_videos / "annotations"),

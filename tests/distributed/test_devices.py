@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from squares import SMALL_RUN
 
 from vidkd_jax.tracking import read_records
 
@@ -47,8 +48,6 @@ def finish(*processes):
 
 @pytest.fixture(scope="module")
 def fields(square_records):
-    from conftest import SMALL_RUN
-
     # Without augmentation: which process reads which row of a batch differs, and with it the draws.
     return {
         **SMALL_RUN,
