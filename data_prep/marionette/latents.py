@@ -157,9 +157,9 @@ def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -
 
 
 def _draw_hardness(rng: np.random.Generator, easy: float) -> float:
-    """0 for `easy` of the videos; the others' density grows as its square up to 1."""
+    """0 for `easy` of the videos; for the others the density grows linearly up to 1."""
     draw = float(rng.random())
-    return 0.0 if draw < easy else round(math.cbrt((draw - easy) / (1.0 - easy)), 4)
+    return 0.0 if draw < easy else round(math.sqrt((draw - easy) / (1.0 - easy)), 4)
 
 
 def _left(rng: np.random.Generator, taken: float) -> float:
