@@ -22,9 +22,9 @@ _DATASETS: dict[str, dict[str, Any]] = {
         "data.stride": 2,
         "data.short_side": 56,
         "data.crop": 48,
-        "data.val_fraction": 0.35,
+        "data.val_fraction": 0.41,  # of preset standard: 59 groups; 85 train, 72 test
         "model.width": 0.125,
-        "optim.learning_rate": 0.02,
+        "optim.learning_rate": 0.03,
         "train.epochs": 60,
         "eval.batch_size": 64,
     },
