@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from data_prep.annotations import DATASETS, SPLITS, Dataset, read_dataset
 from data_prep.output import (
-    DISK_FULL,
     Converted,
     Output,
     fingerprint,
@@ -30,7 +29,7 @@ from data_prep.output import (
 )
 from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo, StagingTask, stage_video
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import DISK_FULL, InputError, run_command
 
 
 def main(argv: list[str] | None = None) -> None:

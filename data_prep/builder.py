@@ -20,7 +20,8 @@ from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2
 from tqdm import tqdm
 
-from data_prep.output import DISK_FULL, VERSION, Converted
+from data_prep.output import VERSION, Converted
+from vidkd_jax.errors import DISK_FULL
 
 # Few, large files: a reader keeps all of them open. 256 is well below the usual limit of 1,024.
 _SHARD_BYTES = 2**28

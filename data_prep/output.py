@@ -1,7 +1,6 @@
 """The folder of a dataset's records: what lies where, and the plain-text files beside them."""
 
 import csv
-import errno
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,6 @@ from data_prep.annotations import Dataset, Entry
 from data_prep.staging import SkippedVideo, StagedVideo
 
 VERSION = "1.0.0"  # of the records' schema
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 INDEX_COLUMNS = ("id", "label", "group", "num_frames", "fps", "height", "width")
 
 

@@ -1,6 +1,7 @@
 """Shared fixtures: a data set in memory, and records of real encoded videos on disk."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,19 @@ def small_flags(square_records):
     """The same run as command-line flags."""
     values = {**SMALL_RUN, "data.root": square_records}
     return [f"--config.{field}={value}" for field, value in values.items()]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs whose size can be changed."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def resize(megabytes, remount="remount,"):
+        line = ["mount", "-t", "tmpfs", "-o", f"{remount}size={megabytes}m", "tmpfs", str(disk)]
+        return subprocess.run(line, capture_output=True, check=False).returncode == 0
+
+    if os.geteuid() != 0 or not resize(1, remount=""):
+        pytest.skip("mounting a tmpfs is not permitted here")
+    yield disk, resize
+    subprocess.run(["umount", str(disk)], check=True)

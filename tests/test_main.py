@@ -95,6 +95,16 @@ def test_truncated_records(small_flags, square_records, tmp_path):
     fails_with_one_line(result, "records", "data_prep.check")
 
 
+def test_full_disk_loses_nothing(small_flags, small_disk):
+    disk, resize = small_disk
+    command = ["--config=configs/ty_r18.py", f"--workdir={disk / 'run'}", *small_flags]
+    (disk / "ballast").write_bytes(bytes(2**20 - 2**16))  # of 1 MiB
+    fails_with_one_line(run(*command), "no space left on device", "free some")
+    resize(50)
+    result = run(*command)
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_whole_command(small_flags, tmp_path):
     result = run(
         "--config=configs/ty_r18.py",

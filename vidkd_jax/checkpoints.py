@@ -18,7 +18,7 @@ from orbax.checkpoint import v1 as ocp
 from vidkd_jax.errors import InputError
 from vidkd_jax.train_step import TrainState, Variables
 
-logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax narrates every save
+logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates; what fails is raised, too
 
 
 def _abstract(tree: Any) -> Any:

@@ -1,5 +1,6 @@
 """The error that means: the user's input is wrong, and here is what would be right."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -14,6 +15,18 @@ class InputError(Exception):
 
 class RunError(Exception):
     """The run cannot go on, and not for wrong input. Printed as one line; exit status 1."""
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk or quota is at the root of an exception, whoever wrapped it."""
+    while error is not None:
+        if getattr(error, "errno", None) in DISK_FULL or "No space left on device" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def suggest(name: str, valid: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ import os
 import runpy
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 from absl import flags, logging
@@ -12,7 +13,7 @@ from ml_collections import ConfigDict, config_flags
 from vidkd_jax import sharding
 from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.config import flatten
-from vidkd_jax.errors import InputError, run_command, suggest
+from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
 from vidkd_jax.train import train_and_evaluate
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -31,7 +32,7 @@ def main() -> None:
         sharding.initialize()
     workdir = Path(_WORKDIR.value or Path("runs") / config.name)
     finished = workdir_lib.read_summary(workdir, config.train.epochs)
-    summary = train_and_evaluate(config, workdir)
+    summary = _run(config, workdir)
     print(f"{'already finished' if finished else 'finished'}: {workdir}")
     print(
         f"Video@1 {summary['video_top1']:.1%}  Clip@1 {summary['clip_top1']:.1%}  "
@@ -39,6 +40,18 @@ def main() -> None:
         f"{summary['train_seconds'] / 60:.1f} min)"
     )
     print(f"report: {workdir / 'report' / 'index.html'}")
+
+
+def _run(config: ConfigDict, workdir: Path) -> dict[str, Any]:
+    try:
+        return train_and_evaluate(config, workdir)
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        raise InputError(
+            f"--workdir='{workdir}': no space left on device; free some and run the same command "
+            "again: it goes on from the last checkpoint"
+        ) from error
 
 
 def parse_flags(argv: list[str]) -> ConfigDict:
@@ -61,7 +74,7 @@ def parse_flags(argv: list[str]) -> ConfigDict:
         raise InputError(_explain(given, error)) from error
     if (root := os.environ.get("VIDKD_DATA")) and "config.data.root" not in given:
         config.data.root = root
-    logging.set_verbosity(logging.ERROR)  # libraries narrate; the progress bar is enough
+    logging.set_verbosity(logging.FATAL)  # libraries narrate; what fails is raised as well
     return config
 
 

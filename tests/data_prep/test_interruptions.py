@@ -172,22 +172,6 @@ def test_two_builds_of_the_same_records(source, tmp_path):
         build.main(arguments(source, tmp_path / "out", workers=1))
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A tmpfs whose size can be changed."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-
-    def resize(megabytes, remount="remount,"):
-        line = ["mount", "-t", "tmpfs", "-o", f"{remount}size={megabytes}m", "tmpfs", str(disk)]
-        return subprocess.run(line, capture_output=True, check=False).returncode == 0
-
-    if os.geteuid() != 0 or not resize(1, remount=""):
-        pytest.skip("mounting a tmpfs is not permitted here")
-    yield disk, resize
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 def test_full_disk(source, undisturbed, small_disk, monkeypatch):
     disk, resize = small_disk
     out = disk / "out"
