@@ -119,6 +119,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     for name, side in (("jax", jax_side), ("torch", torch_side)):
         pipes[name], theirs = context.Pipe()
         context.Process(target=_serve, args=(side, args, theirs), daemon=True).start()
+        theirs.close()  # so that a side that dies ends the wait for it
         facts |= pipes[name].recv()
         times[name] = []
     for _ in range(args.warmup + args.steps):

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vidkd_jax.models import conv_folded, conv_window, conv_winograd
+from vidkd_jax.models import conv_blocks, conv_folded, conv_window, conv_winograd
 from vidkd_jax.models.conv_geometry import Geometry, native
 
 
@@ -101,6 +101,8 @@ def _form(
     form: Any
     if over_time and geometry.strides == (1, 1, 1) and c_in >= 8:
         form = conv_winograd
+    elif (kernel_t, geometry.strides[0], geometry.padding[0]) == (7, 1, (3, 3)) and c_out > 8:
+        form = conv_blocks
     elif frames * c_in <= 128 or c_in < 8:
         # Tiles of all frames of width 8 (48 % zeros) beat smaller ones in the stem; elsewhere the
         # 2D convolution is fast from 32 channels on, and larger tiles only add zeros.

@@ -1,4 +1,4 @@
-"""3x3x3 convolution on CPU by Winograd's minimal filtering over time.
+"""Convolution of three taps over time on CPU by Winograd's minimal filtering over time.
 
 Four output frames need twelve products of a frame with a kernel plane; F(4, 3) takes six, of sums
 of frames with sums of planes (Winograd 1980; Lavin & Gray 2016, arXiv:1509.09308, on images). A
@@ -13,33 +13,39 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from vidkd_jax.models.conv_geometry import Geometry, conv2d_kernel_gradient, materialise
+from vidkd_jax.models.conv_geometry import (
+    Geometry,
+    conv2d,
+    conv2d_kernel_gradient,
+    materialise,
+)
 from vidkd_jax.models.conv_grouped import conv2d_grouped
 
 
 class Scheme(NamedTuple):
     """out = to_out @ ((from_taps @ taps) * (from_frames @ frames)), for one tile of frames."""
 
-    from_frames: np.ndarray  # [p, m + 2]: products from the frames that a tile sees
-    from_taps: np.ndarray  # [p, 3]
+    from_frames: np.ndarray  # [p, m + taps - 1]: products from the frames that a tile sees
+    from_taps: np.ndarray  # [p, taps]
     to_out: np.ndarray  # [m, p]
 
 
-# F(4, 3) with the points 0, 1, -1, 2, -2, infinity (Lavin & Gray, section 4.3).
-_FOUR_FRAMES = Scheme(
-    np.array(
-        [
-            [4, 0, -5, 0, 1, 0],
-            [0, -4, -4, 1, 1, 0],
-            [0, 4, -4, -1, 1, 0],
-            [0, -2, -1, 2, 1, 0],
-            [0, 2, -1, -2, 1, 0],
-            [0, 4, 0, -5, 0, 1],
-        ]
-    ),
-    np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24,
-    np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]),
-)
+def _toom_cook(tile: int, taps: int, points: Sequence[float]) -> Scheme:
+    """F(tile, taps): the product of two polynomials from its values at `points` and infinity."""
+    powers = np.vander([*points, 0.0], tile + taps - 1, increasing=True)
+    powers[-1] = np.eye(len(powers))[-1]  # infinity's value is the leading coefficient
+    from_taps, to_out = powers[:, :taps].copy(), powers[:, :tile].T.copy()
+    from_taps[-1], to_out[:, -1] = np.eye(taps)[-1], np.eye(tile)[-1]
+    # Scaled so that the frames' coefficients are small whole numbers (Lavin & Gray, section 4.3).
+    scale = np.array([np.prod([p - q for q in points if q != p]) for p in points] + [1.0])
+    from_frames = (np.linalg.inv(powers) * scale).T.round(6)
+    return Scheme(from_frames, from_taps / scale[:, None], to_out)
+
+
+_SCHEMES = {
+    3: _toom_cook(4, 3, (0, 1, -1, 2, -2)),
+    5: _toom_cook(4, 5, (0, 1, -1, 2, -2, 0.5, -0.5)),
+}
 # Two frames between zeros: a 2x2 Toeplitz matrix, three products instead of four.
 _TWO_FRAMES = Scheme(
     np.array([[0, 1, 1, 0], [0, 0, 1, 0], [0, 1, 0, 0]]),
@@ -48,20 +54,17 @@ _TWO_FRAMES = Scheme(
 )
 
 
-def _scheme(frames: int) -> Scheme:
-    return _TWO_FRAMES if frames == 2 else _FOUR_FRAMES
+def _scheme(frames: int, taps: int) -> Scheme:
+    return _TWO_FRAMES if (frames, taps) == (2, 3) else _SCHEMES[taps]
 
 
 def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
-    """The convolution (stride 1, time padded by one), and its input written to memory once."""
+    """The convolution, and its input written to memory once, for `backward`.
+
+    Three or five taps over time, stride 1 and as many frames out as in.
+    """
     x = materialise(x, kernel)
-    scheme = _scheme(x.shape[1])
-    planes = _combine(scheme.from_taps, kernel)
-    products = [
-        conv2d_grouped(image, plane, geometry.padding[1:])
-        for image, plane in zip(_images(x, scheme, _frames_as_images), planes, strict=True)
-    ]
-    return _spread(scheme.to_out, products, x.shape[0])[:, : x.shape[1]], x
+    return _apply(x, kernel, geometry), x
 
 
 def backward(
@@ -69,11 +72,29 @@ def backward(
 ) -> tuple[jax.Array, jax.Array]:
     """Gradients of the convolution in its input and its kernel; `x` as `forward` returned it."""
     dy = materialise(dy, kernel)
-    return _input_gradient(kernel, dy, geometry), _kernel_gradient(x, kernel, dy, geometry)
+    if kernel.shape[0] == 3 and geometry.strides == (1, 1, 1):
+        dx = _input_gradient(kernel, dy, geometry)
+    else:  # a stem's, which training does not use
+        dx = jax.linear_transpose(lambda x: _apply(x, kernel, geometry), x)(dy)[0]
+    return dx, _kernel_gradient(x, kernel, dy, geometry)
+
+
+def _apply(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
+    scheme = _scheme(x.shape[1], kernel.shape[0])
+    images = _images(x, scheme, _frames_as_images)
+    planes = _combine(scheme.from_taps, kernel)
+    if geometry.strides == (1, 1, 1):
+        products = [
+            conv2d_grouped(image, plane, geometry.padding[1:])
+            for image, plane in zip(images, planes, strict=True)
+        ]
+    else:
+        products = [conv2d(v, u, geometry) for v, u in zip(images, planes, strict=True)]
+    return _spread(scheme.to_out, products, x.shape[0])[:, : x.shape[1]]
 
 
 def _input_gradient(kernel: jax.Array, dy: jax.Array, geometry: Geometry) -> jax.Array:
-    scheme = _scheme(dy.shape[1])
+    scheme = _scheme(dy.shape[1], kernel.shape[0])
     turned = materialise(kernel[:, ::-1, ::-1].transpose(0, 1, 2, 4, 3), kernel)
     planes = _combine(scheme.from_taps, turned)
     padding = [
@@ -92,7 +113,7 @@ def _kernel_gradient(
     x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
 ) -> jax.Array:
     """Both operands are turned round once, and the products' operands summed from the turned."""
-    scheme = _scheme(x.shape[1])
+    scheme = _scheme(x.shape[1], kernel.shape[0])
     x_turned = materialise(x.transpose(4, 2, 3, 1, 0), kernel)  # [c_in, h, w, t, b]
     dy_turned = materialise(dy.transpose(2, 3, 1, 0, 4), kernel)  # [h', w', t, b, c_out]
     images = _images(x_turned, scheme, _frames_as_channels)
@@ -128,15 +149,17 @@ _frames_as_kernels = _Frames(axis=2, flat=(2, 3))  # [h, w, t, b, c] -> [h, w, t
 
 def _images(x: jax.Array, scheme: Scheme, frames: _Frames) -> list[jax.Array]:
     """The inputs of the products."""
-    return _combine(scheme.from_frames, _tile_frames(x, scheme, frames, padding=1))
+    return _combine(
+        scheme.from_frames, _tile_frames(x, scheme, frames, scheme.from_taps.shape[1] // 2)
+    )
 
 
 def _d_products(dy: jax.Array, scheme: Scheme, frames: _Frames) -> list[jax.Array]:
     """The gradients of the products."""
-    return _combine(scheme.to_out.T, _tile_frames(dy, scheme, frames, padding=0))
+    return _combine(scheme.to_out.T, _tile_frames(dy, scheme, frames, 0))
 
 
-def _tile_frames(x: jax.Array, scheme: Scheme, frames: _Frames, *, padding: int) -> list[jax.Array]:
+def _tile_frames(x: jax.Array, scheme: Scheme, frames: _Frames, padding: int) -> list[jax.Array]:
     """The first, second, ... frames of all tiles, each with the `padding` frames around it."""
     tile = scheme.to_out.shape[0]
     tiles = -(-x.shape[frames.axis] // tile)
@@ -164,7 +187,7 @@ def _spread(coefficients: np.ndarray, arrays: Sequence[jax.Array], batch: int) -
 def _gather(
     coefficients: np.ndarray, d_images: Sequence[jax.Array], shape: tuple[int, ...]
 ) -> jax.Array:
-    """Transposes `_images`: a frame at a tile's end is seen by the next tile as well."""
+    """Transposes `_images` of three taps: a tile's last frame is seen by the next one too."""
     tile, batch = coefficients.shape[1] - 2, shape[0]
     dx = _spread(coefficients.T[1:-1], d_images, batch)
     zero = jnp.zeros((), dx.dtype)
