@@ -12,7 +12,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vidkd_jax.models import conv_blocks, conv_folded, conv_window, conv_winograd
+from vidkd_jax.models import (
+    conv_blocks,
+    conv_folded,
+    conv_pointwise,
+    conv_window,
+    conv_winograd,
+)
 from vidkd_jax.models.conv_geometry import Geometry, native
 
 
@@ -99,7 +105,9 @@ def _form(
     frames, kernel_t, c_in, c_out = x_shape[1], kernel_shape[0], *kernel_shape[3:]
     over_time = kernel_t == 3 and frames > 1 and geometry.padding[0] == (1, 1)
     form: Any
-    if over_time and geometry.strides == (1, 1, 1) and c_in >= 8:
+    if kernel_shape[:3] == (1, 1, 1) and geometry.padding == ((0, 0),) * 3:
+        form = conv_pointwise
+    elif over_time and geometry.strides == (1, 1, 1) and c_in >= 8:
         form = conv_winograd
     elif (kernel_t, geometry.strides[0], geometry.padding[0]) == (7, 1, (3, 3)) and c_out > 8:
         form = conv_blocks
