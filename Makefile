@@ -42,7 +42,7 @@ $(VENV)/.%: setup.py
 
 .PHONY: install
 install:
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '$(TARGET)'
 	touch $(STAMP)
 

@@ -21,7 +21,7 @@ def get_config() -> ConfigDict:
         augment__channel_split=0.0,
         augment__noise=0.0,
         data__val_fraction=0.2,
-        train__epochs=60,
+        train__epochs=45,
         schedule__patience=30,
-        schedule__early_stopping=60,
+        schedule__early_stopping=45,
     )

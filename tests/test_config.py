@@ -84,6 +84,8 @@ def test_unknown_and_ill_typed_fields(field, value, message):
         ("data.frames", 0, "at least 1"),
         ("data.fraction", 0.0, "more than 0"),
         ("data.fraction", 1.5, "at most 1"),
+        ("data.val_fraction", 0.0, "more than 0"),
+        ("seed", -1, "at least 0"),
         ("data.val", "validation", "no 'validation'"),
         ("eval.average", "mean", "softmax"),
         ("optim.learning_rate", -0.1, "too small"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax import building, train
+from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.checkpoints import Checkpoints
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.tracking import read_records
@@ -116,7 +118,7 @@ def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, small_conf
 
 def test_nan_stops_the_run_and_names_step_and_checkpoint(small_config, tmp_path):
     config = small_config(optim__learning_rate=1e30)
-    with pytest.raises(RunError, match=r"loss is nan at step \d+ .*last good checkpoint"):
+    with pytest.raises(RunError, match=r"loss.* is not finite at step \d+ .*last good checkpoint"):
         train.train_and_evaluate(config, tmp_path)
 
 
@@ -126,9 +128,34 @@ def test_another_config_in_the_same_workdir_is_refused(finished, small_config):
         train.train_and_evaluate(small_config(optim__momentum=0.5), workdir)
 
 
-def test_checkpoint_cut_in_half_is_named(finished, small_config, tmp_path):
-    import shutil
+def test_two_runs_in_one_workdir_are_refused(small_config, tmp_path):
+    with (
+        workdir_lib.claim(tmp_path, small_config(), is_main=True),
+        pytest.raises(InputError, match="another run is writing there"),
+    ):
+        train.train_and_evaluate(small_config(), tmp_path)
 
+
+def test_validation_that_is_not_finite_is_never_saved(small_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "_validate", lambda *_: {"clip_nll": float("nan"), "clip_top1": 0.0})
+    with pytest.raises(RunError, match=r"validation loss is not finite at step 2 .* none yet"):
+        train.train_and_evaluate(small_config(), tmp_path)
+    assert Checkpoints(tmp_path).latest_epoch() is None
+
+
+def test_best_of_an_epoch_whose_other_half_was_lost_is_dropped(finished, small_config, tmp_path):
+    workdir, _ = finished
+    shutil.copytree(workdir, tmp_path / "lost")
+    shutil.rmtree(tmp_path / "lost" / "checkpoints" / "latest" / "3")
+    run = building.build_run(small_config())
+    checkpoints = Checkpoints(tmp_path / "lost")
+    _, progress, _ = train._start(run, checkpoints)  # its best epoch is still there
+    assert progress.epoch == 2
+    kept = [path.name for path in (tmp_path / "lost/checkpoints/best").iterdir()]
+    assert all(int(name) <= 2 for name in kept if name.isdigit())
+
+
+def test_checkpoint_cut_in_half_is_named(finished, small_config, tmp_path):
     workdir, _ = finished
     shutil.copytree(workdir, tmp_path / "cut")
     (tmp_path / "cut" / "summary.json").unlink()
@@ -141,8 +168,6 @@ def test_checkpoint_cut_in_half_is_named(finished, small_config, tmp_path):
 
 
 def test_checkpoint_of_another_model_is_named(finished, small_config, tmp_path):
-    import shutil
-
     workdir, _ = finished
     shutil.copytree(workdir, tmp_path / "other")
     (tmp_path / "other" / "summary.json").unlink()

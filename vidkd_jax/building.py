@@ -161,7 +161,9 @@ def _open_split(config: ConfigDict) -> Callable[[str], data.VideoDataset]:
             split=config.data.split,
             short_side=config.data.short_side,
         )
-    folder = data.records.find_records(Path(config.data.root), config.data.name, config.data.split)
+    folder = data.records.find_records(
+        Path(config.data.root), config.data.name, config.data.split, config.data.short_side
+    )
     return partial(data.RecordDataset, folder)
 
 

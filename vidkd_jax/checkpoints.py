@@ -42,6 +42,14 @@ class Checkpoints:
             )
             for name in ("latest", "best")
         )
+        self._drop_newer_best()
+
+    def _drop_newer_best(self) -> None:
+        """Deletes the best of an epoch whose other half was lost: the epoch is done again."""
+        done = self.latest_epoch() or 0
+        for checkpoint in list(self._best.checkpoints):
+            if checkpoint.step > done:
+                self._best.delete(checkpoint.step, missing_ok=True)
 
     def save_latest(
         self, epoch: int, state: TrainState, data: Any, progress: dict[str, Any]
@@ -81,7 +89,8 @@ class Checkpoints:
           InputError: the checkpoint is of another model or optimiser, or is damaged.
         """
         newest = self._latest.latest
-        with _readable(self._latest.directory / str(newest.step)):
+        path = self._latest.directory / str(newest.step)
+        with _readable(path, "delete it to go on from the one before"):
             loaded = self._latest.load_checkpointables(
                 newest, {"state": _abstract(state), "data": data}
             )
@@ -94,7 +103,8 @@ class Checkpoints:
         Raises:
           InputError: the checkpoint is of another model, or is damaged or gone.
         """
-        with _readable(self._best.directory / str(epoch)):
+        path = self._best.directory / str(epoch)
+        with _readable(path, f"delete '{path.parent.parent}' to start again"):
             loaded = self._best.load_checkpointables(epoch, {"variables": _abstract(variables)})
         return loaded["variables"]
 
@@ -105,13 +115,13 @@ class Checkpoints:
 
 
 @contextlib.contextmanager
-def _readable(path: Any) -> Iterator[None]:
+def _readable(path: Any, remedy: str) -> Iterator[None]:
     """Turns whatever Orbax raises on a foreign or damaged checkpoint into one line."""
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
         cause = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
         raise InputError(
             f"checkpoint '{path}' cannot be read: it is damaged, or of another model or optimiser "
-            f"({cause}); delete it to go on from the one before, or use another --workdir"
+            f"({cause}); {remedy}, or use another --workdir"
         ) from error

@@ -117,6 +117,7 @@ _CHOICES = {
     "eval.average": ("softmax", "logits"),
 }
 _AT_LEAST = {
+    "seed": 0,
     "model.width": 1 / 64,
     "method.kd_weight": 0,
     "data.split": 1,
@@ -141,12 +142,12 @@ _AT_LEAST = {
 # low < value <= high, and low <= value < high:
 _WITHIN = {
     "data.fraction": (0, 1),
+    "data.val_fraction": (0, 1),
     "schedule.factor": (0, 1),
 }
 _HALF_OPEN = {
     "optim.momentum": (0, 1),
     "method.label_smoothing": (0, 1),
-    "data.val_fraction": (0, 1),
 }
 
 

@@ -31,9 +31,14 @@ def main() -> None:
     if config.distributed:
         sharding.initialize()
     workdir = Path(_WORKDIR.value or Path("runs") / config.name)
-    finished = workdir_lib.read_summary(workdir, config.train.epochs)
+    already = (workdir_lib.check(workdir, config) and "already ") or ""
     summary = _run(config, workdir)
-    print(f"{'already finished' if finished else 'finished'}: {workdir}")
+    if jax.process_index() == 0:
+        _print(summary, workdir, f"{already}finished")
+
+
+def _print(summary: dict[str, Any], workdir: Path, state: str) -> None:
+    print(f"{state}: {workdir}")
     print(
         f"Video@1 {summary['video_top1']:.1%}  Clip@1 {summary['clip_top1']:.1%}  "
         f"ECE {summary['ece']:.3f}  ({summary['num_classes']} classes, {summary['epochs']} epochs, "
@@ -62,6 +67,8 @@ def parse_flags(argv: list[str]) -> ConfigDict:
     """
     if unexpected := [arg for arg in argv[1:] if not arg.startswith("-")]:
         raise InputError(f"unexpected argument '{unexpected[0]}': flags are --name=value")
+    if {"--help", "--helpfull", "-h"} & {*argv}:
+        flags.FLAGS([argv[0], "--help"])  # prints and exits
     given = dict(arg.lstrip("-").split("=", 1) for arg in argv[1:] if "=" in arg)
     if "config" not in given:
         raise InputError("--config is missing; give one of configs/, as --config=configs/ty_r18.py")
@@ -70,7 +77,7 @@ def parse_flags(argv: list[str]) -> ConfigDict:
     try:
         flags.FLAGS(argv)
         config = _CONFIG.value
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, SyntaxError) as error:
+    except Exception as error:  # whatever a config file may raise
         raise InputError(_explain(given, error)) from error
     if (root := os.environ.get("VIDKD_DATA")) and "config.data.root" not in given:
         config.data.root = root
@@ -91,7 +98,12 @@ def _explain(given: dict[str, str], error: Exception) -> str:
 def _load_config(value: str) -> ConfigDict:
     """Returns the config of a file by itself, without the command line's overrides."""
     path, _, argument = value.partition(":")
-    return runpy.run_path(path)["get_config"](*([argument] if argument else []))
+    try:
+        return runpy.run_path(path)["get_config"](*([argument] if argument else []))
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"--config={value}: {type(error).__name__}: {error}") from error
 
 
 def _cache_compilations() -> None:

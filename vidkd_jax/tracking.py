@@ -47,6 +47,11 @@ class Tracker:
             if isinstance(value, (int, float)):
                 self._events.add_scalar(f"{split}/{name}", value, step)
 
+    def flush(self) -> None:
+        """Writes what is buffered: a run that goes on from a checkpoint repeats nothing before."""
+        if self._is_main:
+            self._events.flush()
+
     def close(self) -> None:
         """Flushes and closes the files."""
         if self._is_main:

@@ -12,6 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from vidkd_jax import config as config_lib
 from vidkd_jax import evaluate, results, tracking
 from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.building import Run, build_run
@@ -36,11 +37,18 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
       InputError: the config, the data or the workdir is wrong.
       RunError: the loss is not finite.
     """
+    config_lib.validate(config)
+    if summary := workdir_lib.check(workdir, config):
+        return summary
     run = build_run(config)
     is_main = jax.process_index() == 0
-    workdir_lib.open_workdir(workdir, config, is_main=is_main)
-    if summary := workdir_lib.read_summary(workdir, config.train.epochs):
-        return summary
+    with workdir_lib.claim(workdir, config, is_main=is_main):
+        return _train_and_evaluate(run, workdir, is_main)
+
+
+def _train_and_evaluate(run: Run, workdir: Path, is_main: bool) -> dict[str, Any]:
+    """Trains from where the run stands, evaluates the best student and writes the results."""
+    config = run.config
     checkpoints = Checkpoints(workdir)
     state, progress, teachers = _start(run, checkpoints)
     tracker = tracking.Tracker(workdir, is_main=is_main, resume_step=int(state.step))
@@ -91,6 +99,8 @@ def _train(
             state = _train_epoch(run, state, teachers, epoch, tracker, bar)
             seconds = time.monotonic() - start
             metrics = _validate(run, state.variables)
+            if not np.isfinite(metrics["clip_nll"]):
+                raise RunError(_diverged("the validation loss", int(state.step), epoch))
             progress = progress.after_epoch(metrics["clip_top1"], seconds, schedule)
             if progress.is_best():
                 checkpoints.save_best(epoch, state.variables)
@@ -99,6 +109,7 @@ def _train(
             tracker.write(
                 int(state.step), epoch, "val", {**metrics, "promoted": progress.is_best()}
             )
+            tracker.flush()
             checkpoints.save_latest(epoch, state, run.train_batches.iterator, progress.as_dict())
             bar.set_postfix_str(
                 f"val {metrics['clip_top1']:.3f}, best {progress.best_accuracy:.3f}"
@@ -166,12 +177,16 @@ def _read(pending: list[dict[str, jax.Array]], step: int, epoch: int) -> dict[st
     fetched = jax.device_get(pending)
     for number, metrics in enumerate(fetched, start=step - len(fetched) + 1):
         if not np.isfinite(metrics["loss"]):
-            last = f"epoch {epoch - 1}" if epoch > 1 else "none yet"
-            raise RunError(
-                f"the loss is {metrics['loss']} at step {number} (epoch {epoch}); last good "
-                f"checkpoint: {last}; try a smaller optim.learning_rate in another --workdir"
-            )
+            raise RunError(_diverged(f"the loss, {metrics['loss']},", number, epoch))
     return {name: float(np.mean([m[name] for m in fetched])) for name in fetched[0]}
+
+
+def _diverged(what: str, step: int, epoch: int) -> str:
+    last = f"epoch {epoch - 1}" if epoch > 1 else "none yet"
+    return (
+        f"{what} is not finite at step {step} (epoch {epoch}); last good checkpoint: {last}; "
+        "try a smaller optim.learning_rate in another --workdir"
+    )
 
 
 def _with_learning_rate(state: TrainState, learning_rate: float) -> TrainState:

@@ -1,10 +1,13 @@
 """The folder of a run: what it must contain before and after, and whether it may go on there."""
 
+import contextlib
+import fcntl
 import importlib.metadata
 import json
 import os
 import platform
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,6 @@ _MAY_CHANGE = (
     "train.log_every",
     "data.root",
     "data.threads",
-    "data.workers",
     "data.prefetch",
 )
 
@@ -35,50 +37,74 @@ def write_json(path: Path, value: Any) -> None:
     temporary.replace(path)
 
 
-def open_workdir(workdir: Path, config: ConfigDict, *, is_main: bool) -> None:
-    """Creates the folder, checks that a run there is the same one, and writes `config.json`.
+def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
+    """Checks that a run in this folder is the same one; writes nothing.
+
+    Returns:
+      Its summary where it is finished and wants no more epochs, None otherwise.
 
     Raises:
-      InputError: the folder cannot be written, or holds a run of another config.
+      InputError: the folder holds a run of another config, or a damaged one.
     """
-    path = workdir / "config.json"
-    if path.exists():
-        _check_same(path, config)
+    _check_same(workdir / "config.json", config)
+    summary = _read_json(workdir / "summary.json")
+    if summary and (summary["stopped_early"] or summary["epochs"] >= config.train.epochs):
+        return summary
+    return None
+
+
+@contextlib.contextmanager
+def claim(workdir: Path, config: ConfigDict, *, is_main: bool) -> Iterator[None]:
+    """Creates the folder, writes `config.json` and keeps a second run of it out.
+
+    Raises:
+      InputError: the folder cannot be written, or another run is writing there.
+    """
     if not is_main:
+        yield
         return
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        write_json(path, {**to_json(config), "environment": environment()})
+        lock = (workdir / ".lock").open("w")
     except OSError as error:
         raise InputError(
             f"--workdir='{workdir}' cannot be written ({error.strerror}); choose another"
         ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"--workdir='{workdir}': another run is writing there; choose another"
+            ) from error
+        write_json(workdir / "config.json", {**to_json(config), "environment": environment()})
+        yield
+
+
+def _read_json(path: Path) -> Any:
+    """Returns the file's value, None where there is no file."""
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a parent is not readable
+        return None
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"'{path}' is damaged ({error}); delete it and run the same command again"
+        ) from error
 
 
 def _check_same(path: Path, config: ConfigDict) -> None:
-    try:
-        saved = json.loads(path.read_text())
-        saved.pop("environment", None)
-        before, now = flatten(ConfigDict(saved)), flatten(ConfigDict(to_json(config)))
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(
-            f"'{path}' is not a run's config ({error}); use another --workdir"
-        ) from None
+    saved = _read_json(path)
+    if saved is None:
+        return
+    saved.pop("environment", None)
+    before, now = flatten(ConfigDict(saved)), flatten(ConfigDict(to_json(config)))
     for field in sorted({*before, *now} - {*_MAY_CHANGE}):
         if before.get(field) != now.get(field):
             raise InputError(
                 f"'{path.parent}' holds a run with {field}={before.get(field)!r}, not "
                 f"{now.get(field)!r}; use another --workdir"
             )
-
-
-def read_summary(workdir: Path, epochs: int) -> dict[str, Any] | None:
-    """Returns the summary of a run that is finished and wants no more epochs, None otherwise."""
-    path = workdir / "summary.json"
-    if not path.exists():
-        return None
-    summary = json.loads(path.read_text())
-    return summary if summary["stopped_early"] or summary["epochs"] >= epochs else None
 
 
 def environment() -> dict[str, Any]:

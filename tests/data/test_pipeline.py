@@ -86,6 +86,19 @@ def test_batch_larger_than_the_data_is_refused(memory_subset):
         train_batches(memory_subset([10] * 3), batch_size=16)
 
 
+def test_clip_longer_than_every_video_is_refused(memory_subset):
+    spec = ClipSpec(frames=4, stride=3, crop=16)
+    TrainBatches(memory_subset([9, 10]), spec, batch_size=2, seed=0, reading=Reading())
+    with pytest.raises(InputError, match=r"data\.frames: 4 frames, 3 apart, span 10, .* has 9"):
+        TrainBatches(memory_subset([9, 9]), spec, batch_size=2, seed=0, reading=Reading())
+
+
+def test_worker_processes_read_the_same_batches(memory_subset):
+    subset = memory_subset([10] * 8)
+    threads = take(train_batches(subset), 3)
+    assert equal(threads, take(train_batches(subset, reading=Reading(workers=1)), 3))
+
+
 def test_crop_larger_than_a_video_is_refused(memory_subset):
     subset = memory_subset([10] * 8, size=(12, 30))
     with pytest.raises(InputError, match=r"data\.crop: 16 is larger than video 'v\d' \(30x12\)"):

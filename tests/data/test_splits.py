@@ -57,6 +57,19 @@ def test_a_single_group_cannot_be_split(memory_dataset):
         load(datasets)
 
 
+def test_class_without_training_videos_is_named(memory_dataset):
+    train = crossed(memory_dataset)
+    train.class_names += ("Juggling",)
+    with pytest.raises(InputError, match=r"1 of 5 classes .* such as 'Juggling'"):
+        load({"train": train, "test": memory_dataset([20])})
+
+
+def test_class_without_validation_videos_is_told(memory_dataset, capsys):
+    datasets = {n: memory_dataset([20] * k) for n, k in (("train", 6), ("val", 1), ("test", 2))}
+    load(datasets, val="val")
+    assert "no validation video of: class1" in capsys.readouterr().err
+
+
 def test_empty_split_is_named(memory_dataset):
     with pytest.raises(InputError, match="test split has no videos"):
         load({"train": crossed(memory_dataset), "test": memory_dataset([])})

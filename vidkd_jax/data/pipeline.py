@@ -10,6 +10,7 @@ from typing import Any
 
 import grain
 import numpy as np
+from absl import flags
 
 from vidkd_jax.data import sampling
 from vidkd_jax.data.splits import Subset
@@ -29,6 +30,11 @@ class ClipSpec:
     stride: int
     crop: int
     sampler: str = "clip"
+
+    @property
+    def span(self) -> int:
+        """How many frames of a video a clip stretches over."""
+        return (self.frames - 1) * self.stride + 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +95,12 @@ class TrainBatches:
             raise InputError(
                 f"config.train.batch_size: {batch_size} is larger than the training set "
                 f"({len(subset.videos)} videos); use at most that"
+            )
+        longest = max(video.num_frames for video in subset.videos)
+        if spec.span > longest:
+            raise InputError(
+                f"config.data.frames: {spec.frames} frames, {spec.stride} apart, span {spec.span}, "
+                f"but the longest training video has {longest}; use fewer, or a smaller data.stride"
             )
         dataset = (
             grain.MapDataset.range(len(subset.videos))
@@ -152,7 +164,8 @@ class EvalBatches:
         dataset = grain.MapDataset.range(self.num_batches).map(
             _LoadRows(subset, spec, batches[:, process.index :: process.count])
         )
-        self._dataset = _to_iterable(dataset, reading)
+        # In threads: worker processes would start anew for every evaluation.
+        self._dataset = _to_iterable(dataset, dataclasses.replace(reading, workers=0))
 
     def __iter__(self) -> Iterator[HostBatch]:
         return iter(self._dataset)
@@ -221,6 +234,8 @@ def _to_iterable(dataset: Any, reading: Reading) -> Any:
     )
     iterable = dataset.to_iter_dataset(options)
     if reading.workers:
+        if not flags.FLAGS.is_parsed():  # Grain reads flags; a library's caller may have none
+            flags.FLAGS.mark_as_parsed()
         iterable = iterable.mp_prefetch(
             grain.multiprocessing.MultiprocessingOptions(num_workers=reading.workers)
         )

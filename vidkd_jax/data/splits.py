@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -62,7 +63,23 @@ def load_splits(
             raise InputError(
                 f"the {name} split has no videos: check the lists and data.val_fraction"
             )
+    _check_classes(splits)
     return splits
+
+
+def _check_classes(splits: Splits) -> None:
+    """Refuses classes without training videos; tells of those without validation videos."""
+    for name, subset in (("train", splits.train), ("val", splits.val)):
+        present = {video.label for video in subset.videos}
+        missing = [c for label, c in enumerate(splits.class_names) if label not in present]
+        if missing and name == "train":
+            raise InputError(
+                f"{len(missing)} of {len(splits.class_names)} classes have no training video, such "
+                f"as '{missing[0]}': take them off the list of classes, or hold out fewer groups "
+                "(data.val_fraction)"
+            )
+        if missing:
+            print(f"no validation video of: {', '.join(missing)}", file=sys.stderr)
 
 
 def _rank(name: str) -> str:
@@ -74,8 +91,8 @@ def held_out_groups(videos: Sequence[Video], fraction: float) -> set[str]:
     """Returns the groups that validate: a fixed share (at least one) of the training groups.
 
     The choice depends on the groups' names only, so that every run of a study validates on the same
-    videos. Where groups belong to one class each (UCF101's "v_Archery_g08" is one group, not
-    "g08"), the share is taken within each class, so that every class is validated on.
+    videos. Where groups belong to one class each (a film of HMDB51), the share is taken within each
+    class, so that every class with two groups is validated on.
     """
     classes: dict[str, set[int]] = defaultdict(set)
     for video in videos:

@@ -16,8 +16,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--table", help="a file of configs/tables")
     parser.add_argument("--scale", default="marionette", help="marionette or paper")
     parser.add_argument("--out", type=Path, help="where runs and the table go")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each row")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, cores shared out")
+    parser.add_argument("--seeds", type=_count, default=3, help="runs of each row")
+    parser.add_argument("--jobs", type=_count, default=1, help="runs at a time, cores shared out")
     parser.add_argument("--row", action="append", help="only this row (may be repeated); no table")
     parser.add_argument("--dry_run", action="store_true", help="print the commands and stop")
     arguments, extra = parser.parse_known_args(argv)
@@ -53,6 +53,12 @@ def main(argv: list[str] | None = None) -> None:
     )
     if not arguments.row:
         print(write_table(table, arguments.out, arguments.seeds))
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 up")
+    return int(text)
 
 
 def _rows(table: Table, names: list[str] | None) -> list[Row]:

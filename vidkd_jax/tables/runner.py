@@ -62,16 +62,19 @@ def run_all(
     def run_one(item: tuple[Row, int]) -> str | None:
         row, seed = item
         folder = run_folder(out, row, seed)
-        failure = None
-        if not (folder / "summary.json").exists():
-            slot = slots.get()
-            failure = _run(command(table, row, seed, scale, out, extra), folder, slot, jobs)
+        slot = slots.get()
+        try:  # a finished run says so in seconds, and a run of another config is refused
+            return _run(command(table, row, seed, scale, out, extra), folder, slot, jobs)
+        finally:
             slots.put(slot)
-        bar.update()
-        return failure
+            bar.update()
 
     with bar, ThreadPoolExecutor(jobs) as pool:
-        failures = [failure for failure in pool.map(run_one, work) if failure]
+        try:
+            failures = [failure for failure in pool.map(run_one, work) if failure]
+        except BaseException:  # Ctrl-C: start no more
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     if failures:
         raise RunError(f"{len(failures)} of {len(work)} runs failed; the first: {failures[0]}")
 
@@ -90,4 +93,5 @@ def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None
             check=False,
             preexec_fn=lambda: os.sched_setaffinity(0, share),
         )
-    return f"'{log}' ends with: {log.read_text().splitlines()[-1]}" if done.returncode else None
+    last = (log.read_text().splitlines() or ["nothing"])[-1]
+    return f"'{log}' ends with: {last}" if done.returncode else None
