@@ -16,7 +16,7 @@ from vidkd_jax.models import (
     conv_blocks,
     conv_folded,
     conv_pointwise,
-    conv_window,
+    conv_taps,
     conv_winograd,
 )
 from vidkd_jax.models.conv_geometry import Geometry, native
@@ -93,13 +93,14 @@ def _form(
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The fastest form's forward and backward on CPU for these shapes.
 
-    Milliseconds on one core of an AMD EPYC 9004 (jaxlib 0.10.2) of a ResNet-18's training step:
+    Milliseconds of a ResNet-18's training step on one core of an AMD EPYC 9004 (jaxlib 0.10.2),
+    as the forms were added; 3x3x3 is the stride-1 convolutions, which take most of the time:
 
-    | width, clips | native | folded | windows | Winograd over time |
-    |---|---|---|---|---|
-    | 8, 16 x 8x48x48   | 6,824 | 153 | -     | 137   |
-    | 16, 16 x 8x48x48  | -     | 373 | -     | 295   |
-    | 64, 2 x 16x112x112| -     | -   | 7,490 | 3,770 |
+    | width, clips         | native | 3x3x3 folded | 3x3x3 by taps | 3x3x3 Winograd | PyTorch |
+    |----------------------|--------|--------------|---------------|----------------|---------|
+    | 8, 16 x 8x48x48      | 6,824  | 153          | -             | 140            | 134     |
+    | 16, 16 x 8x48x48     | -      | 373          | -             | 280            | 265     |
+    | 64, 2 x 16x112x112   | -      | -            | 7,490         | 4,000          | 4,800   |
     """
     options: dict[str, Any] = {"geometry": geometry}
     frames, kernel_t, c_in, c_out = x_shape[1], kernel_shape[0], *kernel_shape[3:]
@@ -117,7 +118,7 @@ def _form(
         form = conv_folded
         options["tile_frames"] = max(1, (64 if kernel_t > 3 else 32) // c_out)
     else:
-        form = conv_window
+        form = conv_taps
     return (
         functools.partial(form.forward, **options),
         functools.partial(form.backward, **options),
