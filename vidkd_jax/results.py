@@ -22,7 +22,9 @@ def write_results(
     variables: Variables,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Writes everything that a finished run leaves, `summary.json` last; returns the summary.
+    """Writes everything that a finished run leaves, `summary.json` last.
+
+    Only the first process writes, and returns the summary; the others return {}.
 
     Args:
       folder: the workdir.
@@ -31,23 +33,24 @@ def write_results(
       variables: the best student.
       progress: where training ended.
     """
+    if jax.process_index() != 0:
+        return {}
     history = tracking.read_records(folder / "metrics.jsonl")
     summary = _summary(run, predictions, variables, progress, history)
     evaluation = evaluate_details(run, predictions)
-    if jax.process_index() == 0:
-        config = config_lib.to_json(run.config)
-        workdir.write_json(folder / "evaluation.json", evaluation)
-        np.savez_compressed(
-            folder / "predictions.npz",
-            logits=predictions.logits,
-            labels=predictions.labels,
-            videos=np.asarray([run.splits.test.videos[v].id for v in predictions.videos]),
-            groups=np.asarray([run.splits.test.videos[v].group for v in predictions.videos]),
-        )
-        report.write_report(
-            folder, config=config, summary=summary, history=history, evaluation=evaluation
-        )
-        workdir.write_json(folder / "summary.json", summary)
+    workdir.write_json(folder / "evaluation.json", evaluation)
+    np.savez_compressed(
+        folder / "predictions.npz",
+        logits=predictions.logits,
+        labels=predictions.labels,
+        videos=np.asarray([run.splits.test.videos[v].id for v in predictions.videos]),
+        groups=np.asarray([run.splits.test.videos[v].group for v in predictions.videos]),
+    )
+    config = config_lib.to_json(run.config)
+    report.write_report(
+        folder, config=config, summary=summary, history=history, evaluation=evaluation
+    )
+    workdir.write_json(folder / "summary.json", summary)
     return summary
 
 

@@ -79,14 +79,18 @@ def _plain(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def progress(total: int, description: str, *, is_main: bool, initial: int = 0) -> Iterator[tqdm]:
-    """A progress bar with ETA on stderr, in the first process only."""
+def progress(
+    total: int, description: str, *, is_main: bool, initial: int = 0, delay: float = 0
+) -> Iterator[tqdm]:
+    """A progress bar with ETA on stderr, in the first process only, after `delay` seconds."""
     bar = tqdm(
         total=total,
         initial=initial,
         desc=description,
         disable=not is_main,
         dynamic_ncols=True,
+        delay=delay,
+        leave=not delay,
         mininterval=0.1 if sys.stderr.isatty() else 10,  # a log file needs no animation
     )
     with bar:

@@ -31,7 +31,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
       workdir: the run's folder; see the README for what it holds afterwards.
 
     Returns:
-      The summary, as in `summary.json`.
+      The summary, as in `summary.json`; {} in all processes but the first.
 
     Raises:
       InputError: the config, the data or the workdir is wrong.
@@ -55,7 +55,7 @@ def _train_and_evaluate(run: Run, workdir: Path, is_main: bool) -> dict[str, Any
     state, progress = _train(run, state, progress, teachers, checkpoints, tracker, is_main)
     best = checkpoints.load_best(progress.best_epoch, state.variables)
     checkpoints.close()
-    predictions = _predict(run, best, run.splits.test, config.eval.max_clips, show=is_main)
+    predictions = _predict(run, best, run.splits.test, config.eval.max_clips, "test")
     scores = evaluate.summarise(
         predictions, average=config.eval.average, bins=config.eval.calibration_bins
     )
@@ -133,7 +133,9 @@ def _train_epoch(
     for number in range(1, per_epoch + 1):
         asked = time.monotonic()
         batch = next(batches)
-        if not pending or _is_ready(pending[-1]["loss"]):  # else the device was still busy
+        # Where the device is still busy afterwards it did not wait. An upper bound: it may have
+        # finished in between.
+        if not pending or _is_ready(pending[-1]["loss"]):
             waited += time.monotonic() - asked
         state, metrics = run.train_step(state, teachers, batch, run.key)
         pending.append(metrics)
@@ -201,18 +203,19 @@ def _with_learning_rate(state: TrainState, learning_rate: float) -> TrainState:
 
 def _validate(run: Run, variables: Variables) -> dict[str, float]:
     """Returns the metrics of one centre clip of every validation video."""
-    predictions = _predict(run, variables, run.splits.val, None)
+    predictions = _predict(run, variables, run.splits.val, None, "val")
     return evaluate.summarise(
         predictions, average=run.config.eval.average, bins=run.config.eval.calibration_bins
     )
 
 
 def _predict(
-    run: Run, variables: Variables, subset: Subset, max_clips: int | None, *, show: bool = False
+    run: Run, variables: Variables, subset: Subset, max_clips: int | None, name: str
 ) -> evaluate.Predictions:
-    """Returns the scores of a subset's evaluation clips."""
+    """Returns the scores of a subset's evaluation clips; a bar shows where that takes long."""
     batches = run.eval_batches(subset, max_clips=max_clips)
-    with tracking.progress(batches.num_batches, "test", is_main=show) as bar:
+    is_main = jax.process_index() == 0
+    with tracking.progress(batches.num_batches, name, is_main=is_main, delay=5) as bar:
 
         def predict_batch(batch: dict[str, np.ndarray]) -> Any:
             bar.update()

@@ -29,6 +29,7 @@ def finish(folder, accuracy, seed):
         groups=groups,
     )
     (folder / "summary.json").write_text(json.dumps({"train_seconds": 120.0}))
+    (folder / "config.json").write_text(json.dumps({"eval": {"average": "softmax"}}))
     return right.mean()
 
 

@@ -4,15 +4,17 @@ import pytest
 from vidkd_jax.tables import statistics
 
 
-def write_run(path, logits, labels, videos, groups):
+def write_run(folder, logits, labels, videos, groups):
+    folder.mkdir()
+    (folder / "config.json").write_text('{"eval": {"average": "softmax"}}')
     np.savez(
-        path,
+        folder / "predictions.npz",
         logits=np.asarray(logits, np.float32),
         labels=np.asarray(labels),
         videos=videos,
         groups=groups,
     )
-    return path
+    return folder
 
 
 @pytest.fixture
@@ -21,15 +23,13 @@ def run_file(tmp_path):
         """Two groups, two videos each, one clip a video; `correct` says which are right."""
         logits = [[4.0, 0.0] if right else [0.0, 4.0] for right in correct]
         videos = np.array(["a1", "a2", "b1", "b2"])
-        return write_run(
-            tmp_path / f"{name}.npz", logits, [0] * 4, videos, np.array(["a", "a", "b", "b"])
-        )
+        return write_run(tmp_path / name, logits, [0] * 4, videos, np.array(["a", "a", "b", "b"]))
 
     return make
 
 
 def test_sums_give_the_plain_metrics_back(run_file):
-    result, groups = statistics.read_run(run_file("x", [1, 1, 1, 0]), "softmax")
+    result, groups = statistics.read_run(run_file("x", [1, 1, 1, 0]))
     ones = np.ones((1, 2))
     confidence = 1 / (1 + np.exp(-4))
     assert groups == ["a", "b"]
@@ -38,14 +38,14 @@ def test_sums_give_the_plain_metrics_back(run_file):
 
 
 def test_resampling_groups_weighs_them(run_file):
-    result, _ = statistics.read_run(run_file("x", [1, 1, 1, 0]), "softmax")
+    result, _ = statistics.read_run(run_file("x", [1, 1, 1, 0]))
     weights = np.array([[2.0, 0.0], [0.0, 2.0]])
     assert result.metric("video_top1", weights) == pytest.approx([1.0, 0.5])
 
 
 def test_paired_difference_of_equal_arms_is_exactly_zero(run_file):
     runs = [
-        statistics.read_run(run_file(f"s{s}", c), "softmax")[0]
+        statistics.read_run(run_file(f"s{s}", c))[0]
         for s, c in enumerate(([1, 1, 0, 0], [1, 0, 1, 1]))
     ]
     table = statistics.compare({"a": runs, "b": runs}, "a", 2)
@@ -57,11 +57,11 @@ def test_paired_difference_of_equal_arms_is_exactly_zero(run_file):
 
 def test_difference_is_paired_by_seed(run_file):
     low = [
-        statistics.read_run(run_file(f"l{s}", c), "softmax")[0]
+        statistics.read_run(run_file(f"l{s}", c))[0]
         for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0]))
     ]
     high = [
-        statistics.read_run(run_file(f"h{s}", c), "softmax")[0]
+        statistics.read_run(run_file(f"h{s}", c))[0]
         for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))
     ]
     difference = statistics.compare({"low": low, "high": high}, "low", 2)["high"]["video_top1"][1]
@@ -70,7 +70,7 @@ def test_difference_is_paired_by_seed(run_file):
 
 def test_clips_of_a_video_are_averaged(tmp_path):
     logits = np.log([[0.9, 0.1], [0.2, 0.8]])
-    path = write_run(tmp_path / "v.npz", logits, [0, 0], np.array(["a", "a"]), np.array(["g", "g"]))
-    result, _ = statistics.read_run(path, "softmax")
+    path = write_run(tmp_path / "v", logits, [0, 0], np.array(["a", "a"]), np.array(["g", "g"]))
+    result, _ = statistics.read_run(path)
     assert result.metric("clip_top1", np.ones((1, 1))) == [0.5]
     assert result.metric("video_top1", np.ones((1, 1))) == [1.0]

@@ -75,7 +75,7 @@ def write_table(table: Table, out: Path, seeds: int) -> str:
     }
     results, groups = {}, []
     for name, runs in folders.items():
-        read = [statistics.read_run(folder / "predictions.npz", "softmax") for folder in runs]
+        read = [statistics.read_run(folder) for folder in runs]
         results[name], groups = [result for result, _ in read], read[0][1]
     comparison = statistics.compare(results, table.reference, len(groups))
     times = {name: render.minutes(runs) for name, runs in folders.items()}

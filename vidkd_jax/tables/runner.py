@@ -86,12 +86,8 @@ def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None
     share = set(cores[slot::jobs]) or set(cores)
     log = folder / "log.txt"
     with log.open("a") as file:
-        done = subprocess.run(
-            arguments,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            check=False,
-            preexec_fn=lambda: os.sched_setaffinity(0, share),
-        )
+        process = subprocess.Popen(arguments, stdout=file, stderr=subprocess.STDOUT)
+        os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
+        status = process.wait()
     last = (log.read_text().splitlines() or ["nothing"])[-1]
-    return f"'{log}' ends with: {last}" if done.returncode else None
+    return f"'{log}' ends with: {last}" if status else None

@@ -6,6 +6,7 @@ same seeds and the same groups on both sides.
 """
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -54,9 +55,10 @@ class RunResult:
         return sums.ece(weights) if name.endswith("ece") else sums.accuracy(weights)
 
 
-def read_run(path: Path, average: str) -> tuple[RunResult, list[str]]:
-    """Reads a run's predictions.npz; returns its sums and the names of the test groups."""
-    with np.load(path) as arrays:
+def read_run(folder: Path) -> tuple[RunResult, list[str]]:
+    """Reads a finished run's folder; returns its sums and the names of the test groups."""
+    average = json.loads((folder / "config.json").read_text())["eval"]["average"]
+    with np.load(folder / "predictions.npz") as arrays:
         logits, labels = arrays["logits"], arrays["labels"]
         names, groups = arrays["videos"], arrays["groups"]
     group_names, group_of_clip = np.unique(groups, return_inverse=True)
