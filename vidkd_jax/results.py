@@ -1,5 +1,6 @@
 """What a finished run leaves: summary.json, evaluation.json, predictions.npz and the report."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def write_results(
     folder: Path,
     run: Run,
     predictions: evaluate.Predictions,
+    scores: Mapping[str, float],
     variables: Variables,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -30,13 +32,14 @@ def write_results(
       folder: the workdir.
       run: its parts.
       predictions: of the test clips, by the best student.
+      scores: their headline metrics.
       variables: the best student.
       progress: where training ended.
     """
     if jax.process_index() != 0:
         return {}
     history = tracking.read_records(folder / "metrics.jsonl")
-    summary = _summary(run, predictions, variables, progress, history)
+    summary = _summary(run, scores, variables, progress, history)
     evaluation = evaluate_details(run, predictions)
     workdir.write_json(folder / "evaluation.json", evaluation)
     np.savez_compressed(
@@ -56,15 +59,12 @@ def write_results(
 
 def _summary(
     run: Run,
-    predictions: evaluate.Predictions,
+    scores: Mapping[str, float],
     variables: Variables,
     progress: Progress,
     history: list[dict[str, Any]],
 ) -> dict[str, Any]:
     epochs = [record for record in history if "clips_per_second" in record]
-    scores = evaluate.summarise(
-        predictions, average=run.config.eval.average, bins=run.config.eval.calibration_bins
-    )
     return {
         **scores,
         "num_params": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),

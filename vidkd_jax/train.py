@@ -56,12 +56,10 @@ def _train_and_evaluate(run: Run, workdir: Path, is_main: bool) -> dict[str, Any
     best = checkpoints.load_best(progress.best_epoch, state.variables)
     checkpoints.close()
     predictions = _predict(run, best, run.splits.test, config.eval.max_clips, "test")
-    scores = evaluate.summarise(
-        predictions, average=config.eval.average, bins=config.eval.calibration_bins
-    )
+    scores = _scores(run, predictions)
     tracker.write(int(state.step), progress.epoch, "test", scores)
     tracker.close()
-    return results.write_results(workdir, run, predictions, best, progress)
+    return results.write_results(workdir, run, predictions, scores, best, progress)
 
 
 def _start(
@@ -203,7 +201,11 @@ def _with_learning_rate(state: TrainState, learning_rate: float) -> TrainState:
 
 def _validate(run: Run, variables: Variables) -> dict[str, float]:
     """Returns the metrics of one centre clip of every validation video."""
-    predictions = _predict(run, variables, run.splits.val, None, "val")
+    return _scores(run, _predict(run, variables, run.splits.val, None, "val"))
+
+
+def _scores(run: Run, predictions: evaluate.Predictions) -> dict[str, float]:
+    """Returns the headline metrics, averaged as the config says."""
     return evaluate.summarise(
         predictions, average=run.config.eval.average, bins=run.config.eval.calibration_bins
     )
