@@ -22,7 +22,7 @@ from vidkd_jax.train_step import (
 SHAPE = (4, 12, 12, 3)
 KEY = jax.random.key(3)
 # Two blocks: the step is the same as a whole network's, and compiles in a second.
-MODEL = Recogniser(ResNet3D(stage_sizes=(1, 1), block=BasicBlock, stem_features=4), {"logits": 3})
+MODEL = Recogniser(ResNet3D(stage_sizes=(1, 1), block=BasicBlock, width=4 / 64), {"logits": 3})
 OPTIMIZER = create_optimizer(0.1, momentum=0.9, weight_decay=5e-4, nesterov=False)
 
 

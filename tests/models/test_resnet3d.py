@@ -88,7 +88,7 @@ def test_bfloat16_computes_narrow_and_keeps_parameters_and_outputs_wide():
 
 def test_training_mode_moves_the_statistics_as_pytorch_does():
     model = models.Recogniser(
-        ResNet3D(stage_sizes=(1,), block=BasicBlock, stem_features=2), {"logits": 3}
+        ResNet3D(stage_sizes=(1,), block=BasicBlock, width=2 / 64), {"logits": 3}
     )
     clip = jax.random.normal(jax.random.key(1), (2, 4, 16, 16, 3))
     variables = model.init(jax.random.key(0), clip, train=False)
@@ -106,4 +106,9 @@ def test_unknown_names_and_widths_are_named():
     with pytest.raises(InputError, match="ty_r3d_18"):
         models.create("ty_r3d18", 5)
     with pytest.raises(InputError, match=r"model\.width"):
-        models.create("ty_r3d_18", 5, width=0.001)
+        jax.eval_shape(
+            lambda clip: models.create("ty_r3d_18", 5, width=0.001).init(
+                jax.random.key(0), clip, train=False
+            ),
+            jax.ShapeDtypeStruct((1, 8, 32, 32, 3), jnp.float32),
+        )

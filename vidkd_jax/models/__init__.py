@@ -1,6 +1,8 @@
 """Backbones by name, with heads: `create(name, num_classes)`."""
 
+from vidkd_jax.models.backbone import Backbone
+from vidkd_jax.models.normalisation import Normalisation
 from vidkd_jax.models.recogniser import Recogniser
-from vidkd_jax.models.registry import available, create
+from vidkd_jax.models.registry import available, create, lookup
 
-__all__ = ["Recogniser", "available", "create"]
+__all__ = ["Backbone", "Normalisation", "Recogniser", "available", "create", "lookup"]

@@ -1,21 +1,17 @@
 """The table of backbones: name -> how to build it."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
-from flax import linen as nn
 
 from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.models import resnet3d
+from vidkd_jax.models.backbone import Backbone
+from vidkd_jax.models.normalisation import TY, Normalisation
 from vidkd_jax.models.recogniser import Recogniser
-from vidkd_jax.models.resnet3d import BasicBlock, BottleneckBlock, ResNet3D
 
-_BACKBONES: Mapping[str, Callable[..., nn.Module]] = {
-    "ty_r3d_18": partial(ResNet3D, stage_sizes=(2, 2, 2, 2), block=BasicBlock),
-    "ty_r3d_34": partial(ResNet3D, stage_sizes=(3, 4, 6, 3), block=BasicBlock),
-    "ty_r3d_50": partial(ResNet3D, stage_sizes=(3, 4, 6, 3), block=BottleneckBlock),
-}
+_BACKBONES: Mapping[str, Backbone] = {**resnet3d.BACKBONES}
 
 
 def available() -> tuple[str, ...]:
@@ -23,30 +19,44 @@ def available() -> tuple[str, ...]:
     return tuple(_BACKBONES)
 
 
+def lookup(name: str) -> Backbone:
+    """Returns what is known of a backbone.
+
+    Raises:
+      InputError: no such backbone.
+    """
+    if name not in _BACKBONES:
+        raise InputError(f"model.name: no backbone '{name}'{suggest(name, _BACKBONES)}")
+    return _BACKBONES[name]
+
+
 def create(
     name: str,
     num_classes: int,
     *,
+    in_channels: int = 3,
     width: float = 1.0,
     dtype: Any = jnp.float32,
     heads: Mapping[str, int] | None = None,
+    normalisation: Normalisation = TY,
 ) -> Recogniser:
     """Returns a backbone with a classifier.
 
     Args:
       name: one of `available()`.
       num_classes: width of the head `logits`.
+      in_channels: 3, or 2 for flow.
       width: factor on every number of channels; 1.0 is the paper's network.
       dtype: compute dtype; parameters, statistics and outputs are float32.
       heads: further heads, name -> width.
+      normalisation: of the input; a network that starts from public weights takes theirs.
 
     Raises:
       InputError: no such backbone, or a width that leaves no channel.
     """
-    if name not in _BACKBONES:
-        raise InputError(f"model.name: no backbone '{name}'{suggest(name, _BACKBONES)}")
-    stem_features = round(64 * width)
-    if stem_features < 1:
-        raise InputError(f"model.width: {width} leaves no channels; use at least {1 / 64}")
-    backbone = _BACKBONES[name](stem_features=stem_features, dtype=dtype)
-    return Recogniser(backbone=backbone, heads={"logits": num_classes, **(heads or {})})
+    return Recogniser(
+        backbone=lookup(name).build(width=width, dtype=dtype),
+        heads={"logits": num_classes, **(heads or {})},
+        in_channels=in_channels,
+        normalisation=normalisation,
+    )

@@ -5,13 +5,15 @@ which the last three halve time, height and width with their first convolution; 
 space only, so that the classifier sees T/8 x C5 features, as the table's last rows say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from vidkd_jax.models.backbone import Backbone, scaled
 from vidkd_jax.models.layers import Conv3D, batch_norm
 
 
@@ -77,14 +79,14 @@ class ResNet3D(nn.Module):
     Attributes:
       stage_sizes: number of blocks in each of the four stages.
       block: `BasicBlock` or `BottleneckBlock`.
-      stem_features: channels of the stem (64 in the paper); stages have 1, 2, 4, 8 times as many.
+      width: factor on the paper's 64, 128, 256 and 512 channels.
       stem_kernel: size of the stem's convolution, (t, h, w).
       dtype: compute dtype; parameters and statistics are float32.
     """
 
     stage_sizes: Sequence[int]
     block: Callable[..., nn.Module]
-    stem_features: int = 64
+    width: float = 1.0
     stem_kernel: Sequence[int] = (7, 7, 7)
     dtype: Any = jnp.float32
 
@@ -97,18 +99,32 @@ class ResNet3D(nn.Module):
           train: batch statistics in BatchNorm (and their update) instead of the running ones.
         """
         norm = _norm(train=train, dtype=self.dtype)
-        x = Conv3D(self.stem_features, self.stem_kernel, (1, 2, 2), dtype=self.dtype, name="stem")(
-            clip
-        )
+        stem_features = scaled(64, self.width)
+        x = Conv3D(stem_features, self.stem_kernel, (1, 2, 2), dtype=self.dtype, name="stem")(clip)
         x = nn.relu(norm(name="stem_norm")(x))
         for stage, num_blocks in enumerate(self.stage_sizes):
             for index in range(num_blocks):
                 halve = stage > 0 and index == 0
                 x = self.block(
-                    features=self.stem_features * 2**stage,
+                    features=stem_features * 2**stage,
                     strides=(2, 2, 2) if halve else (1, 1, 1),
                     dtype=self.dtype,
                     name=f"stage{stage + 2}_block{index + 1}",  # the paper counts blocks from 2
                 )(x, train=train)
         pooled = jnp.mean(x.astype(jnp.float32), axis=(2, 3))  # [b, t/8, C5]
         return pooled.reshape(pooled.shape[0], -1)
+
+
+_SOURCE = "TY, Table 2"
+
+BACKBONES: Mapping[str, Backbone] = {
+    "ty_r3d_18": Backbone(
+        partial(ResNet3D, stage_sizes=(2, 2, 2, 2), block=BasicBlock), source=_SOURCE
+    ),
+    "ty_r3d_34": Backbone(
+        partial(ResNet3D, stage_sizes=(3, 4, 6, 3), block=BasicBlock), source=_SOURCE
+    ),
+    "ty_r3d_50": Backbone(
+        partial(ResNet3D, stage_sizes=(3, 4, 6, 3), block=BottleneckBlock), source=_SOURCE
+    ),
+}

@@ -1,0 +1,67 @@
+"""How a network wants its pixels: channel order, mean and standard deviation."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+_ORDERS = ("rgb", "bgr", "flow")
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalisation:
+    """The input normalisation that belongs to a network's weights.
+
+    Every network is called with clips in [-1, 1], RGB (or horizontal and vertical flow), and brings
+    them to its own scale first, so that a student and its teacher may have different ones. The
+    default is the identity: (x - 127.5) / 127.5 of pixels in 0..255.
+
+    Attributes:
+      mean: subtracted from pixels in 0..255, one for all channels or one each, in `order`.
+      std: divides afterwards, likewise.
+      order: "rgb"; "bgr" for weights that were trained on OpenCV's order; "flow".
+    """
+
+    mean: tuple[float, ...] = (127.5,)
+    std: tuple[float, ...] = (127.5,)
+    order: str = "rgb"
+
+    def __post_init__(self) -> None:
+        if self.order not in _ORDERS:
+            raise ValueError(f"order: '{self.order}'; one of {', '.join(_ORDERS)}")
+        if not all(std > 0 for std in self.std):
+            raise ValueError(f"std: {self.std}; use positive numbers")
+
+    @property
+    def in_channels(self) -> int:
+        """Number of channels: 2 of flow, else 3."""
+        return 2 if self.order == "flow" else 3
+
+    def __call__(self, clip: jax.Array) -> jax.Array:
+        """Maps clips [..., c] from [-1, 1], RGB, to the network's own scale and order."""
+        if self.order == "bgr":
+            clip = clip[..., ::-1]
+        if self.mean == (127.5,) and self.std == (127.5,):
+            return clip
+        mean, std = (jnp.asarray(values, jnp.float32) for values in (self.mean, self.std))
+        return clip * (127.5 / std) + (127.5 - mean) / std
+
+
+TY = Normalisation()
+# The statistics that torchvision's and moabitcoin's Kinetics weights were trained with.
+TORCHVISION_VIDEO = Normalisation(
+    tuple(255 * value for value in (0.43216, 0.394666, 0.37645)),
+    tuple(255 * value for value in (0.22803, 0.22145, 0.216989)),
+)
+IMAGENET = Normalisation(
+    tuple(255 * value for value in (0.485, 0.456, 0.406)),
+    tuple(255 * value for value in (0.229, 0.224, 0.225)),
+)
+# 3D-ResNets-PyTorch: the weights of 2020, and those of 2018 (and MARS), which know no deviation.
+KINETICS = Normalisation(
+    tuple(255 * value for value in (0.4345, 0.4051, 0.3775)),
+    tuple(255 * value for value in (0.2768, 0.2713, 0.2737)),
+)
+ACTIVITYNET = Normalisation((114.7748, 107.7354, 99.4750), (1.0,))
+ACTIVITYNET_BGR = Normalisation((114.7748, 107.7354, 99.4750), (1.0,), "bgr")
+MARS_FLOW = Normalisation((127.5,), (1.0,), "flow")
