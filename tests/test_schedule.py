@@ -1,6 +1,18 @@
+import dataclasses
+
+import pytest
+
 from vidkd_jax.schedule import Progress, Schedule
 
-SCHEDULE = Schedule(patience=3, factor=0.1, min_learning_rate=1e-4, early_stopping=7)
+SCHEDULE = Schedule(
+    name="plateau",
+    learning_rate=0.1,
+    epochs=100,
+    patience=3,
+    factor=0.1,
+    min_learning_rate=1e-4,
+    early_stopping=7,
+)
 
 
 def run(accuracies, progress=None):
@@ -45,3 +57,14 @@ def test_early_stopping_counts_from_the_best_epoch():
 def test_progress_survives_json():
     progress = run([0.5, 0.4])
     assert Progress(**progress.as_dict()) == progress
+
+
+def test_cosine_goes_from_the_first_rate_to_zero_whatever_validation_says():
+    schedule = dataclasses.replace(SCHEDULE, name="cosine", epochs=4)
+    progress, rates = Progress(learning_rate=0.1), []
+    for accuracy in (0.5, 0.4, 0.4, 0.4):
+        rates.append(progress.learning_rate)
+        progress = progress.after_epoch(accuracy, 1.0, schedule)
+    half = 2**-0.5 / 2
+    assert rates == pytest.approx([0.1, 0.1 * (0.5 + half), 0.05, 0.1 * (0.5 - half)])
+    assert progress.learning_rate == 0.0

@@ -35,7 +35,13 @@ def get_base_config() -> ConfigDict:
     # The rate drops tenfold after 10 epochs without a better validation accuracy (TY section IV.A);
     # patience 30 for early stopping is the released code's, the paper gives none.
     config.schedule = ConfigDict(
-        {"patience": 10, "factor": 0.1, "min_learning_rate": 1e-8, "early_stopping": 30}
+        {
+            "name": "plateau",  # or "cosine"
+            "patience": 10,
+            "factor": 0.1,
+            "min_learning_rate": 1e-8,
+            "early_stopping": 30,
+        }
     )
     config.train = ConfigDict({"batch_size": 16, "epochs": 200, "log_every": 20})
     config.eval = ConfigDict(
@@ -111,6 +117,7 @@ def augmentation(config: ConfigDict) -> Augment:
 _CHOICES = {
     "model.dtype": ("float32", "bfloat16"),
     "method.first_teacher": ("none", "random"),
+    "schedule.name": ("plateau", "cosine"),
     "data.source": ("records", "videos"),
     "data.sampler": ("clip", "still"),
     "data.val": ("groups", "val", "test"),

@@ -1,20 +1,29 @@
 """What validation decides after an epoch: the best model, the learning rate, when to stop."""
 
 import dataclasses
+import math
 from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """Reduce on plateau, and early stopping, on validation accuracy (TY, section IV.A).
+    """What the learning rate does from epoch to epoch, and when training stops.
 
     Attributes:
+      name: "plateau": the rate drops where validation accuracy does not improve (TY, section IV.A);
+        "cosine": half a cosine from `learning_rate` to 0 over `epochs` (Loshchilov & Hutter 2017),
+        which ends flat within a small budget.
+      learning_rate: of the first epoch.
+      epochs: of the whole run.
       patience: epochs without a better accuracy after which the rate drops.
       factor: what it is multiplied by.
       min_learning_rate: it never drops below.
       early_stopping: epochs without a better accuracy after which training ends.
     """
 
+    name: str
+    learning_rate: float
+    epochs: int
     patience: int
     factor: float
     min_learning_rate: float
@@ -47,7 +56,9 @@ class Progress:
         improved = accuracy > self.best_accuracy  # strictly, as Algorithm 1, line 20
         bad_epochs = 0 if improved else self.bad_epochs + 1
         learning_rate = self.learning_rate
-        if bad_epochs >= schedule.patience:
+        if schedule.name == "cosine":
+            learning_rate = schedule.learning_rate * _half_cosine(epoch / schedule.epochs)
+        elif bad_epochs >= schedule.patience:
             floor = min(schedule.min_learning_rate, learning_rate)
             learning_rate, bad_epochs = max(learning_rate * schedule.factor, floor), 0
         return Progress(
@@ -70,3 +81,8 @@ class Progress:
     def as_dict(self) -> dict[str, Any]:
         """Returns JSON."""
         return dataclasses.asdict(self)
+
+
+def _half_cosine(done: float) -> float:
+    """Returns 1 at the start of a run (`done` 0) and 0 at its end (`done` 1)."""
+    return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))

@@ -88,7 +88,11 @@ def _train(
 ) -> tuple[TrainState, Progress]:
     """Trains until the epochs are done or validation stops improving."""
     config, per_epoch = run.config, run.train_batches.per_epoch
-    schedule = Schedule(**config.schedule.to_dict())
+    schedule = Schedule(
+        learning_rate=config.optim.learning_rate,
+        epochs=config.train.epochs,
+        **config.schedule.to_dict(),
+    )
     total = config.train.epochs * per_epoch
     with tracking.progress(total, config.name, is_main=is_main, initial=int(state.step)) as bar:
         while progress.epoch < config.train.epochs and not progress.should_stop(schedule):
