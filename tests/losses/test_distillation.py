@@ -10,7 +10,14 @@ import pytest
 from absl.testing import parameterized
 from jax.test_util import check_grads
 
-from vidkd_jax.losses import classification, distillation, kl_divergence, soft_targets
+from vidkd_jax.losses import (
+    classification,
+    decoupled_kl,
+    distillation,
+    kl_divergence,
+    kl_from_targets,
+    soft_targets,
+)
 
 RNG = np.random.default_rng(1)
 STUDENT = RNG.normal(0, 3, (6, 5)).astype(np.float32)
@@ -106,6 +113,52 @@ def test_bfloat16_logits_give_a_float32_loss():
     )
     assert loss.dtype == soft_targets(student, 5.0).dtype == jnp.float32
     np.testing.assert_array_equal(loss, expected)
+
+
+def test_kl_from_a_teachers_targets_is_the_kl_from_the_teacher():
+    targets = soft_targets(jnp.array(TEACHER), 3.0)
+    result = kl_from_targets(jnp.array(STUDENT), targets, temperature=3.0)
+    expected = kl_divergence(jnp.array(STUDENT), jnp.array(TEACHER), temperature=3.0)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-6)
+    squared = kl_from_targets(
+        jnp.array(STUDENT), targets, temperature=3.0, scale_by_temperature_squared=True
+    )
+    np.testing.assert_allclose(squared, 9 * result, rtol=1e-6)
+
+
+def test_kl_from_targets_of_probability_zero_is_finite():
+    targets, student = jnp.array([[0.0, 1.0, 0.0]]), jnp.array([[0.0, 1e4, -1e4]])
+    value, gradient = jax.value_and_grad(
+        lambda s: kl_from_targets(s, targets, temperature=1.0).sum()
+    )(student)
+    np.testing.assert_allclose(value, 0.0, atol=1e-6)
+    np.testing.assert_allclose(gradient, np.zeros((1, 3)), atol=1e-6)
+
+
+LABELS = np.array([0, 1, 2, 3, 4, 0])
+
+
+def test_decoupled_kl_falls_apart_into_the_kl():
+    """KL = KL(pairs) + (1 - teacher's probability of the label) KL(others) (eq. 5 of the paper)."""
+    student, teacher = jnp.array(STUDENT), jnp.array(TEACHER)
+    parts = [
+        decoupled_kl(
+            student, teacher, jnp.array(LABELS), temperature=2.0, target_weight=a, other_weight=b
+        )
+        for a, b in ((1.0, 0.0), (0.0, 1.0))
+    ]
+    label = soft_targets(teacher, 2.0)[np.arange(6), LABELS]
+    expected = 4 * kl_divergence(student, teacher, temperature=2.0)
+    np.testing.assert_allclose(parts[0] + (1 - label) * parts[1], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_decoupled_kl_gradients():
+    def function(student, teacher=TEACHER):
+        return decoupled_kl(student, jnp.asarray(teacher), jnp.array(LABELS), temperature=4.0)
+
+    check_grads(function, (jnp.array(STUDENT),), order=1, atol=2e-2, rtol=2e-2)
+    taught = jax.grad(lambda t: function(jnp.array(STUDENT), t).sum())(jnp.array(TEACHER))
+    np.testing.assert_array_equal(taught, np.zeros_like(TEACHER))
 
 
 @pytest.mark.parametrize("shape", [(4, 2), (3, 3), (3,), (1, 3), (4, 1)])

@@ -5,6 +5,29 @@ each casts to float32 first, whatever the compute dtype of the network.
 """
 
 from vidkd_jax.losses.classification import cross_entropy
-from vidkd_jax.losses.distillation import kl_divergence, soft_targets
+from vidkd_jax.losses.distillation import (
+    decoupled_kl,
+    kl_divergence,
+    kl_from_targets,
+    soft_targets,
+)
+from vidkd_jax.losses.features import (
+    align,
+    attention_transfer,
+    mean_squared_error,
+    relational_angle,
+    relational_distance,
+)
 
-__all__ = ["cross_entropy", "kl_divergence", "soft_targets"]
+__all__ = [
+    "align",
+    "attention_transfer",
+    "cross_entropy",
+    "decoupled_kl",
+    "kl_divergence",
+    "kl_from_targets",
+    "mean_squared_error",
+    "relational_angle",
+    "relational_distance",
+    "soft_targets",
+]

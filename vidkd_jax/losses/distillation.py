@@ -70,3 +70,100 @@ def kl_divergence(
     log_teacher = jax.nn.log_softmax(teacher_logits.astype(jnp.float32) / temperature)
     loss = jnp.sum(jnp.exp(log_teacher) * (log_teacher - log_student), axis=-1)
     return loss * temperature**2 if scale_by_temperature_squared else loss
+
+
+def kl_from_targets(
+    student_logits: jax.Array,
+    targets: jax.Array,
+    *,
+    temperature: float,
+    scale_by_temperature_squared: bool = False,
+) -> jax.Array:
+    r"""Kullback-Leibler divergence of the student's soft targets from given ones.
+
+    .. math::
+        \ell = \sum_k q_k (\log q_k - \log \tilde p^S_k), \qquad
+        \tilde p^S = \mathrm{softmax}(z / \tau)
+
+    for targets that are a mixture, such as the mean of several teachers' soft targets (TY, Table 5,
+    "Multi-Teachers"). The targets get no gradient.
+
+    Args:
+        student_logits: `[b, k]`, any float dtype.
+        targets: probabilities `[b, k]`, softened already.
+        temperature: :math:`\tau` > 0, of the student.
+        scale_by_temperature_squared: multiplies by :math:`\tau^2`, as in `kl_divergence`.
+
+    Returns:
+        The loss of each example, float32 `[b]`, 0 where both agree.
+
+    >>> kl_from_targets(jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]]), temperature=3.0).round(3)
+    Array([0.693], dtype=float32)
+    """
+    chex.assert_equal_shape([student_logits, targets])
+    targets = jax.lax.stop_gradient(targets).astype(jnp.float32)
+    log_student = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
+    # 0 log 0 = 0.
+    log_targets = jnp.log(jnp.where(targets > 0, targets, 1.0))
+    loss = jnp.sum(targets * (log_targets - log_student), axis=-1)
+    return loss * temperature**2 if scale_by_temperature_squared else loss
+
+
+def decoupled_kl(
+    student_logits: jax.Array,
+    teacher_logits: jax.Array,
+    labels: jax.Array,
+    *,
+    temperature: float,
+    target_weight: float = 1.0,
+    other_weight: float = 8.0,
+) -> jax.Array:
+    r"""Decoupled knowledge distillation: target against the rest, and the rest among itself.
+
+    .. math::
+        \ell = \tau^2 (\alpha \, \mathrm{KL}(b^T \| b^S)
+            + \beta \, \mathrm{KL}(\hat p^T \| \hat p^S))
+
+    with b the pair (probability of the label, of all others) and :math:`\hat p` the softmax over
+    the other classes only. With :math:`\beta = 1 - p^T_y` and :math:`\alpha = 1` it is the plain
+    KL times :math:`\tau^2`. The teacher gets no gradient.
+
+    Args:
+        student_logits: `[b, k]`, any float dtype.
+        teacher_logits: `[b, k]`, any float dtype.
+        labels: class numbers, integer `[b]`.
+        temperature: :math:`\tau` > 0, for both networks; 4 in the paper.
+        target_weight: :math:`\alpha`; 1 in the paper.
+        other_weight: :math:`\beta`; 8 in most of the paper's settings.
+
+    Returns:
+        The loss of each example, float32 `[b]`, 0 where both agree.
+
+    References:
+        Zhao et al., `Decoupled Knowledge Distillation <https://arxiv.org/abs/2203.08679>`_,
+        CVPR 2022, eq. 7.
+
+    >>> student, teacher = jnp.array([[0.0, 0.0, 0.0]]), jnp.array([[9.0, 0.0, 0.0]])
+    >>> decoupled_kl(student, teacher, jnp.array([0]), temperature=1.0, target_weight=0.0)
+    Array([0.], dtype=float32)
+    """
+    chex.assert_rank([student_logits, teacher_logits, labels], [2, 2, 1])
+    chex.assert_equal_shape([student_logits, teacher_logits])
+    is_target = jax.nn.one_hot(labels, student_logits.shape[-1], dtype=bool)
+    student = student_logits.astype(jnp.float32) / temperature
+    teacher = jax.lax.stop_gradient(teacher_logits).astype(jnp.float32) / temperature
+    pairs = [_target_and_rest(logits, is_target) for logits in (student, teacher)]
+    target = jnp.sum(jnp.exp(pairs[1]) * (pairs[1] - pairs[0]), axis=-1)
+    rest_student, rest_teacher = (
+        jax.nn.log_softmax(jnp.where(is_target, -jnp.inf, logits)) for logits in (student, teacher)
+    )
+    difference = jnp.where(is_target, 0.0, rest_teacher - rest_student)
+    rest = jnp.sum(jnp.exp(rest_teacher) * difference, axis=-1)
+    return temperature**2 * (target_weight * target + other_weight * rest)
+
+
+def _target_and_rest(logits: jax.Array, is_target: jax.Array) -> jax.Array:
+    """Returns the log-probabilities of the label and of all other classes together, `[b, 2]`."""
+    target = jnp.sum(jnp.where(is_target, logits, 0.0), axis=-1)
+    rest = jax.nn.logsumexp(jnp.where(is_target, -jnp.inf, logits), axis=-1)
+    return jax.nn.log_softmax(jnp.stack([target, rest], axis=-1))

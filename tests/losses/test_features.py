@@ -1,0 +1,118 @@
+"""Feature losses: hand-computed values, PyTorch, gradients, degenerate batches."""
+
+import doctest
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from vidkd_jax import losses
+from vidkd_jax.losses import features
+
+RNG = np.random.default_rng(2)
+STUDENT, TEACHER = (RNG.normal(size=(5, d)).astype(np.float32) for d in (4, 4))
+WIDE = RNG.normal(size=(5, 7)).astype(np.float32)
+MAPS, WIDE_MAPS = (RNG.normal(size=(2, 2, 3, 3, c)).astype(np.float32) for c in (4, 6))
+
+
+def test_mean_squared_error_equals_pytorch():
+    torch = pytest.importorskip("torch")
+    expected = torch.nn.functional.mse_loss(torch.tensor(STUDENT), torch.tensor(TEACHER))
+    result = losses.mean_squared_error(jnp.array(STUDENT), jnp.array(TEACHER))
+    assert result.shape == (5,)
+    np.testing.assert_allclose(result.mean(), expected.item(), rtol=1e-6)
+
+
+def test_attention_transfer_hand_computed():
+    # Maps (4, 0) and (3, 3), normalised: (1, 0) and (1, 1) / sqrt 2: 2 - 2 / sqrt 2.
+    student = jnp.array([2.0, 0.0]).reshape(1, 1, 1, 2, 1)
+    teacher = jnp.sqrt(jnp.array([[3.0, 3.0], [3.0, 3.0]])).reshape(1, 1, 1, 2, 2)
+    np.testing.assert_allclose(losses.attention_transfer(student, teacher), [2 - 2**0.5], rtol=1e-6)
+
+
+def test_attention_transfer_equals_pytorch():
+    torch = pytest.importorskip("torch")
+
+    def attention(maps):
+        energy = torch.tensor(maps).pow(2).mean(-1).flatten(1)
+        return torch.nn.functional.normalize(energy)
+
+    expected = (attention(MAPS) - attention(WIDE_MAPS)).pow(2).sum(1)
+    result = losses.attention_transfer(jnp.array(MAPS), jnp.array(WIDE_MAPS))
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
+def test_relational_losses_equal_pytorch():
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+
+    def distances(x):
+        d = torch.cdist(x, x)
+        return d / d[d > 0].mean()
+
+    def angles(x):
+        unit = functional.normalize(x[None] - x[:, None], dim=2)
+        return unit @ unit.transpose(1, 2)
+
+    student, teacher = torch.tensor(STUDENT, dtype=torch.double), torch.tensor(WIDE).double()
+    for function, reference in (
+        (losses.relational_distance, distances),
+        (losses.relational_angle, angles),
+    ):
+        expected = functional.smooth_l1_loss(reference(student), reference(teacher))
+        result = function(jnp.array(STUDENT), jnp.array(WIDE)).mean()
+        np.testing.assert_allclose(result, expected.item(), rtol=1e-4)
+
+
+def test_relational_losses_do_not_see_scale_or_place():
+    for function in (losses.relational_distance, losses.relational_angle):
+        moved = function(jnp.array(3 * STUDENT + 1), jnp.array(STUDENT))
+        np.testing.assert_allclose(moved, np.zeros(5), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "student", "teacher"),
+    [
+        (losses.mean_squared_error, STUDENT, TEACHER),
+        (losses.attention_transfer, MAPS, WIDE_MAPS),
+        (losses.relational_distance, STUDENT, WIDE),
+        (losses.relational_angle, STUDENT, WIDE),
+    ],
+)
+def test_gradients(function, student, teacher):
+    check_grads(lambda s: function(s, jnp.array(teacher)), (jnp.array(student),), 1, rtol=2e-2)
+    taught = jax.grad(lambda t: function(jnp.array(student), t).sum())(jnp.array(teacher))
+    np.testing.assert_array_equal(taught, np.zeros_like(teacher))
+    # Coinciding examples and dead channels are ordinary: neither may give NaN.
+    zeros = jnp.zeros_like(student)
+    assert np.isfinite(jax.grad(lambda s: function(s, jnp.array(teacher)).sum())(zeros)).all()
+
+
+def test_align_brings_both_to_the_smaller_size():
+    student, teacher = jnp.ones((2, 4, 6, 6, 3)), jnp.ones((2, 8, 3, 3, 5))
+    ours, theirs = losses.align(student, teacher)
+    assert ours.shape == (2, 4, 3, 3, 3)
+    assert theirs.shape == (2, 4, 3, 3, 5)
+    np.testing.assert_allclose(ours, jnp.ones_like(ours), rtol=1e-6)
+
+
+def test_align_leaves_equal_sizes_alone():
+    student = jnp.array(MAPS)
+    assert losses.align(student, jnp.array(WIDE_MAPS))[0] is student
+
+
+@pytest.mark.parametrize(
+    "function", [losses.mean_squared_error, losses.attention_transfer, losses.relational_distance]
+)
+def test_mismatched_batches_raise(function):
+    shape = (2, 1, 2, 2, 3) if function is losses.attention_transfer else (2, 3)
+    with pytest.raises(AssertionError):
+        function(jnp.zeros(shape), jnp.zeros((3, *shape[1:])))
+
+
+def test_examples_in_the_docstrings():
+    result = doctest.testmod(features)
+    assert result.attempted > 0
+    assert result.failed == 0

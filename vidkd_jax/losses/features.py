@@ -1,0 +1,200 @@
+"""Losses between the features of a student and a teacher."""
+
+from collections.abc import Sequence
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def mean_squared_error(student: jax.Array, teacher: jax.Array) -> jax.Array:
+    r"""Mean squared difference between two networks' features.
+
+    .. math::
+        \ell = \frac{1}{d} \sum_i (s_i - t_i)^2
+
+    On pooled features this is MARS' term (times 50); on a block's features, mapped by a 1x1x1
+    convolution to the teacher's channels, FitNets' hint. The teacher gets no gradient.
+
+    Args:
+        student: features `[b, ...]`, any float dtype.
+        teacher: the same shape.
+
+    Returns:
+        The loss of each example, float32 `[b]`.
+
+    References:
+        Crasto et al., MARS, CVPR 2019, eq. 2; Romero et al., `FitNets
+        <https://arxiv.org/abs/1412.6550>`_, 2015, eq. 3.
+
+    >>> mean_squared_error(jnp.array([[1.0, 3.0]]), jnp.array([[1.0, 1.0]]))
+    Array([2.], dtype=float32)
+    """
+    student, teacher = _checked(student, teacher)
+    return jnp.mean(jnp.square(student - teacher), axis=tuple(range(1, student.ndim)))
+
+
+def attention_transfer(student: jax.Array, teacher: jax.Array) -> jax.Array:
+    r"""Distance between the attention maps of two blocks.
+
+    .. math::
+        \ell = \left\| \frac{Q_S}{\|Q_S\|_2} - \frac{Q_T}{\|Q_T\|_2} \right\|_2^2, \qquad
+        Q = \mathrm{vec} \left( \tfrac{1}{c} \sum_c A_c^2 \right)
+
+    The published code takes the mean over the map's positions where the paper takes the norm; the
+    squared norm here is that mean times the number of positions, bounded by 4 whatever the size.
+    The teacher gets no gradient.
+
+    Args:
+        student: a block's output `[b, t, h, w, c]`, any float dtype.
+        teacher: `[b, t, h, w, c']`: as many positions, any number of channels.
+
+    Returns:
+        The loss of each example, float32 `[b]`.
+
+    References:
+        Zagoruyko & Komodakis, `Paying More Attention to Attention
+        <https://arxiv.org/abs/1612.03928>`_, 2017, eq. 2.
+
+    >>> one, other = jnp.zeros((2, 1, 1, 1, 2, 1)).at[0, ..., 0, :].set(3).at[1, ..., 1, :].set(1)
+    >>> attention_transfer(one, other)
+    Array([2.], dtype=float32)
+    """
+    chex.assert_equal_shape_prefix([student, teacher], 4)
+    difference = _attention(student) - _attention(jax.lax.stop_gradient(teacher))
+    return jnp.sum(jnp.square(difference), axis=1)
+
+
+def _attention(features: jax.Array) -> jax.Array:
+    """Returns the normalised attention map of `[b, t, h, w, c]`, as `[b, t * h * w]`."""
+    energy = jnp.mean(jnp.square(features.astype(jnp.float32)), axis=-1)
+    energy = energy.reshape(energy.shape[0], -1)
+    # A map of zeros (dead channels) stays zero, with a zero gradient.
+    return energy * jax.lax.rsqrt(jnp.sum(jnp.square(energy), axis=1, keepdims=True) + 1e-12)
+
+
+def relational_distance(student: jax.Array, teacher: jax.Array) -> jax.Array:
+    r"""Distance-wise relational loss: pairs of examples lie as far apart as they do in the teacher.
+
+    .. math::
+        \ell_i = \frac{1}{b} \sum_j h \left( \frac{\|s_i - s_j\|}{\mu_S}
+            - \frac{\|t_i - t_j\|}{\mu_T} \right)
+
+    with the Huber loss h and the mean distance :math:`\mu` of the pairs of this batch (of all
+    devices: the whole global batch). The teacher gets no gradient.
+
+    Args:
+        student: features `[b, d]`, any float dtype.
+        teacher: features `[b, d']`.
+
+    Returns:
+        The loss of each example, float32 `[b]`; its mean is the paper's.
+
+    References:
+        Park et al., `Relational Knowledge Distillation <https://arxiv.org/abs/1904.05068>`_,
+        CVPR 2019, eq. 5-7.
+
+    >>> features = jnp.array([[0.0], [1.0], [5.0]])
+    >>> relational_distance(features, 7 * features + 3).round(5)
+    Array([0., 0., 0.], dtype=float32)
+    """
+    chex.assert_equal_shape_prefix([student, teacher], 1)
+    return jnp.mean(_huber(_distances(student) - _distances(_frozen(teacher))), axis=1)
+
+
+def relational_angle(student: jax.Array, teacher: jax.Array) -> jax.Array:
+    r"""Angle-wise relational loss: triples of examples form the angles they form in the teacher.
+
+    .. math::
+        \ell_j = \frac{1}{b^2} \sum_{i, k} h ( \cos \angle s_i s_j s_k - \cos \angle t_i t_j t_k )
+
+    with the Huber loss h. The teacher gets no gradient.
+
+    Args:
+        student: features `[b, d]`, any float dtype.
+        teacher: features `[b, d']`.
+
+    Returns:
+        The loss of each example (the corner of the angle), float32 `[b]`.
+
+    References:
+        Park et al., `Relational Knowledge Distillation <https://arxiv.org/abs/1904.05068>`_,
+        CVPR 2019, eq. 8-9.
+
+    >>> corner = jnp.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    >>> relational_angle(corner, 5 * corner[:, ::-1]).round(5)
+    Array([0., 0., 0.], dtype=float32)
+    """
+    chex.assert_equal_shape_prefix([student, teacher], 1)
+    return jnp.mean(_huber(_cosines(student) - _cosines(_frozen(teacher))), axis=(1, 2))
+
+
+def align(
+    student: jax.Array, teacher: jax.Array, *, axes: Sequence[int] = (1, 2, 3)
+) -> tuple[jax.Array, jax.Array]:
+    """Brings two blocks' outputs to the smaller of their sizes, axis by axis.
+
+    Linear interpolation with anti-aliasing, which for whole ratios averages: so networks with
+    other strides, frame counts or input sizes can be compared.
+
+    Args:
+        student: `[b, t, h, w, c]`.
+        teacher: `[b, t', h', w', c']`.
+        axes: those to bring together.
+
+    Returns:
+        Both, with equal sizes along `axes`.
+    """
+
+    def resized(features: jax.Array) -> jax.Array:
+        shape = tuple(
+            min(student.shape[axis], teacher.shape[axis]) if axis in axes else size
+            for axis, size in enumerate(features.shape)
+        )
+        if shape == features.shape:
+            return features
+        return jax.image.resize(features, shape, "linear")
+
+    return resized(student), resized(teacher)
+
+
+def _checked(student: jax.Array, teacher: jax.Array) -> tuple[jax.Array, jax.Array]:
+    chex.assert_equal_shape([student, teacher])
+    chex.assert_type([student, teacher], float)
+    return student.astype(jnp.float32), _frozen(teacher)
+
+
+def _frozen(teacher: jax.Array) -> jax.Array:
+    return jax.lax.stop_gradient(teacher).astype(jnp.float32)
+
+
+def _huber(difference: jax.Array) -> jax.Array:
+    """Returns the Huber loss with its corner at 1, as the paper has it."""
+    size = jnp.abs(difference)
+    return jnp.where(size <= 1, 0.5 * jnp.square(size), size - 0.5)
+
+
+def _distances(features: jax.Array) -> jax.Array:
+    """Returns the distances of all pairs over their mean, `[b, b]`."""
+    chex.assert_rank(features, 2)
+    difference = features[:, None].astype(jnp.float32) - features[None]
+    distances = _norm(difference)
+    count = distances.size - len(distances)  # a point has no pair with itself
+    mean = jnp.sum(distances) / max(count, 1)
+    return distances / jnp.where(mean > 0, mean, 1.0)
+
+
+def _cosines(features: jax.Array) -> jax.Array:
+    """Returns cos of the angle at j between i and k, `[j, i, k]`; 0 where two points coincide."""
+    chex.assert_rank(features, 2)
+    difference = features[None].astype(jnp.float32) - features[:, None]  # [j, i]
+    norm = _norm(difference)[..., None]
+    unit = jnp.where(norm > 0, difference / jnp.where(norm > 0, norm, 1.0), 0.0)
+    return jnp.einsum("jid,jkd->jik", unit, unit)
+
+
+def _norm(difference: jax.Array) -> jax.Array:
+    """Returns the norm over the last axis, with gradient 0 (not NaN) at 0."""
+    square = jnp.sum(jnp.square(difference), axis=-1)
+    is_zero = square == 0
+    return jnp.where(is_zero, 0.0, jnp.sqrt(jnp.where(is_zero, 1.0, square)))
