@@ -7,7 +7,7 @@ footer's length. It is written under another name, synced and renamed: it is who
 import json
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +19,8 @@ from vidkd_jax.video import VideoError, VideoStream, file_status
 _FOOTER_LENGTH = struct.Struct("<Q")
 # A record is one protocol buffer, which cannot exceed 2 GiB; a little is left for the rest of it.
 MAX_RECORD_BYTES = 2**31 - 2**24
+
+Fingerprint = dict[str, str | int]
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def stage_video(task: StagingTask) -> StagedVideo | SkippedVideo:
         return SkippedVideo(task.source, error.cause)
 
 
-def _fingerprint(task: StagingTask) -> dict[str, str | int]:
+def _fingerprint(task: StagingTask) -> Fingerprint:
     """What the staging file depends on; another value makes it worthless."""
     status = file_status(task.source)
     return {
@@ -98,7 +100,7 @@ def _fingerprint(task: StagingTask) -> dict[str, str | int]:
     }
 
 
-def read_staged(path: Path, fingerprint: dict[str, str | int]) -> StagedVideo | None:
+def read_staged(path: Path, fingerprint: Fingerprint) -> StagedVideo | None:
     """Returns what is staged under `path`, None if that is nothing or something else."""
     try:
         with path.open("rb") as file:
@@ -118,48 +120,66 @@ def _read_footer(file: BinaryIO) -> tuple[int, dict[str, Any]]:
     return start, json.loads(file.read(length))
 
 
-def _convert(task: StagingTask, fingerprint: dict[str, str | int]) -> StagedVideo:
+def _convert(task: StagingTask, fingerprint: Fingerprint) -> StagedVideo:
     """Decodes, resizes, encodes and writes; one frame in memory at a time."""
-    partial = task.target.with_suffix(f".{os.getpid()}.partial")
+    with VideoStream(task.source, short_side=task.short_side) as stream:
+        jpegs = (
+            # 4:2:0: what the sources themselves are; quarter the chroma to store and to decode.
+            simplejpeg.encode_jpeg(pixels, quality=task.quality, colorsubsampling="420")
+            for pixels in stream
+        )
+
+        def describe() -> dict[str, Any]:  # known when all is decoded
+            return {
+                "fps": stream.fps,
+                "height": stream.height,
+                "width": stream.width,
+                "stored_height": stream.stored_size[0],
+                "stored_width": stream.stored_size[1],
+            }
+
+        return write_staged(task.target, fingerprint, jpegs, describe, source=task.source)
+
+
+def write_staged(
+    target: Path,
+    fingerprint: Fingerprint,
+    jpegs: Iterable[bytes],
+    describe: Callable[[], Mapping[str, Any]],
+    *,
+    source: Path,
+) -> StagedVideo:
+    """Writes a staging file, synced, under its name only when it is whole.
+
+    Args:
+      target: The staging file.
+      fingerprint: What it depends on.
+      jpegs: The frames.
+      describe: Returns the other fields of `StagedVideo`; called after the last frame.
+      source: For the message where the frames are too many bytes.
+
+    Raises:
+      OSError: The disk is full.
+      VideoError: The frames do not fit in a record.
+    """
+    partial = target.with_suffix(f".{os.getpid()}.partial")
     try:
-        with (
-            VideoStream(task.source, short_side=task.short_side) as stream,
-            partial.open("wb") as file,
-        ):
-            staged = _write(task, fingerprint, stream, file)
+        with partial.open("wb") as file:
+            frame_bytes = [file.write(jpeg) for jpeg in jpegs]
+            num_bytes = sum(frame_bytes)
+            if num_bytes > MAX_RECORD_BYTES:
+                cause = f"its {len(frame_bytes)} frames exceed the 2 GiB of a record"
+                raise VideoError(source, f"{cause}; cut it into parts")
+            sizes = {"num_frames": len(frame_bytes), "num_bytes": num_bytes}
+            staged = StagedVideo(path=target, **describe(), **sizes)
+            video = asdict(staged)
+            del video["path"]
+            footer = {"video": video, "fingerprint": fingerprint, "frame_bytes": frame_bytes}
+            encoded = json.dumps(footer).encode()
+            file.write(encoded + _FOOTER_LENGTH.pack(len(encoded)))
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(task.target)
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return staged
-
-
-def _write(
-    task: StagingTask, fingerprint: dict[str, str | int], stream: VideoStream, file: BinaryIO
-) -> StagedVideo:
-    frame_bytes = []
-    for pixels in stream:
-        # 4:2:0: what the sources themselves are; quarter the chroma to store and to decode.
-        jpeg = simplejpeg.encode_jpeg(pixels, quality=task.quality, colorsubsampling="420")
-        frame_bytes.append(len(jpeg))
-        file.write(jpeg)
-    if sum(frame_bytes) > MAX_RECORD_BYTES:
-        cause = f"its {len(frame_bytes)} frames exceed the 2 GiB of a record; cut it into parts"
-        raise VideoError(task.source, cause)
-    staged = StagedVideo(
-        path=task.target,
-        fps=stream.fps,
-        height=stream.height,
-        width=stream.width,
-        stored_height=stream.stored_size[0],
-        stored_width=stream.stored_size[1],
-        num_frames=len(frame_bytes),
-        num_bytes=sum(frame_bytes),
-    )
-    video = asdict(staged)
-    del video["path"]
-    footer = {"video": video, "fingerprint": fingerprint, "frame_bytes": frame_bytes}
-    encoded = json.dumps(footer).encode()
-    file.write(encoded + _FOOTER_LENGTH.pack(len(encoded)))
     return staged

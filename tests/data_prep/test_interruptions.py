@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import build, staging
+from data_prep import build, conversion, staging
 from data_prep.pool import run_tasks
 from vidkd_jax.errors import InputError
 from vidkd_jax.video import write_video
@@ -133,7 +133,7 @@ def test_killed_while_writing_records(source, undisturbed, tmp_path, moment):
     out = tmp_path / "out"
     script = f"""
 import os, signal, sys
-from data_prep import build, builder
+from data_prep import build, builder, conversion
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 if {moment!r} == "mkdir":
@@ -145,12 +145,12 @@ elif {moment!r} == "records":  # in the middle of the second record
         return plain(self, name) if len(calls) < 12 else die()
     builder._Example.__getitem__ = getitem
 elif {moment!r} == "index":
-    build.write_index = die
+    conversion.write_index = die
 elif {moment!r} == "rename":
-    build.Path.rename = die
+    conversion.Path.rename = die
 else:
-    plain = build.shutil.rmtree
-    build.shutil.rmtree = lambda path, **kw: plain(path, **kw) if kw else die()
+    plain = conversion.shutil.rmtree
+    conversion.shutil.rmtree = lambda path, **kw: plain(path, **kw) if kw else die()
 build.main(sys.argv[1:])
 """
     process = subprocess.run(
@@ -168,7 +168,10 @@ build.main(sys.argv[1:])
 
 def test_two_builds_of_the_same_records(source, tmp_path):
     output = build.Output(tmp_path / "out", "csv", 1)
-    with build._only_one(output), pytest.raises(InputError, match="another build is writing there"):
+    with (
+        conversion.only_one(output),
+        pytest.raises(InputError, match="another run is writing there"),
+    ):
         build.main(arguments(source, tmp_path / "out", workers=1))
 
 
@@ -199,7 +202,7 @@ def test_disk_that_fills_up_while_records_are_written(source, undisturbed, small
         free = 2**40
 
     with monkeypatch.context() as patch:
-        patch.setattr(build.shutil, "disk_usage", lambda _: Plenty)
+        patch.setattr(conversion.shutil, "disk_usage", lambda _: Plenty)
         with pytest.raises(InputError, match="No space left on device; free some space"):
             build.main(arguments(source, out, workers=1))
     assert not (out / "csv/split1/1.0.0").exists()
