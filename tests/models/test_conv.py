@@ -135,10 +135,28 @@ def test_gradients_are_those_of_finite_differences(name):
     )
 
 
-def test_groups_are_the_native_convolution():
-    x, kernel = random_arrays((1, 4, 5, 5, 8), (3, 3, 3, 16), groups=4)
-    options = {"strides": (1, 1, 1), "padding": SAME3, "groups": 4}
-    assert_close(conv3d(x, kernel, **options), reference(x, kernel, **options))
+# x shape, kernel's (kt, kh, kw, c_out), strides, groups
+GROUPS = {
+    "four groups": ((1, 4, 5, 5, 8), (3, 3, 3, 16), (1, 1, 1), 4),
+    "groups taken together, one left over": ((1, 4, 6, 7, 36), (3, 3, 3, 72), (2, 2, 2), 9),
+    "wide groups": ((1, 3, 5, 5, 80), (3, 3, 3, 80), (1, 1, 1), 2),
+    "depthwise": ((2, 3, 5, 6, 6), (3, 3, 3, 6), (1, 1, 1), 6),
+    "depthwise, strided": ((2, 4, 7, 6, 5), (3, 3, 3, 5), (2, 2, 2), 5),
+    "depthwise, one frame": ((1, 1, 4, 4, 3), (3, 3, 3, 3), (2, 2, 2), 3),
+    "two channels out of each": ((1, 3, 4, 4, 3), (3, 3, 3, 6), (1, 1, 1), 3),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_groups_are_the_native_convolution(name):
+    x_shape, kernel_size, strides, groups = GROUPS[name]
+    x, kernel = random_arrays(x_shape, kernel_size, groups=groups)
+    options = {"strides": strides, "padding": SAME3, "groups": groups}
+    expected, pullback = jax.vjp(functools.partial(reference, **options), x, kernel)
+    actual, actual_pullback = jax.vjp(functools.partial(conv3d, **options), x, kernel)
+    assert_close(actual, expected)
+    for gradient, wanted in zip(actual_pullback(expected), pullback(expected), strict=True):
+        assert_close(gradient, wanted)
 
 
 @pytest.mark.parametrize("name", ["few channels", "many channels", "many channels, strided"])

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from vidkd_jax.models import (
     conv_blocks,
+    conv_channel_groups,
     conv_folded,
     conv_pointwise,
     conv_taps,
@@ -46,9 +47,7 @@ def conv3d(
       [b, t', h', w', c_out], of x's type.
     """
     (st, sh, sw), (pt, ph, pw) = strides, padding
-    geometry = Geometry((st, sh, sw), ((pt[0], pt[1]), (ph[0], ph[1]), (pw[0], pw[1])))
-    if groups != 1:
-        return native(x, kernel, geometry, groups)
+    geometry = Geometry((st, sh, sw), ((pt[0], pt[1]), (ph[0], ph[1]), (pw[0], pw[1])), groups)
     return _conv3d(x, kernel, geometry)
 
 
@@ -106,7 +105,9 @@ def _form(
     frames, kernel_t, c_in, c_out = x_shape[1], kernel_shape[0], *kernel_shape[3:]
     over_time = kernel_t == 3 and frames > 1 and geometry.padding[0] == (1, 1)
     form: Any
-    if kernel_shape[:3] == (1, 1, 1) and geometry.padding == ((0, 0),) * 3:
+    if geometry.groups > 1:
+        form = conv_channel_groups
+    elif kernel_shape[:3] == (1, 1, 1) and geometry.padding == ((0, 0),) * 3:
         form = conv_pointwise
     elif over_time and geometry.strides == (1, 1, 1) and c_in >= 8:
         form = conv_winograd

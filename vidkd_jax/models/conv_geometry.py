@@ -12,17 +12,18 @@ Triple = tuple[int, int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """Strides and padding over (t, h, w) of one convolution; hashable, so static under jit."""
+    """Strides and padding over (t, h, w), groups of channels; hashable, so static under jit."""
 
     strides: Triple
     padding: tuple[Pair, Pair, Pair]
+    groups: int = 1
 
     def out_frames(self, frames: int, kernel_t: int) -> int:
         """Number of frames that come out of `frames` frames."""
         return (frames + sum(self.padding[0]) - kernel_t) // self.strides[0] + 1
 
 
-def native(x: jax.Array, kernel: jax.Array, geometry: Geometry, groups: int = 1) -> jax.Array:
+def native(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
     """XLA's own 3D convolution; shapes as `conv.conv3d`."""
     return lax.conv_general_dilated(
         x,
@@ -30,7 +31,7 @@ def native(x: jax.Array, kernel: jax.Array, geometry: Geometry, groups: int = 1)
         geometry.strides,
         geometry.padding,
         dimension_numbers=("NDHWC", "DHWIO", "NDHWC"),
-        feature_group_count=groups,
+        feature_group_count=geometry.groups,
     )
 
 

@@ -16,19 +16,19 @@ from vidkd_jax.models.conv_geometry import Geometry, conv2d, materialise
 def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
     """The convolution, and its input written to memory once, for `backward`."""
     x = materialise(x, kernel)
-    return _apply(x, kernel, geometry), x
+    return apply(x, kernel, geometry), x
 
 
 def backward(
     x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
 ) -> tuple[jax.Array, jax.Array]:
     """Gradients of the convolution in its input and its kernel; `x` as `forward` returned it."""
-    _, gradients = jax.vjp(lambda x, kernel: _apply(x, kernel, geometry), x, kernel)
+    _, gradients = jax.vjp(lambda x, kernel: apply(x, kernel, geometry), x, kernel)
     return gradients(materialise(dy, kernel))
 
 
-def _apply(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
-    """[b, t, h, w, c_in] -> [b, t', h', w', c_out]."""
+def apply(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
+    """The convolution: [b, t, h, w, c_in] -> [b, t', h', w', c_out]."""
     b, t, h, w, c_in = x.shape
     kernel_t = kernel.shape[0]
     stride, before = geometry.strides[0], geometry.padding[0][0]

@@ -13,8 +13,17 @@ from vidkd_jax.models.conv import conv3d
 # He et al. 2015, fan-out, as the 3D ResNets of Hara et al. (TY's reference [35]) initialise.
 he_normal_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
+# What PyTorch's Conv3d starts from where a network does not say: uniform within 1 / sqrt(fan-in).
+torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
 # PyTorch's defaults (eps 1e-5, momentum 0.1), in Flax's convention for momentum.
 batch_norm = partial(nn.BatchNorm, epsilon=1e-5, momentum=0.9)
+
+# What follows the stems of Hara et al. and of the 3D ShuffleNets: halves time, height and width,
+# padded with minus infinity.
+stem_pool = partial(
+    nn.max_pool, window_shape=(3, 3, 3), strides=(2, 2, 2), padding=((1, 1), (1, 1), (1, 1))
+)
 
 
 class Conv3D(nn.Module):
@@ -24,27 +33,32 @@ class Conv3D(nn.Module):
       features: number of output channels.
       kernel_size: (t, h, w).
       strides: (t, h, w).
+      groups: number of groups of channels that do not see each other.
       use_bias: whether a bias is added.
+      kernel_init: the kernel's first values.
       dtype: compute dtype; parameters are float32.
     """
 
     features: int
     kernel_size: Sequence[int] = (3, 3, 3)
     strides: Sequence[int] = (1, 1, 1)
+    groups: int = 1
     use_bias: bool = False
+    kernel_init: nn.initializers.Initializer = he_normal_fan_out
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [b, t, h, w, c] to [b, t', h', w', features], t' = ceil(t / stride)."""
-        shape = (*self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", he_normal_fan_out, shape, jnp.float32)
+        shape = (*self.kernel_size, x.shape[-1] // self.groups, self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
         padding = tuple((size // 2, size // 2) for size in self.kernel_size)
         y = conv3d(
             x.astype(self.dtype),
             kernel.astype(self.dtype),
             strides=tuple(self.strides),
             padding=padding,
+            groups=self.groups,
         )
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
