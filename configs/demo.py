@@ -22,6 +22,5 @@ def get_config() -> ConfigDict:
         augment__noise=0.0,
         data__val_fraction=0.2,
         train__epochs=45,
-        schedule__patience=30,
         schedule__early_stopping=45,
     )
