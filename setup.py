@@ -24,6 +24,7 @@ CORE = [
 # torch is a yardstick for tests and benchmarks and a reader of other people's weights; never needed
 # at run time. The pin keeps pip from choosing a build with several GB of CUDA libraries.
 TORCH = ["torch==2.13.0"]
+CONVERT = [*TORCH, "h5py", "safetensors"]
 LINT = ["import-linter", "mypy", "pre-commit", "ruff"]
 TEST = ["pytest", "pytest-xdist", "scipy"]
 
@@ -37,7 +38,8 @@ setup(
     install_requires=CORE,
     extras_require={
         "test": TEST,
-        "parity": TEST + TORCH,
+        "convert": CONVERT,
+        "parity": TEST + CONVERT,
         "bench": TORCH,
         "dev": TEST + LINT,
     },

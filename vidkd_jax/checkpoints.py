@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from vidkd_jax.errors import InputError
@@ -90,7 +91,7 @@ class Checkpoints:
         """
         newest = self._latest.latest
         path = self._latest.directory / str(newest.step)
-        with _readable(path, "delete it to go on from the one before"):
+        with _readable(path, "delete it to go on from the one before, or use another --workdir"):
             loaded = self._latest.load_checkpointables(
                 newest, {"state": _abstract(state), "data": data}
             )
@@ -104,7 +105,8 @@ class Checkpoints:
           InputError: the checkpoint is of another model, or is damaged or gone.
         """
         path = self._best.directory / str(epoch)
-        with _readable(path, f"delete '{path.parent.parent}' to start again"):
+        remedy = f"delete '{path.parent.parent}' to start again, or use another --workdir"
+        with _readable(path, remedy):
             loaded = self._best.load_checkpointables(epoch, {"variables": _abstract(variables)})
         return loaded["variables"]
 
@@ -112,6 +114,24 @@ class Checkpoints:
         """Waits for what is being written."""
         self._latest.close()
         self._best.close()
+
+
+def save_variables(folder: Path, variables: Variables) -> None:
+    """Saves a network by itself, as `Checkpoints.save_best` does; replaces what is there."""
+    ocp.save_checkpointables(folder.absolute(), {"variables": variables}, overwrite=True)
+
+
+def load_variables(folder: Path) -> Variables:
+    """Returns a network saved by itself, or a run's best of an epoch, in NumPy arrays.
+
+    Raises:
+      InputError: the checkpoint is damaged or gone.
+    """
+    folder = folder.absolute()
+    with _readable(folder, "make it again"):
+        saved = ocp.checkpointables_metadata(folder).metadata["variables"]
+        as_numpy = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), saved)
+        return Variables(**ocp.load_checkpointables(folder, {"variables": as_numpy})["variables"])
 
 
 @contextlib.contextmanager
@@ -123,5 +143,5 @@ def _readable(path: Any, remedy: str) -> Iterator[None]:
         cause = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
         raise InputError(
             f"checkpoint '{path}' cannot be read: it is damaged, or of another model or optimiser "
-            f"({cause}); {remedy}, or use another --workdir"
+            f"({cause}); {remedy}"
         ) from error

@@ -1,6 +1,7 @@
 """How a network wants its pixels: channel order, mean and standard deviation."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -65,3 +66,12 @@ KINETICS = Normalisation(
 ACTIVITYNET = Normalisation((114.7748, 107.7354, 99.4750), (1.0,))
 ACTIVITYNET_BGR = Normalisation((114.7748, 107.7354, 99.4750), (1.0,), "bgr")
 MARS_FLOW = Normalisation((127.5,), (1.0,), "flow")
+NORMALISATIONS: Mapping[str, Normalisation] = {
+    "ty": TY,
+    "torchvision_video": TORCHVISION_VIDEO,
+    "imagenet": IMAGENET,
+    "kinetics": KINETICS,
+    "activitynet": ACTIVITYNET,
+    "activitynet_bgr": ACTIVITYNET_BGR,
+    "mars_flow": MARS_FLOW,
+}

@@ -19,14 +19,18 @@ def available() -> tuple[str, ...]:
     return tuple(_BACKBONES)
 
 
-def lookup(name: str) -> Backbone:
+def lookup(name: str, *, field: str = "model.name") -> Backbone:
     """Returns what is known of a backbone.
+
+    Args:
+      name: one of `available()`.
+      field: where the name comes from, for the message.
 
     Raises:
       InputError: no such backbone.
     """
     if name not in _BACKBONES:
-        raise InputError(f"model.name: no backbone '{name}'{suggest(name, _BACKBONES)}")
+        raise InputError(f"{field}: no backbone '{name}'{suggest(name, _BACKBONES)}")
     return _BACKBONES[name]
 
 

@@ -1,0 +1,197 @@
+"""The command on files: what it writes, and what it says of bad ones."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from vidkd_jax import models, weights
+from vidkd_jax.convert import to_torch
+from vidkd_jax.convert.__main__ import _abstract, main
+from vidkd_jax.errors import InputError
+from vidkd_jax.models.normalisation import ACTIVITYNET, TY
+
+NARROW = ["--model=ty_r3d_18", "--width=0.03125"]
+
+
+def card(**changes):
+    values = {"model": "ty_r3d_18", "width": 1 / 32, "in_channels": 3, "num_classes": 4}
+    return weights.Card(**{**values, "frames": 16, "normalisation": TY, **changes})
+
+
+def random_state(**changes):
+    """A state_dict of a narrow network, under public names."""
+    import jax
+
+    rng = np.random.default_rng(0)
+    shapes = _abstract(card(**changes))
+    drawn = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), shapes)
+    return to_torch(drawn, "fc")
+
+
+@pytest.fixture(scope="module")
+def state():
+    return random_state()
+
+
+@pytest.fixture
+def npz(tmp_path, state):
+    np.savez(tmp_path / "net.npz", **state)
+    return tmp_path / "net.npz"
+
+
+def convert(checkpoint, out, *flags):
+    main([*NARROW, f"--checkpoint={checkpoint}", f"--out={out}", *flags])
+
+
+def assert_folder_holds(folder, state):
+    _, variables = weights.load(folder)
+    found = to_torch(variables, "fc")
+    assert {*found} == {*state}
+    assert all(np.array_equal(found[name], state[name]) for name in state)
+
+
+def test_writes_weights_and_what_must_be_known_of_them(npz, state, tmp_path, capsys):
+    convert(npz, tmp_path / "out", "--normalisation=activitynet")
+    assert_folder_holds(tmp_path / "out", state)
+    found, _ = weights.load(tmp_path / "out")
+    assert found.normalisation == ACTIVITYNET and found.source["file"] == "net.npz"
+    assert len(found.source["sha256"]) == 64
+    assert found == card(normalisation=ACTIVITYNET, source=found.source)
+    saved = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert saved["num_classes"] == 4 and saved["normalisation"]["order"] == "rgb"
+    assert capsys.readouterr().out.startswith(f"loaded {len(state)} tensors\n")
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".tar", ".safetensors"])
+def test_reads_the_common_formats(suffix, state, tmp_path):
+    path = tmp_path / f"net{suffix}"
+    if suffix == ".safetensors":
+        file = pytest.importorskip("safetensors.numpy")
+        file.save_file({name: np.ascontiguousarray(value) for name, value in state.items()}, path)
+    else:
+        torch = pytest.importorskip("torch")
+        tensors = {f"module.{n}": torch.tensor(np.ascontiguousarray(v)) for n, v in state.items()}
+        torch.save({"epoch": 3, "optimizer": {}, "state_dict": tensors}, path)
+    convert(path, tmp_path / "out")
+    assert_folder_holds(tmp_path / "out", state)
+
+
+def test_half_precision_becomes_single(state, tmp_path):
+    torch = pytest.importorskip("torch")
+    halved = {name: torch.tensor(value.copy()).bfloat16() for name, value in state.items()}
+    torch.save(halved, tmp_path / "net.pt")
+    convert(tmp_path / "net.pt", tmp_path / "out")
+    assert_folder_holds(tmp_path / "out", {n: v.float().numpy() for n, v in halved.items()})
+
+
+def test_other_classes_get_a_new_head_and_the_command_says_so(npz, tmp_path, capsys):
+    convert(npz, tmp_path / "out", "--num_classes=7")
+    found, variables = weights.load(tmp_path / "out")
+    assert found.num_classes == 7 and variables.params["logits"]["kernel"].shape == (32, 7)
+    assert np.std(variables.params["logits"]["kernel"]) > 0
+    assert not np.any(variables.params["logits"]["bias"])
+    assert "initialised fc: 4 classes in the checkpoint, 7 here" in capsys.readouterr().out
+
+
+def test_flow_weights_have_two_input_channels(tmp_path):
+    np.savez(tmp_path / "flow.npz", **random_state(in_channels=2))
+    convert(tmp_path / "flow.npz", tmp_path / "out", "--normalisation=mars_flow")
+    assert weights.load_card(tmp_path / "out").in_channels == 2
+
+
+class _RunsCode:
+    def __reduce__(self):
+        return os.system, ("touch pwned",)
+
+
+def _pickle_that_runs_code(path, state):
+    path.write_bytes(pickle.dumps({"state_dict": _RunsCode()}, protocol=2))
+
+
+def _truncated(path, state):
+    torch = pytest.importorskip("torch")
+    torch.save({name: torch.tensor(value.copy()) for name, value in state.items()}, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+BAD_FILES = {
+    "code.pth": (_pickle_that_runs_code, r"holds \S*system beside tensors"),
+    "half.pth": (_truncated, "damaged"),
+    "text.pth": (lambda path, state: path.write_text("hello"), r"is no \.pth checkpoint"),
+    "text.npz": (lambda path, state: path.write_text("hello"), r"is no \.npz checkpoint"),
+    "text.safetensors": (lambda path, state: path.write_text("hello"), "is no"),
+    "empty.pth": (lambda path, state: path.touch(), "is no"),
+    "missing.pth": (lambda path, state: None, "no such file"),
+    "net.ckpt": (lambda path, state: path.touch(), r"give a file of \.pth"),
+    "other.npz": (lambda path, state: np.savez(path, x=np.zeros(3)), "no classifier 'fc'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files_are_named_with_the_cause(name, state, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make, message = BAD_FILES[name]
+    if name.endswith(".pth"):
+        pytest.importorskip("torch")
+    if name.endswith(".safetensors"):
+        pytest.importorskip("safetensors")
+    make(tmp_path / name, state)
+    with pytest.raises(InputError, match=message) as caught:
+        convert(tmp_path / name, tmp_path / "out")
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "pwned").exists() and not (tmp_path / "out").exists()
+
+
+def test_a_deeper_networks_weights_are_refused(tmp_path):
+    np.savez(tmp_path / "deeper.npz", **random_state(model="ty_r3d_34"))
+    with pytest.raises(InputError, match="this backbone does not have"):
+        convert(tmp_path / "deeper.npz", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--model=ty_r3d18"], "--model: no backbone 'ty_r3d18'; did you mean 'ty_r3d_18'"),
+        (["--num_classes=0"], "--num_classes=0: give a positive number"),
+        (["--width=1"], "not .*; are model, width"),
+        (["--frames=8"], r"fc\.weight is .*number of frames"),
+        (["--normalisation=kinetic"], "did you mean 'kinetics'"),
+    ],
+)
+def test_wrong_flags_are_named(flags, message, npz, tmp_path):
+    with pytest.raises(InputError, match=message):
+        convert(npz, tmp_path / "out", *flags)
+
+
+def test_without_torch_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "net.pth").touch()
+    with pytest.raises(InputError, match=r"needs torch; pip install 'vidkd_jax\[convert\]'"):
+        convert(tmp_path / "net.pth", tmp_path / "out")
+
+
+def test_a_folder_with_weights_is_kept(npz, tmp_path):
+    convert(npz, tmp_path / "out")
+    with pytest.raises(InputError, match="holds weights already"):
+        convert(npz, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["code.pth", "half.pth", "missing.pth"])
+def test_bad_files_end_with_one_line_and_status_2(name, state, tmp_path):
+    pytest.importorskip("torch")
+    BAD_FILES[name][0](tmp_path / name, state)
+    command = [sys.executable, "-m", "vidkd_jax.convert", *NARROW]
+    command += [f"--checkpoint={tmp_path / name}", f"--out={tmp_path / 'out'}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+def test_every_normalisation_has_a_name():
+    known = set(models.normalisation.NORMALISATIONS.values())
+    assert {models.lookup(name).normalisation for name in models.available()} <= known

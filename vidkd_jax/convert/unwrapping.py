@@ -1,0 +1,57 @@
+"""What people save around a network's tensors, taken off again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from vidkd_jax.errors import InputError
+
+# The keys under which training scripts save the network, beside epoch and optimiser: 3D-ResNets,
+# MARS and Efficient-3DCNNs the first, IIC the second.
+_ENVELOPES = ("state_dict", "model", "model_state_dict")
+# DataParallel's; PCLNet's and VCOPN's.
+_PREFIXES = ("module.", "base_network.")
+# PCL's and IIC's r18 is torchvision's network in a Sequential, without the classifier.
+_SEQUENTIAL = {str(i): name for i, name in enumerate(["stem", *(f"layer{n}" for n in range(1, 5))])}
+
+
+def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Returns the network's arrays by public name, and the names of what is not of the network.
+
+    Args:
+      saved: what the file holds: arrays by name, possibly inside other dictionaries.
+      source: the file, for messages.
+
+    Raises:
+      InputError: there are no arrays.
+    """
+    state = _open_envelopes(saved)
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    if not arrays:
+        found = ", ".join(sorted(map(str, state))[:5]) or "nothing"
+        raise InputError(f"{source}: holds no tensors by name (but {found}); give a state_dict")
+    outside = [name for name in state if name not in arrays]
+    while prefix := next((p for p in _PREFIXES if any(n.startswith(p) for n in arrays)), None):
+        outside += [name for name in arrays if not name.startswith(prefix)]
+        arrays = {
+            name.removeprefix(prefix): array
+            for name, array in arrays.items()
+            if name.startswith(prefix)
+        }
+    if {name.split(".")[0] for name in arrays} == {*_SEQUENTIAL}:
+        arrays = {
+            ".".join([_SEQUENTIAL[name.split(".")[0]], *name.split(".")[1:]]): array
+            for name, array in arrays.items()
+        }
+    return arrays, tuple(outside)
+
+
+def _open_envelopes(saved: Any) -> Mapping[str, Any]:
+    """Returns the innermost dictionary."""
+    while isinstance(saved, Mapping):
+        inner = (saved[name] for name in _ENVELOPES if isinstance(saved.get(name), Mapping))
+        if (opened := next(inner, None)) is None:
+            return saved
+        saved = opened
+    return {}
