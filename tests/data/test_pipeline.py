@@ -34,6 +34,19 @@ def test_batch_contract(memory_subset):
     assert (first[:, 0, 0, 1:] == first[0, 0, 0, 1:]).all()  # the same window in all frames
 
 
+def test_frames_of_teachers_are_read_around_the_clip(memory_subset):
+    spec = ClipSpec(frames=2, stride=2, crop=16, others=(-1, 2, 4))
+    assert spec.offsets == (-1, 0, 2, 4)
+    batches = TrainBatches(
+        memory_subset([10] * 4), spec, batch_size=4, seed=0, reading=Reading(threads=1)
+    )
+    frames = next(batches)["clip"][:, :, 0, 0, 0].astype(int) % 16
+    start = frames[:, 1]
+    assert start.min() >= 0 and start.max() <= 7  # the clip itself lies inside
+    for offset, column in zip(spec.offsets, frames.T, strict=True):
+        assert np.array_equal(column, np.clip(start + offset, 0, 9))
+
+
 def test_an_epoch_shows_every_video_once_in_a_new_order_with_new_clips(memory_subset):
     batches = train_batches(memory_subset([10] * 12))
     first, second = take(batches, 3), take(batches, 3)

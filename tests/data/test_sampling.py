@@ -4,24 +4,21 @@ import pytest
 from vidkd_jax.data import sampling
 
 
-def test_random_clip_is_consecutive_and_every_start_occurs():
+def test_every_start_whose_clip_lies_inside_occurs():
     rng = np.random.default_rng(0)
-    clips = [sampling.random_clip(rng, 20, frames=16, stride=1) for _ in range(200)]
-    assert all(np.array_equal(np.diff(clip), np.ones(15)) for clip in clips)
-    assert {int(clip[0]) for clip in clips} == {0, 1, 2, 3, 4}
-
-
-def test_stride_skips_frames_and_stays_inside():
-    rng = np.random.default_rng(0)
-    clips = [sampling.random_clip(rng, 16, frames=8, stride=2) for _ in range(50)]
-    assert {int(clip[0]) for clip in clips} == {0, 1}
-    assert max(int(clip[-1]) for clip in clips) == 15
+    starts = {sampling.random_start(rng, 20, frames=16, stride=1) for _ in range(200)}
+    assert starts == {0, 1, 2, 3, 4}
+    starts = {sampling.random_start(rng, 16, frames=8, stride=2) for _ in range(50)}
+    assert starts == {0, 1}
+    assert sampling.random_start(rng, 3, frames=6, stride=1) == 0
 
 
 def test_short_video_repeats_its_last_frame():
-    rng = np.random.default_rng(0)
-    clip = sampling.random_clip(rng, 3, frames=6, stride=1)
-    assert clip.tolist() == [0, 1, 2, 2, 2, 2]
+    assert sampling.frames_at(0, range(6), 3).tolist() == [0, 1, 2, 2, 2, 2]
+
+
+def test_frames_before_the_video_are_its_first():
+    assert sampling.frames_at(1, (-3, -1, 0, 2), 9).tolist() == [0, 0, 1, 3]
 
 
 @pytest.mark.parametrize(

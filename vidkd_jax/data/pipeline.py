@@ -23,13 +23,25 @@ HostBatch = dict[str, np.ndarray]
 class ClipSpec:
     """The shape of a clip: `frames` frames, `stride` apart, cropped to `crop` pixels square.
 
-    `sampler` is "clip", or "still" for one frame repeated.
+    Attributes:
+      frames: of the student's clip, which decides where clips may start.
+      stride: frames from one of them to the next.
+      crop: side of the window, in pixels.
+      sampler: "clip", or "still" for one frame repeated.
+      others: further frames that are read, counted from the clip's start: those of teachers.
     """
 
     frames: int
     stride: int
     crop: int
     sampler: str = "clip"
+    others: tuple[int, ...] = ()
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """The frames that are read, counted from the clip's start."""
+        own = range(0, self.frames * self.stride, self.stride)
+        return tuple(sorted({*own, *self.others}))
 
     @property
     def span(self) -> int:
@@ -62,9 +74,8 @@ class _LoadClip(grain.transforms.RandomMap):
 
     def random_map(self, position: int, rng: np.random.Generator) -> HostBatch:
         spec, video = self._spec, self._subset.videos[position]
-        numbers = sampling.random_clip(
-            rng, video.num_frames, frames=spec.frames, stride=spec.stride
-        )
+        start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
+        numbers = sampling.frames_at(start, spec.offsets, video.num_frames)
         return _load(self._subset, position, numbers, spec, rng)
 
 
@@ -130,9 +141,7 @@ class _LoadRows(grain.transforms.Map):
         loaded = []
         for position, start in self._rows[index].tolist():
             video = self._subset.videos[max(position, 0)]
-            numbers = sampling.clip_at(
-                start, video.num_frames, frames=spec.frames, stride=spec.stride
-            )
+            numbers = sampling.frames_at(start, spec.offsets, video.num_frames)
             row = _load(self._subset, max(position, 0), numbers, spec, None)
             loaded.append({**row, "mask": np.asarray(position >= 0)})
         return {name: np.stack([row[name] for row in loaded]) for name in loaded[0]}

@@ -1,24 +1,23 @@
 """Clip samplers: from a number of frames to the numbers of the frames that make a clip.
 
-All return int64 [t] frame numbers in 0..num_frames-1; where a video is too short its last frame is
+Frame numbers are int64 [t], in 0..num_frames-1; where a video is too short its last frame is
 repeated (TY, section III.C.1).
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 
-def clip_at(start: int, num_frames: int, *, frames: int, stride: int) -> np.ndarray:
-    """Returns the `frames` frame numbers from `start`, `stride` apart."""
-    return np.minimum(start + stride * np.arange(frames), num_frames - 1)
+def frames_at(start: int, offsets: Sequence[int], num_frames: int) -> np.ndarray:
+    """Returns the frame numbers `start + offsets`, kept inside the video."""
+    return np.clip(start + np.asarray(offsets, np.int64), 0, num_frames - 1)
 
 
-def random_clip(
-    rng: np.random.Generator, num_frames: int, *, frames: int, stride: int
-) -> np.ndarray:
-    """Returns a clip with a uniformly random start, among all that lie inside the video."""
+def random_start(rng: np.random.Generator, num_frames: int, *, frames: int, stride: int) -> int:
+    """Returns a uniformly random start, among all whose clip lies inside the video."""
     last_start = max(num_frames - ((frames - 1) * stride + 1), 0)
-    start = int(rng.integers(last_start + 1))
-    return clip_at(start, num_frames, frames=frames, stride=stride)
+    return int(rng.integers(last_start + 1))
 
 
 def grid_starts(num_frames: int, *, frames: int, stride: int, max_clips: int) -> list[int]:
