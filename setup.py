@@ -25,8 +25,10 @@ CORE = [
 # at run time. The pin keeps pip from choosing a build with several GB of CUDA libraries.
 TORCH = ["torch==2.13.0"]
 CONVERT = [*TORCH, "h5py", "safetensors"]
+# TV-L1 optical flow (`python -m data_prep.flow --algorithm=tvl1`); DIS is in OpenCV's main package.
+FLOW = ["scikit-image>=0.24"]
 LINT = ["import-linter", "mypy", "pre-commit", "ruff"]
-TEST = ["pytest", "pytest-xdist", "scipy"]
+TEST = ["pytest", "pytest-xdist", "scipy", *FLOW]
 
 setup(
     name="vidkd_jax",
@@ -37,6 +39,7 @@ setup(
     python_requires=">=3.11",
     install_requires=CORE,
     extras_require={
+        "flow": FLOW,
         "test": TEST,
         "convert": CONVERT,
         "parity": TEST + CONVERT,

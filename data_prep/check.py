@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import simplejpeg
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from data_prep.annotations import read_dataset
 from data_prep.output import INDEX_COLUMNS, fingerprint
+from vidkd_jax.data.records import DECODERS
 from vidkd_jax.errors import InputError, run_command
 
 Row = dict[str, str]
@@ -138,7 +138,8 @@ def _check_record(record: dict[str, Any], row: Row, info: dict[str, Any]) -> Ite
         yield f"label {record['label']} is out of range"
     if len(record["frames"]) != record["num_frames"]:
         yield f"holds {len(record['frames'])} frames instead of {record['num_frames']}"
-    shapes = {simplejpeg.decode_jpeg(jpeg, colorspace="RGB").shape for jpeg in record["frames"]}
+    decode = DECODERS[info.get("modality", "rgb")]
+    shapes = {decode(jpeg).shape for jpeg in record["frames"]}
     if len(shapes) != 1 or min(next(iter(shapes))[:2]) != info["short_side"]:
         yield f"frames are of {sorted(shapes)}; the short side should be {info['short_side']}"
 

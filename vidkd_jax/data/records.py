@@ -1,7 +1,11 @@
-"""Records of JPEG frames, as `python -m data_prep.build` writes them: only chosen frames decode."""
+"""Records of JPEG frames, as `python -m data_prep.build` writes them: only chosen frames decode.
+
+The optical flow of NAME, as `python -m data_prep.flow` writes it, is the record set NAME_flow.
+"""
 
 import csv
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +14,49 @@ import simplejpeg
 
 from vidkd_jax.data.videos import Video
 from vidkd_jax.errors import InputError
+from vidkd_jax.video.flow import decode_flow
+
+# What `read_info` promises.
+_FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "skipped", "counts")
 
 
-def find_records(root: Path, name: str, split: int, short_side: int) -> Path:
+def find_records(root: Path, name: str, split: int, short_side: int, modality: str = "rgb") -> Path:
     """Returns the folder of the newest version of a data set's records.
 
+    Args:
+      root: the folder of all data sets.
+      name: of the data set.
+      split: number of the official split.
+      short_side: of the frames, in pixels.
+      modality: "rgb", or "flow" for the optical flow of the same videos.
+
     Raises:
-      InputError: there are none, and how to make them; or they are of another size.
+      InputError: there are none, and how to make them; or they are of another size or modality.
     """
-    folder = root / name / f"split{split}"
+    folder = root / (name if modality == "rgb" else f"{name}_{modality}") / f"split{split}"
     versions = sorted(path.parent for path in folder.glob("*/dataset.json"))
     if not versions:
         raise InputError(
             f"no records of '{name}' split {split} in '{folder}': make them with\n"
-            f"  {_how_to_make(root, name, split, short_side)}"
+            f"  {_how_to_make(root, name, split, short_side, modality)}"
         )
-    stored = _read_info(versions[-1])["short_side"]
-    if stored != short_side:
+    info = read_info(versions[-1])
+    if info["modality"] != modality:
+        raise InputError(
+            f"config.data.modality: {modality}, but the records in '{versions[-1]}' hold "
+            f"{info['modality']}; set it to that, or choose another data.name"
+        )
+    if info["short_side"] != short_side:
         raise InputError(
             f"config.data.short_side: {short_side}, but the records in '{versions[-1]}' have "
-            f"{stored}; set it to that, or convert again with --short_side={short_side}"
+            f"{info['short_side']}; set it to that, or convert again with --short_side={short_side}"
         )
     return versions[-1]
 
 
-def _how_to_make(root: Path, name: str, split: int, short_side: int) -> str:
+def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: str) -> str:
+    if modality == "flow":
+        return f"python -m data_prep.flow --data={root / name} --out={root} --algorithm=dis"
     if name == "marionette":
         return (
             f"python -m data_prep.marionette --preset=standard --out={root}/marionette_videos && "
@@ -50,10 +72,15 @@ def _how_to_make(root: Path, name: str, split: int, short_side: int) -> str:
     )
 
 
-def _read_info(folder: Path) -> dict[str, Any]:
+def read_info(folder: Path) -> dict[str, Any]:
+    """Returns a record set's dataset.json, with its "modality": "rgb" or "flow".
+
+    Raises:
+      InputError: it is damaged.
+    """
     try:
         info = json.loads((folder / "dataset.json").read_text())
-        return {name: info[name] for name in ("class_names", "short_side", "counts")}
+        return {"modality": "rgb", **info} | {name: info[name] for name in _FIELDS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder, f"dataset.json: {type(error).__name__} {error}") from error
 
@@ -74,8 +101,9 @@ class RecordDataset:
     """
 
     def __init__(self, folder: Path, split: str) -> None:
-        info = _read_info(folder)
+        info = read_info(folder)
         self.class_names = tuple(info["class_names"])
+        self._decode = DECODERS[info["modality"]]
         self.videos = _read_index(folder, split, len(self.class_names))
         self._folder, self._split = folder, split
         self._source = self._open()
@@ -96,18 +124,40 @@ class RecordDataset:
     def __setstate__(self, state: tuple[Path, str]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
-    def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
-        """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]."""
+    def record(self, index: int) -> dict[str, Any]:
+        """Returns what is stored of video `index`; its "frames" are JPEG bytes, a list.
+
+        Raises:
+          InputError: the record is damaged.
+        """
         try:
-            encoded = self._source[index]["frames"]
-            decoded = {
-                number: simplejpeg.decode_jpeg(encoded[number], colorspace="RGB")
-                for number in set(numbers.tolist())
-            }
+            return self._source[index]
         except (RuntimeError, ValueError, IndexError) as error:
-            cause = f"video '{self.videos[index].id}': {error}"
-            raise _unreadable(self._folder, cause) from error
+            raise self._damaged(index, error) from error
+
+    def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
+        """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]; of flow [h, w, 2].
+
+        Raises:
+          InputError: the record is damaged.
+        """
+        encoded = self.record(index)["frames"]
+        try:
+            decoded = {number: self._decode(encoded[number]) for number in set(numbers.tolist())}
+        except (ValueError, IndexError) as error:
+            raise self._damaged(index, error) from error
         return [decoded[number] for number in numbers.tolist()]
+
+    def _damaged(self, index: int, error: Exception) -> InputError:
+        return _unreadable(self._folder, f"video '{self.videos[index].id}': {error}")
+
+
+def _decode_rgb(jpeg: bytes) -> np.ndarray:
+    return simplejpeg.decode_jpeg(jpeg, colorspace="RGB")
+
+
+# From a stored frame to uint8 [h, w, c], by modality.
+DECODERS: Mapping[str, Callable[[bytes], np.ndarray]] = {"rgb": _decode_rgb, "flow": decode_flow}
 
 
 def _read_index(folder: Path, split: str, num_classes: int) -> list[Video]:

@@ -38,4 +38,7 @@ class VideoDataset(Protocol):
         """Names by label."""
 
     def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
-        """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]."""
+        """Returns the frames `numbers` of video `index`, each uint8 [h, w, c].
+
+        The channels are RGB, or horizontal and vertical flow, or all five in this order.
+        """

@@ -1,0 +1,147 @@
+"""Optical flow of records: `python -m data_prep.flow --data=data --out=data --algorithm=dis`.
+
+The flow of the records of NAME goes to OUT/NAME_flow/splitN: the same videos, splits, index files
+and number of frames, so that whatever reads records reads flow (`data.modality='flow'`), and a
+clip's flow lies under the numbers of its frames. See `vidkd_jax.video.flow` for what is stored.
+"""
+
+import argparse
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import simplejpeg
+
+from data_prep.annotations import Dataset, Entry
+from data_prep.check import find_records
+from data_prep.conversion import Conversion, add_arguments
+from data_prep.output import Output
+from data_prep.staging import Fingerprint, SkippedVideo, StagedVideo, read_staged, write_staged
+from vidkd_jax.data.records import RecordDataset, read_info
+from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.video.flow import ALGORITHMS, MIN_SIDE, encode_flow, flow_fields, flow_method
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Computes the flow of all records below a folder; see `--help`."""
+    args = _parse(argv)
+    flow_method(args.algorithm)  # refuses here, before anything is written, where it is missing
+    infos = {folder: read_info(folder) for folder in find_records(args.data)}
+    sources = {folder: info for folder, info in infos.items() if info["modality"] == "rgb"}
+    if not sources:
+        raise InputError(f"--data={args.data}: holds flow itself; give the records of the videos")
+    for folder, info in sources.items():
+        if info["short_side"] < MIN_SIDE:
+            raise InputError(
+                f"{folder}: frames of short side {info['short_side']} are too small for flow; "
+                f"build them with --short_side={MIN_SIDE} or more"
+            )
+        _conversion(folder, info, args).run(workers=args.workers, max_skipped=args.max_skipped)
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m data_prep.flow", description=__doc__)
+    parser.add_argument("--data", required=True, type=Path, help="the records, or a folder above")
+    parser.add_argument("--out", required=True, type=Path, help="flow goes to OUT/NAME_flow/splitN")
+    parser.add_argument(
+        "--algorithm", required=True, choices=ALGORITHMS, help="dis is fast; MARS used tvl1"
+    )
+    add_arguments(parser)
+    return parser.parse_args(argv)
+
+
+@dataclass(frozen=True)
+class _FlowTask:
+    """The flow to compute of one record, and where to put it."""
+
+    folder: Path
+    split: str
+    index: int
+    target: Path
+    algorithm: str
+    quality: int
+    fingerprint: Fingerprint
+
+
+def _conversion(
+    folder: Path, info: dict[str, Any], args: argparse.Namespace
+) -> Conversion[_FlowTask]:
+    """Returns what is to be done for the records in `folder`."""
+    kept = ("dataset", "split", "short_side", "lists", "class_names")
+    settings = {
+        "name": f"{info['name']}_flow",
+        **{field: info[field] for field in kept},
+        "quality": args.quality,
+        "modality": "flow",
+        "algorithm": args.algorithm,
+    }
+    output = Output(args.out, settings["name"], info["split"])
+    positions = {
+        Entry(video.id, folder, video.label, video.group, split): video.index
+        for split in info["counts"]
+        for video in RecordDataset(folder, split).videos
+    }
+    fingerprint: Fingerprint = {
+        "source": str(folder.absolute()),
+        "mtime_ns": (folder / "dataset.json").stat().st_mtime_ns,
+        "algorithm": args.algorithm,
+        "quality": args.quality,
+    }
+
+    def make_task(entry: Entry, target: Path) -> _FlowTask:
+        return _FlowTask(
+            folder, entry.split, positions[entry], target, args.algorithm, args.quality, fingerprint
+        )
+
+    return Conversion(
+        Dataset(output.name, tuple(info["class_names"]), tuple(positions)),
+        output,
+        settings,
+        make_task,
+        _stage_flow,
+        skipped_file=output.config / "skipped.csv",
+        missing=info["skipped"],
+    )
+
+
+def _stage_flow(task: _FlowTask) -> StagedVideo | SkippedVideo:
+    """Computes the flow of one record, or takes the staging file of an earlier run."""
+    try:
+        return read_staged(task.target, task.fingerprint) or _compute(task)
+    except (InputError, ValueError) as error:  # the record's, a JPEG's
+        return SkippedVideo(task.folder, f"{task.split} record {task.index}: {error}")
+
+
+def _compute(task: _FlowTask) -> StagedVideo:
+    """Decodes, computes, encodes and writes; two frames in memory at a time."""
+    record = _open(task.folder, task.split).record(task.index)
+    jpegs = record["frames"]
+    height, width, *_ = simplejpeg.decode_jpeg_header(jpegs[0])
+    described = {
+        "fps": float(str(record["fps"])),  # as short as the index of the videos has it
+        "height": int(record["height"]),
+        "width": int(record["width"]),
+        "stored_height": height,
+        "stored_width": width,
+    }
+
+    def fields() -> Iterator[bytes]:
+        frames = (simplejpeg.decode_jpeg(jpeg, colorspace="GRAY")[..., 0] for jpeg in jpegs)
+        for field in flow_fields(frames, flow_method(task.algorithm)):
+            yield encode_flow(field, quality=task.quality)
+
+    return write_staged(
+        task.target, task.fingerprint, fields(), lambda: described, source=task.folder
+    )
+
+
+@functools.cache
+def _open(folder: Path, split: str) -> RecordDataset:
+    """Opens a split once in each process."""
+    return RecordDataset(folder, split)
+
+
+if __name__ == "__main__":
+    run_command(main)

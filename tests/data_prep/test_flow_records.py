@@ -1,0 +1,176 @@
+"""Flow records: the videos' own index, the same bytes after a kill, and wrong input."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from record_files import content, index
+from squares import write_square
+
+from data_prep import build, check, flow
+from vidkd_jax.data.records import RecordDataset
+
+REPO = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Records of two videos of a square that goes left and two where it goes right."""
+    root = tmp_path_factory.mktemp("squares")
+    for group in (1, 2):
+        for direction, name in enumerate(("Left", "Right")):
+            path = root / f"videos/{name}/v_{name}_g{group:02d}_c01.mp4"
+            write_square(path, direction, seed=group, num_frames=8)
+    build.main(
+        [
+            "--dataset=folder",
+            f"--videos={root / 'videos'}",
+            f"--out={root / 'data'}",
+            "--name=squares",
+            "--short_side=36",
+            "--workers=1",
+        ]
+    )
+    return root / "data"
+
+
+def arguments(source, out, **options):
+    options = {"data": source, "out": out, "algorithm": "dis", "workers": 1} | options
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+@pytest.fixture(scope="module")
+def finished(source, tmp_path_factory):
+    out = tmp_path_factory.mktemp("flow")
+    flow.main(arguments(source, out))
+    return out
+
+
+def folder(out):
+    return out / "squares_flow/split1/1.0.0"
+
+
+def test_the_flow_of_every_video_under_its_own_index(source, finished, capsys):
+    for split in ("train", "test"):
+        assert index(finished, "squares_flow", split) == index(source, "squares", split)
+    info = json.loads((folder(finished) / "dataset.json").read_text())
+    source_info = json.loads((source / "squares/split1/1.0.0/dataset.json").read_text())
+    changed = {"name": "squares_flow", "modality": "flow", "algorithm": "dis"}
+    assert info == source_info | changed
+    check.main([f"--data={finished}"])
+    assert "train 2, test 2 videos, 32 frames, 0 skipped" in capsys.readouterr().out
+
+
+def test_where_the_squares_go(finished):
+    dataset = RecordDataset(folder(finished), "train")
+    for video in dataset.videos:
+        frames = dataset.frames(video.index, np.arange(8))
+        assert {frame.shape for frame in frames} == {(36, 48, 2)}
+        pixels = np.stack(frames) * (40 / 255) - 20
+        # One pixel a frame: in frame 3 it is at 5..14 on its way right, at 23..32 on its way left.
+        square, elsewhere = (np.s_[7:13], np.s_[30:]) if video.label else (np.s_[25:31], np.s_[:12])
+        direction = 1 if video.label else -1
+        assert np.abs(pixels[3, 12:20, square].mean((0, 1)) - [direction, 0]).max() < 0.3
+        assert np.abs(pixels[3, :, elsewhere]).mean() < 0.15
+        assert np.array_equal(frames[6], frames[7])  # the last frame leads nowhere
+
+
+def test_killed_and_resumed_gives_the_same_bytes(source, finished, tmp_path):
+    script = """
+import os, signal, sys
+from data_prep import flow
+compute, done = flow._compute, []
+def some(task):
+    if len(done) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    done.append(task)
+    return compute(task)
+flow._compute = some
+flow.main(sys.argv[1:])
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", script, *arguments(source, tmp_path)],
+        cwd=REPO,
+        capture_output=True,
+        check=False,
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert not folder(tmp_path).exists()
+    staged = tmp_path / "squares_flow/split1/.staging/videos"
+    assert len(list(staged.glob("*.frames"))) == 2
+    flow.main(arguments(source, tmp_path, workers=2))
+    assert content(folder(tmp_path)) == content(folder(finished))
+    assert not staged.exists()
+
+
+def test_what_is_staged_is_not_computed_again(source, finished, tmp_path, monkeypatch):
+    compute, done = flow._compute, []
+
+    def interrupted(task):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(task.index)
+        return compute(task)
+
+    monkeypatch.setattr(flow, "_compute", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        flow.main(arguments(source, tmp_path))
+    monkeypatch.setattr(flow, "_compute", lambda task: done.append(task.index) or compute(task))
+    flow.main(arguments(source, tmp_path))
+    assert len(done) == 4
+    assert content(folder(tmp_path)) == content(folder(finished))
+
+
+def test_again_says_that_it_is_finished(source, finished, command, capsys):
+    flow.main(arguments(source, finished))
+    assert "finished already" in capsys.readouterr().out
+    status, line = command(flow.main, *arguments(source, finished, quality=80))
+    assert status == 2 and "made with quality=95" in line
+
+
+def damaged(source, out):
+    """A copy of the records with a damaged first training video."""
+    target = out / "squares/split1/1.0.0"
+    target.mkdir(parents=True)
+    for path in (source / "squares/split1/1.0.0").iterdir():
+        data = bytearray(path.read_bytes())
+        if "train.array_record" in path.name:
+            data[200:210] = bytes(10)
+        (target / path.name).write_bytes(data)
+    return out
+
+
+def test_damaged_videos_are_counted_and_listed(source, tmp_path, command):
+    data = damaged(source, tmp_path / "data")
+    status, line = command(flow.main, *arguments(data, tmp_path))
+    assert status == 2 and "videos are unusable, more than --max_skipped=0.01" in line
+    assert command(flow.main, *arguments(data, tmp_path, max_skipped=0.5))[0] == 0
+    with (tmp_path / "squares_flow/split1/skipped.csv").open() as file:
+        (skipped,) = csv.DictReader(file)
+    assert skipped["id"] == index(source, "squares", "train")[0]["id"]
+    assert "cannot be read" in skipped["cause"]
+    info = json.loads((folder(tmp_path) / "dataset.json").read_text())
+    assert info["skipped"] == 1 and sum(info["counts"].values()) == 3
+
+
+def test_wrong_input(source, finished, small, tmp_path, command, monkeypatch):
+    def run(**options):
+        return command(flow.main, *arguments(source, tmp_path, **options))
+
+    assert run(data=tmp_path)[1].endswith("no finished records at or below it; see data_prep.build")
+    status, line = run(data=finished)
+    assert status == 2 and "holds flow itself; give the records of the videos" in line
+    status, line = run(algorithm="farneback")
+    assert status == 2 and "--algorithm: invalid choice: 'farneback'" in line
+    build.main([f"--{name}={value}" for name, value in (small | {"short_side": 12}).items()])
+    status, line = run(data=small["out"])
+    assert status == 2 and "short side 12 are too small for flow; build them with" in line
+    monkeypatch.setitem(sys.modules, "skimage.registration", None)
+    status, line = run(algorithm="tvl1")
+    assert status == 2 and "needs scikit-image: pip install 'vidkd_jax[flow]'" in line
+    assert not (tmp_path / "squares_flow").exists()
