@@ -6,6 +6,7 @@ from vidkd_jax.augment.operators import (
     adjust_contrast,
     adjust_hue,
     flip,
+    flip_flow,
     gaussian_blur,
     split_channels,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "apply",
     "draw",
     "flip",
+    "flip_flow",
     "gaussian_blur",
     "normalise",
     "split_channels",

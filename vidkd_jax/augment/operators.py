@@ -1,4 +1,4 @@
-"""The seven clip operators of TY (section III.C), each a pure function of one clip and its draw.
+"""The clip operators of TY (section III.C), each a pure function of one clip and its draw.
 
 Every operator takes a clip `[t, h, w, c]` in [-1, 1], treats all its frames alike, keeps shape and
 dtype, and is the exact identity at the parameter its docstring names. Contrast, brightness and
@@ -16,6 +16,13 @@ _HUE_OFFSETS = (5.0, 3.0, 1.0)
 def flip(clip: jax.Array, mirrored: jax.Array | bool) -> jax.Array:
     """Mirrors left and right where `mirrored`; the identity at False."""
     return jnp.where(mirrored, clip[:, :, ::-1], clip)
+
+
+def flip_flow(flow: jax.Array, mirrored: jax.Array | bool) -> jax.Array:
+    """Mirrors flow `[t, h, w, 2]`: what moved to the right moves to the left (MARS's code)."""
+    return flip(flow, mirrored) * jnp.where(mirrored, jnp.array([-1.0, 1.0]), 1.0).astype(
+        flow.dtype
+    )
 
 
 def adjust_contrast(clip: jax.Array, factor: jax.Array | float) -> jax.Array:

@@ -123,21 +123,32 @@ def normalise(clip: jax.Array) -> jax.Array:
 def apply(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
     """Transforms each clip of a batch by its own draw, held over the clip's frames (TY, III.C).
 
+    Optical flow is only mirrored, its horizontal component negated: motion has no colour, and
+    noise or blur would be motion that is not there. With the same key it is mirrored exactly where
+    the RGB clips of the batch are.
+
     Args:
         config: probabilities and ranges; static under `jit`. An operator of probability 0 costs
             nothing.
         key: of this batch; the clips' keys are split from it.
-        clip: `[b, t, h, w, 3]` in [-1, 1], any float dtype.
+        clip: `[b, t, h, w, 3]` in [-1, 1], any float dtype; or flow `[b, t, h, w, 2]`.
 
     Returns:
         The transformed clips, same shape and dtype, in [-1, 1].
     """
-    chex.assert_shape(clip, (None, None, None, None, 3))
+    chex.assert_shape(clip, (None, None, None, None, {2, 3}))
     chex.assert_type(clip, float)
     if all(getattr(config, name) == 0 for name in _OPERATORS):
         return clip
     keys = jax.random.split(key, clip.shape[0])
-    return jax.vmap(lambda key, clip: _apply_one(config, key, clip))(keys, clip)
+    apply_one = _apply_one if clip.shape[-1] == 3 else _mirror_flow
+    return jax.vmap(lambda key, clip: apply_one(config, key, clip))(keys, clip)
+
+
+def _mirror_flow(config: Augment, key: jax.Array, flow: jax.Array) -> jax.Array:
+    """Mirrors one clip's flow `[t, h, w, 2]` where `_apply_one` mirrors the clip."""
+    key_draw, _ = jax.random.split(key)
+    return operators.flip_flow(flow, draw(config, key_draw).mirrored)
 
 
 def _apply_one(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
