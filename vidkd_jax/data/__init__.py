@@ -1,5 +1,6 @@
 """From records or video files to batches of clips: NumPy on the host, never JAX."""
 
+from vidkd_jax.data.paired import PairedDataset
 from vidkd_jax.data.pipeline import EvalBatches, TrainBatches
 from vidkd_jax.data.records import RecordDataset
 from vidkd_jax.data.splits import Splits, Subset, load_splits
@@ -7,6 +8,7 @@ from vidkd_jax.data.videos import Video, VideoDataset
 
 __all__ = [
     "EvalBatches",
+    "PairedDataset",
     "RecordDataset",
     "Splits",
     "Subset",

@@ -1,7 +1,9 @@
 """Grain pipelines: shuffled training batches, and the fixed grid of evaluation clips.
 
-A batch is a dict: "clip" uint8 [b, t, h, w, 3], "label" int32 [b], "video" int32 [b] (position in
+A batch is a dict: "clip" uint8 [b, t, h, w, c], "label" int32 [b], "video" int32 [b] (position in
 its subset), "mask" bool [b] (False: padding). `b` is this process' share of the global batch.
+Clips are RGB (c = 3) or optical flow (c = 2); where both are read, "clip" is RGB and "flow" the flow
+of the same clip.
 """
 
 import dataclasses
@@ -221,8 +223,10 @@ def _load(
         else sampling.random_crop(rng, height, width, spec.crop)
     )
     window = np.s_[top : top + spec.crop, left : left + spec.crop]
+    clip = np.stack([frame[window] for frame in frames])
+    has_both = clip.shape[-1] == 5
     return {
-        "clip": np.stack([frame[window] for frame in frames]),
+        **({"clip": clip[..., :3], "flow": clip[..., 3:]} if has_both else {"clip": clip}),
         "label": np.asarray(video.label, np.int32),
         "video": np.asarray(position, np.int32),
         "mask": np.asarray(True),

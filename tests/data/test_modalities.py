@@ -1,0 +1,74 @@
+"""Records of another modality than asked for, and RGB and flow of the same clips in one batch."""
+
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from vidkd_jax.data import EvalBatches, PairedDataset, Subset, TrainBatches
+from vidkd_jax.data.pipeline import ClipSpec, Reading
+from vidkd_jax.data.records import find_records
+from vidkd_jax.errors import InputError
+
+
+class FlowOf:
+    """The "flow" of a MemoryDataset in another order: the first two channels of its pixels."""
+
+    def __init__(self, dataset):
+        self._dataset, self.class_names = dataset, dataset.class_names
+        self._order = list(reversed(dataset.videos))
+        self.videos = [dataclasses.replace(v, index=i) for i, v in enumerate(self._order)]
+
+    def frames(self, index, numbers):
+        return [f[..., :2] for f in self._dataset.frames(self._order[index].index, numbers)]
+
+
+def test_a_paired_batch_has_the_same_windows_and_frames_of_both(memory_dataset):
+    dataset = memory_dataset([10] * 4)
+    paired = PairedDataset(dataset, FlowOf(dataset))
+    subset, spec = Subset(paired, paired.videos[1:]), ClipSpec(frames=4, stride=2, crop=16)
+    train = TrainBatches(subset, spec, batch_size=3, seed=0, reading=Reading())
+    test = EvalBatches(subset, spec, batch_size=3, max_clips=30, reading=Reading())
+    for batch in itertools.chain(itertools.islice(train, 2), test):
+        assert batch["clip"].shape == (3, 4, 16, 16, 3)
+        assert batch["flow"].shape == (3, 4, 16, 16, 2)
+        assert np.array_equal(batch["flow"], batch["clip"][..., :2])
+    plain = TrainBatches(
+        Subset(dataset, dataset.videos[1:]), spec, batch_size=3, seed=0, reading=Reading()
+    )
+    again = TrainBatches(subset, spec, batch_size=3, seed=0, reading=Reading())
+    assert np.array_equal(next(plain)["clip"], next(again)["clip"])  # the clips without flow
+
+
+def test_every_video_needs_its_own_flow(memory_dataset):
+    dataset = memory_dataset([10] * 4)
+    flow = FlowOf(dataset)
+    flow.videos[0] = dataclasses.replace(flow.videos[0], num_frames=9)
+    with pytest.raises(InputError, match="'v3' is another one in the flow records"):
+        PairedDataset(dataset, flow)
+    with pytest.raises(InputError, match="'v2' has no flow; delete the flow records and make"):
+        PairedDataset(dataset, FlowOf(memory_dataset([10] * 2)))
+
+
+def test_records_of_another_modality(tmp_path):
+    def write(name, **fields):
+        folder = tmp_path / name / "split1/1.0.0"
+        folder.mkdir(parents=True)
+        names = ("name", "dataset", "split", "lists", "class_names", "skipped", "counts")
+        info = {**dict.fromkeys(names), "short_side": 36, **fields}
+        (folder / "dataset.json").write_text(json.dumps(info))
+        return folder
+
+    with pytest.raises(InputError) as missing:
+        find_records(tmp_path, "a", 1, 36, "flow")
+    command = f"python -m data_prep.flow --data={tmp_path}/a --out={tmp_path} --algorithm=dis"
+    assert command in str(missing.value)
+    rgb, flow = write("a"), write("a_flow", modality="flow")
+    assert find_records(tmp_path, "a", 1, 36) == rgb
+    assert find_records(tmp_path, "a", 1, 36, "flow") == flow
+    with pytest.raises(InputError, match=r"config\.data\.modality: rgb, .* hold flow"):
+        find_records(tmp_path, "a_flow", 1, 36)
+    with pytest.raises(InputError, match=r"config\.data\.short_side: 40, .* have 36"):
+        find_records(tmp_path, "a", 1, 40, "flow")

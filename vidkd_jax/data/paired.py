@@ -1,0 +1,45 @@
+"""RGB and optical flow of the same clips: for a student that sees one and its teacher the other."""
+
+import dataclasses
+
+import numpy as np
+
+from vidkd_jax.data.videos import VideoDataset
+from vidkd_jax.errors import InputError
+
+
+class PairedDataset:
+    """The videos of one split from two record sets; see `VideoDataset`.
+
+    Attributes:
+      videos: as in the RGB records.
+      class_names: names by label.
+    """
+
+    def __init__(self, rgb: VideoDataset, flow: VideoDataset) -> None:
+        """Finds every video's flow by its id.
+
+        Raises:
+          InputError: a video has no flow, or that of another version of it.
+        """
+        self.videos, self.class_names = rgb.videos, rgb.class_names
+        self._rgb, self._flow = rgb, flow
+        in_flow = {video.id: video for video in flow.videos}
+        for video in rgb.videos:
+            found = in_flow.get(video.id)
+            if found is None or dataclasses.replace(found, index=video.index) != video:
+                has = "has no flow" if found is None else "is another one in the flow records"
+                raise InputError(
+                    f"config.data.modality: video '{video.id}' {has}; delete the flow records and "
+                    "make them again with data_prep.flow"
+                )
+        self._flow_index = [in_flow[video.id].index for video in rgb.videos]
+
+    def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
+        """Returns the frames `numbers` of video `index`, each uint8 [h, w, 5]: RGB, then flow."""
+        pairs = zip(
+            self._rgb.frames(index, numbers),
+            self._flow.frames(self._flow_index[index], numbers),
+            strict=True,
+        )
+        return [np.concatenate(pair, axis=-1) for pair in pairs]
