@@ -2,8 +2,8 @@
 
 A batch is a dict: "clip" uint8 [b, t, h, w, c], "label" int32 [b], "video" int32 [b] (position in
 its subset), "mask" bool [b] (False: padding). `b` is this process' share of the global batch.
-Clips are RGB (c = 3) or optical flow (c = 2); where both are read, "clip" is RGB and "flow" the flow
-of the same clip.
+Clips are RGB (c = 3) or optical flow (c = 2); where both are read, "clip" is RGB and "flow" is the
+flow of the same clip.
 """
 
 import dataclasses
