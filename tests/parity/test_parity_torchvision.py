@@ -1,0 +1,30 @@
+"""The video ResNets of torchvision and VMZ compute what PyTorch computes with the same weights."""
+
+from functools import partial
+
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'parity' brings PyTorch")
+
+from torch_torchvision import NETWORKS, VideoResNet
+from yardstick import assert_parity, small
+
+from vidkd_jax.models import torchvision
+
+SHAPE = (2, 8, 32, 32, 3)
+SLOW = ("r3d_18", "ig65m_r2plus1d_34")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NETWORKS]
+)
+def test_same_logits_statistics_and_gradients(name):
+    module = VideoResNet(width=1 / 8, **NETWORKS[name])
+    assert_parity(module, small(name), head="fc", shape=SHAPE)
+
+
+def test_vmz_rule_on_one_block_a_stage():
+    options = {**NETWORKS["ig65m_r2plus1d_34"], "sizes": (1, 1, 1, 1)}
+    module = VideoResNet(width=1 / 8, **options)
+    build = partial(torchvision.BACKBONES["ig65m_r2plus1d_34"].build, stage_sizes=options["sizes"])
+    assert_parity(module, small(build), head="fc", shape=SHAPE)
