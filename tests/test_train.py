@@ -130,7 +130,7 @@ def test_another_config_in_the_same_workdir_is_refused(finished, small_config):
 
 def test_two_runs_in_one_workdir_are_refused(small_config, tmp_path):
     with (
-        workdir_lib.claim(tmp_path, small_config(), is_main=True),
+        workdir_lib.claim(tmp_path, small_config(), {}, is_main=True),
         pytest.raises(InputError, match="another run is writing there"),
     ):
         train.train_and_evaluate(small_config(), tmp_path)
@@ -191,3 +191,13 @@ def test_straight_from_video_files(square_videos, small_config, tmp_path):
     )
     summary = train.train_and_evaluate(config, tmp_path)
     assert summary["videos"] == {"train": 8, "val": 4, "test": 4}
+
+
+def test_a_field_younger_than_the_run_has_its_default(finished, small_config, tmp_path):
+    workdir, summary = finished
+    shutil.copytree(workdir, tmp_path / "old")
+    path = tmp_path / "old" / "config.json"
+    saved = json.loads(path.read_text())
+    del saved["model"]["init_from"]
+    path.write_text(json.dumps(saved))
+    assert train.train_and_evaluate(small_config(), tmp_path / "old") == summary

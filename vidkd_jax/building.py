@@ -13,7 +13,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from vidkd_jax import config as config_lib
-from vidkd_jax import data, methods, models, sharding
+from vidkd_jax import data, init_from, methods, models, sharding, weights
 from vidkd_jax.data import pipeline
 from vidkd_jax.errors import InputError
 from vidkd_jax.train_step import (
@@ -36,6 +36,8 @@ class Run:
       config: locked and validated.
       splits: the videos.
       train_batches: endless, checkpointable.
+      model: the student's network.
+      normalisation: of its input.
       method: what the paper changes.
       train_step: (state, teachers, batch, key) -> (state, metrics), compiled.
       predict: (variables, host batch) -> NumPy outputs of all processes' rows.
@@ -47,6 +49,7 @@ class Run:
     splits: data.Splits
     train_batches: data.TrainBatches
     model: nn.Module
+    normalisation: models.Normalisation
     method: methods.Method
     train_step: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
     predict: Callable[[Variables, dict[str, np.ndarray]], Mapping[str, np.ndarray]]
@@ -68,6 +71,23 @@ class Run:
             self.key, self.clip_shape, model=self.model, optimizer=_optimizer(self.config)
         )
         return sharding.replicate(state, self.mesh)
+
+    def start_from_weights(self, state: TrainState) -> TrainState:
+        """Returns the state before the first step, with the weights of `model.init_from`."""
+        variables = init_from.first_variables(self.config, state.variables)
+        return state.replace(variables=sharding.replicate(variables, self.mesh))
+
+    @property
+    def card(self) -> weights.Card:
+        """What must be known of the network to use its weights elsewhere."""
+        return weights.Card(
+            model=self.config.model.name,
+            width=self.config.model.width,
+            in_channels=self.clip_shape[-1],
+            num_classes=len(self.splits.class_names),
+            frames=self.config.data.frames,
+            normalisation=self.normalisation,
+        )
 
     def first_teachers(self) -> tuple[Variables, ...]:
         """Returns the teachers before any promotion: none, or the released code's random one."""
@@ -107,12 +127,14 @@ def build_run(config: ConfigDict) -> Run:
     sharding.check_divisible("train.batch_size", config.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)
     method = methods.create(augment=config_lib.augmentation(config), **config.method.to_dict())
+    normalisation = init_from.normalisation(config, in_channels=3)
     model = models.create(
         config.model.name,
         len(splits.class_names),
         width=config.model.width,
         dtype=jnp.dtype(config.model.dtype),
         heads=method.heads,
+        normalisation=normalisation,
     )
     step = partial(train_step, model=model, method=method, optimizer=_optimizer(config))
     everywhere = sharding.replicated(mesh)
@@ -129,6 +151,7 @@ def build_run(config: ConfigDict) -> Run:
             process=_process(),
         ),
         model=model,
+        normalisation=normalisation,
         method=method,
         train_step=jax.jit(step, donate_argnums=0, out_shardings=everywhere),
         predict=lambda variables, batch: jax.device_get(

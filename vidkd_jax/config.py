@@ -16,7 +16,14 @@ def get_base_config() -> ConfigDict:
     config = ConfigDict()
     config.name = "run"  # the default workdir is runs/<name>
     config.seed = 0
-    config.model = ConfigDict({"name": "ty_r3d_18", "width": 1.0, "dtype": "float32"})
+    config.model = ConfigDict(
+        {
+            "name": "ty_r3d_18",
+            "width": 1.0,
+            "dtype": "float32",
+            "init_from": "",  # weights to start from: a folder of `convert`, or a finished run's
+        }
+    )
     config.method = ConfigDict(
         {
             "name": "supervised",

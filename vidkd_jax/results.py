@@ -69,6 +69,7 @@ def _summary(
         **scores,
         "num_params": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
         "num_classes": len(run.splits.class_names),
+        "network": run.card.as_json(),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "stopped_early": progress.epoch < run.config.train.epochs,

@@ -42,7 +42,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
         return summary
     run = build_run(config)
     is_main = jax.process_index() == 0
-    with workdir_lib.claim(workdir, config, is_main=is_main):
+    with workdir_lib.claim(workdir, config, run.card.as_json(), is_main=is_main):
         return _train_and_evaluate(run, workdir, is_main)
 
 
@@ -68,7 +68,7 @@ def _start(
     """Returns state, progress and teachers: of the newest checkpoint, or fresh ones."""
     state, progress = run.initial_state(), Progress(run.config.optim.learning_rate)
     if checkpoints.latest_epoch() is None:
-        return state, progress, run.first_teachers()
+        return run.start_from_weights(state), progress, run.first_teachers()
     state, saved = checkpoints.load_latest(state, run.train_batches.iterator)
     progress = Progress(**saved)
     teachers = run.first_teachers()

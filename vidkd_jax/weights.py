@@ -54,7 +54,7 @@ class Card:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""
-        return dataclasses.asdict(self)
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # lists for tuples
 
     @classmethod
     def from_json(cls, value: Any) -> "Card":

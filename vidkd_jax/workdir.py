@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import jax
 from ml_collections import ConfigDict
 
 import vidkd_jax
-from vidkd_jax.config import flatten, to_json
+from vidkd_jax.config import flatten, get_base_config, to_json
 from vidkd_jax.errors import InputError
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
@@ -54,8 +54,16 @@ def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def claim(workdir: Path, config: ConfigDict, *, is_main: bool) -> Iterator[None]:
+def claim(
+    workdir: Path, config: ConfigDict, network: Mapping[str, Any], *, is_main: bool
+) -> Iterator[None]:
     """Creates the folder, writes `config.json` and keeps a second run of it out.
+
+    Args:
+      workdir: the run's folder.
+      config: of the run.
+      network: its card, JSON: among others, the normalisation of the input.
+      is_main: whether this process is the first; the others write nothing.
 
     Raises:
       InputError: the folder cannot be written, or another run is writing there.
@@ -77,7 +85,10 @@ def claim(workdir: Path, config: ConfigDict, *, is_main: bool) -> Iterator[None]
             raise InputError(
                 f"--workdir='{workdir}': another run is writing there; choose another"
             ) from error
-        write_json(workdir / "config.json", {**to_json(config), "environment": environment()})
+        write_json(
+            workdir / "config.json",
+            {**to_json(config), "network": network, "environment": environment()},
+        )
         yield
 
 
@@ -97,8 +108,11 @@ def _check_same(path: Path, config: ConfigDict) -> None:
     saved = _read_json(path)
     if saved is None:
         return
-    saved.pop("environment", None)
-    before, now = flatten(ConfigDict(saved)), flatten(ConfigDict(to_json(config)))
+    for beside in ("environment", "network"):
+        saved.pop(beside, None)
+    defaults = to_json(get_base_config())  # of fields that are younger than the run
+    before, now = (flatten(ConfigDict(values)) for values in (saved, to_json(config)))
+    before = {**flatten(ConfigDict(defaults)), **before}
     for field in sorted({*before, *now} - {*_MAY_CHANGE}):
         if before.get(field) != now.get(field):
             raise InputError(

@@ -1,0 +1,59 @@
+"""Starting from weights (`model.init_from`): public ones, or the best student of a finished run."""
+
+import sys
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from vidkd_jax import weights
+from vidkd_jax.errors import InputError
+from vidkd_jax.models import Normalisation, lookup
+from vidkd_jax.models.normalisation import TY
+from vidkd_jax.train_step import Variables
+
+
+def normalisation(config: ConfigDict, *, in_channels: int) -> Normalisation:
+    """Returns the input normalisation of the weights; TY's where there are none.
+
+    Args:
+      config: of the run.
+      in_channels: of its clips.
+
+    Raises:
+      InputError: the folder holds no weights, or another network's.
+    """
+    if not config.model.init_from:
+        return TY
+    card = weights.load_card(Path(config.model.init_from))
+    here = {"model": config.model.name, "width": config.model.width, "in_channels": in_channels}
+    for name, value in here.items():
+        if getattr(card, name) != value:
+            raise InputError(
+                f"config.model.init_from: '{config.model.init_from}' holds weights of "
+                f"{name}={getattr(card, name)}, the run has {name}={value}; make them agree"
+            )
+    return card.normalisation
+
+
+def first_variables(config: ConfigDict, fresh: Variables) -> Variables:
+    """Returns the weights to start from, and says on stderr which heads start afresh.
+
+    Args:
+      config: of the run.
+      fresh: the network, initialised; returned where `model.init_from` names nothing.
+
+    Raises:
+      InputError: the folder holds no weights, or another network's.
+    """
+    if not config.model.init_from:
+        return fresh
+    folder, head = Path(config.model.init_from), lookup(config.model.name).head
+    _, loaded = weights.load(folder)
+    arrays = weights.by_public_name(loaded, head=head)
+    source = f"config.model.init_from: '{folder}'"
+    variables, report = weights.fill(fresh, arrays, head=head, source=source)
+    if jax.process_index() == 0:
+        for line in report.lines():
+            print(f"{folder}: {line}", file=sys.stderr)
+    return variables
