@@ -59,7 +59,8 @@ class Run:
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
         """[t, h, w, c] of the network's input."""
-        return (self.config.data.frames, self.config.data.crop, self.config.data.crop, 3)
+        size = self.config.data.crop
+        return (self.config.data.frames, size, size, _in_channels(self.config))
 
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         """Puts a host batch on the devices."""
@@ -127,10 +128,11 @@ def build_run(config: ConfigDict) -> Run:
     sharding.check_divisible("train.batch_size", config.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)
     method = methods.create(augment=config_lib.augmentation(config), **config.method.to_dict())
-    normalisation = init_from.normalisation(config, in_channels=3)
+    normalisation = init_from.normalisation(config, in_channels=_in_channels(config))
     model = models.create(
         config.model.name,
         len(splits.class_names),
+        in_channels=_in_channels(config),
         width=config.model.width,
         dtype=jnp.dtype(config.model.dtype),
         heads=method.heads,
@@ -184,10 +186,18 @@ def _open_split(config: ConfigDict) -> Callable[[str], data.VideoDataset]:
             split=config.data.split,
             short_side=config.data.short_side,
         )
-    folder = data.records.find_records(
-        Path(config.data.root), config.data.name, config.data.split, config.data.short_side
+    return data.open_records(
+        Path(config.data.root),
+        config.data.name,
+        split=config.data.split,
+        short_side=config.data.short_side,
+        modality=config.data.modality,
     )
-    return partial(data.RecordDataset, folder)
+
+
+def _in_channels(config: ConfigDict) -> int:
+    """Number of channels that the student sees; "rgb_flow" has the flow for a teacher."""
+    return 2 if config.data.modality == "flow" else 3
 
 
 def _clip_spec(config: ConfigDict) -> pipeline.ClipSpec:

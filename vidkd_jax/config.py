@@ -72,6 +72,7 @@ def _data_defaults() -> ConfigDict:
             "split": 1,
             "videos": "",  # source="videos": the folder of video files
             "annotations": "",  # source="videos": the lists' folder or file
+            "modality": "rgb",  # "flow"; or "rgb_flow": RGB, and its flow for a teacher
             "frames": 16,
             "stride": 1,
             "sampler": "clip",  # or "still": one frame, repeated
@@ -126,6 +127,7 @@ _CHOICES = {
     "method.first_teacher": ("none", "random"),
     "schedule.name": ("plateau", "cosine"),
     "data.source": ("records", "videos"),
+    "data.modality": ("rgb", "flow", "rgb_flow"),
     "data.sampler": ("clip", "still"),
     "data.val": ("groups", "val", "test"),
     "eval.average": ("softmax", "logits"),
@@ -189,10 +191,26 @@ def validate(config: ConfigDict) -> None:
             )
     _validate_ranges(leaves)
     augmentation(config)
+    _validate_modality(config.data)
     if config.data.crop > config.data.short_side:
         raise InputError(
             f"config.data.crop: {config.data.crop} is larger than data.short_side "
             f"({config.data.short_side}); use a smaller crop"
+        )
+
+
+def _validate_modality(data: ConfigDict) -> None:
+    if data.modality == "rgb":
+        return
+    if data.source != "records":
+        raise InputError(
+            f"config.data.modality: '{data.modality}' needs data.source='records', with the flow "
+            "that data_prep.flow makes"
+        )
+    if data.sampler == "still":
+        raise InputError(
+            f"config.data.modality: '{data.modality}' shows motion, which data.sampler='still' is "
+            "to hide; use 'rgb'"
         )
 
 

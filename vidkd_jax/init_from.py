@@ -9,12 +9,12 @@ from ml_collections import ConfigDict
 from vidkd_jax import weights
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation, lookup
-from vidkd_jax.models.normalisation import TY
+from vidkd_jax.models.normalisation import default_normalisation
 from vidkd_jax.train_step import Variables
 
 
 def normalisation(config: ConfigDict, *, in_channels: int) -> Normalisation:
-    """Returns the input normalisation of the weights; TY's where there are none.
+    """Returns the input normalisation of the weights; the default where there are none.
 
     Args:
       config: of the run.
@@ -24,7 +24,7 @@ def normalisation(config: ConfigDict, *, in_channels: int) -> Normalisation:
       InputError: the folder holds no weights, or another network's.
     """
     if not config.model.init_from:
-        return TY
+        return default_normalisation(in_channels)
     card = weights.load_card(Path(config.model.init_from))
     here = {"model": config.model.name, "width": config.model.width, "in_channels": in_channels}
     for name, value in here.items():

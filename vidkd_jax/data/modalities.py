@@ -1,9 +1,16 @@
-"""RGB and optical flow of the same clips: for a student that sees one and its teacher the other."""
+"""Records by modality: RGB, optical flow, or both of the same clips.
+
+Both are for a student that sees the one and a teacher that sees the other.
+"""
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from vidkd_jax.data.records import RecordDataset, find_records
 from vidkd_jax.data.videos import VideoDataset
 from vidkd_jax.errors import InputError
 
@@ -43,3 +50,26 @@ class PairedDataset:
             strict=True,
         )
         return [np.concatenate(pair, axis=-1) for pair in pairs]
+
+
+def open_records(
+    root: Path, name: str, *, split: int, short_side: int, modality: str
+) -> Callable[[str], VideoDataset]:
+    """Returns a function that opens a split by name.
+
+    Args:
+      root: the folder of all data sets.
+      name: of the data set.
+      split: number of the official split.
+      short_side: of the frames, in pixels.
+      modality: "rgb", "flow", or "rgb_flow" for both.
+
+    Raises:
+      InputError: there are no such records, and how to make them.
+    """
+    folders = [find_records(root, name, split, short_side, m) for m in modality.split("_")]
+    open_each = [partial(RecordDataset, folder) for folder in folders]
+    if len(open_each) == 1:
+        return open_each[0]
+    rgb, flow = open_each
+    return lambda split_name: PairedDataset(rgb(split_name), flow(split_name))

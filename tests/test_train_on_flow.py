@@ -1,0 +1,100 @@
+"""Marionette's flow, from rendered files to the report; and RGB with its flow beside it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from data_prep import build, flow
+from data_prep.marionette.dataset import Job, write_dataset
+from data_prep.marionette.presets import Preset
+from vidkd_jax import building, train
+from vidkd_jax.config import get_base_config, set_field, validate
+from vidkd_jax.errors import InputError
+
+SIDE = 24
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Records of a very small Marionette and of its flow."""
+    root = tmp_path_factory.mktemp("marionette")
+    write_dataset(Job(Preset("mini", groups=3, frames=(26, 28)), seed=5), root / "files", workers=1)
+    build.main(
+        [
+            "--dataset=marionette",
+            f"--videos={root / 'files/videos'}",
+            f"--annotations={root / 'files/annotations'}",
+            f"--out={root}",
+            f"--short_side={SIDE}",
+            "--workers=1",
+        ]
+    )
+    flow.main([f"--data={root}", f"--out={root}", "--algorithm=dis", "--workers=1"])
+    return root
+
+
+@pytest.fixture
+def config(root):
+    def make(**overrides):
+        config = get_base_config()
+        values = {
+            "data.root": str(root),
+            "data.name": "marionette",
+            "data.modality": "flow",
+            "data.frames": 4,
+            "data.short_side": SIDE,
+            "data.crop": 16,
+            "data.val": "test",
+            "model.width": 1 / 32,
+            "train.batch_size": 8,
+            "train.epochs": 1,
+            "eval.batch_size": 8,
+            "eval.max_clips": 2,
+        }
+        overrides = {field.replace("__", "."): value for field, value in overrides.items()}
+        for field, value in (values | overrides).items():
+            set_field(config, field, value)
+        return config
+
+    return make
+
+
+def test_an_epoch_on_flow(config, tmp_path):
+    summary = train.train_and_evaluate(config(), tmp_path)
+    assert summary["epochs"] == 1 and 0 <= summary["video_top1"] <= 1
+    assert np.isfinite(summary["nll"])
+    assert (tmp_path / "report/index.html").exists()
+    assert json.loads((tmp_path / "config.json").read_text())["data"]["modality"] == "flow"
+
+
+def test_what_the_network_gets_of_flow(config):
+    run = building.build_run(config())
+    batch = next(run.train_batches)
+    assert run.clip_shape == (4, 16, 16, 2) == batch["clip"].shape[1:]
+    assert batch["clip"].dtype == np.uint8 and set(batch) == {"clip", "label", "video", "mask"}
+    kernel = run.initial_state().variables.params["backbone"]["stem"]["kernel"]
+    assert kernel.shape[-2] == 2
+    # Most of it does not move, or by less than half a pixel.
+    assert np.median(np.abs(batch["clip"].astype(int) - 128)) <= 2
+
+
+def test_rgb_and_its_flow(config):
+    both = building.build_run(config(data__modality="rgb_flow"))
+    rgb, only_flow = (building.build_run(config(data__modality=m)) for m in ("rgb", "flow"))
+    batch, clips, fields = (next(run.train_batches) for run in (both, rgb, only_flow))
+    assert both.clip_shape == (4, 16, 16, 3)
+    assert np.array_equal(batch["clip"], clips["clip"])
+    assert np.array_equal(batch["flow"], fields["clip"])
+    assert np.array_equal(batch["video"], fields["video"])
+
+
+def test_flow_that_is_not_there_or_makes_no_sense(config, tmp_path):
+    with pytest.raises(InputError, match=r"no records of 'marionette' .*make them with"):
+        building.build_run(config(data__root=str(tmp_path)))
+    with pytest.raises(InputError, match=r"config\.data\.modality: no 'flo'; did you mean 'flow'"):
+        validate(config(data__modality="flo"))
+    with pytest.raises(InputError, match=r"'flow' needs data\.source='records'"):
+        validate(config(data__source="videos"))
+    with pytest.raises(InputError, match=r"'rgb_flow' shows motion"):
+        validate(config(data__modality="rgb_flow", data__sampler="still"))
