@@ -10,11 +10,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from vidkd_jax import models, weights
+from vidkd_jax.convert.inflation import inflate
+from vidkd_jax.convert.keras_layout import name_layers
 from vidkd_jax.convert.reading import read_checkpoint, sha256
-from vidkd_jax.convert.torch_layout import from_torch
+from vidkd_jax.convert.torch_layout import to_flax
 from vidkd_jax.convert.unwrapping import unwrap
 from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
 from vidkd_jax.models.normalisation import NORMALISATIONS
@@ -28,18 +31,12 @@ def main(argv: list[str] | None = None) -> None:
     if (args.out / "model.json").exists():
         raise InputError(f"--out={args.out}: holds weights already; delete it or choose another")
     source = f"--checkpoint={args.checkpoint}"
-    state, outside = unwrap(read_checkpoint(args.checkpoint), source)
-    normalisation = NORMALISATIONS.get(args.normalisation, backbone.normalisation)
-    card = weights.Card(
-        model=args.model,
-        width=args.width,
-        in_channels=normalisation.in_channels,
-        num_classes=args.num_classes or _num_classes(state, backbone.head, source),
-        frames=args.frames or backbone.frames,
-        normalisation=normalisation,
-        source={"file": args.checkpoint.name, "sha256": sha256(args.checkpoint)},
-    )
-    variables, report = from_torch(state, _abstract(card), backbone.head, source=source)
+    arrays, outside = _read(args, backbone, source)
+    card = _card(args, backbone, _num_classes(args, arrays, backbone.head, source))
+    shapes = _abstract(card)
+    if args.inflate:
+        arrays = inflate(arrays, weights.by_public_name(shapes, head=backbone.head))
+    variables, report = weights.fill(shapes, arrays, head=backbone.head, source=source)
     _save(args.out, card, _initialise_rest(variables))
     for line in report.lines():
         print(line)
@@ -59,6 +56,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=float, default=1.0, help="factor on channels")
     parser.add_argument("--frames", type=int, help="of the clips; default: the network's")
     parser.add_argument(
+        "--inflate", action="store_true", help="2D weights: repeat their kernels over time"
+    )
+    parser.add_argument(
         "--normalisation",
         help=f"of the input, where not the network's usual: {', '.join(NORMALISATIONS)}",
     )
@@ -72,11 +72,42 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def _num_classes(state: dict[str, Any], head: str, source: str) -> int:
-    """Returns the rows of the checkpoint's classifier."""
-    if f"{head}.weight" not in state:
+def _read(
+    args: argparse.Namespace, backbone: models.Backbone, source: str
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Returns the network's arrays by public name, in Flax's layout, and what else is there."""
+    found = read_checkpoint(args.checkpoint)
+    if args.checkpoint.suffix != ".h5":
+        state, outside = unwrap(found, source)
+        return to_flax(state), outside
+    if not args.model.endswith("_keras"):
+        raise InputError(f"{source}: .h5 files hold the networks ty_r3d_*_keras, not {args.model}")
+    shapes = _abstract(_card(args, backbone, num_classes=1))
+    return name_layers(found, shapes, backbone.head, source=source), ()
+
+
+def _num_classes(
+    args: argparse.Namespace, arrays: dict[str, np.ndarray], head: str, source: str
+) -> int:
+    """Returns the width of the classifier: as asked for, or the checkpoint's."""
+    if args.num_classes:
+        return args.num_classes
+    if f"{head}.weight" not in arrays:
         raise InputError(f"{source}: has no classifier '{head}'; give --num_classes for a new one")
-    return state[f"{head}.weight"].shape[0]
+    return arrays[f"{head}.weight"].shape[-1]
+
+
+def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int) -> weights.Card:
+    normalisation = NORMALISATIONS.get(args.normalisation, backbone.normalisation)
+    return weights.Card(
+        model=args.model,
+        width=args.width,
+        in_channels=normalisation.in_channels,
+        num_classes=num_classes,
+        frames=args.frames or backbone.frames,
+        normalisation=normalisation,
+        source={"file": args.checkpoint.name, "sha256": sha256(args.checkpoint)},
+    )
 
 
 def _abstract(card: weights.Card) -> Variables:

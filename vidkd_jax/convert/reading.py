@@ -1,22 +1,23 @@
-"""Checkpoint files of PyTorch, safetensors and NumPy, read without running what they hold."""
+"""Checkpoint files of PyTorch, safetensors, NumPy and Keras, read without running their code."""
 
 import hashlib
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vidkd_jax.convert.keras_layout import read_layers
 from vidkd_jax.errors import InputError
 
 _EXTRA = "pip install 'vidkd_jax[convert]'"
 
 
 def read_checkpoint(path: Path) -> Any:
-    """Returns what the file holds, its tensors as NumPy arrays.
+    """Returns what the file holds, its tensors as NumPy arrays; of .h5 the layers' arrays.
 
     Raises:
       InputError: there is no such file, its kind is unknown, a library for it is missing, it is
@@ -73,12 +74,13 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[Path], Any]] = {
     ".pth": _read_torch,
     ".pt": _read_torch,
     ".tar": _read_torch,
     ".safetensors": _read_safetensors,
     ".npz": _read_npz,
+    ".h5": read_layers,
 }
 
 

@@ -33,12 +33,16 @@ def from_torch(
     Raises:
       InputError: the backbone's tensors are missing, of other shapes, or of another network.
     """
-    arrays = {
-        name: np.transpose(array, _TO_FLAX.get(array.ndim)) if array.ndim in _TO_FLAX else array
+    return fill(variables, to_flax(state), head=head, source=source)
+
+
+def to_flax(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the arrays in Flax's layout, still under their names, without counters of batches."""
+    return {
+        name: np.transpose(array, _TO_FLAX[array.ndim]) if array.ndim in _TO_FLAX else array
         for name, array in state.items()
         if not name.endswith("num_batches_tracked")
     }
-    return fill(variables, arrays, head=head, source=source)
 
 
 def to_torch(variables: Variables, head: str) -> dict[str, np.ndarray]:

@@ -27,12 +27,13 @@ stem_pool = partial(
 
 
 class Conv3D(nn.Module):
-    """3D convolution with PyTorch's symmetric padding: size // 2 on both sides of an axis.
+    """3D convolution, by default with PyTorch's symmetric padding: size // 2 on both sides.
 
     Attributes:
       features: number of output channels.
       kernel_size: (t, h, w).
       strides: (t, h, w).
+      padding: zeros (before, after) along t, h and w; None: the symmetric ones.
       groups: number of groups of channels that do not see each other.
       use_bias: whether a bias is added.
       kernel_init: the kernel's first values.
@@ -42,6 +43,7 @@ class Conv3D(nn.Module):
     features: int
     kernel_size: Sequence[int] = (3, 3, 3)
     strides: Sequence[int] = (1, 1, 1)
+    padding: Sequence[tuple[int, int]] | None = None
     groups: int = 1
     use_bias: bool = False
     kernel_init: nn.initializers.Initializer = he_normal_fan_out
@@ -52,12 +54,12 @@ class Conv3D(nn.Module):
         """Maps [b, t, h, w, c] to [b, t', h', w', features], t' = ceil(t / stride)."""
         shape = (*self.kernel_size, x.shape[-1] // self.groups, self.features)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        padding = tuple((size // 2, size // 2) for size in self.kernel_size)
+        symmetric = tuple((size // 2, size // 2) for size in self.kernel_size)
         y = conv3d(
             x.astype(self.dtype),
             kernel.astype(self.dtype),
             strides=tuple(self.strides),
-            padding=padding,
+            padding=self.padding or symmetric,
             groups=self.groups,
         )
         if self.use_bias:

@@ -6,12 +6,16 @@ from typing import Any
 import jax.numpy as jnp
 
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.models import resnet3d, torchvision
+from vidkd_jax.models import resnet3d, torchvision, ty_keras
 from vidkd_jax.models.backbone import Backbone
 from vidkd_jax.models.normalisation import TY, Normalisation
 from vidkd_jax.models.recogniser import Recogniser
 
-_BACKBONES: Mapping[str, Backbone] = {**resnet3d.BACKBONES, **torchvision.BACKBONES}
+_BACKBONES: Mapping[str, Backbone] = {
+    **resnet3d.BACKBONES,
+    **ty_keras.BACKBONES,
+    **torchvision.BACKBONES,
+}
 
 
 def available() -> tuple[str, ...]:

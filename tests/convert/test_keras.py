@@ -1,0 +1,114 @@
+"""Keras' .h5 files, laid out as Keras 2 does, into TY's released networks."""
+
+import jax
+import numpy as np
+import pytest
+
+from vidkd_jax import weights
+from vidkd_jax.convert.__main__ import _abstract, main
+from vidkd_jax.errors import InputError
+from vidkd_jax.models.normalisation import TY
+
+h5py = pytest.importorskip("h5py", reason="the extra 'parity' brings h5py")
+
+_KERAS = {
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+
+
+def drawn(name):
+    """Random weights of a narrow network by name, [d, h, w, i, o] as in Keras."""
+    card = weights.Card(name, 1 / 32, 3, 5, 16, TY)
+    rng = np.random.default_rng(0)
+    shapes = weights.by_public_name(_abstract(card), head="fc")
+    return {name: rng.normal(size=leaf.shape).astype(np.float32) for name, leaf in shapes.items()}
+
+
+def keras_layers(arrays, first):
+    """[(Keras' name, {leaf: array})] in the order in which the code makes the layers."""
+    layers, numbers = [], {"conv3d": first, "batch_normalization": first, "dense": 0}
+    for module in sorted({name.rpartition(".")[0] for name in arrays}):
+        leaves = {n.rpartition(".")[2]: a for n, a in arrays.items() if n.startswith(f"{module}.")}
+        rank = leaves["weight"].ndim
+        kind = {5: "conv3d", 1: "batch_normalization", 2: "dense"}[rank]
+        names = _KERAS | (
+            {"weight": "gamma", "bias": "beta"} if rank == 1 else {"weight": "kernel"}
+        )
+        number = numbers[kind]
+        numbers[kind] += 1
+        layers.append((
+            f"{kind}_{number}" if number else kind,
+            {names.get(leaf, leaf): array for leaf, array in leaves.items()},
+        ))  # fmt: skip
+    return layers
+
+
+def by_depth(layers, shortcuts):
+    """The order of the file: shortcuts stand before the convolution that they are level with."""
+    layers = list(layers)
+    for name in shortcuts:
+        at = next(i for i, (layer, _) in enumerate(layers) if layer == name)
+        before = max(i for i in range(at) if layers[i][0].startswith("conv3d"))
+        layers.insert(before, layers.pop(at))
+    return layers
+
+
+def write(path, layers, *, whole_model):
+    with h5py.File(path, "w") as file:
+        group = file.create_group("model_weights") if whole_model else file
+        group.attrs["layer_names"] = [b"input_1", *(name.encode() for name, _ in layers)]
+        group.create_group("input_1").attrs["weight_names"] = []
+        for name, leaves in layers:
+            layer = group.create_group(name)
+            layer.attrs["weight_names"] = [f"{name}/{leaf}:0".encode() for leaf in leaves]
+            for leaf, array in leaves.items():
+                layer[f"{name}/{leaf}:0"] = array
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "whole_model"),
+    [("ty_r3d_18_keras", 0, False), ("ty_r3d_50_keras", 20, True)],
+)
+def test_layers_find_their_places_by_order(name, first, whole_model, tmp_path):
+    arrays = drawn(name)
+    layers = keras_layers(arrays, first)
+    conv_names = [layer for layer, leaves in layers if layer.startswith("conv3d")]
+    modules = sorted(n.rpartition(".")[0] for n, a in arrays.items() if a.ndim == 5)
+    shortcuts = [
+        layer for layer, module in zip(conv_names, modules, strict=True) if "shortcut" in module
+    ]
+    assert len(shortcuts) == (3 if "18" in name else 4)
+    write(tmp_path / "net.h5", by_depth(layers, shortcuts), whole_model=whole_model)
+    flags = [f"--model={name}", "--width=0.03125", f"--checkpoint={tmp_path / 'net.h5'}"]
+    main([*flags, f"--out={tmp_path / 'out'}"])
+    card, variables = weights.load(tmp_path / "out")
+    assert (card.num_classes, card.frames, card.normalisation) == (5, 16, TY)
+    found = weights.by_public_name(variables, head="fc")
+    assert {*found} == {*arrays}
+    assert jax.tree.all({n: np.array_equal(found[n], arrays[n]) for n in arrays})
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("ty_r3d_34_keras", "has 20 convolutions, the network 36"),
+        ("ty_r3d_18", r"\.h5 files hold the networks ty_r3d_\*_keras, not ty_r3d_18"),
+    ],
+)
+def test_other_networks_are_refused(model, message, tmp_path):
+    layers = keras_layers(drawn("ty_r3d_18_keras"), 0)
+    write(tmp_path / "net.h5", layers, whole_model=False)
+    flags = ["--width=0.03125", f"--checkpoint={tmp_path / 'net.h5'}", f"--out={tmp_path / 'out'}"]
+    with pytest.raises(InputError, match=message):
+        main([f"--model={model}", *flags])
+
+
+def test_files_that_are_not_keras_are_named(tmp_path):
+    (tmp_path / "text.h5").write_text("hello")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = np.zeros(3)
+    for name in ("text.h5", "other.h5"):
+        flags = [f"--checkpoint={tmp_path / name}", f"--out={tmp_path / 'out'}"]
+        with pytest.raises(InputError, match=rf"{name}: is no \.h5 checkpoint"):
+            main(["--model=ty_r3d_18_keras", *flags])

@@ -1,0 +1,30 @@
+"""TY's released networks compute what PyTorch computes with the same weights and padding."""
+
+from functools import partial
+
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'parity' brings PyTorch")
+
+from torch_ty_keras import ReleasedNetwork
+from yardstick import assert_parity, small
+
+from vidkd_jax.models.ty_keras import PreActivationResNet3D
+
+# Odd lengths and even ones: "same" pads them differently.
+SHAPE = (2, 9, 30, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "bottleneck"),
+    [
+        ((1, 1, 1, 1), False),
+        ((1, 2, 1, 1), True),
+        pytest.param((3, 4, 6, 3), False, marks=pytest.mark.slow),
+        pytest.param((3, 4, 6, 3), True, marks=pytest.mark.slow),
+    ],
+)
+def test_same_logits_statistics_and_gradients(sizes, bottleneck):
+    module = ReleasedNetwork(sizes, bottleneck=bottleneck, width=1 / 8, frames=SHAPE[1])
+    build = partial(PreActivationResNet3D, stage_sizes=sizes, bottleneck=bottleneck)
+    assert_parity(module, small(build), head="fc", shape=SHAPE)
