@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from vidkd_jax import models
+from vidkd_jax.models import torchvision
 
 # Backbone, classes -> parameters, as the public networks have them.
 COUNTS = {
@@ -15,16 +16,91 @@ COUNTS = {
     ("mc3_18", 400): 11_695_440,
     ("r2plus1d_18", 400): 31_505_325,
     ("ig65m_r2plus1d_34", 400): 63_697_175,
+    ("hara_resnext_101", 51): 47_625_715,
+    ("hara_resnext_101", 101): 47_728_165,
+    ("hara_resnext_101", 174): 47_877_742,
+    ("hara_resnext_101", 400): 48_340_816,
+    ("hara_resnext_101", 600): 48_750_616,
+    ("vcop_c3d", 51): 27_687_603,
+    ("vcop_c3d", 101): 27_713_253,
+    ("vcop_r3d", 51): 14_387_955,
+    ("vcop_r3d", 101): 14_413_605,
+    ("vcop_r21d", 51): 14_391_466,
+    ("vcop_r21d", 101): 14_417_116,
+    ("shufflenet3d_v2_1.0x", 600): 1_914_180,
+    ("shufflenet3d_v2_2.0x", 101): 5_617_365,
+    ("shufflenet3d_v2_2.0x", 174): 5_766_942,
+    ("shufflenet3d_v2_2.0x", 400): 6_230_016,
+    ("shufflenet3d_v2_2.0x", 600): 6_639_816,
 }
 
 
-def count(model):
+def shapes(model):
     clip = jax.ShapeDtypeStruct((1, 16, 112, 112, model.in_channels), jnp.float32)
     init = functools.partial(model.init, train=False)
-    params = jax.eval_shape(init, jax.random.key(0), clip)["params"]
+    return jax.eval_shape(init, jax.random.key(0), clip)["params"]
+
+
+def count(params):
     return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+@functools.cache
+def for_two_classes(name):
+    return shapes(models.create(name, 2))
+
+
+def count_of(name, num_classes):
+    """Parameters with so many classes: a class is a column of the classifier and its bias."""
+    params = for_two_classes(name)
+    return count(params["backbone"]) + num_classes * count(params["logits"]) // 2
 
 
 @pytest.mark.parametrize(("name", "num_classes"), COUNTS)
 def test_parameters_to_the_unit(name, num_classes):
-    assert count(models.create(name, num_classes)) == COUNTS[name, num_classes]
+    assert count_of(name, num_classes) == COUNTS[name, num_classes]
+
+
+# In millions, as 3D-ResNets-PyTorch's networks are known.
+MILLIONS = {
+    ("hara_r3d_18", 101): 33.26,
+    ("hara_r3d_18", 400): 33.41,
+    ("hara_r3d_18_a", 400): 33.24,
+    ("hara_r3d_34", 101): 63.57,
+    ("hara_r3d_34", 400): 63.72,
+    ("hara_r3d_34_a", 400): 63.54,
+    ("hara_r3d_50", 101): 46.41,
+    ("hara_r3d_50", 400): 47.02,
+    ("hara_r3d_101", 400): 86.06,
+    ("hara_r2plus1d_18", 400): 33.42,
+    ("hara_r2plus1d_34", 400): 63.75,
+    ("hara_r2plus1d_50", 400): 47.04,
+}
+
+
+@pytest.mark.parametrize(("name", "num_classes"), MILLIONS)
+def test_parameters_in_millions(name, num_classes):
+    assert round(count_of(name, num_classes) / 1e6, 2) == MILLIONS[name, num_classes]
+
+
+def test_flow_has_two_input_channels():
+    model = models.create("hara_resnext_101", 400, in_channels=2)
+    assert count(shapes(model)) == 48_318_864
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("vcop_c3d", 27_661_440), ("vcop_r3d", 14_361_792), ("vcop_r21d", 14_365_303)],
+)
+def test_parameters_without_classifier(name, expected):
+    assert count_of(name, 0) == expected
+
+
+def test_a_confidence_head_adds_its_linear_layer():
+    model = models.create("shufflenet3d_v2_2.0x", 600, heads={"confidence": 1})
+    assert count(shapes(model)) == 6_639_816 + 2049
+
+
+def test_torchvision_rule_for_middle_channels_at_depth_34():
+    backbone = torchvision.VideoResNet(stage_sizes=(3, 4, 6, 3), factorised=True)
+    assert count(shapes(models.Recogniser(backbone, {"logits": 400}))) == 61_831_661

@@ -66,6 +66,7 @@ KINETICS = Normalisation(
 ACTIVITYNET = Normalisation((114.7748, 107.7354, 99.4750), (1.0,))
 ACTIVITYNET_BGR = Normalisation((114.7748, 107.7354, 99.4750), (1.0,), "bgr")
 MARS_FLOW = Normalisation((127.5,), (1.0,), "flow")
+UNIT = Normalisation((0.0,), (255.0,))  # VCOP and PCL's fine-tuning: pixels in [0, 1]
 NORMALISATIONS: Mapping[str, Normalisation] = {
     "ty": TY,
     "torchvision_video": TORCHVISION_VIDEO,
@@ -74,6 +75,7 @@ NORMALISATIONS: Mapping[str, Normalisation] = {
     "activitynet": ACTIVITYNET,
     "activitynet_bgr": ACTIVITYNET_BGR,
     "mars_flow": MARS_FLOW,
+    "unit": UNIT,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.models import resnet3d, torchvision, ty_keras
+from vidkd_jax.models import hara, resnet3d, shufflenet3d, torchvision, ty_keras, vcop
 from vidkd_jax.models.backbone import Backbone
 from vidkd_jax.models.normalisation import TY, Normalisation
 from vidkd_jax.models.recogniser import Recogniser
@@ -15,6 +15,9 @@ _BACKBONES: Mapping[str, Backbone] = {
     **resnet3d.BACKBONES,
     **ty_keras.BACKBONES,
     **torchvision.BACKBONES,
+    **hara.BACKBONES,
+    **vcop.BACKBONES,
+    **shufflenet3d.BACKBONES,
 }
 
 
