@@ -39,7 +39,7 @@ def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, A
 
     import jax
 
-    from vidkd_jax import augment, methods, models, train_step
+    from vidkd_jax import augment, methods, models, network, train_step
 
     device = jax.devices()[0]
     dtype = "float32" if device.platform == "cpu" else "bfloat16"
@@ -53,7 +53,7 @@ def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, A
     state = train_step.create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer)
     step = partial(
         train_step.train_step,
-        model=model,
+        student=network.Network(model),
         method=methods.Supervised(augment=augment.Augment.none()),
         optimizer=optimizer,
     )

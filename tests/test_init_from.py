@@ -19,7 +19,7 @@ def folder(tmp_path_factory, small_config):
     """Weights as `convert` leaves them, of four classes, with a normalisation of their own."""
     path = tmp_path_factory.mktemp("weights") / "net"
     run = building.build_run(small_config())
-    model = run.model.clone(heads={"logits": 4})
+    model = run.student.model.clone(heads={"logits": 4})
     variables = create_variables(jax.random.key(7), run.clip_shape, model=model)
     card = weights.Card("ty_r3d_18", 1 / 32, 3, 4, 4, ACTIVITYNET)
     weights.save(path, card, variables)
@@ -53,7 +53,7 @@ def test_starts_from_the_weights_with_a_new_head(folder, small_config, tmp_path,
 def test_network_and_records_have_the_weights_normalisation(folder, finished, small_config):
     workdir, summary = finished
     run = building.build_run(small_config(model__init_from=str(folder)))
-    assert run.model.normalisation == ACTIVITYNET
+    assert run.student.model.normalisation == ACTIVITYNET
     config = json.loads((workdir / "config.json").read_text())
     assert config["network"]["normalisation"]["mean"] == [114.7748, 107.7354, 99.475]
     assert summary["network"] == config["network"]
@@ -65,7 +65,7 @@ def test_prediction_normalises_as_the_weights_want(folder, small_config):
     batch = next(iter(run.eval_batches(run.splits.val, max_clips=None)))
     found = run.predict(variables, batch)["logits"]
     pixels = np.asarray(batch["clip"], np.float32) - np.float32(ACTIVITYNET.mean)
-    plain = building.build_run(small_config()).model
+    plain = building.build_run(small_config()).student.model
     expected = plain.apply(variables.as_dict(), pixels, train=False)["logits"]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
@@ -73,7 +73,7 @@ def test_prediction_normalises_as_the_weights_want(folder, small_config):
 def test_starts_from_a_finished_runs_best_student(finished, small_config, tmp_path, capsys):
     workdir, summary = finished
     run = building.build_run(small_config(model__init_from=str(workdir)))
-    assert run.model.normalisation == ACTIVITYNET
+    assert run.student.model.normalisation == ACTIVITYNET
     state, _, _ = train._start(run, Checkpoints(tmp_path))
     best = Checkpoints(workdir).load_best(summary["best_epoch"], state.variables)
     assert same(state.variables, best)

@@ -137,7 +137,7 @@ def test_two_runs_in_one_workdir_are_refused(small_config, tmp_path):
 
 
 def test_validation_that_is_not_finite_is_never_saved(small_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "_validate", lambda *_: {"clip_nll": float("nan"), "clip_top1": 0.0})
+    monkeypatch.setattr(train, "_scores", lambda *_: {"clip_nll": float("nan"), "clip_top1": 0.0})
     with pytest.raises(RunError, match=r"validation loss is not finite at step 2 .* none yet"):
         train.train_and_evaluate(small_config(), tmp_path)
     assert Checkpoints(tmp_path).latest_epoch() is None

@@ -79,6 +79,21 @@ def test_what_the_network_gets_of_flow(config):
     assert np.median(np.abs(batch["clip"].astype(int) - 128)) <= 2
 
 
+def test_a_student_of_rgb_learns_from_a_teacher_of_flow(config, tmp_path):
+    train.train_and_evaluate(config(), tmp_path / "teacher")
+    taught = {
+        "method__name": "feature_matching",
+        "teachers__runs": (str(tmp_path / "teacher"),),
+    }
+    run = building.build_run(config(data__modality="rgb_flow", **taught))
+    assert run.clip_shape[-1] == 3
+    state, batch = run.initial_state(), run.shard(next(run.train_batches))
+    _, metrics = run.train_step(state, run.teachers, batch, run.key)
+    assert float(metrics["loss/features"]) > 0
+    with pytest.raises(InputError, match=r"sees flow; use 'rgb_flow'"):
+        building.build_run(config(data__modality="rgb", **taught))
+
+
 def test_rgb_and_its_flow(config):
     both = building.build_run(config(data__modality="rgb_flow"))
     rgb, only_flow = (building.build_run(config(data__modality=m)) for m in ("rgb", "flow"))

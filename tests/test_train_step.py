@@ -8,10 +8,11 @@ import pytest
 
 from vidkd_jax import methods
 from vidkd_jax.augment import Augment
-from vidkd_jax.models import Recogniser
+from vidkd_jax.models import Peers, Recogniser
 from vidkd_jax.models.resnet3d import BasicBlock, ResNet3D
+from vidkd_jax.network import Network, Variables
 from vidkd_jax.train_step import (
-    Variables,
+    ask_teachers,
     create_optimizer,
     create_train_state,
     create_variables,
@@ -21,8 +22,10 @@ from vidkd_jax.train_step import (
 
 SHAPE = (4, 12, 12, 3)
 KEY = jax.random.key(3)
+RNG = np.random.default_rng(5)
 # Two blocks: the step is the same as a whole network's, and compiles in a second.
 MODEL = Recogniser(ResNet3D(stage_sizes=(1, 1), block=BasicBlock, width=4 / 64), {"logits": 3})
+STUDENT = Network(MODEL)
 OPTIMIZER = create_optimizer(0.1, momentum=0.9, weight_decay=5e-4, nesterov=False)
 
 
@@ -36,9 +39,23 @@ def batch(seed=0, size=4):
     }
 
 
-def steps(method, teachers=(), count=2, optimizer=OPTIMIZER):
-    step = jax.jit(partial(train_step, model=MODEL, method=method, optimizer=optimizer))
-    state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=optimizer)
+def steps(method, teachers=(), count=2, optimizer=OPTIMIZER, student=STUDENT, networks=(STUDENT,)):
+    step = jax.jit(
+        partial(
+            train_step,
+            student=student,
+            teacher_networks=networks,
+            method=method,
+            optimizer=optimizer,
+        )
+    )
+    state = create_train_state(
+        KEY,
+        SHAPE,
+        model=student.model,
+        optimizer=optimizer,
+        moving_average=method.moving_average > 0,
+    )
     for number in range(count):
         state, metrics = step(state, teachers, batch(number), KEY)
     return state, metrics
@@ -87,15 +104,22 @@ def test_teacher_gets_no_gradient_and_uses_running_statistics(teacher):
 
     def loss(teacher, batch):
         step = train_step(
-            state, (teacher,), batch, KEY, model=MODEL, method=ty, optimizer=OPTIMIZER
+            state,
+            (teacher,),
+            batch,
+            KEY,
+            student=STUDENT,
+            teacher_networks=(STUDENT,),
+            method=ty,
+            optimizer=OPTIMIZER,
         )
         return step[1]["loss"]
 
     grads = jax.jit(jax.grad(loss))(teacher, batch())
     assert all((leaf == 0).all() for leaf in jax.tree.leaves(grads))
     # The teacher's outputs for a clip do not depend on the other clips of the batch.
-    whole = predict_step(teacher, batch(), model=MODEL)["logits"]
-    alone = predict_step(teacher, {k: v[:1] for k, v in batch().items()}, model=MODEL)["logits"]
+    whole = predict_step(teacher, batch(), network=STUDENT)["logits"]
+    alone = predict_step(teacher, {k: v[:1] for k, v in batch().items()}, network=STUDENT)["logits"]
     np.testing.assert_allclose(whole[:1], alone, rtol=1e-4, atol=1e-5)
     shifted = teacher.replace(batch_stats=jax.tree.map(lambda s: s + 1.0, teacher.batch_stats))
     assert loss(shifted, batch()) != loss(teacher, batch())
@@ -105,10 +129,70 @@ def test_teacher_and_student_see_the_same_view():
     # A teacher equal to the student, in a model whose batch statistics equal the running ones,
     # has KL 0 only if both see the same augmented clip. BatchNorm in eval mode on both sides:
     variables = create_variables(jax.random.key(1), SHAPE, model=MODEL)
-    view = method().views(KEY, batch()["clip"])
+    view = method().views(KEY, batch())["clip"]
     outputs = [MODEL.apply(variables.as_dict(), view, train=False) for _ in range(2)]
     terms = method().terms(outputs[0], (outputs[1],), batch())
     np.testing.assert_allclose(terms["kl"].value, 0.0, atol=1e-6)
+
+
+def test_the_moving_average_follows_the_student_and_teaches():
+    average = method("moving_average", ema_decay=0.75, kd_weight=1.0)
+    state, metrics = steps(average, count=1)
+    first = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER).variables
+    expected = jax.tree.map(lambda a, b: 0.75 * a + 0.25 * b, first, state.variables)
+    chex.assert_trees_all_close(state.average, expected, rtol=1e-5)
+    assert metrics["loss/kl"] > 0  # running statistics against the batch's
+
+
+def test_peers_start_apart_and_both_learn():
+    peers = Network(Peers(MODEL, MODEL.clone()))
+    mutual = method("mutual_learning", kd_weight=1.0, temperature=1.0)
+    state, metrics = steps(mutual, count=1, student=peers, networks=())
+    before = create_train_state(KEY, SHAPE, model=peers.model, optimizer=OPTIMIZER)
+    kernels = [p["logits"]["kernel"] for p in before.variables.params.values()]
+    assert (kernels[0] != kernels[1]).any()
+    moved = jax.tree.map(
+        lambda a, b: bool((a != b).any()), state.variables.params, before.variables.params
+    )
+    assert all(jax.tree.leaves(moved))
+    assert {"loss/kl", "loss/peer_kl", "loss/peer_cross_entropy"} <= set(metrics)
+
+
+def test_a_teacher_sees_its_own_frames_at_its_own_size(teacher):
+    """A batch holds 8 frames of 24x24; the student sees every other one at 12x12."""
+    large = {**batch(), "clip": jnp.asarray(RNG.integers(0, 256, (4, 8, 24, 24, 3), np.uint8))}
+    views = method(augment=Augment.none()).views(KEY, large)
+    own = Network(MODEL, frames=(0, 2, 4, 6), size=12)
+    expected = jax.image.resize(views["clip"][:, ::2], (4, 4, 12, 12, 3), "linear")
+    np.testing.assert_array_equal(own.see(views), expected)
+    assert own.infer(teacher, views)["logits"].shape == (4, 3)
+    logits = predict_step(teacher, large, network=own)["logits"]
+    np.testing.assert_allclose(logits, own.infer(teacher, views)["logits"], rtol=1e-5)
+
+
+def test_two_teachers_hold_the_activations_of_one(teacher):
+    """Each teacher waits for the one before: memory grows by parameters, not by activations."""
+    views = {"clip": jnp.zeros((16, 4, 32, 32, 3))}
+
+    def memory(count):
+        function = jax.jit(
+            lambda views, *teachers: ask_teachers(teachers, (STUDENT,) * count, views)
+        )
+        compiled = function.lower(views, *(teacher,) * count).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    one = memory(1)
+    assert one > 16 * 4 * 16 * 16 * 4 * 4  # the stem's output at least
+    assert memory(3) < 1.1 * one
+
+
+def test_several_teachers_answer_as_each_alone(teacher):
+    other = create_variables(jax.random.key(10), SHAPE, model=MODEL)
+    views = method().views(KEY, batch())
+    both = jax.jit(lambda *pair: ask_teachers(pair, (STUDENT, STUDENT), views))(teacher, other)
+    for outputs, variables in zip(both, (teacher, other), strict=True):
+        alone = STUDENT.infer(variables, views)
+        np.testing.assert_allclose(outputs["logits"], alone["logits"], rtol=1e-4, atol=1e-5)
 
 
 def test_the_step_moves_everything_that_it_should():
@@ -128,7 +212,7 @@ def test_label_smoothing_reaches_the_loss():
 def test_training_learns_a_batch_by_heart():
     optimizer = create_optimizer(0.05, momentum=0.9, weight_decay=0.0, nesterov=False)
     supervised = method("supervised", augment=Augment.none())
-    step = jax.jit(partial(train_step, model=MODEL, method=supervised, optimizer=optimizer))
+    step = jax.jit(partial(train_step, student=STUDENT, method=supervised, optimizer=optimizer))
     state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=optimizer)
     for _ in range(30):
         state, metrics = step(state, (), batch(), KEY)

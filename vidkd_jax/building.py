@@ -14,18 +14,22 @@ from ml_collections import ConfigDict
 
 from vidkd_jax import config as config_lib
 from vidkd_jax import data, init_from, methods, models, sharding, weights
+from vidkd_jax import teachers as teachers_lib
 from vidkd_jax.data import pipeline
 from vidkd_jax.errors import InputError
+from vidkd_jax.network import Network, Variables
 from vidkd_jax.train_step import (
     TEACHER_STREAM,
     TrainState,
-    Variables,
     create_optimizer,
     create_train_state,
     create_variables,
     predict_step,
     train_step,
 )
+
+# From variables and a host batch to NumPy outputs of all processes' rows.
+Predict = Callable[[Variables, dict[str, np.ndarray]], Mapping[str, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +40,14 @@ class Run:
       config: locked and validated.
       splits: the videos.
       train_batches: endless, checkpointable.
-      model: the student's network.
+      spec: of the clips.
+      student: the network that trains.
       normalisation: of its input.
       method: what the paper changes.
+      teachers: frozen ones, on all devices.
       train_step: (state, teachers, batch, key) -> (state, metrics), compiled.
-      predict: (variables, host batch) -> NumPy outputs of all processes' rows.
+      predict: the student's.
+      ask: likewise each teacher's, in their order.
       mesh: the devices.
       key: the run's one key.
     """
@@ -48,19 +55,21 @@ class Run:
     config: ConfigDict
     splits: data.Splits
     train_batches: data.TrainBatches
-    model: nn.Module
+    spec: pipeline.ClipSpec
+    student: Network
     normalisation: models.Normalisation
     method: methods.Method
+    teachers: tuple[Variables, ...]
     train_step: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
-    predict: Callable[[Variables, dict[str, np.ndarray]], Mapping[str, np.ndarray]]
+    predict: Predict
+    ask: tuple[Predict, ...]
     mesh: jax.sharding.Mesh
     key: jax.Array
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
-        """[t, h, w, c] of the network's input."""
-        size = self.config.data.crop
-        return (self.config.data.frames, size, size, _in_channels(self.config))
+        """[t, h, w, c] of the student's input."""
+        return _clip_shape(self.config)
 
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         """Puts a host batch on the devices."""
@@ -69,7 +78,11 @@ class Run:
     def initial_state(self) -> TrainState:
         """Returns the state before the first step, on all devices."""
         state = create_train_state(
-            self.key, self.clip_shape, model=self.model, optimizer=_optimizer(self.config)
+            self.key,
+            self.clip_shape,
+            model=self.student.model,
+            optimizer=_optimizer(self.config),
+            moving_average=self.method.moving_average > 0,
         )
         return sharding.replicate(state, self.mesh)
 
@@ -87,23 +100,30 @@ class Run:
             in_channels=self.clip_shape[-1],
             num_classes=len(self.splits.class_names),
             frames=self.config.data.frames,
+            stride=self.config.data.stride,
+            size=self.config.data.size or self.config.data.crop,
             normalisation=self.normalisation,
         )
 
     def first_teachers(self) -> tuple[Variables, ...]:
-        """Returns the teachers before any promotion: none, or the released code's random one."""
+        """Returns the teachers before any promotion.
+
+        The frozen ones; for a method that promotes none, or the released code's random one.
+        """
         if not self.method.promotes or self.config.method.first_teacher == "none":
-            return ()
+            return self.teachers
         key = jax.random.fold_in(self.key, TEACHER_STREAM)
         return (
-            sharding.replicate(create_variables(key, self.clip_shape, model=self.model), self.mesh),
+            sharding.replicate(
+                create_variables(key, self.clip_shape, model=self.student.model), self.mesh
+            ),
         )
 
     def eval_batches(self, subset: Any, *, max_clips: int | None) -> data.EvalBatches:
         """Returns the evaluation clips of a subset; one centre clip a video for `None`."""
         return data.EvalBatches(
             subset,
-            _clip_spec(self.config),
+            self.spec,
             batch_size=self.config.eval.batch_size,
             max_clips=max_clips,
             reading=_reading(self.config),
@@ -128,8 +148,60 @@ def build_run(config: ConfigDict) -> Run:
     sharding.check_divisible("train.batch_size", config.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)
     method = methods.create(augment=config_lib.augmentation(config), **config.method.to_dict())
+    teachers = teachers_lib.load(config, method, len(splits.class_names))
+    teacher_networks, offsets = teachers_lib.networks(config, method, teachers)
+    spec = pipeline.ClipSpec(
+        config.data.frames, config.data.stride, config.data.crop, config.data.sampler, offsets
+    )
     normalisation = init_from.normalisation(config, in_channels=_in_channels(config))
-    model = models.create(
+    student = _student(config, method, teacher_networks, teachers, spec, splits, normalisation)
+    step = partial(
+        train_step,
+        student=student,
+        # One that promotes or averages is taught by networks of its own kind.
+        teacher_networks=teacher_networks or (student,),
+        method=method,
+        optimizer=_optimizer(config),
+    )
+    return Run(
+        config=config,
+        splits=splits,
+        train_batches=data.TrainBatches(
+            splits.train,
+            spec,
+            batch_size=config.train.batch_size,
+            seed=config.seed,
+            reading=_reading(config),
+            process=_process(),
+        ),
+        spec=spec,
+        student=student,
+        normalisation=normalisation,
+        method=method,
+        teachers=tuple(sharding.replicate(teacher.variables, mesh) for teacher in teachers),
+        train_step=jax.jit(step, donate_argnums=0, out_shardings=sharding.replicated(mesh)),
+        predict=_predictor(student, mesh),
+        ask=tuple(_predictor(network, mesh) for network in teacher_networks or (student,)),
+        mesh=mesh,
+        key=jax.random.key(config.seed),
+    )
+
+
+def _student(
+    config: ConfigDict,
+    method: methods.Method,
+    teacher_networks: tuple[Network, ...],
+    teachers: tuple[teachers_lib.Teacher, ...],
+    spec: pipeline.ClipSpec,
+    splits: data.Splits,
+    normalisation: models.Normalisation,
+) -> Network:
+    """Returns the student with what the method asks for: heads, blocks, adapters, a peer."""
+    shapes = tuple(
+        network.output_shapes(teacher.variables, _window(config, spec))
+        for network, teacher in zip(teacher_networks, teachers, strict=True)
+    )
+    model: nn.Module = models.create(
         config.model.name,
         len(splits.class_names),
         in_channels=_in_channels(config),
@@ -137,31 +209,33 @@ def build_run(config: ConfigDict) -> Run:
         dtype=jnp.dtype(config.model.dtype),
         heads=method.heads,
         normalisation=normalisation,
+    ).clone(taps=method.blocks, adapters=method.adapters(shapes))
+    own = teachers_lib.clip_offsets(config, ())[0]
+    return Network(
+        model=models.Peers(model, model.clone()) if method.has_peer else model,
+        frames=teachers_lib.positions(own, spec.offsets),
+        size=config.data.size or None,
     )
-    step = partial(train_step, model=model, method=method, optimizer=_optimizer(config))
-    everywhere = sharding.replicated(mesh)
-    compiled_predict = jax.jit(partial(predict_step, model=model), out_shardings=everywhere)
-    return Run(
-        config=config,
-        splits=splits,
-        train_batches=data.TrainBatches(
-            splits.train,
-            _clip_spec(config),
-            batch_size=config.train.batch_size,
-            seed=config.seed,
-            reading=_reading(config),
-            process=_process(),
-        ),
-        model=model,
-        normalisation=normalisation,
-        method=method,
-        train_step=jax.jit(step, donate_argnums=0, out_shardings=everywhere),
-        predict=lambda variables, batch: jax.device_get(
-            compiled_predict(variables, sharding.shard(batch, mesh))
-        ),
-        mesh=mesh,
-        key=jax.random.key(config.seed),
+
+
+def _predictor(network: Network, mesh: jax.sharding.Mesh) -> Predict:
+    compiled = jax.jit(
+        partial(predict_step, network=network), out_shardings=sharding.replicated(mesh)
     )
+    return lambda variables, batch: jax.device_get(compiled(variables, sharding.shard(batch, mesh)))
+
+
+def _clip_shape(config: ConfigDict) -> tuple[int, int, int, int]:
+    """[t, h, w, c] of the student's input."""
+    size = config.data.size or config.data.crop
+    return (config.data.frames, size, size, _in_channels(config))
+
+
+def _window(config: ConfigDict, spec: pipeline.ClipSpec) -> dict[str, tuple[int, ...]]:
+    """Shapes [b, t, h, w, c] of what is cut from the records, by view."""
+    frames, crop = len(spec.offsets), config.data.crop
+    channels = _in_channels(config)
+    return {"clip": (1, frames, crop, crop, channels), "flow": (1, frames, crop, crop, 2)}
 
 
 def _optimizer(config: ConfigDict) -> Any:
@@ -198,12 +272,6 @@ def _open_split(config: ConfigDict) -> Callable[[str], data.VideoDataset]:
 def _in_channels(config: ConfigDict) -> int:
     """Number of channels that the student sees; "rgb_flow" has the flow for a teacher."""
     return 2 if config.data.modality == "flow" else 3
-
-
-def _clip_spec(config: ConfigDict) -> pipeline.ClipSpec:
-    return pipeline.ClipSpec(
-        config.data.frames, config.data.stride, config.data.crop, config.data.sampler
-    )
 
 
 def _reading(config: ConfigDict) -> pipeline.Reading:

@@ -17,7 +17,8 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.train_step import TrainState, Variables
+from vidkd_jax.network import Variables
+from vidkd_jax.train_step import TrainState
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates; what fails is raised, too
 

@@ -31,9 +31,22 @@ def get_base_config() -> ConfigDict:
             "kd_weight": 0.2,  # TY Table 8, best
             "temperature": 5.0,  # TY Table 8, best
             "scale_by_temperature_squared": False,  # TY eq. 3 has no factor
+            "teacher_weights": (),  # of several teachers' soft targets; (): all alike
+            "ema_decay": 0.999,
+            "target_weight": 1.0,  # decoupled: Zhao et al. 2022
+            "other_weight": 8.0,
+            "feature_weight": 50.0,  # feature_matching: MARS
+            "hint_weight": 1.0,
+            "attention_weight": 1.0,
+            "distance_weight": 25.0,  # relational: Park et al. 2019
+            "angle_weight": 50.0,
+            "student_blocks": (),  # hints, attention_transfer
+            "blocks_of_teacher": (),
             "first_teacher": "none",  # or "random": the released code's untrained first teacher
         }
     )
+    # Finished runs, or folders of converted weights: the frozen teachers of methods that need some.
+    config.teachers = ConfigDict({"runs": ()})
     config.augment = ConfigDict({"enabled": True, **dataclasses.asdict(Augment())})
     config.data = _data_defaults()
     config.optim = ConfigDict(
@@ -77,7 +90,8 @@ def _data_defaults() -> ConfigDict:
             "stride": 1,
             "sampler": "clip",  # or "still": one frame, repeated
             "short_side": 128,
-            "crop": 112,
+            "crop": 112,  # side of the window that is cut from the records, for all networks
+            "size": 0,  # side that the student sees the window at; 0: as it is
             "fraction": 1.0,  # of each class' training videos
             "val": "groups",  # held out of training by group; or "val" / "test": that split
             "val_fraction": 0.1,  # of the training groups
@@ -136,11 +150,19 @@ _AT_LEAST = {
     "seed": 0,
     "model.width": 1 / 64,
     "method.kd_weight": 0,
+    "method.target_weight": 0,
+    "method.other_weight": 0,
+    "method.feature_weight": 0,
+    "method.hint_weight": 0,
+    "method.attention_weight": 0,
+    "method.distance_weight": 0,
+    "method.angle_weight": 0,
     "data.split": 1,
     "data.frames": 1,
     "data.stride": 1,
     "data.short_side": 8,
     "data.crop": 8,
+    "data.size": 0,
     "data.threads": 1,
     "data.workers": 0,
     "data.prefetch": 1,
@@ -164,6 +186,7 @@ _WITHIN = {
 _HALF_OPEN = {
     "optim.momentum": (0, 1),
     "method.label_smoothing": (0, 1),
+    "method.ema_decay": (0, 1),
 }
 
 

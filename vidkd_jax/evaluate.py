@@ -91,3 +91,24 @@ def summarise(predictions: Predictions, *, average: str, bins: int) -> dict[str,
             ),
         }
     return {**summary, "ece": summary["video_ece"], "nll": summary["video_nll"]}
+
+
+def agreement(student: Predictions, teacher: np.ndarray) -> dict[str, float]:
+    """Returns how far a student agrees with its teacher on the same clips.
+
+    Args:
+      student: its predictions.
+      teacher: probabilities [n, k] of the same clips: of several teachers, their mean.
+
+    Returns:
+      `teacher_agreement`, the share of clips whose most probable class is the same, and
+      `teacher_kl`, the mean KL(teacher || student) in nats, both without temperature.
+    """
+    probabilities = student.clip_probabilities()
+    same = probabilities.argmax(axis=1) == teacher.argmax(axis=1)
+    tiny = np.finfo(float).tiny  # a probability of 0 is one that underflowed
+    ratio = np.log(np.maximum(teacher, tiny)) - np.log(np.maximum(probabilities, tiny))
+    return {
+        "teacher_agreement": float(same.mean()),
+        "teacher_kl": float((teacher * ratio).sum(axis=1).mean()),
+    }

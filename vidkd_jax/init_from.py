@@ -10,7 +10,7 @@ from vidkd_jax import weights
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation, lookup
 from vidkd_jax.models.normalisation import default_normalisation
-from vidkd_jax.train_step import Variables
+from vidkd_jax.network import Variables
 
 
 def normalisation(config: ConfigDict, *, in_channels: int) -> Normalisation:

@@ -10,8 +10,8 @@ import numpy as np
 from vidkd_jax import config as config_lib
 from vidkd_jax import evaluate, metrics, report, tracking, workdir
 from vidkd_jax.building import Run
+from vidkd_jax.network import Variables
 from vidkd_jax.schedule import Progress
-from vidkd_jax.train_step import Variables
 
 _MISTAKES = 12  # the most confident ones, in the report
 

@@ -15,12 +15,13 @@ from tqdm import tqdm
 from vidkd_jax import config as config_lib
 from vidkd_jax import evaluate, results, tracking
 from vidkd_jax import workdir as workdir_lib
-from vidkd_jax.building import Run, build_run
+from vidkd_jax.building import Predict, Run, build_run
 from vidkd_jax.checkpoints import Checkpoints
 from vidkd_jax.data import Subset
 from vidkd_jax.errors import RunError
+from vidkd_jax.network import Variables
 from vidkd_jax.schedule import Progress, Schedule
-from vidkd_jax.train_step import TrainState, Variables
+from vidkd_jax.train_step import TrainState
 
 
 def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
@@ -55,8 +56,11 @@ def _train_and_evaluate(run: Run, workdir: Path, is_main: bool) -> dict[str, Any
     state, progress = _train(run, state, progress, teachers, checkpoints, tracker, is_main)
     best = checkpoints.load_best(progress.best_epoch, state.variables)
     checkpoints.close()
-    predictions = _predict(run, best, run.splits.test, config.eval.max_clips, "test")
+    predictions = _predict(run, run.predict, best, run.splits.test, config.eval.max_clips, "test")
     scores = _scores(run, predictions)
+    if run.teachers:
+        taught = _ask(run, run.teachers, run.splits.test, config.eval.max_clips, "test")
+        scores |= evaluate.agreement(predictions, taught)
     tracker.write(int(state.step), progress.epoch, "test", scores)
     tracker.close()
     return results.write_results(workdir, run, predictions, scores, best, progress)
@@ -94,13 +98,17 @@ def _train(
         **config.schedule.to_dict(),
     )
     total = config.train.epochs * per_epoch
+    taught = _ask(run, teachers, run.splits.val, None, "val") if teachers else None
     with tracking.progress(total, config.name, is_main=is_main, initial=int(state.step)) as bar:
         while progress.epoch < config.train.epochs and not progress.should_stop(schedule):
             epoch, start = progress.epoch + 1, time.monotonic()
             state = _with_learning_rate(state, progress.learning_rate)
             state = _train_epoch(run, state, teachers, epoch, tracker, bar)
             seconds = time.monotonic() - start
-            metrics = _validate(run, state.variables)
+            predictions = _predict(run, run.predict, state.variables, run.splits.val, None, "val")
+            metrics = _scores(run, predictions)
+            if taught is not None:
+                metrics |= evaluate.agreement(predictions, taught)
             if not np.isfinite(metrics["clip_nll"]):
                 raise RunError(_diverged("the validation loss", int(state.step), epoch))
             progress = progress.after_epoch(metrics["clip_top1"], seconds, schedule)
@@ -108,6 +116,7 @@ def _train(
                 checkpoints.save_best(epoch, state.variables)
                 if run.method.promotes:  # Algorithm 1, line 21
                     teachers = (checkpoints.load_best(epoch, state.variables),)
+                    taught = predictions.clip_probabilities()
             tracker.write(
                 int(state.step), epoch, "val", {**metrics, "promoted": progress.is_best()}
             )
@@ -203,11 +212,6 @@ def _with_learning_rate(state: TrainState, learning_rate: float) -> TrainState:
     return state.replace(opt_state=state.opt_state._replace(hyperparams=hyperparams))
 
 
-def _validate(run: Run, variables: Variables) -> dict[str, float]:
-    """Returns the metrics of one centre clip of every validation video."""
-    return _scores(run, _predict(run, variables, run.splits.val, None, "val"))
-
-
 def _scores(run: Run, predictions: evaluate.Predictions) -> dict[str, float]:
     """Returns the headline metrics, averaged as the config says."""
     return evaluate.summarise(
@@ -216,15 +220,35 @@ def _scores(run: Run, predictions: evaluate.Predictions) -> dict[str, float]:
 
 
 def _predict(
-    run: Run, variables: Variables, subset: Subset, max_clips: int | None, name: str
+    run: Run,
+    network: Predict,
+    variables: Variables,
+    subset: Subset,
+    max_clips: int | None,
+    name: str,
 ) -> evaluate.Predictions:
-    """Returns the scores of a subset's evaluation clips; a bar shows where that takes long."""
+    """Returns a network's scores of a subset's evaluation clips, with a bar."""
     batches = run.eval_batches(subset, max_clips=max_clips)
     is_main = jax.process_index() == 0
     with tracking.progress(batches.num_batches, name, is_main=is_main, delay=5) as bar:
 
         def predict_batch(batch: dict[str, np.ndarray]) -> Any:
             bar.update()
-            return run.predict(variables, batch)
+            return network(variables, batch)
 
         return evaluate.predict(predict_batch, batches)
+
+
+def _ask(
+    run: Run, teachers: tuple[Variables, ...], subset: Subset, max_clips: int | None, name: str
+) -> np.ndarray:
+    """Returns the mean of the teachers' probabilities [n, k] for a subset's evaluation clips."""
+    return np.mean(
+        [
+            _predict(
+                run, network, teacher, subset, max_clips, f"{name}, teacher"
+            ).clip_probabilities()
+            for network, teacher in zip(run.ask, teachers, strict=False)
+        ],
+        axis=0,
+    )

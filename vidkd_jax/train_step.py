@@ -1,6 +1,6 @@
 """The one pure training step that every method shares, and the state that it moves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -11,20 +11,10 @@ from flax import struct
 
 from vidkd_jax import augment
 from vidkd_jax.methods import Batch, Method, Outputs
+from vidkd_jax.network import Network, Variables
 
 # Streams of the run's one key: everything random on the device is a fold_in of one of these.
 INIT_STREAM, STEP_STREAM, TEACHER_STREAM = 0, 1, 2
-
-
-class Variables(struct.PyTreeNode):
-    """A network's parameters and BatchNorm statistics: all that a frozen teacher is."""
-
-    params: Any
-    batch_stats: Any
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns Flax's dictionary of collections."""
-        return {"params": self.params, "batch_stats": self.batch_stats}
 
 
 class TrainState(struct.PyTreeNode):
@@ -34,11 +24,13 @@ class TrainState(struct.PyTreeNode):
       step: number of steps done, int32 [].
       variables: the student.
       opt_state: the optimiser's, with the learning rate as a hyper-parameter inside.
+      average: the moving average of the student, where that is its teacher; else ().
     """
 
     step: jax.Array
     variables: Variables
     opt_state: optax.OptState
+    average: Variables | tuple[()] = ()
 
 
 def create_optimizer(
@@ -78,17 +70,14 @@ def create_train_state(
     *,
     model: nn.Module,
     optimizer: optax.GradientTransformation,
+    moving_average: bool = False,
 ) -> TrainState:
     """Returns the state before the first step; `key` is the run's."""
     variables = create_variables(jax.random.fold_in(key, INIT_STREAM), clip_shape, model=model)
     opt_state = jax.jit(optimizer.init)(variables.params)
-    return TrainState(jnp.zeros((), jnp.int32), variables, opt_state)
-
-
-def infer(variables: Variables, clip: jax.Array, *, model: nn.Module) -> Outputs:
-    """Returns the outputs for float clips [b, t, h, w, c], with running statistics."""
-    outputs: Any = model.apply(variables.as_dict(), clip, train=False)
-    return outputs
+    # A copy: the state is donated to the step, and a buffer can be donated once.
+    average = jax.tree.map(jnp.copy, variables) if moving_average else ()
+    return TrainState(jnp.zeros((), jnp.int32), variables, opt_state, average)
 
 
 def total_loss(
@@ -101,13 +90,44 @@ def total_loss(
     return jnp.asarray(total), parts
 
 
+def ask_teachers(
+    teachers: tuple[Variables, ...], networks: tuple[Network, ...], views: Mapping[str, jax.Array]
+) -> tuple[Outputs, ...]:
+    """Returns each teacher's outputs, without gradient.
+
+    Each waits for the one before, so that no two teachers' activations are held at a time.
+    """
+    outputs: list[Outputs] = []
+    for teacher, network in zip(teachers, networks, strict=False):  # fewer before a promotion
+        ask = _after(outputs[-1]["logits"], network.infer) if outputs else network.infer
+        outputs.append(jax.lax.stop_gradient(ask(teacher, views)))
+    return tuple(outputs)
+
+
+def _after(value: jax.Array, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns `function`, computed only once `value` is there; NaN where that begins with NaN."""
+
+    def on_cpu(*arguments: Any) -> Any:
+        # XLA's CPU backend drops the barrier before it decides on the order; a branch stays.
+        shapes = jax.eval_shape(function, *arguments)
+        nan = jax.tree.map(lambda shape: jnp.full(shape.shape, jnp.nan, shape.dtype), shapes)
+        return jax.lax.cond(jnp.isnan(value.ravel()[0]), lambda *_: nan, function, *arguments)
+
+    def elsewhere(*arguments: Any) -> Any:
+        arguments, _ = jax.lax.optimization_barrier((arguments, value))
+        return function(*arguments)
+
+    return lambda *arguments: jax.lax.platform_dependent(*arguments, cpu=on_cpu, default=elsewhere)
+
+
 def train_step(
     state: TrainState,
     teachers: tuple[Variables, ...],
     batch: Batch,
     key: jax.Array,
     *,
-    model: nn.Module,
+    student: Network,
+    teacher_networks: tuple[Network, ...] = (),
     method: Method,
     optimizer: optax.GradientTransformation,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
@@ -115,10 +135,11 @@ def train_step(
 
     Args:
       state: the student and its optimiser.
-      teachers: frozen networks of the student's architecture; they use running statistics.
+      teachers: frozen; they use running statistics.
       batch: "clip" uint8 [b, t, h, w, 3], "label" int32 [b].
       key: the run's key; the step's own is folded in from it.
-      model: the student's network.
+      student: the network that trains.
+      teacher_networks: of the teachers, in their order, then of the student's moving average.
       method: gives views and loss terms.
       optimizer: as made by `create_optimizer`.
 
@@ -126,30 +147,45 @@ def train_step(
       The next state, and metrics: "loss", "loss/<term>" and "top1", float32 scalars.
     """
     step_key = jax.random.fold_in(jax.random.fold_in(key, STEP_STREAM), state.step)
-    view = method.views(step_key, batch["clip"])
-    taught = tuple(jax.lax.stop_gradient(infer(teacher, view, model=model)) for teacher in teachers)
+    views = method.views(step_key, batch)
+    averages = (state.average,) if isinstance(state.average, Variables) else ()
+    taught = ask_teachers((*teachers, *averages), teacher_networks, views)
+    clip = student.see(views)
 
     def loss_fn(params: Any) -> tuple[jax.Array, tuple[dict[str, jax.Array], Outputs, Any]]:
         variables = {"params": params, "batch_stats": state.variables.batch_stats}
-        student, updated = model.apply(variables, view, train=True, mutable=["batch_stats"])
-        total, parts = total_loss(student, taught, batch, method=method)
-        return total, (parts, student, updated["batch_stats"])
+        outputs, updated = student.model.apply(variables, clip, train=True, mutable=["batch_stats"])
+        total, parts = total_loss(outputs, taught, batch, method=method)
+        return total, (parts, outputs, updated["batch_stats"])
 
     gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
-    (loss, (parts, student, batch_stats)), grads = gradient_fn(state.variables.params)
+    (loss, (parts, outputs, batch_stats)), grads = gradient_fn(state.variables.params)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.variables.params)
-    params = optax.apply_updates(state.variables.params, updates)
-    top1 = jnp.mean(jnp.argmax(student["logits"], axis=-1) == batch["label"])
+    variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
+    top1 = jnp.mean(jnp.argmax(outputs["logits"], axis=-1) == batch["label"])
     metrics = {"loss": loss, "top1": top1, **{f"loss/{name}": part for name, part in parts.items()}}
-    return TrainState(state.step + 1, Variables(params, batch_stats), opt_state), metrics
+    average = move_average(state.average, variables, decay=method.moving_average)
+    return TrainState(state.step + 1, variables, opt_state, average), metrics
+
+
+def move_average(
+    average: Variables | tuple[()], variables: Variables, *, decay: float
+) -> Variables | tuple[()]:
+    """Returns decay * average + (1 - decay) * variables; () where there is none."""
+    if not isinstance(average, Variables):
+        return ()
+    moved: Variables = jax.tree.map(
+        lambda old, new: decay * old + (1 - decay) * new, average, variables
+    )
+    return moved
 
 
 def predict_step(
-    variables: Variables, batch: Batch, *, model: nn.Module
+    variables: Variables, batch: Batch, *, network: Network
 ) -> Mapping[str, jax.Array]:
     """Returns `logits` [b, k] of unaugmented clips, with the batch's label, video and mask."""
-    outputs = infer(variables, augment.normalise(batch["clip"]), model=model)
+    views = {name: augment.normalise(batch[name]) for name in ("clip", "flow") if name in batch}
     return {
-        "logits": outputs["logits"],
+        "logits": network.infer(variables, views)["logits"],
         **{name: batch[name] for name in ("label", "video", "mask")},
     }

@@ -17,7 +17,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from vidkd_jax.checkpoints import load_variables, save_variables
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation
-from vidkd_jax.train_step import Variables
+from vidkd_jax.network import Variables
 from vidkd_jax.workdir import write_json
 
 _LEAVES = {
@@ -41,6 +41,8 @@ class Card:
       num_classes: of the head `logits`.
       frames: of the clips; the classifiers of TY's networks depend on it.
       normalisation: of the input.
+      stride: frames from one of a clip to the next.
+      size: side of the input in pixels; 0: not known, whatever it gets.
       source: the file's name and its SHA-256; {} where a run is the source.
     """
 
@@ -50,6 +52,8 @@ class Card:
     num_classes: int
     frames: int
     normalisation: Normalisation
+    stride: int = 1
+    size: int = 0
     source: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:

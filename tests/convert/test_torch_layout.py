@@ -6,10 +6,11 @@ import pytest
 from flax import linen as nn
 
 from vidkd_jax.convert import from_torch, to_torch, unwrap
+from vidkd_jax.convert.inflation import inflate
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Recogniser
 from vidkd_jax.models.layers import Conv3D, batch_norm
-from vidkd_jax.train_step import Variables
+from vidkd_jax.network import Variables
 
 
 class _Block(nn.Module):
@@ -104,6 +105,32 @@ def test_envelopes_and_prefixes_come_off():
     stages = {f"base_network.{i}.x": array for i in range(5)}
     names = [*unwrap(stages, "file")[0]]
     assert names == ["stem.x", "layer1.x", "layer2.x", "layer3.x", "layer4.x"]
+
+
+def test_mmactions_modules_come_apart():
+    array = np.zeros(1)
+    names = {
+        "backbone.conv1.conv.weight": "conv1.weight",
+        "backbone.conv1.bn.bias": "bn1.bias",
+        "backbone.layer1.0.conv2.bn.running_var": "layer1.0.bn2.running_var",
+        "backbone.layer1.0.downsample.conv.weight": "layer1.0.downsample.0.weight",
+        "backbone.layer1.0.downsample.bn.bias": "layer1.0.downsample.1.bias",
+        "cls_head.fc_cls.bias": "fc.bias",
+    }
+    arrays, outside = unwrap({"state_dict": dict.fromkeys(names, array)}, "file")
+    assert [*arrays] == [*names.values()] and not outside
+
+
+def test_inflation_preserves_the_mean_over_time():
+    kernel = np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)
+    wanted = {"deep": np.zeros((3, 1, 2, 2, 2)), "flat": np.zeros((1, 1, 2, 2, 2))}
+    arrays = dict.fromkeys(wanted, kernel)
+    inflated = inflate(arrays, wanted, over_time=True)
+    assert inflated["deep"].shape == (3, 1, 2, 2, 2)
+    np.testing.assert_allclose(inflated["deep"].sum(0), kernel, rtol=1e-6)
+    assert np.array_equal(inflated["deep"][0], inflated["deep"][2])
+    as_it_is = inflate(arrays, wanted, over_time=False)
+    assert as_it_is["deep"] is kernel and np.array_equal(as_it_is["flat"][0], kernel)
 
 
 @pytest.mark.parametrize("saved", [{}, {"epoch": 3}, [1], {"state_dict": {"arch": "r3d"}}])

@@ -21,7 +21,7 @@ from vidkd_jax.convert.torch_layout import to_flax
 from vidkd_jax.convert.unwrapping import unwrap
 from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
 from vidkd_jax.models.normalisation import NORMALISATIONS
-from vidkd_jax.train_step import Variables
+from vidkd_jax.network import Variables
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -34,8 +34,8 @@ def main(argv: list[str] | None = None) -> None:
     arrays, outside = _read(args, backbone, source)
     card = _card(args, backbone, _num_classes(args, arrays, backbone.head, source))
     shapes = _abstract(card)
-    if args.inflate:
-        arrays = inflate(arrays, weights.by_public_name(shapes, head=backbone.head))
+    wanted = weights.by_public_name(shapes, head=backbone.head)
+    arrays = inflate(arrays, wanted, over_time=args.inflate)
     variables, report = weights.fill(shapes, arrays, head=backbone.head, source=source)
     _save(args.out, card, _initialise_rest(variables))
     for line in report.lines():

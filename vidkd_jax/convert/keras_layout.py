@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.train_step import Variables
+from vidkd_jax.network import Variables
 from vidkd_jax.weights import by_public_name
 
 Layers = Mapping[str, Mapping[str, np.ndarray]]

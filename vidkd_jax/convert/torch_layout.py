@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vidkd_jax.train_step import Variables
+from vidkd_jax.convert.inflation import inflate
+from vidkd_jax.network import Variables
 from vidkd_jax.weights import Report, by_public_name, fill
 
 # By rank: PyTorch's (O, I, D, H, W), (O, I, H, W), (O, I) -> Flax's (D, H, W, I, O) and so on.
@@ -33,7 +34,9 @@ def from_torch(
     Raises:
       InputError: the backbone's tensors are missing, of other shapes, or of another network.
     """
-    return fill(variables, to_flax(state), head=head, source=source)
+    wanted = by_public_name(variables, head=head)
+    arrays = inflate(to_flax(state), wanted, over_time=False)
+    return fill(variables, arrays, head=head, source=source)
 
 
 def to_flax(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

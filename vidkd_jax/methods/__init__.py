@@ -5,14 +5,26 @@ from typing import Any
 
 from vidkd_jax.augment import Augment
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.methods.base import Batch, Method, Outputs, Term, select_options
+from vidkd_jax.methods.base import Batch, Method, Outputs, Shapes, Term, select_options
+from vidkd_jax.methods.distillation import Decoupled, Distillation, MovingAverage
+from vidkd_jax.methods.features import AttentionTransfer, FeatureMatching, Hints, Relational
+from vidkd_jax.methods.mutual_learning import MutualLearning
 from vidkd_jax.methods.supervised import Supervised
 from vidkd_jax.methods.teaching_yourself import TeachingYourself
 
 __all__ = [
+    "AttentionTransfer",
     "Batch",
+    "Decoupled",
+    "Distillation",
+    "FeatureMatching",
+    "Hints",
     "Method",
+    "MovingAverage",
+    "MutualLearning",
     "Outputs",
+    "Relational",
+    "Shapes",
     "Supervised",
     "TeachingYourself",
     "Term",
@@ -23,6 +35,14 @@ __all__ = [
 _METHODS: Mapping[str, type] = {
     "supervised": Supervised,
     "teaching_yourself": TeachingYourself,
+    "distillation": Distillation,
+    "moving_average": MovingAverage,
+    "decoupled": Decoupled,
+    "feature_matching": FeatureMatching,
+    "hints": Hints,
+    "attention_transfer": AttentionTransfer,
+    "relational": Relational,
+    "mutual_learning": MutualLearning,
 }
 
 

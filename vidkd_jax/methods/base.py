@@ -1,4 +1,4 @@
-"""What a method is: the four things in which the papers differ, and nothing else."""
+"""What a method is: the few things in which the papers differ, and nothing else."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 
 Outputs = Mapping[str, jax.Array]  # a network's outputs by name: "logits" [b, k], "features" [b, d]
+Shapes = Mapping[str, jax.ShapeDtypeStruct]  # of one network's outputs
 Batch = Mapping[
     str, jax.Array
 ]  # "clip" uint8 [b, t, h, w, 3], "label" [b], "video" [b], "mask" [b]
@@ -24,14 +25,28 @@ class Method(Protocol):
 
     Attributes:
       heads: outputs that the student needs besides `logits`, name -> width.
+      blocks: names of the student's blocks whose outputs the terms need.
+      teacher_blocks: likewise of every teacher.
       promotes: whether a student that sets a new best on validation becomes the teacher (TY).
+      moving_average: above 0, the teacher is the moving average of the student's variables, and
+        this share of it is kept each step.
+      frozen_teachers: how many trained teachers it needs: "none", "one" or "any" (1 or more).
+      has_peer: whether a second student trains beside the first; its outputs are "peer/<name>".
     """
 
     heads: Mapping[str, int]
+    blocks: tuple[str, ...]
+    teacher_blocks: tuple[str, ...]
     promotes: bool
+    moving_average: float
+    frozen_teachers: str
+    has_peer: bool
 
-    def views(self, key: jax.Array, clip: jax.Array) -> jax.Array:
-        """Returns what student and teachers see: float [b, t, h, w, 3] from uint8 clips."""
+    def adapters(self, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
+        """Returns the student's outputs that need a linear map to a teacher's width."""
+
+    def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
+        """Returns what student and teachers see: float clips [b, t, h, w, c] in [-1, 1]."""
 
     def terms(
         self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch

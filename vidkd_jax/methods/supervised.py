@@ -7,12 +7,12 @@ from typing import ClassVar
 import jax
 
 from vidkd_jax import augment, losses
-from vidkd_jax.methods.base import Batch, Outputs, Term
+from vidkd_jax.methods.base import Batch, Outputs, Shapes, Term
 
 
 @dataclasses.dataclass(frozen=True)
 class Supervised:
-    """The baseline of TY's Table 3, with label smoothing as an option.
+    """The baseline of TY's Table 3, with label smoothing as an option; the root of all methods.
 
     Attributes:
       augment: transforms of the training clips.
@@ -24,10 +24,36 @@ class Supervised:
 
     heads: ClassVar[Mapping[str, int]] = {}
     promotes: ClassVar[bool] = False
+    frozen_teachers: ClassVar[str] = "none"
+    has_peer: ClassVar[bool] = False
 
-    def views(self, key: jax.Array, clip: jax.Array) -> jax.Array:
-        """Returns normalised, augmented clips, float32 [b, t, h, w, 3] in [-1, 1]."""
-        return augment.apply(self.augment, key, augment.normalise(clip))
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """None of the student's."""
+        return ()
+
+    @property
+    def teacher_blocks(self) -> tuple[str, ...]:
+        """None of a teacher's."""
+        return ()
+
+    @property
+    def moving_average(self) -> float:
+        """The teacher is no moving average of the student."""
+        return 0.0
+
+    def adapters(self, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
+        """Returns no adapter."""
+        del teachers
+        return {}
+
+    def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
+        """Returns normalised, augmented clips, and their flow where the batch has it."""
+        return {
+            name: augment.apply(self.augment, key, augment.normalise(batch[name]))
+            for name in ("clip", "flow")
+            if name in batch
+        }
 
     def terms(
         self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch

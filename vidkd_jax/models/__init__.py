@@ -2,7 +2,7 @@
 
 from vidkd_jax.models.backbone import Backbone
 from vidkd_jax.models.normalisation import Normalisation
-from vidkd_jax.models.recogniser import Recogniser
+from vidkd_jax.models.recogniser import Peers, Recogniser
 from vidkd_jax.models.registry import available, create, lookup
 
-__all__ = ["Backbone", "Normalisation", "Recogniser", "available", "create", "lookup"]
+__all__ = ["Backbone", "Normalisation", "Peers", "Recogniser", "available", "create", "lookup"]

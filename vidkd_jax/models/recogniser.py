@@ -1,36 +1,110 @@
-"""A backbone with heads: what a method trains."""
+"""A backbone with heads: what a method trains, and what it is taught by."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.models.normalisation import TY, Normalisation
 
 
 class Recogniser(nn.Module):
-    """A backbone and named heads on its pooled features.
+    """A backbone, named linear heads on its pooled features, and a view of its blocks.
 
     Attributes:
       backbone: module from clips [b, t, h, w, c] to features [b, d].
       heads: output name -> width; each is one linear layer. Methods name the heads they need.
       in_channels: of the clips: 3, or 2 for flow.
       normalisation: what the backbone wants its clips to be.
+      taps: names of blocks (paths of submodules of the backbone) whose outputs are asked for.
+      adapters: output name ("features" or a tap) -> width: a linear layer over its channels, which
+        brings it to the width of a teacher's; its output is "<name>/adapted".
     """
 
     backbone: nn.Module
     heads: Mapping[str, int]
     in_channels: int = 3
     normalisation: Normalisation = TY
+    taps: tuple[str, ...] = ()
+    adapters: Mapping[str, int] | None = None
 
     @nn.compact
     def __call__(self, clip: jax.Array, *, train: bool) -> dict[str, jax.Array]:
-        """Maps clips in [-1, 1] to `features` [b, d] and each head's output [b, width], float32."""
+        """Maps clips in [-1, 1] to named outputs, all float32.
+
+        Returns:
+          `features` [b, d]; each head's output [b, width]; each tap's output, as the block gives
+          it; each adapter's output, as its input but for the last axis.
+        """
         chex.assert_shape(clip, (None, None, None, None, self.in_channels))
-        features = self.backbone(self.normalisation(clip), train=train).astype(jnp.float32)
-        outputs = {"features": features}
+        tapped: dict[str, jax.Array] = {}
+        with nn.intercept_methods(self._listen(tapped)):
+            features = self.backbone(self.normalisation(clip), train=train)
+        if missing := set(self.taps) - set(tapped):
+            name = min(missing)
+            raise InputError(f"no block '{name}' in the network{suggest(name, self.blocks(clip))}")
+        outputs = {"features": features, **{name: tapped[name] for name in self.taps}}
+        outputs = {name: value.astype(jnp.float32) for name, value in outputs.items()}
+        adapted = {
+            f"{name}/adapted": nn.Dense(width, name=f"adapter {name.replace('/', '.')}")(
+                outputs[name]
+            )
+            for name, width in (self.adapters or {}).items()
+        }
         for name, width in self.heads.items():
-            outputs[name] = nn.Dense(width, name=name)(features)
-        return outputs
+            outputs[name] = nn.Dense(width, name=name)(outputs["features"])
+        return {**outputs, **adapted}
+
+    def _listen(self, tapped: dict[str, jax.Array]) -> Callable[..., Any]:
+        """Returns a Flax interceptor that keeps the outputs of the tapped blocks."""
+        depth = len(self.path) + 1  # of the backbone's own submodules
+
+        def listen(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+            output = call(*args, **kwargs)
+            name = "/".join(context.module.path[depth:])
+            if context.method_name == "__call__" and name in self.taps:
+                tapped[name] = output
+            return output
+
+        return listen
+
+    def blocks(self, clip: jax.Array) -> tuple[str, ...]:
+        """Returns the names of all blocks that give clips of features: what `taps` may name."""
+
+        def apply(clip: jax.Array) -> Any:
+            variables = self.backbone.clone(parent=None, name=None).init(
+                jax.random.key(0), clip, train=False, capture_intermediates=True
+            )
+            return variables["intermediates"]
+
+        shapes = jax.eval_shape(apply, jax.ShapeDtypeStruct(clip.shape, jnp.float32))
+        found = []
+        for path, leaf in jax.tree_util.tree_leaves_with_path(shapes):
+            names = [entry.key for entry in path if isinstance(entry, jax.tree_util.DictKey)]
+            if names[-1] == "__call__" and leaf.ndim == 5:
+                found.append("/".join(names[:-1]))
+        return tuple(found)
+
+
+class Peers(nn.Module):
+    """Two networks side by side that see the same clips (deep mutual learning).
+
+    Attributes:
+      student: the one that is evaluated and kept.
+      peer: the other one; its outputs are named "peer/<name>".
+    """
+
+    student: nn.Module
+    peer: nn.Module
+
+    def __call__(self, clip: jax.Array, *, train: bool) -> dict[str, jax.Array]:
+        """Returns the outputs of both."""
+        peer = self.peer(clip, train=train)
+        return {
+            **self.student(clip, train=train),
+            **{f"peer/{name}": value for name, value in peer.items()},
+        }

@@ -1,0 +1,148 @@
+"""What each method asks of its student and teachers, and the terms it makes of their outputs."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vidkd_jax import losses, methods
+from vidkd_jax.augment import Augment
+from vidkd_jax.errors import InputError
+
+RNG = np.random.default_rng(4)
+LABEL = jnp.asarray([0, 2])
+BATCH = {"label": LABEL}
+
+
+def outputs(seed, width=6, **blocks):
+    rng = np.random.default_rng(seed)
+    arrays = {"logits": rng.normal(size=(2, 3)), "features": rng.normal(size=(2, width)), **blocks}
+    return {name: jnp.asarray(array, jnp.float32) for name, array in arrays.items()}
+
+
+def create(name, **options):
+    return methods.create(name, augment=Augment.none(), **options)
+
+
+def values(terms):
+    return {name: np.asarray(term.value) for name, term in terms.items()}
+
+
+def test_several_teachers_are_averaged_by_their_weights():
+    student, teachers = outputs(0), (outputs(1), outputs(2))
+    for weights, shares in (((), (0.5, 0.5)), ((3.0, 1.0), (0.75, 0.25))):
+        method = create("distillation", temperature=2.0, teacher_weights=weights, kd_weight=0.7)
+        term = method.terms(student, teachers, BATCH)["kl"]
+        targets = sum(
+            share * jax.nn.softmax(teacher["logits"] / 2)
+            for share, teacher in zip(shares, teachers, strict=True)
+        )
+        student_log = jax.nn.log_softmax(student["logits"] / 2)
+        expected = (targets * (jnp.log(targets) - student_log)).sum(1)
+        assert term.weight == 0.7
+        np.testing.assert_allclose(term.value, expected, rtol=1e-5)
+
+
+def test_one_of_several_teachers_at_full_weight_is_that_teacher():
+    student, teachers = outputs(0), (outputs(1), outputs(2))
+    both = create("distillation", teacher_weights=(0.0, 1.0)).terms(student, teachers, BATCH)
+    alone = create("distillation").terms(student, teachers[1:], BATCH)
+    np.testing.assert_allclose(both["kl"].value, alone["kl"].value, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (1.0, -1.0), (0.0, 0.0)])
+def test_bad_teacher_weights_are_named(weights):
+    with pytest.raises(InputError, match=r"teacher_weights"):
+        method = create("distillation", teacher_weights=weights)
+        method.terms(outputs(0), (outputs(1), outputs(2)), BATCH)
+
+
+def test_feature_matching_adapts_to_the_teachers_width():
+    teacher = outputs(1, width=9)
+    method = create("feature_matching", feature_weight=50.0)
+    shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in teacher.items()}
+    assert method.adapters((shapes,)) == {"features": 9}
+    student = {**outputs(0), "features/adapted": teacher["features"] + 2.0}
+    terms = method.terms(student, (teacher,), BATCH)
+    assert terms["features"].weight == 50.0
+    np.testing.assert_allclose(terms["features"].value, [4.0, 4.0], rtol=1e-5)
+
+
+def test_hints_compare_blocks_of_different_sizes():
+    block = np.ones((2, 2, 4, 4, 5))
+    teacher = outputs(1, conv=np.ones((2, 4, 2, 2, 7)))
+    method = create("hints", student_blocks=("mid",), blocks_of_teacher=("conv",), hint_weight=2.0)
+    shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in teacher.items()}
+    assert (method.blocks, method.teacher_blocks) == (("mid",), ("conv",))
+    assert method.adapters((shapes,)) == {"mid": 7}
+    student = {**outputs(0, mid=block), "mid/adapted": jnp.full((2, 2, 4, 4, 7), 4.0)}
+    term = method.terms(student, (teacher,), BATCH)["hint_mid"]
+    np.testing.assert_allclose(term.value, [9.0, 9.0], rtol=1e-5)
+    assert term.weight == 2.0
+
+
+def test_attention_of_equal_maps_costs_nothing_and_of_others_something():
+    maps, other = RNG.normal(size=(2, 2, 2, 3, 3, 4))
+    method = create("attention_transfer", student_blocks=("a",), blocks_of_teacher=("b",))
+    student = outputs(0, a=maps)
+    same = method.terms(student, (outputs(1, b=3 * maps),), BATCH)["attention_a"].value
+    np.testing.assert_allclose(same, 0, atol=1e-6)
+    assert (method.terms(student, (outputs(1, b=other),), BATCH)["attention_a"].value > 1e-3).all()
+
+
+@pytest.mark.parametrize("name", ["hints", "attention_transfer"])
+@pytest.mark.parametrize("blocks", [((), ()), (("a",), ()), (("a",), ("b", "c"))])
+def test_unpaired_blocks_are_named(name, blocks):
+    with pytest.raises(InputError, match="student_blocks"):
+        create(name, student_blocks=blocks[0], blocks_of_teacher=blocks[1])
+
+
+def test_relational_terms_have_the_papers_weights():
+    student, teacher = outputs(0), outputs(1, width=9)
+    terms = create("relational").terms(student, (teacher,), BATCH)
+    assert (terms["distance"].weight, terms["angle"].weight) == (25.0, 50.0)
+    expected = losses.relational_angle(student["features"], teacher["features"])
+    np.testing.assert_array_equal(terms["angle"].value, expected)
+
+
+def test_decoupled_passes_its_weights_on():
+    student, teacher = outputs(0), outputs(1)
+    method = create("decoupled", temperature=4.0, target_weight=0.5, other_weight=3.0)
+    expected = losses.decoupled_kl(
+        student["logits"],
+        teacher["logits"],
+        LABEL,
+        temperature=4.0,
+        target_weight=0.5,
+        other_weight=3.0,
+    )
+    terms = method.terms(student, (teacher,), BATCH)
+    np.testing.assert_array_equal(terms["decoupled_kl"].value, expected)
+
+
+def test_mutual_learning_teaches_both_ways_and_each_target_is_frozen():
+    method = create("mutual_learning", kd_weight=1.0, temperature=1.0)
+    mine, theirs = outputs(0)["logits"], outputs(1)["logits"]
+    terms = method.terms({"logits": mine, "peer/logits": theirs}, (), BATCH)
+    assert set(terms) == {"cross_entropy", "peer_cross_entropy", "kl", "peer_kl"}
+    np.testing.assert_allclose(
+        terms["peer_kl"].value, losses.kl_divergence(theirs, mine, temperature=1.0)
+    )
+
+    def kl_only(mine):
+        terms = method.terms({"logits": mine, "peer/logits": theirs}, (), BATCH)
+        return terms["peer_kl"].value.sum()
+
+    np.testing.assert_array_equal(jax.grad(kl_only)(mine), np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("name", methods.available())
+def test_every_method_is_a_frozen_dataclass_that_says_what_it_needs(name):
+    pairs = {"student_blocks": ("a",), "blocks_of_teacher": ("b",)}
+    method = create(name, **pairs)
+    assert dataclasses.is_dataclass(method) and hash(method)
+    assert method.frozen_teachers in ("none", "one", "any")
+    taught = method.promotes or method.moving_average > 0 or method.has_peer
+    assert not (taught and method.frozen_teachers != "none")

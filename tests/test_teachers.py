@@ -1,0 +1,165 @@
+"""Runs with frozen teachers: from other runs, of another network, length and size."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from vidkd_jax import building, teachers, train, weights
+from vidkd_jax.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def teacher_run(small_config, tmp_path_factory):
+    """A finished run whose clips are longer, denser and larger than the student's."""
+    workdir = tmp_path_factory.mktemp("teacher")
+    config = small_config(
+        method__name="supervised",
+        data__frames=8,
+        data__stride=1,
+        data__crop=32,
+        model__width=1 / 16,
+        train__epochs=1,
+    )
+    train.train_and_evaluate(config, workdir)
+    return workdir
+
+
+def taught(small_config, *runs, **overrides):
+    return small_config(
+        method__name="distillation",
+        teachers__runs=tuple(str(run) for run in runs),
+        train__epochs=1,
+        **overrides,
+    )
+
+
+def test_a_run_distils_from_a_finished_one_and_logs_their_agreement(
+    teacher_run, small_config, tmp_path
+):
+    config = taught(small_config, teacher_run, data__crop=32, data__size=24)
+    summary = train.train_and_evaluate(config, tmp_path)
+    assert 0 <= summary["teacher_agreement"] <= 1 and summary["teacher_kl"] > 0
+    records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    val = [record for record in records if record["split"] == "val"]
+    assert all({"teacher_agreement", "teacher_kl"} <= set(record) for record in val)
+    assert all(r["loss/kl"] > 0 for r in records if "loss/kl" in r)
+
+
+def test_each_network_gets_its_own_frames_and_size(teacher_run, small_config):
+    run = building.build_run(taught(small_config, teacher_run, data__crop=32, data__size=24))
+    # The student's 0 2 4 6, the teacher's 0..7 shifted so that both have one middle: -1 + 1 // 2.
+    assert run.spec.offsets == (-1, 0, 1, 2, 3, 4, 5, 6)
+    assert run.student.frames == (1, 3, 5, 7) and run.student.size == 24
+    batch = next(run.train_batches)
+    assert batch["clip"].shape == (4, 8, 32, 32, 3)
+    assert run.clip_shape == (4, 24, 24, 3)
+
+
+def test_what_a_teacher_says_in_a_run_is_what_it_says_by_itself(teacher_run, small_config):
+    """Its logits through the student's run are those of its own run, on the same frames."""
+    student = building.build_run(taught(small_config, teacher_run, data__crop=32, data__size=24))
+    own_config = small_config(
+        method__name="supervised",
+        data__frames=8,
+        data__stride=1,
+        data__crop=32,
+        model__width=1 / 16,
+    )
+    own = building.build_run(own_config)
+    _, variables = weights.load(teacher_run)
+    batch = next(student.train_batches)
+    through = student.ask[0](student.teachers[0], batch)["logits"]
+    np.testing.assert_allclose(through, own.predict(variables, batch)["logits"], rtol=1e-4)
+
+
+def test_two_teachers_share_the_soft_targets(teacher_run, small_config, tmp_path):
+    config = taught(
+        small_config, teacher_run, teacher_run, data__crop=32, method__teacher_weights=(2.0, 1.0)
+    )
+    run = building.build_run(config)
+    assert len(run.teachers) == len(run.ask) == 2
+    state = run.initial_state()
+    _, metrics = run.train_step(state, run.teachers, run.shard(next(run.train_batches)), run.key)
+    assert float(metrics["loss/kl"]) > 0
+
+
+def test_hints_reach_blocks_by_name(teacher_run, small_config):
+    config = small_config(
+        method__name="hints",
+        method__student_blocks=("stage3_block1",),
+        method__blocks_of_teacher=("stage4_block2",),
+        teachers__runs=(str(teacher_run),),
+        data__crop=32,
+    )
+    run = building.build_run(config)
+    state = run.initial_state()
+    adapter = state.variables.params["adapter stage3_block1"]["kernel"]
+    assert adapter.shape == (4, 16)  # the student's 128 / 32 channels to the teacher's 256 / 16
+    before = np.asarray(adapter)
+    state, metrics = run.train_step(
+        state, run.teachers, run.shard(next(run.train_batches)), run.key
+    )
+    assert float(metrics["loss/hint_stage3_block1"]) > 0
+    assert not np.array_equal(before, state.variables.params["adapter stage3_block1"]["kernel"])
+
+
+def test_peers_train_through_a_whole_run(small_config, tmp_path):
+    config = small_config(method__name="mutual_learning", train__epochs=1)
+    summary = train.train_and_evaluate(config, tmp_path)
+    assert 0 <= summary["video_top1"] <= 1
+
+
+def test_a_moving_average_is_saved_and_goes_on(small_config, tmp_path):
+    whole = train.train_and_evaluate(
+        small_config(method__name="moving_average", train__epochs=2), tmp_path / "whole"
+    )
+    train.train_and_evaluate(
+        small_config(method__name="moving_average", train__epochs=1), tmp_path / "parts"
+    )
+    parts = train.train_and_evaluate(
+        small_config(method__name="moving_average", train__epochs=2), tmp_path / "parts"
+    )
+    assert whole["nll"] == parts["nll"] and whole["video_top1"] == parts["video_top1"]
+
+
+@pytest.mark.parametrize(
+    ("method", "count", "message"),
+    [
+        ("distillation", 0, "needs at least one"),
+        ("feature_matching", 2, "needs exactly one"),
+        ("supervised", 1, "takes none"),
+        ("teaching_yourself", 1, "takes none"),
+    ],
+)
+def test_the_number_of_teachers_must_fit_the_method(
+    teacher_run, small_config, method, count, message
+):
+    config = small_config(method__name=method, teachers__runs=(str(teacher_run),) * count)
+    with pytest.raises(InputError, match=rf"teachers\.runs: names {count} .*{message}"):
+        building.build_run(config)
+
+
+def test_a_folder_that_is_no_run_is_named(small_config, tmp_path):
+    with pytest.raises(InputError, match="holds no weights"):
+        building.build_run(taught(small_config, tmp_path / "nothing"))
+
+
+def test_a_teacher_of_other_classes_is_named(teacher_run, small_config):
+    config = taught(small_config, teacher_run)
+    card, variables = weights.load(teacher_run)
+    with pytest.raises(InputError, match=rf"knows {card.num_classes} classes, the data set has 99"):
+        teachers.load(config, building.methods.create("distillation", augment=None), 99)
+    assert jax.tree.leaves(variables)
+
+
+def test_a_block_that_is_not_there_is_named_with_the_nearest(teacher_run, small_config):
+    config = small_config(
+        method__name="attention_transfer",
+        method__student_blocks=("stage3_blok1",),
+        method__blocks_of_teacher=("stage4_block2",),
+        teachers__runs=(str(teacher_run),),
+    )
+    with pytest.raises(InputError, match=r"no block 'stage3_blok1'.*stage3_block1"):
+        building.build_run(config).initial_state()

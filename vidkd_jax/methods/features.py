@@ -1,0 +1,156 @@
+"""Distillation of a teacher's features: pooled ones, blocks, attention, relations."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import jax.numpy as jnp
+
+from vidkd_jax import losses
+from vidkd_jax.errors import InputError
+from vidkd_jax.methods.base import Batch, Outputs, Shapes, Term
+from vidkd_jax.methods.supervised import Supervised
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureMatching(Supervised):
+    """MARS: total = cross-entropy + feature_weight * MSE(pooled features) (Crasto et al., eq. 3).
+
+    With a teacher that sees optical flow it is "Flow to RGB" of TY's Table 5. Where the teacher's
+    features are of another width, a linear layer on the student's brings them to it.
+
+    Attributes:
+      feature_weight: alpha of eq. 3; 50 in the paper.
+    """
+
+    feature_weight: float = 50.0
+
+    frozen_teachers: ClassVar[str] = "one"
+
+    def adapters(self, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
+        """Returns the width of the teacher's features; always a layer, so that runs compare."""
+        return {"features": teachers[0]["features"].shape[-1]}
+
+    def terms(
+        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
+    ) -> dict[str, Term]:
+        """Returns the cross-entropy and the distance of the pooled features."""
+        value = losses.mean_squared_error(student["features/adapted"], teachers[0]["features"])
+        terms = super().terms(student, teachers, batch)
+        return {**terms, "features": Term(self.feature_weight, value)}
+
+
+@dataclasses.dataclass(frozen=True)
+class _FromBlocks(Supervised):
+    """A method that compares blocks of the student with blocks of one teacher, pair by pair.
+
+    Attributes:
+      student_blocks: names of blocks; `python -m vidkd_jax.models --taps NAME` lists them.
+      blocks_of_teacher: as many blocks of the teacher.
+    """
+
+    student_blocks: tuple[str, ...] = ()
+    blocks_of_teacher: tuple[str, ...] = ()
+
+    frozen_teachers: ClassVar[str] = "one"
+
+    def __post_init__(self) -> None:
+        if not self.student_blocks or len(self.student_blocks) != len(self.blocks_of_teacher):
+            raise InputError(
+                "config.method.student_blocks and method.blocks_of_teacher: name as many blocks of "
+                "one as of the other, at least one; python -m vidkd_jax.models --taps lists them"
+            )
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Those of the student."""
+        return self.student_blocks
+
+    @property
+    def teacher_blocks(self) -> tuple[str, ...]:
+        """Those of the teacher."""
+        return self.blocks_of_teacher
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        return zip(self.student_blocks, self.blocks_of_teacher, strict=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hints(_FromBlocks):
+    """FitNets: total = cross-entropy + hint_weight * MSE(adapted block, teacher's block).
+
+    Romero et al. 2015 train the hinted layers first and then all by distillation; here both losses
+    train together, as later comparisons do. A 1x1x1 convolution adapts the channels, and the larger
+    of both outputs is resized to the smaller.
+
+    Attributes:
+      hint_weight: of each pair of blocks.
+    """
+
+    hint_weight: float = 1.0
+
+    def adapters(self, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
+        """Returns the number of channels of the teacher's blocks."""
+        return {ours: teachers[0][theirs].shape[-1] for ours, theirs in self._pairs()}
+
+    def terms(
+        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
+    ) -> dict[str, Term]:
+        """Returns the cross-entropy and a term for each pair of blocks."""
+        terms = super().terms(student, teachers, batch)
+        for ours, theirs in self._pairs():
+            value = losses.mean_squared_error(
+                *losses.align(student[f"{ours}/adapted"], teachers[0][theirs])
+            )
+            terms[f"hint_{ours}"] = Term(self.hint_weight, value)
+        return terms
+
+
+@dataclasses.dataclass(frozen=True)
+class AttentionTransfer(_FromBlocks):
+    """Total = cross-entropy + attention_weight * distance of attention maps.
+
+    Zagoruyko & Komodakis 2017, eq. 2. Their code weighs the mean over a map's positions by 500
+    (beta / 2); the squared norm here is that mean times the number of positions.
+
+    Attributes:
+      attention_weight: of each pair of blocks.
+    """
+
+    attention_weight: float = 1.0
+
+    def terms(
+        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
+    ) -> dict[str, Term]:
+        """Returns the cross-entropy and a term for each pair of blocks."""
+        terms = super().terms(student, teachers, batch)
+        for ours, theirs in self._pairs():
+            value = losses.attention_transfer(*losses.align(student[ours], teachers[0][theirs]))
+            terms[f"attention_{ours}"] = Term(self.attention_weight, value)
+        return terms
+
+
+@dataclasses.dataclass(frozen=True)
+class Relational(Supervised):
+    """Relational KD: cross-entropy + distances and angles of pooled features (Park et al. 2019).
+
+    Attributes:
+      distance_weight: of the distance-wise loss; 25 in the paper.
+      angle_weight: of the angle-wise loss; 50 in the paper.
+    """
+
+    distance_weight: float = 25.0
+    angle_weight: float = 50.0
+
+    frozen_teachers: ClassVar[str] = "one"
+
+    def terms(
+        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
+    ) -> dict[str, Term]:
+        """Returns the cross-entropy and the two relational terms."""
+        ours, theirs = student["features"], jnp.asarray(teachers[0]["features"])
+        return {
+            **super().terms(student, teachers, batch),
+            "distance": Term(self.distance_weight, losses.relational_distance(ours, theirs)),
+            "angle": Term(self.angle_weight, losses.relational_angle(ours, theirs)),
+        }

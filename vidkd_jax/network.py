@@ -1,0 +1,64 @@
+"""A network beside its weights: which part of a batch's clips it sees, and its outputs."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+
+from vidkd_jax.methods import Outputs, Shapes
+
+
+class Variables(struct.PyTreeNode):
+    """A network's parameters and BatchNorm statistics: all that a frozen teacher is."""
+
+    params: Any
+    batch_stats: Any
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns Flax's dictionary of collections."""
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network and what it sees of a clip; hashable but for its model, so static under jit.
+
+    A batch's clips hold every frame that any network of the run needs, at the size of the window
+    that is cut from the records. Each network picks its own frames and resizes to its own size.
+
+    Attributes:
+      model: module from clips [b, t, h, w, c] in [-1, 1] to named outputs.
+      frames: positions of its frames in a batch's clip; None: all of them.
+      size: side of its input in pixels; None: the clip's own.
+      view: which of the views it sees: "clip", or "flow" beside it.
+    """
+
+    model: nn.Module
+    frames: tuple[int, ...] | None = None
+    size: int | None = None
+    view: str = "clip"
+
+    def see(self, views: Mapping[str, jax.Array]) -> jax.Array:
+        """Returns what the network sees of named views, each [b, t, h, w, c]."""
+        clip = views[self.view]
+        if self.frames is not None:
+            clip = clip[:, jnp.asarray(self.frames)]
+        b, t, h, w, c = clip.shape
+        if self.size in (None, h):
+            return clip
+        return jax.image.resize(clip, (b, t, self.size, self.size * w // h, c), "linear")
+
+    def infer(self, variables: Variables, views: Mapping[str, jax.Array]) -> Outputs:
+        """Returns the outputs with running statistics."""
+        outputs: Any = self.model.apply(variables.as_dict(), self.see(views), train=False)
+        return outputs
+
+    def output_shapes(self, variables: Variables, clips: Mapping[str, Sequence[int]]) -> Shapes:
+        """Returns the shapes of its outputs for clips of these shapes, by view."""
+        views = {name: jax.ShapeDtypeStruct(tuple(s), jnp.float32) for name, s in clips.items()}
+        shapes: Shapes = jax.eval_shape(self.infer, variables, views)
+        return shapes

@@ -1,0 +1,119 @@
+"""Frozen teachers: trained networks that a run reads once, each with its own view of a clip."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from vidkd_jax import models, weights
+from vidkd_jax.errors import InputError
+from vidkd_jax.methods import Method
+from vidkd_jax.network import Network, Variables
+
+
+@dataclasses.dataclass(frozen=True)
+class Teacher:
+    """A trained network.
+
+    Attributes:
+      card: what it is of.
+      variables: NumPy.
+    """
+
+    card: weights.Card
+    variables: Variables
+
+
+def load(config: ConfigDict, method: Method, num_classes: int) -> tuple[Teacher, ...]:
+    """Returns the teachers that the config names, in its order.
+
+    Raises:
+      InputError: the method wants another number of them, or one does not fit the data.
+    """
+    folders = config.teachers.runs
+    _check_count(method.frozen_teachers, len(folders), config.method.name)
+    teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
+    for folder, teacher in zip(folders, teachers, strict=True):
+        if teacher.card.num_classes != num_classes:
+            raise InputError(
+                f"config.teachers.runs: '{folder}' knows {teacher.card.num_classes} classes, the "
+                f"data set has {num_classes}; use a teacher of this data set"
+            )
+        sees = "flow" if teacher.card.in_channels == 2 else "rgb"
+        if sees not in config.data.modality.split("_"):
+            raise InputError(
+                f"config.data.modality: '{config.data.modality}', but the teacher '{folder}' sees "
+                f"{sees}; use 'rgb_flow' for an RGB student with a teacher that sees flow"
+            )
+    return teachers
+
+
+def _check_count(wanted: str, count: int, method: str) -> None:
+    if wanted == "none" and count:
+        raise InputError(
+            f"config.teachers.runs: names {count} teachers, but method '{method}' takes none; "
+            "method.name='distillation' does"
+        )
+    if (wanted == "any" and not count) or (wanted == "one" and count != 1):
+        raise InputError(
+            f"config.teachers.runs: names {count} teachers, but method '{method}' needs "
+            f"{'exactly one' if wanted == 'one' else 'at least one'}; name workdirs of finished "
+            "runs, or folders of converted weights"
+        )
+
+
+def clip_offsets(config: ConfigDict, cards: Sequence[weights.Card]) -> list[tuple[int, ...]]:
+    """Returns which frames each network sees, the student first, counted from its clip's start.
+
+    A teacher's clip has the same middle as the student's, and may begin before it.
+    """
+    student = config.data.stride * np.arange(config.data.frames)
+    offsets = [tuple(student.tolist())]
+    for card in cards:
+        teacher = card.stride * np.arange(card.frames)
+        shift = (int(student[-1]) - int(teacher[-1])) // 2
+        offsets.append(tuple((teacher + shift).tolist()))
+    return offsets
+
+
+def networks(
+    config: ConfigDict, method: Method, teachers: Sequence[Teacher]
+) -> tuple[tuple[Network, ...], tuple[int, ...]]:
+    """Returns the teachers' networks, and the offsets of all frames that a batch's clips need.
+
+    The student's own place among these is `positions(offsets of the student, all of them)`.
+    """
+    cards = [teacher.card for teacher in teachers]
+    each = clip_offsets(config, cards)
+    union = tuple(sorted(set().union(*each)))
+    found = tuple(
+        Network(
+            model=_model(card, method.teacher_blocks),
+            frames=positions(offsets, union),
+            size=card.size or config.data.crop,
+            view="flow" if card.in_channels == 2 and config.data.modality != "flow" else "clip",
+        )
+        for card, offsets in zip(cards, each[1:], strict=True)
+    )
+    return found, union
+
+
+def positions(offsets: Sequence[int], union: Sequence[int]) -> tuple[int, ...] | None:
+    """Returns where `offsets` stand in `union`; None where they are all of it."""
+    if tuple(offsets) == tuple(union):
+        return None
+    return tuple(union.index(offset) for offset in offsets)
+
+
+def _model(card: weights.Card, blocks: tuple[str, ...]) -> nn.Module:
+    model = models.create(
+        card.model,
+        card.num_classes,
+        in_channels=card.in_channels,
+        width=card.width,
+        normalisation=card.normalisation,
+    )
+    return model.clone(taps=blocks)
