@@ -6,8 +6,9 @@ clip's flow lies under the numbers of its frames. See `vidkd_jax.video.flow` for
 """
 
 import argparse
+import csv
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class _FlowTask:
     folder: Path
     split: str
     index: int
+    fps: float
     target: Path
     algorithm: str
     quality: int
@@ -78,11 +80,7 @@ def _conversion(
         "algorithm": args.algorithm,
     }
     output = Output(args.out, settings["name"], info["split"])
-    positions = {
-        Entry(video.id, folder, video.label, video.group, split): video.index
-        for split in info["counts"]
-        for video in RecordDataset(folder, split).videos
-    }
+    sources = _sources(folder, info["counts"])
     fingerprint: Fingerprint = {
         "source": str(folder.absolute()),
         "mtime_ns": (folder / "dataset.json").stat().st_mtime_ns,
@@ -92,11 +90,11 @@ def _conversion(
 
     def make_task(entry: Entry, target: Path) -> _FlowTask:
         return _FlowTask(
-            folder, entry.split, positions[entry], target, args.algorithm, args.quality, fingerprint
+            folder, entry.split, *sources[entry], target, args.algorithm, args.quality, fingerprint
         )
 
     return Conversion(
-        Dataset(output.name, tuple(info["class_names"]), tuple(positions)),
+        Dataset(output.name, tuple(info["class_names"]), tuple(sources)),
         output,
         settings,
         make_task,
@@ -104,6 +102,20 @@ def _conversion(
         skipped_file=output.config / "skipped.csv",
         missing=info["skipped"],
     )
+
+
+def _sources(folder: Path, splits: Iterable[str]) -> dict[Entry, tuple[int, float]]:
+    """Returns the videos in record order: index in the split, and frames per second."""
+    sources = {}
+    for split in splits:
+        videos = RecordDataset(folder, split).videos
+        # The index has the exact rates, the records float32.
+        with (folder / f"videos-{split}.csv").open(newline="", encoding="utf-8") as file:
+            rates = [float(row["fps"]) for row in csv.DictReader(file)]
+        for video, fps in zip(videos, rates, strict=True):
+            entry = Entry(video.id, folder, video.label, video.group, split)
+            sources[entry] = (video.index, fps)
+    return sources
 
 
 def _stage_flow(task: _FlowTask) -> StagedVideo | SkippedVideo:
@@ -120,7 +132,7 @@ def _compute(task: _FlowTask) -> StagedVideo:
     jpegs = record["frames"]
     height, width, *_ = simplejpeg.decode_jpeg_header(jpegs[0])
     described = {
-        "fps": float(str(record["fps"])),  # as short as the index of the videos has it
+        "fps": task.fps,
         "height": int(record["height"]),
         "width": int(record["width"]),
         "stored_height": height,

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def write_square(path, direction, seed, num_frames=24):
+def write_square(path, direction, seed, num_frames=24, fps=12.0):
     """A real video: a bright square that moves left or right over a textured background."""
     from vidkd_jax.video import write_video
 
@@ -16,7 +16,7 @@ def write_square(path, direction, seed, num_frames=24):
         frame[10:22, max(left, 0) : max(left, 0) + 10] = 230
         frames.append(frame)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_video(path, frames, fps=12.0)
+    write_video(path, frames, fps=fps)
 
 
 # A whole run in seconds: 4 frames of 24 x 24, 2 channels, one step an epoch.
