@@ -1,5 +1,6 @@
 """What people save around a network's tensors, taken off again."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,18 @@ from vidkd_jax.errors import InputError
 # The keys under which training scripts save the network, beside epoch and optimiser: 3D-ResNets,
 # MARS and Efficient-3DCNNs the first, IIC the second.
 _ENVELOPES = ("state_dict", "model", "model_state_dict")
-# DataParallel's; PCLNet's and VCOPN's.
-_PREFIXES = ("module.", "base_network.")
+# DataParallel's; PCLNet's and VCOPN's; mmaction2's.
+_PREFIXES = ("module.", "base_network.", "backbone.")
 # PCL's and IIC's r18 is torchvision's network in a Sequential, without the classifier.
 _SEQUENTIAL = {str(i): name for i, name in enumerate(["stem", *(f"layer{n}" for n in range(1, 5))])}
+# mmaction2 puts a convolution and its norm into a module of their own.
+_MMACTION = (
+    (r"^cls_head\.fc_cls\.", "backbone.fc."),
+    (r"\bconv(\d)\.conv\.", r"conv\1."),
+    (r"\bconv(\d)\.bn\.", r"bn\1."),
+    (r"\bdownsample\.conv\.", "downsample.0."),
+    (r"\bdownsample\.bn\.", "downsample.1."),
+)
 
 
 def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
@@ -32,6 +41,8 @@ def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, .
         found = ", ".join(sorted(map(str, state))[:5]) or "nothing"
         raise InputError(f"{source}: holds no tensors by name (but {found}); give a state_dict")
     outside = [name for name in state if name not in arrays]
+    if any(name.startswith("cls_head.") for name in arrays):
+        arrays = {_from_mmaction(name): array for name, array in arrays.items()}
     while prefix := next((p for p in _PREFIXES if any(n.startswith(p) for n in arrays)), None):
         outside += [name for name in arrays if not name.startswith(prefix)]
         arrays = {
@@ -45,6 +56,12 @@ def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, .
             for name, array in arrays.items()
         }
     return arrays, tuple(outside)
+
+
+def _from_mmaction(name: str) -> str:
+    for pattern, plain in _MMACTION:
+        name = re.sub(pattern, plain, name)
+    return name
 
 
 def _open_envelopes(saved: Any) -> Mapping[str, Any]:

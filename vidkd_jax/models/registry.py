@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.models import hara, resnet3d, shufflenet3d, torchvision, ty_keras, vcop
+from vidkd_jax.models import hara, resnet2d, resnet3d, shufflenet3d, torchvision, ty_keras, vcop
 from vidkd_jax.models.backbone import Backbone
 from vidkd_jax.models.normalisation import TY, Normalisation
 from vidkd_jax.models.recogniser import Recogniser
@@ -18,6 +18,7 @@ _BACKBONES: Mapping[str, Backbone] = {
     **hara.BACKBONES,
     **vcop.BACKBONES,
     **shufflenet3d.BACKBONES,
+    **resnet2d.BACKBONES,
 }
 
 
