@@ -122,8 +122,9 @@ class PreActivationResNet3D(nn.Module):
         return pooled.reshape(pooled.shape[0], -1)
 
 
-# The repository has no licence.
-_backbone = partial(Backbone, source="TY's released code, vdquang1991/Self-KD")
+_backbone = partial(
+    Backbone, source="TY's released code, vdquang1991/Self-KD", licence="none given"
+)
 _DEEP = (3, 4, 6, 3)
 
 BACKBONES: Mapping[str, Backbone] = {

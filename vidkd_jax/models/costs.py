@@ -1,0 +1,51 @@
+"""What a network costs: parameters, and multiplications with their additions (MACs)."""
+
+from collections.abc import Iterator
+from functools import partial
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from vidkd_jax.models.recogniser import Recogniser
+
+
+def count(model: Recogniser, clip_shape: tuple[int, int, int, int]) -> tuple[int, int]:
+    """Returns the numbers of parameters and of MACs for one clip [t, h, w, c].
+
+    MACs are those of the convolutions and matrix products as accelerators compute them; windows
+    that hang over an edge count whole, as in the papers' tables. Nothing is computed.
+    """
+    clip = jax.ShapeDtypeStruct((1, *clip_shape), jnp.float32)
+    init = partial(model.init, jax.random.key(0), train=False)  # runs the network once
+    jaxpr, shapes = jax.make_jaxpr(init, return_shape=True)(clip)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+    return parameters, _macs(jaxpr.jaxpr)
+
+
+def _macs(jaxpr: Any) -> int:
+    return sum(_macs_of(equation) for equation in jaxpr.eqns)
+
+
+def _macs_of(equation: Any) -> int:
+    name, parameters = equation.primitive.name, equation.params
+    if name == "conv_general_dilated":
+        kernel = equation.invars[1].aval.shape
+        per_output = prod(kernel) // kernel[parameters["dimension_numbers"].rhs_spec[0]]
+        return equation.outvars[0].aval.size * per_output
+    if name == "dot_general":
+        (contracted, _), _ = parameters["dimension_numbers"]
+        left = equation.invars[0].aval.shape
+        return equation.outvars[0].aval.size * prod(left[axis] for axis in contracted)
+    if name == "cond":  # of the platforms' branches the last is every platform's but the CPU's
+        return _macs(parameters["branches"][-1].jaxpr)
+    return sum(_macs(inner) for inner in _inner(parameters))
+
+
+def _inner(parameters: dict[str, Any]) -> Iterator[Any]:
+    """Yields the jaxprs that an equation calls."""
+    for value in parameters.values():
+        inner = getattr(value, "jaxpr", value)
+        if hasattr(inner, "eqns"):
+            yield inner
