@@ -11,7 +11,7 @@ import numpy as np
 
 from vidkd_jax.evaluate import Predictions
 from vidkd_jax.tables import load_table
-from vidkd_jax.tables.runner import run_folder
+from vidkd_jax.tables.table import arms
 
 
 def video_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     table = load_table("marionette_gates")
     folders = {
-        row.name: [run_folder(arguments.out, row, seed) for seed in range(arguments.seeds)]
+        row.name: [arm.folder(arguments.out) for arm in arms(row, "marionette", arguments.seeds)]
         for row in table.rows
     }
     for gate, (measured, passed) in gates(folders).items():

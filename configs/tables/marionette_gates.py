@@ -27,5 +27,5 @@ TABLE = Table(
         _row("a third more videos", data__val_fraction=0.21),
     ),
     reference=VIDEO,
-    scales={"marionette": "marionette"},
+    scales={"marionette": {"": "marionette"}},
 )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from vidkd_jax.errors import InputError, RunError
+from vidkd_jax.tables import Row, Table, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
-from vidkd_jax.tables import load_table, runner
-from vidkd_jax.tables.table import available
+from vidkd_jax.tables.table import Arm, arms, available
 
 
 def finish(folder, accuracy, seed):
@@ -28,7 +28,11 @@ def finish(folder, accuracy, seed):
         videos=names,
         groups=groups,
     )
-    (folder / "summary.json").write_text(json.dumps({"train_seconds": 120.0}))
+    (folder / "summary.json").write_text(
+        json.dumps({"train_seconds": 120.0, "num_params": 2_500_000})
+    )
+    history = [{"step": e, "epoch": e, "split": "val", "clip_top1": 0.1 * e} for e in (1, 2, 3)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history))
     (folder / "config.json").write_text(json.dumps({"eval": {"average": "softmax"}}))
     return right.mean()
 
@@ -39,8 +43,8 @@ def finished(tmp_path):
     accuracies = {}
     for number, row in enumerate(table.rows):
         accuracies[row.name] = [
-            finish(runner.run_folder(tmp_path, row, seed), 0.4 + 0.1 * number, 10 * number + seed)
-            for seed in range(2)
+            finish(arm.folder(tmp_path), 0.4 + 0.1 * number, 10 * number + arm.seed)
+            for arm in arms(row, "marionette", 2)
         ]
     return tmp_path, accuracies
 
@@ -49,13 +53,18 @@ def test_finished_runs_make_the_table(finished, capsys, monkeypatch):
     out, accuracies = finished
     monkeypatch.setattr(runner, "command", lambda *_: [sys.executable, "-c", ""])
     tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--jobs=2"])
-    text = (out / "table.md").read_text()
+    folder = out / "ty_table3"
+    text = (folder / "table.md").read_text()
     assert text.strip() in capsys.readouterr().out
     for name, values in accuracies.items():
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
-        assert f"{100 * np.mean(values):.1f} [" in line and "| 2.0 |" in line
+        assert f"{100 * np.mean(values):.1f} [" in line and "| 2.50 | 2.0 |" in line
     assert "| 46.5 |" in text  # the paper's baseline
-    with (out / "table.csv").open() as file:
+    page = (folder / "index.html").read_text()
+    assert "TY, KL times tau^2" in page
+    for picture in ("accuracy_by_epoch", "reliability"):
+        assert f'src="{picture}.png"' in page and (folder / f"{picture}.png").stat().st_size > 5000
+    with (folder / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * len(accuracies)
 
@@ -70,46 +79,111 @@ def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
             "--config.train.epochs=1",
         ]
     )
-    lines = capsys.readouterr().out.splitlines()
+    *lines, total = capsys.readouterr().out.splitlines()
     table = load_table("ty_table3")
-    assert len(lines) == 2 * len(table.rows) and not list(tmp_path.iterdir())
-    assert all("--config.train.epochs=1" in line for line in lines)
-    assert any("seed1000" in line and "--config.seed=1000" in line for line in lines)
+    runs, prices = lines[::2], lines[1::2]
+    assert len(runs) == 2 * len(table.rows) and not list(tmp_path.iterdir())
+    assert all("--config.train.epochs=1" in line for line in runs)
+    assert all("1,189 videos x 1 epochs" in line for line in prices)
+    assert any("seed1000" in line and "--config.seed=1000" in line for line in runs)
+    assert total.startswith("12 runs")
 
 
 @pytest.mark.parametrize("name", available())
-@pytest.mark.parametrize("scale", ["marionette", "paper"])
-def test_every_row_of_every_table_resolves(name, scale, tmp_path):
-    from test_config import load
-
-    from vidkd_jax.config import set_field, validate
-
+def test_every_run_of_every_table_resolves_at_every_scale(name, tmp_path):
     table = load_table(name)
-    if scale not in table.scales:
-        pytest.skip(f"{name} is a study on the built-in videos only")
-    for row in table.rows:
-        config = load(row.config, table.scales[scale])
-        for field, value in row.overrides.items():
-            set_field(config, field, value)
-        validate(config)
-    assert table.reference in [row.name for row in table.rows]
-    assert len({row.slug for row in table.rows}) == len(table.rows)
+    for datasets in table.scales.values():
+        wanted = [
+            arm
+            for dataset in datasets.values()
+            for row in table.rows
+            for arm in arms(row, dataset, 1)
+        ]
+        for arm in runner.in_order(wanted):
+            costs.resolve(arm)
+    names = [row.name for row in table.rows]
+    assert len(set(names)) == len(names)
+    assert {table.against(row) for row in table.rows} <= set(names)
+    folders = {str(arm.folder(tmp_path)) for arm in wanted}
+    assert len(folders) == len(wanted)
+
+
+def test_equal_arms_of_different_tables_are_one_run(tmp_path):
+    def folder(table, row):
+        (found,) = [r for r in load_table(table).rows if r.name == row]
+        return Arm(found, "marionette", 0).folder(tmp_path)
+
+    ty = folder("ty_table3", "TY")
+    assert ty == folder("ty_table5", "TY") == folder("ty_table8", "tau 5, lambda 0.2")
+    assert ty == folder("ty_table4", "TY, 3D ResNet-18")
+    assert ty != folder("ty_table8", "tau 5, lambda 0.1")
+
+
+STUDENT = Row("student", "distillation_r18", {}, (Row("t", "supervised_r50", seed_offset=7),))
+
+
+def test_a_teacher_comes_first_and_once(tmp_path):
+    other = Row("other", "decoupled_r18", {}, STUDENT.teachers)
+    wanted = [Arm(row, "marionette", 3) for row in (STUDENT, other)]
+    ordered = runner.in_order(wanted)
+    assert [arm.row.name for arm in ordered] == ["t", "student", "other"]
+    assert [arm.seed for arm in ordered] == [10, 3, 3]
+    line = runner.command(ordered[1], tmp_path, ["--config.data.root=x"])
+    assert f"--config.teachers.runs=('{ordered[0].folder(tmp_path)}',)" in line
+    assert line[-1] == "--config.data.root=x"
+
+
+def test_a_student_whose_teacher_failed_is_not_run(tmp_path, monkeypatch):
+    started = []
+
+    def command(arm, out, extra):
+        started.append(arm.row.name)
+        return [sys.executable, "-c", "import sys; print('broken'); sys.exit(1)"]
+
+    monkeypatch.setattr(runner, "command", command)
+    with pytest.raises(RunError, match=r"2 of 2 runs failed; .*broken"):
+        runner.run_all([Arm(STUDENT, "marionette", 0)], tmp_path, jobs=1, extra=[], title="t")
+    assert started == ["t"]
+
+
+def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
+    table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
+    arm = Arm(STUDENT, "marionette", 0)
+    for run in (arm, *arm.teachers()):
+        finish(run.folder(tmp_path), 0.5, 0)
+    text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+    assert "| 2.50 + 2.50 | 4.0 |" in text
+
+
+def test_the_cost_of_a_run_is_its_networks_times_its_clips():
+    plain, taught = (
+        costs.cost(Arm(row, "ucf101", 0))
+        for row in (
+            Row("a", "supervised_r18", {"train.epochs": 2}),
+            Row("b", "ty_r18", {"train.epochs": 2}),
+        )
+    )
+    assert (plain.videos, plain.epochs) == (8_583, 2)
+    # Forward and two backward passes of 42.6 GMACs (facts of the network), a teacher's forward.
+    assert plain.flops == pytest.approx(6 * 42.6e9 * 8_583 * 2, rel=0.05)
+    assert taught.flops == pytest.approx(plain.flops * 4 / 3)
 
 
 def test_a_failed_run_is_named_and_the_others_finish(tmp_path, monkeypatch):
     table = load_table("ty_table3")
     started = []
 
-    def command(table, row, seed, scale, out, extra):
-        started.append(row.name)
-        code = "import sys; print('no records'); sys.exit(2)" if row.name == "TY" else ""
+    def command(arm, out, extra):
+        started.append(arm.row.name)
+        code = "import sys; print('no records'); sys.exit(2)" if arm.row.name == "TY" else ""
         return [sys.executable, "-c", code]
 
     monkeypatch.setattr(runner, "command", command)
+    wanted = [arm for row in table.rows for arm in arms(row, "marionette", 1)]
     with pytest.raises(
-        RunError, match=r"1 of 6 runs failed; .*ty/seed0/log\.txt' ends with: no rec"
+        RunError, match=r"1 of 6 runs failed; .*ty_r18/seed0/log\.txt' ends with: no rec"
     ):
-        runner.run_all(table, table.rows, "marionette", tmp_path, seeds=1, jobs=2, extra=[])
+        runner.run_all(wanted, tmp_path, jobs=2, extra=[], title="t")
     assert len(started) == 6
 
 

@@ -48,7 +48,7 @@ def test_paired_difference_of_equal_arms_is_exactly_zero(run_file):
         statistics.read_run(run_file(f"s{s}", c))[0]
         for s, c in enumerate(([1, 1, 0, 0], [1, 0, 1, 1]))
     ]
-    table = statistics.compare({"a": runs, "b": runs}, "a", 2)
+    table = statistics.compare({"a": runs, "b": runs}, {"a": "a", "b": "a"}, 2)
     figure, difference = table["b"]["video_top1"]
     assert figure.mean == pytest.approx(0.625) and figure.low < figure.mean < figure.high
     assert figure.std == pytest.approx(np.std([0.5, 0.75], ddof=1))
@@ -64,7 +64,8 @@ def test_difference_is_paired_by_seed(run_file):
         statistics.read_run(run_file(f"h{s}", c))[0]
         for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))
     ]
-    difference = statistics.compare({"low": low, "high": high}, "low", 2)["high"]["video_top1"][1]
+    rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
+    difference = statistics.compare(rows, references, 2)["high"]["video_top1"][1]
     assert difference.mean == difference.low == difference.high == 0.5
 
 

@@ -58,6 +58,20 @@ def accuracy_curves(
     return figure
 
 
+def curves_with_range(curves: Mapping[str, np.ndarray], label: str) -> Figure:
+    """Several curves [runs, epochs] by name: their means, and the range over runs."""
+    figure, axes = _epoch_axes(label)
+    for number, (name, values) in enumerate(curves.items()):
+        epochs = np.arange(1, values.shape[1] + 1)
+        colour = f"C{number}"
+        axes.plot(epochs, values.mean(axis=0), color=colour, label=name)
+        axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.legend()
+    return figure
+
+
 def learning_rate_curve(train: Mapping[str, Curve]) -> Figure | None:
     """The learning rate on a logarithmic scale."""
     if "learning_rate" not in train:
@@ -124,6 +138,25 @@ def reliability_diagram(bins: Mapping[str, Sequence[float]], title: str) -> Figu
     histogram.set(xlabel="confidence of the prediction", ylabel="examples")
     for each in (axes, histogram):
         _clean(each)
+    return figure
+
+
+def reliability_curves(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Accuracy against confidence of several rows, each with bins as in `reliability_diagram`."""
+    figure = Figure(figsize=(5.2, 5.0), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], "--", color=_GREY, label="as sure as right")
+    for name, bins in rows.items():
+        filled = np.asarray(bins["count"]) > 0
+        axes.plot(
+            np.asarray(bins["confidence"], float)[filled],
+            np.asarray(bins["accuracy"], float)[filled],
+            ".-",
+            label=name,
+        )
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy")
+    _clean(axes)
+    axes.legend(fontsize=8)
     return figure
 
 

@@ -68,19 +68,23 @@ def _document(config: Mapping[str, Any], summary: Mapping[str, Any], body: str) 
             '<p class="warning">The best epoch was selected on the test split (data.val = "test"), '
             "so the test numbers are optimistic.</p>"
         )
+    return document(name, subtitle, f"{warning}\n{body}")
+
+
+def document(title: str, subtitle: str, body: str) -> str:
+    """Returns a whole page; all three are HTML."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{name} · vidkd_jax</title>
+<title>{title} · vidkd_jax</title>
 <style>{CSS}</style>
 </head>
 <body>
 <main>
-<h1>{name}</h1>
+<h1>{title}</h1>
 <p>{subtitle}</p>
-{warning}
 {body}
 </main>
 </body>
@@ -92,24 +96,24 @@ def _training(folder: Path, history: Sequence[Mapping[str, Any]]) -> str:
     train, val = curves.by_epoch(history, "train"), curves.by_epoch(history, "val")
     promoted = curves.promotions(history)
     pictures = [
-        _picture(folder, "loss", figures.loss_curves(train, val), "Loss by epoch"),
-        _picture(
+        save_picture(folder, "loss", figures.loss_curves(train, val), "Loss by epoch"),
+        save_picture(
             folder,
             "accuracy",
             figures.accuracy_curves(train, val, promoted),
             "Accuracy by epoch; a star marks a new best student (and teacher, in TY)",
         ),
-        _picture(
+        save_picture(
             folder, "learning_rate", figures.learning_rate_curve(train), "Learning rate by epoch"
         ),
-        _picture(
+        save_picture(
             folder,
             "speed",
             figures.speed_curves(train),
             "Training speed by epoch; the first one compiles",
         ),
     ]
-    return _section("Training", "", _figures(pictures))
+    return _section("Training", "", figure_grid(pictures))
 
 
 def _calibration(folder: Path, evaluation: Mapping[str, Any]) -> str:
@@ -118,12 +122,12 @@ def _calibration(folder: Path, evaluation: Mapping[str, Any]) -> str:
         bins = evaluation.get(f"{level}_reliability")
         figure = figures.reliability_diagram(bins, title) if bins else None
         caption = f"{title}: reliability and number of examples by confidence"
-        pictures.append(_picture(folder, f"{level}_reliability", figure, caption))
+        pictures.append(save_picture(folder, f"{level}_reliability", figure, caption))
     text = (
         "A calibrated model is right as often as it is sure: accuracy on the diagonal. Averaging "
         "the clips of a video makes predictions less confident, so both levels are shown."
     )
-    return _section("Calibration", text, _figures(pictures))
+    return _section("Calibration", text, figure_grid(pictures))
 
 
 def _classes(folder: Path, evaluation: Mapping[str, Any]) -> str:
@@ -131,7 +135,9 @@ def _classes(folder: Path, evaluation: Mapping[str, Any]) -> str:
     known = len(names) > 0 and len(confusion) > 0
     figure = figures.confusion_picture(confusion, names) if known else None
     caption = "Test videos: true class (rows), prediction (columns)"
-    section = _section("Confusion", "", _picture(folder, "confusion", figure, caption, wide=True))
+    section = _section(
+        "Confusion", "", save_picture(folder, "confusion", figure, caption, wide=True)
+    )
     if known and evaluation.get("per_class"):
         table = tables.class_table(names, evaluation["per_class"], confusion)
         section += _section("Classes", "Accuracy on the test videos of each class.", table)
@@ -160,12 +166,13 @@ def _section(title: str, text: str, content: str) -> str:
     return f"<section><h2>{title}</h2>{paragraph}{content}</section>"
 
 
-def _figures(pictures: Sequence[str]) -> str:
+def figure_grid(pictures: Sequence[str]) -> str:
+    """Returns pictures side by side where there is room."""
     shown = "".join(pictures)
     return f'<div class="figures">{shown}</div>' if shown else ""
 
 
-def _picture(
+def save_picture(
     folder: Path, name: str, figure: Figure | None, caption: str, *, wide: bool = False
 ) -> str:
     """Saves a picture and returns its element; without a picture, an old file goes as well."""

@@ -91,7 +91,7 @@ def class_table(
                 "" if taken is None else f"{html.escape(names[taken])} ({wrong[taken]})",
             )
         )
-    return _table(("class", "accuracy", "videos", "most often taken for"), rows)
+    return html_table(("class", "accuracy", "videos", "most often taken for"), rows)
 
 
 def mistakes_table(mistakes: Sequence[Mapping[str, Any]]) -> str:
@@ -106,14 +106,14 @@ def mistakes_table(mistakes: Sequence[Mapping[str, Any]]) -> str:
         )
         for mistake in ranked
     ]
-    return _table(("video", "true class", "prediction", "confidence"), rows)
+    return html_table(("video", "true class", "prediction", "confidence"), rows)
 
 
 def _bar(share: float) -> str:
     return f'<span class="bar"><i style="width:{100 * share:.1f}%"></i></span>{percent(share)}'
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of cells that are HTML already."""
     header = "".join(f"<th>{name}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)

@@ -2,24 +2,25 @@
 
 import argparse
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax.errors import InputError, run_command
-from vidkd_jax.tables import render, runner, statistics
-from vidkd_jax.tables.table import Row, Table, available, load_table
+from vidkd_jax.tables import costs, page, render, runner
+from vidkd_jax.tables.table import Arm, Row, Table, arms, available, load_table
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs a table's unfinished rows; writes DIR/table.md and DIR/table.csv."""
+    """Runs a table's unfinished rows; writes DIR/TABLE/table.md, table.csv and index.html."""
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.tables", description=main.__doc__)
     parser.add_argument("--list", action="store_true", help="name the tables and stop")
     parser.add_argument("--table", help="a file of configs/tables")
     parser.add_argument("--scale", default="marionette", help="marionette or paper")
-    parser.add_argument("--out", type=Path, help="where runs and the table go")
+    parser.add_argument("--out", type=Path, help="runs, which tables share, and tables go here")
     parser.add_argument("--seeds", type=_count, default=3, help="runs of each row")
     parser.add_argument("--jobs", type=_count, default=1, help="runs at a time, cores shared out")
     parser.add_argument("--row", action="append", help="only this row (may be repeated); no table")
-    parser.add_argument("--dry_run", action="store_true", help="print the commands and stop")
+    parser.add_argument("--dry_run", action="store_true", help="print runs and their cost, stop")
     arguments, extra = parser.parse_known_args(argv)
     if arguments.list:
         for name in available():
@@ -32,27 +33,15 @@ def main(argv: list[str] | None = None) -> None:
     table = load_table(arguments.table)
     if arguments.scale not in table.scales:
         raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
-    rows = _rows(table, arguments.row)
+    wanted = _wanted(table, _rows(table, arguments.row), arguments.scale, arguments.seeds)
     if arguments.dry_run:
-        for seed in range(arguments.seeds):
-            for row in rows:
-                print(
-                    shlex.join(
-                        runner.command(table, row, seed, arguments.scale, arguments.out, extra)
-                    )
-                )
+        _print_costs(wanted, arguments.out, extra)
         return
-    runner.run_all(
-        table,
-        rows,
-        arguments.scale,
-        arguments.out,
-        seeds=arguments.seeds,
-        jobs=arguments.jobs,
-        extra=extra,
-    )
+    runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if not arguments.row:
-        print(write_table(table, arguments.out, arguments.seeds))
+        folder = arguments.out / arguments.table
+        columns = table.scales[arguments.scale]
+        print(write_table(table, columns, arguments.out, folder, arguments.seeds))
 
 
 def _count(text: str) -> int:
@@ -62,27 +51,58 @@ def _count(text: str) -> int:
 
 
 def _rows(table: Table, names: list[str] | None) -> list[Row]:
-    chosen = [row for row in table.rows if not names or row.name in names or row.slug in names]
+    chosen = [row for row in table.rows if not names or row.name in names]
     if not chosen:
         raise InputError(f"--row: this table has {', '.join(repr(row.name) for row in table.rows)}")
     return chosen
 
 
-def write_table(table: Table, out: Path, seeds: int) -> str:
-    """Writes table.md and table.csv from finished runs; returns the Markdown."""
-    folders = {
-        row.name: [runner.run_folder(out, row, seed) for seed in range(seeds)] for row in table.rows
-    }
-    results, groups = {}, []
-    for name, runs in folders.items():
-        read = [statistics.read_run(folder) for folder in runs]
-        results[name], groups = [result for result, _ in read], read[0][1]
-    comparison = statistics.compare(results, table.reference, len(groups))
-    times = {name: render.minutes(runs) for name, runs in folders.items()}
-    text = render.markdown(table, table.rows, comparison, times, seeds)
-    (out / "table.md").write_text(text)
-    render.write_csv(out / "table.csv", comparison)
-    return text
+def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[Arm]:
+    """Returns the runs, seed by seed: whatever is cut short has whole seeds."""
+    return [
+        arms(row, dataset, seeds)[seed]
+        for seed in range(seeds)
+        for dataset in table.scales[scale].values()
+        for row in rows
+    ]
+
+
+def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
+    """Prints every run's command and cost, and the sum."""
+    speed, total = costs.machine_flops_per_second(), 0.0
+    known: dict[str, costs.Cost] = {}
+    for arm in runner.in_order(wanted):
+        key = f"{arm.dataset}/{arm.row.slug}"
+        known[key] = known.get(key) or costs.cost(arm, extra)
+        cost = known[key]
+        total += cost.flops
+        print(shlex.join(runner.command(arm, out, extra)))
+        print(
+            f"    {cost.videos:,} videos x {cost.epochs} epochs, {cost.flops:.2e} FLOPs, "
+            f"about {_hours(cost.flops / speed)} here"
+        )
+    print(
+        f"{len(runner.in_order(wanted))} runs, {total:.2e} FLOPs, about {_hours(total / speed)} at "
+        f"{speed / 1e9:,.0f} GFLOP/s (half of this machine's matrix product; epochs at most)"
+    )
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:,.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
+
+
+def write_table(
+    table: Table, datasets: Mapping[str, str], out: Path, folder: Path, seeds: int
+) -> str:
+    """Writes a table from finished runs; returns the Markdown."""
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = [
+        render.read_column(table, name, dataset, out, seeds) for name, dataset in datasets.items()
+    ]
+    text = render.markdown(table, columns, seeds)
+    (folder / "table.md").write_text(text)
+    render.write_csv(folder / "table.csv", columns)
+    return f"{text}\n{page.write_page(folder, table, columns, out, seeds)}"
 
 
 if __name__ == "__main__":

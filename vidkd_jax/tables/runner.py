@@ -1,77 +1,83 @@
-"""Runs the rows of a table: each run is its own process, goes on after a kill, and is done once."""
+"""Runs the arms of a table: each run is its own process, goes on after a kill, and is done once."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 
 from tqdm import tqdm
 
 from vidkd_jax.errors import RunError
-from vidkd_jax.tables.table import Row, Table
+from vidkd_jax.tables.table import Arm
 
 _ROOT = Path(__file__).parents[2]
 
 
-def run_folder(out: Path, row: Row, seed: int) -> Path:
-    """Returns the workdir of one run."""
-    return out / "runs" / row.slug / f"seed{seed + row.seed_offset}"
-
-
-def command(
-    table: Table, row: Row, seed: int, scale: str, out: Path, extra: Sequence[str]
-) -> list[str]:
+def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
     """Returns the command line of one run."""
-    overrides = [f"--config.{field}={value}" for field, value in row.overrides.items()]
+    overrides = [f"--config.{field}={value}" for field, value in arm.row.overrides.items()]
+    teachers = tuple(str(teacher.folder(out)) for teacher in arm.teachers())
     return [
         sys.executable,
         "-m",
         "vidkd_jax.main",
-        f"--config={_ROOT / 'configs' / row.config}.py:{table.scales[scale]}",
-        f"--workdir={run_folder(out, row, seed)}",
-        f"--config.seed={seed + row.seed_offset}",
+        f"--config={_ROOT / 'configs' / arm.row.config}.py:{arm.dataset}",
+        f"--workdir={arm.folder(out)}",
+        f"--config.seed={arm.seed}",
         *overrides,
+        *([f"--config.teachers.runs={teachers}"] if teachers else []),
         *extra,
     ]
 
 
+def in_order(wanted: Iterable[Arm]) -> list[Arm]:
+    """Returns the runs without repetition, every one after its teachers."""
+    ordered: dict[str, Arm] = {}
+
+    def add(arm: Arm) -> None:
+        for teacher in arm.teachers():
+            add(teacher)
+        ordered.setdefault(str(arm.folder(Path())), arm)
+
+    for arm in wanted:
+        add(arm)
+    return list(ordered.values())
+
+
 def run_all(
-    table: Table,
-    rows: Sequence[Row],
-    scale: str,
-    out: Path,
-    *,
-    seeds: int,
-    jobs: int,
-    extra: Sequence[str],
+    wanted: Iterable[Arm], out: Path, *, jobs: int, extra: Sequence[str], title: str
 ) -> None:
-    """Runs every row with every seed, `jobs` at a time, seed by seed.
+    """Does the runs and their teachers', `jobs` at a time, in this order.
 
     Raises:
-      RunError: a run failed; names its log. The others finish first.
+      RunError: a run failed; names its log. Those that do not need it finish first.
     """
-    work = [(row, seed) for seed in range(seeds) for row in rows]
+    work = in_order(wanted)
     slots: Queue[int] = Queue()
     for slot in range(jobs):
         slots.put(slot)
-    bar = tqdm(total=len(work), desc=table.title, unit="run")
+    started: dict[Path, Future[str | None]] = {}
 
-    def run_one(item: tuple[Row, int]) -> str | None:
-        row, seed = item
-        folder = run_folder(out, row, seed)
-        slot = slots.get()
+    def run_one(arm: Arm) -> str | None:
+        # Teachers come earlier in the queue, so that they are running or done: no deadlock.
+        for teacher in arm.teachers():
+            if started[teacher.folder(out)].result():
+                return f"'{arm.folder(out)}' was not run: its teacher failed"
+        folder, slot = arm.folder(out), slots.get()
         try:  # a finished run says so in seconds, and a run of another config is refused
-            return _run(command(table, row, seed, scale, out, extra), folder, slot, jobs)
+            return _run(command(arm, out, extra), folder, slot, jobs)
         finally:
             slots.put(slot)
             bar.update()
 
-    with bar, ThreadPoolExecutor(jobs) as pool:
+    with tqdm(total=len(work), desc=title, unit="run") as bar, ThreadPoolExecutor(jobs) as pool:
         try:
-            failures = [failure for failure in pool.map(run_one, work) if failure]
+            for arm in work:
+                started[arm.folder(out)] = pool.submit(run_one, arm)
+            failures = [failure for future in started.values() if (failure := future.result())]
         except BaseException:  # Ctrl-C: start no more
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -138,18 +138,18 @@ def _estimate(per_seed: np.ndarray, resampled: np.ndarray) -> Estimate:
 
 
 def compare(
-    rows: Mapping[str, Sequence[RunResult]], reference: str, num_groups: int
+    rows: Mapping[str, Sequence[RunResult]], references: Mapping[str, str], num_groups: int
 ) -> dict[str, dict[str, tuple[Estimate, Estimate]]]:
-    """Returns {row: {metric: (figure, difference from the reference row)}}.
+    """Returns {row: {metric: (figure, difference from the row's reference)}}.
 
     Every row must have the same number of seeds.
     """
-    bootstrap = Bootstrap(len(rows[reference]), num_groups)
+    bootstrap = Bootstrap(len(next(iter(rows.values()))), num_groups)
     return {
         row: {
             metric: (
                 bootstrap.estimate(runs, metric),
-                bootstrap.difference(runs, rows[reference], metric),
+                bootstrap.difference(runs, rows[references[row]], metric),
             )
             for metric in METRICS
         }

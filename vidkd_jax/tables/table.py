@@ -1,6 +1,7 @@
 """What a table is: rows of named config overrides, beside the paper's figures."""
 
 import dataclasses
+import hashlib
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from vidkd_jax.errors import InputError, suggest
 
 FOLDER = Path(__file__).parents[2] / "configs" / "tables"
+_LONGEST_NAME = 120  # of a folder; longer ones end in a hash
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,20 +21,30 @@ class Row:
       name: as printed.
       config: a file of configs/, without the folder and ".py".
       overrides: dotted config fields.
-      paper: the paper's own figures by column, in per cent.
+      teachers: arms whose finished run, of the same seed, teaches this one.
+      paper: the paper's own figures, in per cent, by metric; by column where a table has several.
       seed_offset: added to every seed: an arm against itself with other seeds is the noise floor.
+      against: the row that it is compared with; "": the table's reference.
     """
 
     name: str
     config: str
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    teachers: tuple["Row", ...] = ()
     paper: Mapping[str, float] = dataclasses.field(default_factory=dict)
     seed_offset: int = 0
+    against: str = ""
 
     @property
     def slug(self) -> str:
-        """The name, as a folder."""
-        return "".join(c if c.isalnum() else "_" for c in self.name.lower()).strip("_")
+        """What is run, as a folder's name: equal for equal arms of different tables."""
+        parts = [self.config]
+        parts += [f"{field}={value}" for field, value in sorted(self.overrides.items())]
+        parts += [f"from({teacher.slug})" for teacher in self.teachers]
+        name = "".join(c if c.isalnum() or c in "+=._-()" else "_" for c in "+".join(parts))
+        if len(name) <= _LONGEST_NAME:
+            return name
+        return f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,15 +55,54 @@ class Table:
       title: with the paper's number.
       rows: the arms.
       reference: the row that differences are taken against.
-      scales: the arguments of the configs by scale, such as {"marionette": "marionette"}.
+      scales: by scale, its columns: the configs' arguments (data sets) by heading.
       note: what a reader must know.
+      pictures: names of `pictures.PICTURES` to draw of the runs.
+      shows_table: False where the pictures are all that the paper shows.
     """
 
     title: str
     rows: tuple[Row, ...]
     reference: str
-    scales: Mapping[str, str]
+    scales: Mapping[str, Mapping[str, str]]
     note: str = ""
+    pictures: tuple[str, ...] = ()
+    shows_table: bool = True
+
+    def against(self, row: Row) -> str:
+        """Returns the name of the row that `row` is compared with."""
+        return row.against or self.reference
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One row on one data set with one seed: a run.
+
+    Attributes:
+      row: what is run.
+      dataset: the config's argument.
+      seed: of the run.
+    """
+
+    row: Row
+    dataset: str
+    seed: int
+
+    def folder(self, out: Path) -> Path:
+        """Returns its workdir."""
+        return out / "runs" / self.dataset / self.row.slug / f"seed{self.seed}"
+
+    def teachers(self) -> list["Arm"]:
+        """Returns the runs that must be finished before this one."""
+        return [
+            Arm(teacher, self.dataset, self.seed + teacher.seed_offset)
+            for teacher in self.row.teachers
+        ]
+
+
+def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:
+    """Returns a row's runs on one data set."""
+    return [Arm(row, dataset, seed + row.seed_offset) for seed in range(seeds)]
 
 
 def available() -> list[str]:

@@ -1,0 +1,23 @@
+"""A 3D ResNet-18 taught by its teacher's attention maps (Zagoruyko & Komodakis 2017).
+
+Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks are
+those of a TY 3D ResNet-18.
+
+The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.recipes import build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    return build(
+        "attention_transfer_r18",
+        dataset,
+        model__name="ty_r3d_18",
+        method__name="attention_transfer",
+        method__student_blocks=("stage3_block2", "stage4_block2", "stage5_block2"),
+        method__blocks_of_teacher=("stage3_block2", "stage4_block2", "stage5_block2"),
+    )

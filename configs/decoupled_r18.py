@@ -1,0 +1,21 @@
+"""A 3D ResNet-18 taught by decoupled distillation (Zhao et al. 2022).
+
+Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`.
+
+The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.recipes import build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    return build(
+        "decoupled_r18",
+        dataset,
+        model__name="ty_r3d_18",
+        method__name="decoupled",
+        method__temperature=4.0,
+    )

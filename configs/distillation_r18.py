@@ -1,0 +1,21 @@
+"""A 3D ResNet-18 taught by trained teachers: their averaged soft targets (TY, Table 5).
+
+Name finished runs, or folders of converted weights:
+`--config.teachers.runs="('runs/supervised_r34', 'runs/supervised_r50')"`.
+
+The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.recipes import build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    return build(
+        "distillation_r18",
+        dataset,
+        model__name="ty_r3d_18",
+        method__name="distillation",
+    )

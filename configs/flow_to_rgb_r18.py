@@ -1,0 +1,22 @@
+"""A 3D ResNet-18 on RGB, taught by a network that sees optical flow: MARS (TY, Table 5).
+
+The teacher is a finished run of a supervised config with `--config.data.modality=flow`: name its
+workdir in teachers.runs. The logit form is distillation_r18 with such a teacher.
+
+The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.recipes import build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    return build(
+        "flow_to_rgb_r18",
+        dataset,
+        model__name="ty_r3d_18",
+        method__name="feature_matching",
+        data__modality="rgb_flow",
+    )

@@ -1,0 +1,23 @@
+"""A 3D ResNet-18 taught by hints from the middle of its teacher (FitNets, Romero et al. 2015).
+
+Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks are
+those of a TY network.
+
+The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.recipes import build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    return build(
+        "hints_r18",
+        dataset,
+        model__name="ty_r3d_18",
+        method__name="hints",
+        method__student_blocks=("stage4_block2",),
+        method__blocks_of_teacher=("stage4_block2",),
+    )

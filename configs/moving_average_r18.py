@@ -1,0 +1,18 @@
+"""A 3D ResNet-18 taught by its own moving average (Tarvainen & Valpola 2017).
+
+The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.recipes import build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    return build(
+        "moving_average_r18",
+        dataset,
+        model__name="ty_r3d_18",
+        method__name="moving_average",
+    )

@@ -1,0 +1,20 @@
+"""Two 3D ResNet-18s that teach each other: deep mutual learning (Zhang et al. 2018).
+
+The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.recipes import build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    return build(
+        "mutual_learning_r18",
+        dataset,
+        model__name="ty_r3d_18",
+        method__name="mutual_learning",
+        method__kd_weight=1.0,
+        method__temperature=1.0,
+    )

@@ -1,0 +1,14 @@
+"""Independent training, TY's baseline with augmentation, on the 3D ResNet-34.
+
+The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+Without augmentation: `--config.augment.enabled=False`.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.recipes import build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    return build("supervised_r34", dataset, model__name="ty_r3d_34", method__name="supervised")

@@ -1,0 +1,18 @@
+"""TY, Figure 4: how sure the baseline and TY are where the baseline is wrong."""
+
+import dataclasses
+
+from vidkd_jax.tables import load_table
+
+_TABLE3 = load_table("ty_table3")
+_SHOWN = ("Baseline", "TY")
+
+TABLE = dataclasses.replace(
+    _TABLE3,
+    title="TY Figure 4: probabilities of misclassified videos",
+    rows=tuple(row for row in _TABLE3.rows if row.name in _SHOWN),
+    reference="Baseline",
+    note="",
+    pictures=("misclassified", "reliability"),
+    shows_table=False,
+)

@@ -1,0 +1,108 @@
+"""What the runs of a table cost, before they are run: FLOPs, and an estimate of time."""
+
+import dataclasses
+import runpy
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from vidkd_jax import config as config_lib
+from vidkd_jax import models
+from vidkd_jax.models.costs import count
+from vidkd_jax.tables.table import Arm
+
+_CONFIGS = Path(__file__).parents[2] / "configs"
+# Training videos and classes as published (marionette: of its presets), less those that validate.
+_VIDEOS = {
+    "ucf101": (9_537, 101),
+    "hmdb51": (3_570, 51),
+    "kinetics400": (240_000, 400),
+    "marionette": (2_016, 14),
+    "marionette_small": (672, 14),
+    "marionette_untrimmed": (560, 14),
+}
+# A network's training step against a matrix product of the same multiplications: the share of the
+# machine's speed that the benchmarks of steps reach (benchmarks/results), here taken as one half.
+_EFFICIENCY = 0.5
+_BACKWARD = 2  # times the forward pass: gradients in inputs and in kernels
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What one run costs.
+
+    Attributes:
+      videos: that train, each once an epoch.
+      epochs: at most.
+      flops: of all its training steps, teachers included; a multiplication and an addition are 2.
+    """
+
+    videos: int
+    epochs: int
+    flops: float
+
+
+def resolve(arm: Arm, extra: Sequence[str] = ()) -> ConfigDict:
+    """Returns a run's config, validated.
+
+    Raises:
+      InputError: a field or a value is wrong.
+    """
+    get_config = runpy.run_path(str(_CONFIGS / f"{arm.row.config}.py"))["get_config"]
+    config: ConfigDict = get_config(arm.dataset)
+    for field, value in arm.row.overrides.items():
+        config_lib.set_field(config, field, value)
+    for flag in extra:
+        field, _, text = flag.removeprefix("--config.").partition("=")
+        kind = type(config_lib.flatten(config).get(field, ""))
+        if kind in (int, float, str):
+            config_lib.set_field(config, field, kind(text))
+    config_lib.validate(config)
+    return config
+
+
+def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
+    """Returns what a run costs, without its teachers' own training.
+
+    Raises:
+      InputError: a field or a value is wrong.
+    """
+    config = resolve(arm, extra)
+    videos, num_classes = _VIDEOS.get(config.data.name, _VIDEOS["marionette"])
+    held_out = config.data.val_fraction if config.data.val == "groups" else 0.0
+    training = round(videos * config.data.fraction * (1 - held_out))
+    forward = _macs(config, num_classes)
+    teachers = [_macs(resolve(teacher, extra), num_classes) for teacher in arm.teachers()]
+    if config.method.name in ("teaching_yourself", "moving_average"):
+        teachers.append(forward)
+    students = 2 if config.method.name == "mutual_learning" else 1
+    per_clip = 2 * ((1 + _BACKWARD) * students * forward + sum(teachers))
+    return Cost(training, config.train.epochs, per_clip * training * config.train.epochs)
+
+
+def _macs(config: ConfigDict, num_classes: int) -> int:
+    channels = 2 if config.data.modality == "flow" else 3
+    model = models.create(
+        config.model.name, num_classes, in_channels=channels, width=config.model.width
+    )
+    size = config.data.size or config.data.crop
+    return count(model, (config.data.frames, size, size, channels))[1]
+
+
+def machine_flops_per_second() -> float:
+    """Returns what a network's steps may reach here: half a large matrix product's speed."""
+    size = 8192 if jax.default_backend() == "gpu" else 1024
+    dtype = jnp.bfloat16 if jax.default_backend() == "gpu" else jnp.float32
+    matrix = jnp.ones((size, size), dtype)
+    product = jax.jit(jnp.matmul)
+    product(matrix, matrix).block_until_ready()
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        product(matrix, matrix).block_until_ready()
+        best = min(best, time.perf_counter() - start)
+    return _EFFICIENCY * 2 * size**3 / best

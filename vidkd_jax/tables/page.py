@@ -1,0 +1,46 @@
+"""A table as a page: its figures, its pictures, readable without network."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+from vidkd_jax.report.page import document, figure_grid, save_picture
+from vidkd_jax.report.tables import html_table
+from vidkd_jax.tables import render
+from vidkd_jax.tables.pictures import PICTURES
+from vidkd_jax.tables.table import Table
+
+
+def write_page(
+    folder: Path, table: Table, columns: Sequence[render.Column], out: Path, seeds: int
+) -> Path:
+    """Writes `folder/index.html` and the table's pictures, each also a PNG of its own.
+
+    Args:
+      folder: of the table.
+      table: what it is of.
+      columns: the finished runs.
+      out: where the runs are.
+      seeds: of each row.
+
+    Returns:
+      The page's path.
+    """
+    body = []
+    for column in columns:
+        if column.name:
+            body.append(f"<h2>{html.escape(column.name)} ({html.escape(column.dataset)})</h2>")
+        if table.shows_table:
+            rows = [[html.escape(cell) for cell in row] for row in render.cells(table, column)]
+            body.append(html_table(render.headings(table, column), rows))
+        pictures = []
+        for name in table.pictures:
+            picture = PICTURES[name](table, column.dataset, out, seeds)
+            caption = (PICTURES[name].__doc__ or name).splitlines()[0]
+            stem = f"{name}_{column.dataset}" if column.name else name
+            pictures.append(save_picture(folder, stem, picture, html.escape(caption), wide=True))
+        body.append(figure_grid(pictures))
+    page = folder / "index.html"
+    explanation = html.escape(render.explanation(table, seeds))
+    page.write_text(document(html.escape(table.title), explanation, "\n".join(body)), "utf-8")
+    return page
