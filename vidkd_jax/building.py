@@ -201,7 +201,7 @@ def _student(
         network.output_shapes(teacher.variables, _window(config, spec))
         for network, teacher in zip(teacher_networks, teachers, strict=True)
     )
-    model: nn.Module = models.create(
+    model = models.create(
         config.model.name,
         len(splits.class_names),
         in_channels=_in_channels(config),
@@ -212,7 +212,7 @@ def _student(
     ).clone(taps=method.blocks, adapters=method.adapters(shapes))
     own = teachers_lib.clip_offsets(config, ())[0]
     return Network(
-        model=models.Peers(model, model.clone()) if method.has_peer else model,
+        model=models.Peers.of(model) if method.has_peer else model,
         frames=teachers_lib.positions(own, spec.offsets),
         size=config.data.size or None,
     )

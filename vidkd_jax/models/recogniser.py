@@ -101,6 +101,11 @@ class Peers(nn.Module):
     student: nn.Module
     peer: nn.Module
 
+    @classmethod
+    def of(cls, model: Recogniser) -> "Peers":
+        """Returns two networks of one kind; they share nothing, their backbone neither."""
+        return cls(model, model.clone(backbone=model.backbone.clone()))
+
     def __call__(self, clip: jax.Array, *, train: bool) -> dict[str, jax.Array]:
         """Returns the outputs of both."""
         peer = self.peer(clip, train=train)
