@@ -118,3 +118,14 @@ def test_a_damaged_folder_is_named(folder, small_config, tmp_path):
     (tmp_path / "cut" / "model.json").write_text("{}")
     with pytest.raises(InputError, match=r"does not say which network it is of"):
         weights.load(tmp_path / "cut")
+
+
+def test_of_two_peers_both_start_and_the_first_is_kept(folder, small_config, tmp_path):
+    config = small_config(method__name="mutual_learning", model__init_from=str(folder))
+    run = building.build_run(config)
+    started = run.start_from_weights(run.initial_state()).variables
+    card, saved = weights.load(folder)
+    for peer in ("student", "peer"):
+        assert same(started.params[peer]["backbone"], saved.params["backbone"])
+    weights.save(tmp_path / "peers", card, started)
+    assert same(weights.load(tmp_path / "peers")[1].params, started.params["student"])

@@ -41,7 +41,8 @@ def first_variables(config: ConfigDict, fresh: Variables) -> Variables:
 
     Args:
       config: of the run.
-      fresh: the network, initialised; returned where `model.init_from` names nothing.
+      fresh: the network, initialised; returned where `model.init_from` names nothing. Of two peers
+        both start from the weights.
 
     Raises:
       InputError: the folder holds no weights, or another network's.
@@ -52,8 +53,20 @@ def first_variables(config: ConfigDict, fresh: Variables) -> Variables:
     _, loaded = weights.load(folder)
     arrays = weights.by_public_name(loaded, head=head)
     source = f"config.model.init_from: '{folder}'"
-    variables, report = weights.fill(fresh, arrays, head=head, source=source)
-    if jax.process_index() == 0:
-        for line in report.lines():
-            print(f"{folder}: {line}", file=sys.stderr)
-    return variables
+
+    def start(fresh: Variables) -> Variables:
+        variables, report = weights.fill(fresh, arrays, head=head, source=source)
+        if jax.process_index() == 0:
+            for line in report.lines():
+                print(f"{folder}: {line}", file=sys.stderr)
+        return variables
+
+    if "peer" not in fresh.params:
+        return start(fresh)
+    peers = {
+        name: start(Variables(fresh.params[name], fresh.batch_stats[name])) for name in fresh.params
+    }
+    return Variables(
+        {name: peer.params for name, peer in peers.items()},
+        {name: peer.batch_stats for name, peer in peers.items()},
+    )

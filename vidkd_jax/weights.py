@@ -125,7 +125,10 @@ def load(folder: Path) -> tuple[Card, Variables]:
     if not (folder / "model.json").is_file():
         summary = json.loads((folder / "summary.json").read_text())
         weights = folder / "checkpoints" / "best" / str(summary["best_epoch"])
-    return card, load_variables(weights)
+    variables = load_variables(weights)
+    if "peer" in variables.params:  # of two networks that taught each other
+        variables = Variables(variables.params["student"], variables.batch_stats["student"])
+    return card, variables
 
 
 def _read_card(path: Path, select: Any) -> Card:
