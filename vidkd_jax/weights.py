@@ -239,8 +239,8 @@ def _initialised(
         if name not in arrays:
             reasons[module] = "not in the checkpoint"
         elif arrays[name].shape[-1:] != leaf.shape[-1:]:
-            shape = arrays[name].shape
-            reasons[module] = f"{shape[-1]} classes in the checkpoint, {leaf.shape[-1]} here"
+            (classes,) = arrays[name].shape[-1:] or (0,)
+            reasons[module] = f"{classes} classes in the checkpoint, {leaf.shape[-1]} here"
         elif arrays[name].shape != leaf.shape:
             raise InputError(
                 f"{source}: {name} is {arrays[name].shape}, not {leaf.shape}; "

@@ -128,6 +128,7 @@ BAD_FILES = {
     "empty.pth": (lambda path, state: path.touch(), "is no"),
     "missing.pth": (lambda path, state: None, "no such file"),
     "net.ckpt": (lambda path, state: path.touch(), r"give a file of \.pth"),
+    "scalar.npz": (lambda path, state: np.savez(path, **{"fc.weight": 3.0}), "no classifier 'fc'"),
     "other.npz": (lambda path, state: np.savez(path, x=np.zeros(3)), "no classifier 'fc'"),
 }
 

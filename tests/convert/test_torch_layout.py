@@ -91,6 +91,9 @@ def test_another_number_of_classes_starts_a_new_head(state):
     assert np.array_equal(variables.params["logits"]["kernel"], fresh.params["logits"]["kernel"])
     assert report.initialised == {"fc": "5 classes in the checkpoint, 3 here"}
     assert report.skipped == ("projector.0.bias",)
+    nonsense = {"fc.weight": np.zeros(()), "fc.bias": np.zeros(())}
+    _, report = from_torch(state | nonsense, fresh, "fc")
+    assert report.initialised == {"fc": "0 classes in the checkpoint, 3 here"}
 
 
 def test_envelopes_and_prefixes_come_off():

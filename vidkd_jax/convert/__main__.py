@@ -92,9 +92,10 @@ def _num_classes(
     """Returns the width of the classifier: as asked for, or the checkpoint's."""
     if args.num_classes:
         return args.num_classes
-    if f"{head}.weight" not in arrays:
+    shape = arrays[f"{head}.weight"].shape if f"{head}.weight" in arrays else ()
+    if not shape:
         raise InputError(f"{source}: has no classifier '{head}'; give --num_classes for a new one")
-    return arrays[f"{head}.weight"].shape[-1]
+    return shape[-1]
 
 
 def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int) -> weights.Card:
