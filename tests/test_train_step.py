@@ -222,6 +222,24 @@ def test_training_learns_a_batch_by_heart():
     assert metrics["loss"] < 0.1 and metrics["top1"] == 1.0
 
 
+def test_decay_on_kernels_spares_biases_norms_and_shortcuts():
+    params = {
+        "stem": {"kernel": jnp.ones(2), "bias": jnp.ones(2)},
+        "norm": {"scale": jnp.ones(2)},
+        "block": {"shortcut_conv": {"kernel": jnp.ones(2)}},
+    }
+    options = {"momentum": 0.0, "weight_decay": 0.5, "nesterov": False}
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    moved = {}
+    for decay_on in ("all", "kernels"):
+        optimizer = create_optimizer(0.1, decay_on=decay_on, **options)
+        updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+        moved[decay_on] = [float(leaf[0]) for leaf in jax.tree.leaves(updates)]
+    np.testing.assert_allclose(moved["all"], [-0.05] * 4, rtol=1e-6)
+    # Leaves in order: block/shortcut_conv/kernel, norm/scale, stem/bias, stem/kernel.
+    np.testing.assert_allclose(moved["kernels"], [0, 0, 0, -0.05], rtol=1e-6)
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_optimizer_is_pytorchs_sgd(nesterov):
     torch = pytest.importorskip("torch")

@@ -150,7 +150,12 @@ def build_run(config: ConfigDict) -> Run:
     teachers = teachers_lib.load(config, method, len(splits.class_names))
     teacher_networks, offsets = teachers_lib.networks(config, method, teachers)
     spec = pipeline.ClipSpec(
-        config.data.frames, config.data.stride, config.data.crop, config.data.sampler, offsets
+        config.data.frames,
+        config.data.stride,
+        config.data.crop,
+        config.data.sampler,
+        offsets,
+        config.data.crop_sizes,
     )
     normalisation = init_from.normalisation(config, in_channels=_in_channels(config))
     student = _student(config, method, teacher_networks, teachers, spec, splits, normalisation)
@@ -243,6 +248,7 @@ def _optimizer(config: ConfigDict) -> Any:
         momentum=config.optim.momentum,
         weight_decay=config.optim.weight_decay,
         nesterov=config.optim.nesterov,
+        decay_on=config.optim.decay_on,
     )
 
 

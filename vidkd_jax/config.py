@@ -50,7 +50,13 @@ def get_base_config() -> ConfigDict:
     config.augment = ConfigDict({"enabled": True, **dataclasses.asdict(Augment())})
     config.data = _data_defaults()
     config.optim = ConfigDict(
-        {"learning_rate": 0.01, "momentum": 0.9, "nesterov": False, "weight_decay": 5e-4}
+        {
+            "learning_rate": 0.01,
+            "momentum": 0.9,
+            "nesterov": False,
+            "weight_decay": 5e-4,
+            "decay_on": "all",  # or "kernels", but not those of shortcuts: the released code's L2
+        }
     )
     # The rate drops tenfold after 10 epochs without a better validation accuracy (TY section IV.A);
     # patience 30 for early stopping is the released code's, the paper gives none.
@@ -91,6 +97,7 @@ def _data_defaults() -> ConfigDict:
             "sampler": "clip",  # or "still": one frame, repeated
             "short_side": 128,
             "crop": 112,  # side of the window that is cut from the records, for all networks
+            "crop_sizes": (),  # of training windows, drawn at random and resized to crop; (): crop
             "size": 0,  # side that the student sees the window at; 0: as it is
             "fraction": 1.0,  # of each class' training videos
             "val": "groups",  # held out of training by group; or "val" / "test": that split
@@ -139,6 +146,7 @@ def augmentation(config: ConfigDict) -> Augment:
 _CHOICES = {
     "model.dtype": ("float32", "bfloat16"),
     "method.first_teacher": ("none", "random"),
+    "optim.decay_on": ("all", "kernels"),
     "schedule.name": ("plateau", "cosine"),
     "data.source": ("records", "videos"),
     "data.modality": ("rgb", "flow", "rgb_flow"),
@@ -215,9 +223,10 @@ def validate(config: ConfigDict) -> None:
     _validate_ranges(leaves)
     augmentation(config)
     _validate_modality(config.data)
-    if config.data.crop > config.data.short_side:
+    largest = max((config.data.crop, *config.data.crop_sizes))
+    if largest > config.data.short_side:
         raise InputError(
-            f"config.data.crop: {config.data.crop} is larger than data.short_side "
+            f"config.data.crop: {largest} is larger than data.short_side "
             f"({config.data.short_side}); use a smaller crop"
         )
 

@@ -34,9 +34,16 @@ class TrainState(struct.PyTreeNode):
 
 
 def create_optimizer(
-    learning_rate: float, *, momentum: float, weight_decay: float, nesterov: bool
+    learning_rate: float,
+    *,
+    momentum: float,
+    weight_decay: float,
+    nesterov: bool,
+    decay_on: str = "all",
 ) -> optax.GradientTransformation:
-    """Returns SGD with PyTorch's coupled weight decay on all parameters.
+    """Returns SGD with PyTorch's coupled weight decay.
+
+    `decay_on` is "all" parameters, or "kernels" but those of shortcuts, as TY's released code.
 
     The learning rate is a hyper-parameter of the optimiser's state, so that a schedule may set it
     between epochs without compiling again.
@@ -44,11 +51,22 @@ def create_optimizer(
 
     def sgd(learning_rate: float) -> optax.GradientTransformation:
         return optax.chain(
-            optax.add_decayed_weights(weight_decay),
+            optax.add_decayed_weights(weight_decay, _is_kernel if decay_on == "kernels" else None),
             optax.sgd(learning_rate, momentum=momentum or None, nesterov=nesterov),
         )
 
     return optax.inject_hyperparams(sgd)(learning_rate=learning_rate)
+
+
+def _is_kernel(params: Any) -> Any:
+    """Returns a tree of bools: kernels, but those of shortcuts."""
+
+    def decays(path: Any, leaf: Any) -> bool:
+        del leaf
+        names = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
+        return names[-1] == "kernel" and not any("shortcut" in name for name in names)
+
+    return jax.tree_util.tree_map_with_path(decays, params)
 
 
 def create_variables(key: jax.Array, clip_shape: tuple[int, ...], *, model: nn.Module) -> Variables:

@@ -62,7 +62,35 @@ def test_defaults_are_those_of_the_paper_and_its_code():
         "blur_size": 7,
         "noise_std": 0.1,
         "noise_per_frame": False,
+        "inversion": 0.0,
+        "released_order": False,
     }
+
+
+def test_the_released_code_draws_contrast_and_brightness_together():
+    drawn = draws(Augment(released_order=True, inversion=0.2))
+    assert np.array_equal(drawn.contrast != 1, drawn.brightness != 0)
+    lowest, highest = stats.binom.interval(1 - 1e-5, NUM_DRAWS, 0.2)
+    assert lowest <= drawn.inverted.sum() <= highest
+    # The draws of all else are those that the paper's order gets from the same key.
+    assert np.array_equal(drawn.hue, draws(Augment()).hue)
+
+
+def test_inversion_is_the_negative():
+    np.testing.assert_array_equal(apply(only("inversion"), KEY, CLIPS), -CLIPS)
+
+
+def test_the_released_order_splits_channels_before_it_blurs_and_turns_the_hue_last():
+    config = dataclasses.replace(
+        only("channel_split"), hue=1.0, hue_range=(0.1, 0.1), released_order=True
+    )
+    key = jax.random.split(KEY, len(CLIPS))[0]
+    drawn = augment.draw(config, jax.random.split(key)[0])
+    split = augment.split_channels(CLIPS[0], drawn.channel_target, drawn.channel_source)
+    expected = augment.adjust_hue(split, drawn.hue)
+    np.testing.assert_allclose(apply(config, KEY, CLIPS)[0], expected, atol=1e-5)
+    paper = dataclasses.replace(config, released_order=False)
+    assert np.abs(apply(paper, KEY, CLIPS)[0] - expected).max() > 1e-2
 
 
 @pytest.mark.parametrize("probability", [0.2, 0.5])

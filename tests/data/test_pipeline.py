@@ -47,6 +47,19 @@ def test_frames_of_teachers_are_read_around_the_clip(memory_subset):
         assert np.array_equal(column, np.clip(start + offset, 0, 9))
 
 
+def test_windows_of_several_sizes_are_resized_to_one(memory_subset):
+    spec = ClipSpec(frames=1, stride=1, crop=10, crop_sizes=(5, 10, 20))
+    batches = TrainBatches(
+        memory_subset([1] * 12), spec, batch_size=12, seed=0, reading=Reading(threads=1)
+    )
+    clips = np.concatenate([batch["clip"] for batch in take(batches, 6)])
+    rows = clips[:, 0, :, 0, 1].astype(int)  # each pixel's row in the video
+    assert rows.shape == (72, 10)
+    heights = rows[:, -1] - rows[:, 0]
+    seen = {height: int((abs(heights - height) <= 1).sum()) for height in (4, 9, 18)}
+    assert min(seen.values()) > 8 and sum(seen.values()) == 72
+
+
 def test_an_epoch_shows_every_video_once_in_a_new_order_with_new_clips(memory_subset):
     batches = train_batches(memory_subset([10] * 12))
     first, second = take(batches, 3), take(batches, 3)

@@ -84,9 +84,10 @@ def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
     runs, prices = lines[::2], lines[1::2]
     assert len(runs) == 2 * len(table.rows) and not list(tmp_path.iterdir())
     assert all("--config.train.epochs=1" in line for line in runs)
-    assert all("1,189 videos x 1 epochs" in line for line in prices)
+    # All videos where the best epoch is chosen on the test split, else all but those held out.
+    assert {line.split("videos")[0].strip() for line in prices} == {"1,189", "2,016"}
     assert any("seed1000" in line and "--config.seed=1000" in line for line in runs)
-    assert total.startswith("12 runs")
+    assert total.startswith("14 runs")
 
 
 @pytest.mark.parametrize("name", available())
@@ -181,10 +182,10 @@ def test_a_failed_run_is_named_and_the_others_finish(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "command", command)
     wanted = [arm for row in table.rows for arm in arms(row, "marionette", 1)]
     with pytest.raises(
-        RunError, match=r"1 of 6 runs failed; .*ty_r18/seed0/log\.txt' ends with: no rec"
+        RunError, match=r"1 of 7 runs failed; .*ty_r18/seed0/log\.txt' ends with: no rec"
     ):
         runner.run_all(wanted, tmp_path, jobs=2, extra=[], title="t")
-    assert len(started) == 6
+    assert len(started) == 7
 
 
 @pytest.mark.parametrize(

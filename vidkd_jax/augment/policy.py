@@ -1,6 +1,7 @@
 """Which transforms a clip gets: probabilities, ranges, draws, and their application in order."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import chex
@@ -11,6 +12,27 @@ from vidkd_jax.augment import operators
 from vidkd_jax.errors import InputError
 
 _OPERATORS = ("flip", "contrast", "brightness", "hue", "blur", "channel_split", "noise")
+# Algorithm 1; and the released code, which draws contrast and brightness together.
+_PAPER_ORDER = (
+    "flip",
+    "inversion",
+    "contrast",
+    "brightness",
+    "hue",
+    "blur",
+    "channel_split",
+    "noise",
+)
+_RELEASED_ORDER = (
+    "flip",
+    "inversion",
+    "channel_split",
+    "contrast",
+    "brightness",
+    "blur",
+    "noise",
+    "hue",
+)
 _RANGES = ("contrast_range", "brightness_range", "hue_range", "blur_sigma_range")
 
 
@@ -37,6 +59,9 @@ class Augment:
         noise_std: standard deviation of the noise, on the scale of [-1, 1].
         noise_per_frame: draws the noise anew for each frame, as the code does; the paper, and the
             default, add one noise matrix to all frames of a clip.
+        inversion: probability of negative colours: 0.2 in the code, not in the paper.
+        released_order: the code's order, in which contrast and brightness come together or not at
+            all; its bug, draws that are frozen for the whole run, is left out.
     """
 
     flip: float = 0.5
@@ -53,9 +78,11 @@ class Augment:
     blur_size: int = 7
     noise_std: float = 0.1
     noise_per_frame: bool = False
+    inversion: float = 0.0
+    released_order: bool = False
 
     def __post_init__(self) -> None:
-        for name in _OPERATORS:
+        for name in _PAPER_ORDER:
             self._require(name, 0 <= getattr(self, name) <= 1, "use 0 to 1")
         for name in _RANGES:
             bounds = getattr(self, name)
@@ -82,6 +109,7 @@ class Draw(NamedTuple):
     """One clip's transforms as scalars; an operator that was not drawn has its identity here."""
 
     mirrored: jax.Array  # bool
+    inverted: jax.Array  # bool
     contrast: jax.Array  # factor; 1 where not drawn
     brightness: jax.Array  # offset; 0 where not drawn
     hue: jax.Array  # turns; 0 where not drawn
@@ -97,6 +125,9 @@ def draw(config: Augment, key: jax.Array) -> Draw:
     probabilities = jnp.array([getattr(config, name) for name in _OPERATORS])
     gates = jax.random.uniform(key_gate, probabilities.shape) < probabilities
     drawn = dict(zip(_OPERATORS, gates, strict=True))
+    if config.released_order:
+        drawn["brightness"] = drawn["contrast"]
+    inverted = jax.random.uniform(jax.random.fold_in(key_gate, 1)) < config.inversion
     least, greatest = jnp.array([getattr(config, name) for name in _RANGES]).T
     contrast, brightness, hue, sigma = jax.random.uniform(
         key_value, least.shape, minval=least, maxval=greatest
@@ -104,6 +135,7 @@ def draw(config: Augment, key: jax.Array) -> Draw:
     target, step = jax.random.randint(key_channel, (2,), jnp.array([0, 1]), 3)
     return Draw(
         mirrored=drawn["flip"],
+        inverted=inverted,
         contrast=jnp.where(drawn["contrast"], contrast, 1.0),
         brightness=jnp.where(drawn["brightness"], brightness, 0.0),
         hue=jnp.where(drawn["hue"], hue, 0.0),
@@ -138,7 +170,7 @@ def apply(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
     """
     chex.assert_shape(clip, (None, None, None, None, {2, 3}))
     chex.assert_type(clip, float)
-    if all(getattr(config, name) == 0 for name in _OPERATORS):
+    if all(getattr(config, name) == 0 for name in _PAPER_ORDER):
         return clip
     keys = jax.random.split(key, clip.shape[0])
     apply_one = _apply_one if clip.shape[-1] == 3 else _mirror_flow
@@ -152,25 +184,30 @@ def _mirror_flow(config: Augment, key: jax.Array, flow: jax.Array) -> jax.Array:
 
 
 def _apply_one(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
-    """Transforms one clip `[t, h, w, 3]`, in the order of Algorithm 1."""
+    """Transforms one clip `[t, h, w, 3]`, in the order of Algorithm 1 or of the released code."""
     key_draw, key_noise = jax.random.split(key)
     drawn = draw(config, key_draw)
-    if config.flip:
-        clip = operators.flip(clip, drawn.mirrored)
-    if config.contrast:
-        clip = operators.adjust_contrast(clip, drawn.contrast)
-    if config.brightness:
-        clip = operators.adjust_brightness(clip, drawn.brightness)
-    if config.contrast or config.brightness:
-        clip = jnp.clip(clip, -1.0, 1.0)  # once for both, as in the paper's code
-    if config.hue:
-        clip = operators.adjust_hue(clip, drawn.hue)
-    if config.blur:
-        clip = operators.gaussian_blur(clip, drawn.blur_sigma, size=config.blur_size)
-    if config.channel_split:
-        clip = operators.split_channels(clip, drawn.channel_target, drawn.channel_source)
-    if config.noise:
+
+    def noisy(clip: jax.Array) -> jax.Array:
         shape = clip.shape if config.noise_per_frame else clip.shape[1:]
         noise = drawn.noise_std * jax.random.normal(key_noise, shape)
-        clip = operators.add_noise(clip, noise)
-    return jnp.clip(clip, -1.0, 1.0)
+        return jnp.clip(operators.add_noise(clip, noise), -1.0, 1.0)
+
+    steps: dict[str, Callable[[jax.Array], jax.Array]] = {
+        "flip": lambda x: operators.flip(x, drawn.mirrored),
+        "inversion": lambda x: jnp.where(drawn.inverted, -x, x),
+        "contrast": lambda x: operators.adjust_contrast(x, drawn.contrast),
+        "brightness": lambda x: operators.adjust_brightness(x, drawn.brightness),
+        "hue": lambda x: operators.adjust_hue(x, drawn.hue),
+        "blur": lambda x: operators.gaussian_blur(x, drawn.blur_sigma, size=config.blur_size),
+        "channel_split": lambda x: operators.split_channels(
+            x, drawn.channel_target, drawn.channel_source
+        ),
+        "noise": noisy,
+    }
+    for name in _RELEASED_ORDER if config.released_order else _PAPER_ORDER:
+        if getattr(config, name):
+            clip = steps[name](clip)
+        if name == "brightness" and (config.contrast or config.brightness):
+            clip = jnp.clip(clip, -1.0, 1.0)  # once for both, as in the paper's code
+    return clip

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import cv2
 import grain
 import numpy as np
 from absl import flags
@@ -29,6 +30,8 @@ class ClipSpec:
       frames: of the student's clip, which decides where clips may start.
       stride: frames from one of them to the next.
       crop: side of the window, in pixels.
+      crop_sizes: sides of training windows, one drawn for each clip and resized to `crop`; (): all
+        windows have side `crop`.
       sampler: "clip", or "still" for one frame repeated.
       others: further frames that are read, counted from the clip's start: those of teachers.
     """
@@ -38,6 +41,7 @@ class ClipSpec:
     crop: int
     sampler: str = "clip"
     others: tuple[int, ...] = ()
+    crop_sizes: tuple[int, ...] = ()
 
     @property
     def offsets(self) -> tuple[int, ...]:
@@ -212,18 +216,21 @@ def _load(
         numbers = sampling.still(numbers)
     frames = subset.dataset.frames(video.index, numbers)
     height, width = frames[0].shape[:2]
-    if min(height, width) < spec.crop:
+    size = spec.crop
+    if rng is not None and spec.crop_sizes:
+        size = int(rng.choice(spec.crop_sizes))
+    if min(height, width) < size:
         raise InputError(
-            f"config.data.crop: {spec.crop} is larger than video '{video.id}' ({width}x{height}); "
+            f"config.data.crop: {size} is larger than video '{video.id}' ({width}x{height}); "
             "use a smaller crop, or convert with a larger --short_side"
         )
     top, left = (
-        sampling.centre_crop(height, width, spec.crop)
+        sampling.centre_crop(height, width, size)
         if rng is None
-        else sampling.random_crop(rng, height, width, spec.crop)
+        else sampling.random_crop(rng, height, width, size)
     )
-    window = np.s_[top : top + spec.crop, left : left + spec.crop]
-    clip = np.stack([frame[window] for frame in frames])
+    window = np.s_[top : top + size, left : left + size]
+    clip = np.stack([_resize(frame[window], spec.crop) for frame in frames])
     has_both = clip.shape[-1] == 5
     return {
         **({"clip": clip[..., :3], "flow": clip[..., 3:]} if has_both else {"clip": clip}),
@@ -231,6 +238,13 @@ def _load(
         "video": np.asarray(position, np.int32),
         "mask": np.asarray(True),
     }
+
+
+def _resize(window: np.ndarray, size: int) -> np.ndarray:
+    """Returns a square window at `size` pixels; bilinear, as TY's released code."""
+    if len(window) == size:
+        return window
+    return cv2.resize(window, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _check_divisible(batch_size: int, process: Process) -> None:
