@@ -10,7 +10,6 @@ needs (the stem's input needs none), in turns on the same cores; medians of proc
 import argparse
 import functools
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
+from benchmarks import setting
 from vidkd_jax.models.conv import conv3d
 
 
@@ -118,17 +118,11 @@ def measure(layer: Layer, args: argparse.Namespace) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     """Measures and prints a line of JSON per layer."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--width", type=float, default=1.0, help="1.0 is 64 channels in the stem")
-    parser.add_argument("--frames", type=int, default=16)
-    parser.add_argument("--size", type=int, default=112)
-    parser.add_argument("--batch", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=10)
+    parser = setting.parser(__doc__, steps=10)
+    parser.set_defaults(threads=1)
     parser.add_argument("--native", action="store_true", help="XLA's native one too: very slow")
     args = parser.parse_args(argv)
-    # Before JAX starts its backend: XLA takes as many threads as the process has cores.
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.threads :])
+    setting.use_cores(args.threads)  # before JAX starts its backend
     torch.set_num_threads(args.threads)
     for layer in layers(args):
         print(json.dumps(measure(layer, args)), flush=True)

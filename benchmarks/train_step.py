@@ -11,8 +11,6 @@ other programs on the machine disturb less than time on the clock.
 import argparse
 import json
 import multiprocessing
-import os
-import pathlib
 import platform
 import resource
 import statistics
@@ -24,13 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import setting
+
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4  # TY, section IV.B
-
-
-def _batch(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    shape = (args.batch, args.frames, args.size, args.size, 3)
-    return rng.integers(0, 256, shape, np.uint8), rng.integers(0, args.classes, args.batch)
 
 
 def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, Any]]:
@@ -47,7 +41,7 @@ def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, A
     optimizer = train_step.create_optimizer(
         LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False
     )
-    clip, label = _batch(args)
+    clip, label = setting.clips(args, args.classes)
     batch = jax.device_put({"clip": clip, "label": label.astype(np.int32)})
     key = jax.random.key(0)
     state = train_step.create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer)
@@ -84,7 +78,7 @@ def torch_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str,
     optimizer = torch.optim.SGD(
         network.parameters(), LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
     )
-    clip, label = (torch.from_numpy(v).to(device) for v in _batch(args))
+    clip, label = (torch.from_numpy(v).to(device) for v in setting.clips(args, args.classes))
     clip = clip.permute(0, 4, 1, 2, 3)  # the memory is channels-last already
 
     def one_step() -> float:
@@ -101,8 +95,7 @@ def torch_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str,
 
 def _serve(side: Callable[..., Any], args: argparse.Namespace, pipe: Connection) -> None:
     """Runs in a side's process: answers each message with the seconds that one step took."""
-    if hasattr(os, "sched_setaffinity"):  # XLA takes as many threads as the process has cores
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.threads :])
+    setting.use_cores(args.threads)
     one_step, facts = side(args)
     pipe.send(facts)
     while pipe.recv():
@@ -138,29 +131,13 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         result[f"{name}_peak_mib"] = pipe.recv()
     result["ratio"] = round(median["jax"][0] / median["torch"][0], 3)
     result["cpu_ratio"] = round(median["jax"][1] / median["torch"][1], 3)
-    return result | facts | {"machine": _machine(), "python": platform.python_version()}
-
-
-def _machine() -> str:
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
-        return f"{names[0]}, {len(names)} cores"
-    except (OSError, IndexError):
-        return f"{platform.processor()}, {os.cpu_count()} cores"
+    return result | facts | {"machine": setting.machine(), "python": platform.python_version()}
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measures and prints one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--width", type=float, default=1.0, help="1.0 is 64 channels in the stem")
-    parser.add_argument("--frames", type=int, default=16)
-    parser.add_argument("--size", type=int, default=112)
-    parser.add_argument("--batch", type=int, default=2)
+    parser = setting.parser(__doc__)
     parser.add_argument("--classes", type=int, default=101)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--warmup", type=int, default=2)
     print(json.dumps(measure(parser.parse_args(argv))))
 
 

@@ -1,0 +1,140 @@
+"""Each method's training step over the supervised one, same network and clips.
+
+    python -m benchmarks.method_overhead --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
+
+All steps are compiled first and then taken in turns in one process, so that each sees the same
+machine. Prints one line of JSON per method: medians of the time on the clock and of the processor,
+their ratios to the supervised step's, and the memory that XLA sets aside for the step. Teachers are
+3D ResNet-18s of the student's width.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from benchmarks import setting
+
+CLASSES = 101
+LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4  # TY, section IV.A
+BLOCKS = ("stage3_block2", "stage4_block2", "stage5_block2")
+# Method, its options, and how many teachers it gets.
+METHODS: Mapping[str, tuple[str, dict[str, Any], int]] = {
+    "supervised": ("supervised", {}, 0),
+    "teaching_yourself": ("teaching_yourself", {}, 1),
+    "moving_average": ("moving_average", {}, 0),
+    "distillation": ("distillation", {}, 1),
+    "distillation, 2 teachers": ("distillation", {}, 2),
+    "decoupled": ("decoupled", {}, 1),
+    "feature_matching": ("feature_matching", {}, 1),
+    "hints": ("hints", {"student_blocks": BLOCKS[1:2], "blocks_of_teacher": BLOCKS[1:2]}, 1),
+    "attention_transfer": (
+        "attention_transfer",
+        {"student_blocks": BLOCKS, "blocks_of_teacher": BLOCKS},
+        1,
+    ),
+    "relational": ("relational", {}, 1),
+    "mutual_learning": ("mutual_learning", {}, 0),
+}
+
+
+def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dict[str, Any]]:
+    """Returns a function that does one step of a method, and facts about it."""
+    import jax
+
+    from vidkd_jax import augment, methods, models, train_step
+    from vidkd_jax.network import Network
+
+    method_name, options, num_teachers = METHODS[name]
+    method = methods.create(method_name, augment=augment.Augment.none(), **options)
+    dtype = "float32" if jax.devices()[0].platform == "cpu" else "bfloat16"
+    model = models.create("ty_r3d_18", CLASSES, width=args.width, dtype=dtype)
+    clip, label = setting.clips(args, CLASSES)
+    batch = jax.device_put({"clip": clip, "label": label.astype("int32")})
+    key = jax.random.key(0)
+    teacher = Network(model.clone(taps=method.teacher_blocks))
+    teachers = tuple(
+        train_step.create_variables(jax.random.key(1 + i), clip.shape[1:], model=teacher.model)
+        for i in range(num_teachers)
+    )
+    shapes = tuple(teacher.output_shapes(t, {"clip": (1, *clip.shape[1:])}) for t in teachers)
+    model = model.clone(taps=method.blocks, adapters=method.adapters(shapes))
+    student = Network(models.Peers.of(model) if method.has_peer else model)
+    optimizer = train_step.create_optimizer(
+        LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False
+    )
+    state = train_step.create_train_state(
+        key,
+        clip.shape[1:],
+        model=student.model,
+        optimizer=optimizer,
+        moving_average=method.moving_average > 0,
+    )
+    step = partial(
+        train_step.train_step,
+        student=student,
+        teacher_networks=(teacher,) * num_teachers or (student,),
+        method=method,
+        optimizer=optimizer,
+    )
+    compiled = jax.jit(step, donate_argnums=0).lower(state, teachers, batch, key).compile()
+    memory = compiled.memory_analysis()
+
+    def one_step() -> float:
+        nonlocal state
+        state, metrics = compiled(state, teachers, batch, key)
+        return float(metrics["loss"])
+
+    facts = {"dtype": dtype, "jax": jax.__version__}
+    return one_step, facts | {"step_memory_mib": round(memory.temp_size_in_bytes / 2**20, 1)}
+
+
+def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Takes the steps in turns; returns a line for each method."""
+    setting.use_cores(args.threads)
+    sides = {name: build(args, name) for name in ("supervised", *args.methods)}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+    for _ in range(args.warmup + args.steps):
+        for name, (one_step, _) in sides.items():
+            started, cpu_started = time.perf_counter(), time.process_time()
+            one_step()
+            times[name].append((time.perf_counter() - started, time.process_time() - cpu_started))
+    median = {
+        name: [statistics.median(values) for values in zip(*taken[args.warmup :], strict=True)]
+        for name, taken in times.items()
+    }
+    base = median["supervised"]
+    return [
+        {
+            "benchmark": "method_overhead",
+            "command": " ".join(sys.argv[1:]),
+            "method": name,
+            "ms": round(1e3 * wall, 1),
+            "cpu_ms": round(1e3 * cpu, 1),
+            "ratio": round(wall / base[0], 3),
+            "cpu_ratio": round(cpu / base[1], 3),
+            **sides[name][1],
+            "machine": setting.machine(),
+            "python": platform.python_version(),
+        }
+        for name, (wall, cpu) in median.items()
+    ]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures and prints one line of JSON per method."""
+    parser = setting.parser(__doc__)
+    parser.add_argument(
+        "--methods", nargs="*", default=[m for m in METHODS if m != "supervised"], choices=METHODS
+    )
+    for line in measure(parser.parse_args(argv)):
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
