@@ -1,0 +1,186 @@
+"""The input pipeline against its parts' limits, a torch DataLoader, and video files.
+
+    python -m benchmarks.input_pipeline --data=data/marionette/split1/1.0.0 --threads=1
+
+Clips per second on --threads cores, in turns, medians of --rounds:
+
+- pipeline: `TrainBatches` from records, to JAX's first device;
+- decoder: simplejpeg alone, in as many threads, on the frames of those clips, which are in memory;
+- record_read: reading whole records alone, without decoding: what a clip pays for frames it skips;
+- torch: a torch DataLoader with the same records, decoder and crops, in as many worker processes;
+- videos: the same pipeline straight from video files (with --videos and --annotations).
+
+`pipeline_of_limit` is pipeline / decoder. Prints one line of JSON.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simplejpeg
+
+from benchmarks import setting
+from vidkd_jax.data import RecordDataset, Subset, TrainBatches, sampling
+from vidkd_jax.data.files import open_files
+from vidkd_jax.data.pipeline import ClipSpec, Reading
+
+_MEMORY = 64  # videos whose frames the decoder's loop keeps
+
+
+def pipeline(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
+    """Yields the clips of each batch, once it is on the device."""
+    import jax
+
+    batches = TrainBatches(
+        subset,
+        _spec(args),
+        batch_size=args.batch,
+        seed=0,
+        reading=Reading(threads=args.threads, workers=0, prefetch=8),
+    )
+    for batch in batches:
+        jax.block_until_ready(jax.device_put(batch))
+        yield args.batch
+
+
+def decoder(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
+    """Yields clips as their frames are decoded, from memory."""
+    spec, rng, clips = _spec(args), np.random.default_rng(0), []
+    for video in subset.videos[:_MEMORY]:
+        frames = subset.dataset.record(video.index)["frames"]
+        start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
+        clips.append([frames[i] for i in sampling.frames_at(start, spec.offsets, len(frames))])
+    with ThreadPoolExecutor(args.threads) as pool:
+        while True:
+            yield from pool.map(_decode, clips * 4)
+
+
+def _decode(frames: list[bytes]) -> int:
+    for frame in frames:
+        simplejpeg.decode_jpeg(frame, colorspace="RGB")  # as records do
+    return 1
+
+
+def record_read(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
+    """Yields clips as their whole records are read."""
+    rng = np.random.default_rng(0)
+    with ThreadPoolExecutor(args.threads) as pool:
+        while True:
+            order = rng.permutation(len(subset.videos))[:256]
+            reads = pool.map(lambda i: subset.dataset.record(subset.videos[i].index), order)
+            for _ in reads:
+                yield 1
+
+
+def torch_loader(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
+    """Yields the clips of each batch of a torch DataLoader."""
+    import torch
+
+    loader = torch.utils.data.DataLoader(
+        TorchClips(subset, _spec(args)),
+        batch_size=args.batch,
+        shuffle=True,
+        drop_last=True,
+        num_workers=args.threads,
+        persistent_workers=True,
+        multiprocessing_context="spawn",
+    )
+    while True:
+        for clip, _ in loader:
+            yield len(clip)
+
+
+class TorchClips:
+    """The same clips as a map-style dataset of PyTorch."""
+
+    def __init__(self, subset: Subset, spec: ClipSpec) -> None:
+        self._subset, self._spec = subset, spec
+
+    def __len__(self) -> int:
+        return len(self._subset.videos)
+
+    def __getitem__(self, position: int) -> tuple[np.ndarray, int]:
+        rng, spec = np.random.default_rng(), self._spec
+        video = self._subset.videos[position]
+        start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
+        numbers = sampling.frames_at(start, spec.offsets, video.num_frames)
+        frames = self._subset.dataset.frames(video.index, numbers)
+        height, width = frames[0].shape[:2]
+        top, left = sampling.random_crop(rng, height, width, spec.crop)
+        window = np.s_[top : top + spec.crop, left : left + spec.crop]
+        return np.stack([frame[window] for frame in frames]), video.label
+
+
+def _spec(args: argparse.Namespace) -> ClipSpec:
+    return ClipSpec(args.frames, args.stride, args.size)
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Takes the sides in turns and returns the line to print."""
+    setting.use_cores(args.threads)
+    dataset = RecordDataset(args.data, "train")
+    subset = Subset(dataset, dataset.videos)
+    sides: dict[str, Iterator[int]] = {
+        "pipeline": pipeline(subset, args),
+        "decoder": decoder(subset, args),
+        "record_read": record_read(subset, args),
+    }
+    if not args.no_torch:
+        sides["torch"] = torch_loader(subset, args)
+    if args.videos:
+        opened = open_files(
+            args.dataset, args.videos, args.annotations, split=1, short_side=args.short_side
+        )("train")
+        sides["videos"] = pipeline(Subset(opened, opened.videos), args)
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for side in sides.values():  # workers start, files open, buffers fill
+        _rate(side, args.seconds / 2)
+    for _ in range(args.rounds):
+        for name, side in sides.items():
+            rates[name].append(_rate(side, args.seconds))
+    median = {name: statistics.median(values) for name, values in rates.items()}
+    return {
+        "benchmark": "input_pipeline",
+        "command": " ".join(sys.argv[1:]),
+        **{f"{name}_clips_per_s": round(value, 1) for name, value in median.items()},
+        "pipeline_of_limit": round(median["pipeline"] / median["decoder"], 3),
+        "read_share_of_decoding": round(median["decoder"] / median["record_read"], 3),
+        "machine": setting.machine(),
+        "python": platform.python_version(),
+    }
+
+
+def _rate(side: Iterator[int], seconds: float) -> float:
+    """Returns clips per second over at least `seconds`."""
+    started, clips = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        clips += next(side)
+    return clips / (time.perf_counter() - started)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures and prints one line of JSON."""
+    parser = setting.parser(__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of a version of records")
+    parser.add_argument("--stride", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each side in each round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no_torch", action="store_true")
+    parser.add_argument("--dataset", default="folder")
+    parser.add_argument("--videos", type=Path, help="folder of video files, for the side `videos`")
+    parser.add_argument("--annotations", type=Path)
+    parser.add_argument("--short_side", type=int, default=128)
+    parser.set_defaults(batch=16)
+    print(json.dumps(measure(parser.parse_args(argv))))
+
+
+if __name__ == "__main__":
+    main()

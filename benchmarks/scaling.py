@@ -1,0 +1,130 @@
+"""One global batch on 1 to 8 devices, and in 1 and 2 processes.
+
+    python -m benchmarks.scaling --width=0.125 --frames=8 --size=48 --batch=16
+
+Host devices share the machine's cores, so that the best is a ratio of 1: what is above it is what
+partitioning, BatchNorm over all devices and the gradients' sum cost. On accelerators take the
+devices that are there. Prints one line of JSON per setting, each a fresh process (or two).
+"""
+
+import argparse
+import json
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from functools import partial
+from typing import Any
+
+from benchmarks import setting
+
+CLASSES = 14
+SETTINGS = ((1, 1), (2, 1), (4, 1), (8, 1), (2, 2))  # devices, processes
+
+
+def worker(args: argparse.Namespace) -> None:
+    """One process: prints the median seconds of a step."""
+    import jax
+
+    if args.processes > 1:
+        jax.distributed.initialize(
+            f"localhost:{args.port}", num_processes=args.processes, process_id=args.process
+        )
+    from vidkd_jax import augment, methods, models, sharding, train_step
+    from vidkd_jax.network import Network
+
+    mesh = sharding.create_mesh()
+    model = models.create("ty_r3d_18", CLASSES, width=args.width)
+    optimizer = train_step.create_optimizer(0.01, momentum=0.9, weight_decay=5e-4, nesterov=False)
+    clip, label = setting.clips(args, CLASSES)
+    key = jax.random.key(0)
+    state = train_step.create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer)
+    state = sharding.replicate(state, mesh)
+    step = partial(
+        train_step.train_step,
+        student=Network(model),
+        method=methods.create("supervised", augment=augment.Augment.none()),
+        optimizer=optimizer,
+    )
+    compiled = jax.jit(step, donate_argnums=0, out_shardings=sharding.replicated(mesh))
+    share = slice(args.process, None, args.processes)
+    batch = sharding.shard({"clip": clip[share], "label": label[share].astype("int32")}, mesh)
+    times = []
+    for _ in range(args.warmup + args.steps):
+        started = time.perf_counter()
+        state, metrics = compiled(state, (), batch, key)
+        float(metrics["loss"])
+        times.append(time.perf_counter() - started)
+    print(json.dumps({"seconds": statistics.median(times[args.warmup :]), "jax": jax.__version__}))
+
+
+def measure(args: argparse.Namespace, devices: int, processes: int) -> dict[str, Any]:
+    """Starts the processes of one setting and returns what the first one measured."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    each = devices // processes
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={each}",
+        "JAX_PLATFORMS": "cpu",
+    }
+    names = ("width", "frames", "size", "batch", "steps", "warmup")
+    flags = [f"--{name}={getattr(args, name)}" for name in names]
+    started = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.scaling",
+                *flags,
+                f"--process={process}",
+                f"--processes={processes}",
+                f"--port={port}",
+            ],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for process in range(processes)
+    ]
+    outputs = [process.communicate()[0] for process in started]
+    if any(process.returncode for process in started):
+        raise SystemExit(f"{devices} devices in {processes} processes: a worker failed")
+    result: dict[str, Any] = json.loads(outputs[0].splitlines()[-1])
+    return result
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures every setting and prints one line of JSON each."""
+    parser = setting.parser(__doc__, steps=10)
+    parser.add_argument("--process", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--processes", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.process is not None:
+        worker(args)
+        return
+    base = None
+    for devices, processes in SETTINGS:
+        measured = measure(args, devices, processes)
+        base = base or measured["seconds"]
+        line = {
+            "benchmark": "scaling",
+            "command": " ".join(sys.argv[1:]),
+            "devices": devices,
+            "processes": processes,
+            "ms": round(1e3 * measured["seconds"], 1),
+            "ratio": round(measured["seconds"] / base, 3),
+            "jax": measured["jax"],
+            "machine": setting.machine(),
+            "python": platform.python_version(),
+        }
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""From nothing to the first step: import, initialisation, compilation; cold and warm cache.
+
+    python -m benchmarks.startup --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
+
+Each line of JSON is a fresh process: first with an empty compilation cache, then with the one that
+the first left behind, which is what a run has that goes on.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+
+from benchmarks import setting
+
+CLASSES = 101
+
+
+def worker(args: argparse.Namespace) -> None:
+    """One process: prints what each stage took, in seconds."""
+    setting.use_cores(args.threads)
+    marks = [time.perf_counter()]
+    import jax
+
+    from vidkd_jax import augment, methods, models, train_step
+    from vidkd_jax.network import Network
+
+    marks.append(time.perf_counter())
+    model = models.create("ty_r3d_18", CLASSES, width=args.width)
+    optimizer = train_step.create_optimizer(0.01, momentum=0.9, weight_decay=5e-4, nesterov=False)
+    clip, label = setting.clips(args, CLASSES)
+    key = jax.random.key(0)
+    state = train_step.create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer)
+    jax.block_until_ready(state)
+    marks.append(time.perf_counter())
+    step = partial(
+        train_step.train_step,
+        student=Network(model),
+        method=methods.create("supervised", augment=augment.Augment.none()),
+        optimizer=optimizer,
+    )
+    batch = jax.device_put({"clip": clip, "label": label.astype("int32")})
+    compiled = jax.jit(step, donate_argnums=0).lower(state, (), batch, key).compile()
+    marks.append(time.perf_counter())
+    _, metrics = compiled(state, (), batch, key)
+    float(metrics["loss"])
+    marks.append(time.perf_counter())
+    names = ("import", "initialise", "compile", "first_step")
+    stages = {
+        f"{name}_s": round(after - before, 2)
+        for name, before, after in zip(names, marks, marks[1:], strict=True)
+    }
+    print(json.dumps({**stages, "total_s": round(marks[-1] - marks[0], 2), "jax": jax.__version__}))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures both and prints one line of JSON each."""
+    parser = setting.parser(__doc__)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.worker:
+        worker(args)
+        return
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache}
+        for state in ("cold", "warm"):
+            command = [sys.executable, "-m", "benchmarks.startup", "--worker", *sys.argv[1:]]
+            done = subprocess.run(
+                command, env=environment, stdout=subprocess.PIPE, text=True, check=True
+            )
+            line = {
+                "benchmark": "startup",
+                "command": " ".join(sys.argv[1:]),
+                "cache": state,
+                **json.loads(done.stdout.splitlines()[-1]),
+                "machine": setting.machine(),
+                "python": platform.python_version(),
+            }
+            print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
