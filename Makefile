@@ -28,7 +28,9 @@ check: $(VENV)/.dev
 # The tests under the newer Python versions that are there: they bring a newer generation of JAX.
 test-all: test
 	@for version in 3.12 3.13; do \
-	  python=$$(command -v python$$version || ls -d $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | head -n 1); \
+	  python=; for each in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python; do \
+	    $$each --version >/dev/null 2>&1 && python=$$each && break; \
+	  done; \
 	  if [ -z "$$python" ]; then echo "python$$version is not on this machine: not tested"; continue; fi; \
 	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version || exit 1; \
 	done
