@@ -16,6 +16,7 @@ NAMES = ["Sit<b>Down</b>", "Stand & Up", "Costs $5 or $6", 'Say "it\'s"', "A" * 
 PICTURES = {
     "loss",
     "accuracy",
+    "agreement",
     "learning_rate",
     "speed",
     "clip_reliability",
@@ -35,7 +36,8 @@ def make_run(num_epochs=4):
             {"step": 10 * epoch, "epoch": epoch, "split": "train", **train}
             | {"clips_per_second": 100.0, "data_wait_fraction": 0.02},
             {"step": 10 * epoch, "epoch": epoch, "split": "val", "clip_top1": 0.1 * epoch}
-            | {"clip_nll": 1.5, "promoted": epoch % 2 == 1},
+            | {"clip_nll": 1.5, "promoted": epoch % 2 == 1}
+            | {"teacher_agreement": 0.5, "teacher_kl": 0.7},
         ]
     probabilities = np.random.default_rng(0).dirichlet(np.ones(5), 40)
     labels = np.arange(40) % 4  # the last class has no video

@@ -105,6 +105,23 @@ def speed_curves(train: Mapping[str, Curve]) -> Figure | None:
     return figure
 
 
+def agreement_curves(val: Mapping[str, Curve]) -> Figure | None:
+    """How often the student says what its teacher says, and how far their probabilities differ."""
+    if "teacher_agreement" not in val:
+        return None
+    figure, axes = _epoch_axes("same class as the teacher")
+    _line(axes, val["teacher_agreement"], "same class as the teacher", _BLUE, width=2.2)
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    distance = axes.twinx()
+    distance.set_ylabel("KL(teacher || student), nats")
+    distance.spines[["top", "right"]].set_visible(False)
+    _line(distance, val["teacher_kl"], "KL(teacher || student)", _AMBER)
+    distance.set_ylim(bottom=0)
+    axes.legend(handles=[*axes.lines, *distance.lines])
+    return figure
+
+
 def reliability_diagram(bins: Mapping[str, Sequence[float]], title: str) -> Figure | None:
     """Accuracy against confidence in bins of equal width, and how many examples each bin has.
 

@@ -104,6 +104,12 @@ def _training(folder: Path, history: Sequence[Mapping[str, Any]]) -> str:
             "Accuracy by epoch; a star marks a new best student (and teacher, in TY)",
         ),
         save_picture(
+            folder,
+            "agreement",
+            figures.agreement_curves(val),
+            "Agreement with the teacher on validation clips, by epoch",
+        ),
+        save_picture(
             folder, "learning_rate", figures.learning_rate_curve(train), "Learning rate by epoch"
         ),
         save_picture(
