@@ -6,8 +6,11 @@ import jax
 import numpy as np
 import pytest
 
-from vidkd_jax import building, teachers, train, weights
+from vidkd_jax import building, models, teachers, train, weights
 from vidkd_jax.errors import InputError
+from vidkd_jax.models import Normalisation
+from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
+from vidkd_jax.train_step import create_variables
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,25 @@ def test_what_a_teacher_says_in_a_run_is_what_it_says_by_itself(teacher_run, sma
     batch = next(student.train_batches)
     through = student.ask[0](student.teachers[0], batch)["logits"]
     np.testing.assert_allclose(through, own.predict(variables, batch)["logits"], rtol=1e-4)
+
+
+def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config, tmp_path):
+    """Another family, another scale and order of channels than the student's."""
+    model = models.create("r3d_18", 2, width=1 / 32, normalisation=ACTIVITYNET_BGR)
+    variables = create_variables(jax.random.key(5), (4, 24, 24, 3), model=model)
+    weights.save(
+        tmp_path, weights.Card("r3d_18", 1 / 32, 3, 2, 4, ACTIVITYNET_BGR, stride=2), variables
+    )
+    run = building.build_run(taught(small_config, tmp_path))
+    assert run.student.model.normalisation != ACTIVITYNET_BGR
+    batch = next(run.train_batches)
+    pixels = batch["clip"][..., ::-1].astype(np.float32) - np.array(ACTIVITYNET_BGR.mean)
+    plain = model.clone(normalisation=Normalisation())
+    expected = plain.apply(variables.as_dict(), pixels, train=False)["logits"]
+    said = run.ask[0](run.teachers[0], batch)["logits"]
+    np.testing.assert_allclose(said, expected, rtol=1e-3, atol=1e-4)
+    _, metrics = run.train_step(run.initial_state(), run.teachers, run.shard(batch), run.key)
+    assert float(metrics["loss/kl"]) > 0
 
 
 def test_two_teachers_share_the_soft_targets(teacher_run, small_config, tmp_path):
