@@ -63,7 +63,10 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
         for i in range(num_teachers)
     )
     shapes = tuple(teacher.output_shapes(t, {"clip": (1, *clip.shape[1:])}) for t in teachers)
-    model = model.clone(taps=method.blocks, adapters=method.adapters(shapes))
+    plain = model.clone(taps=method.blocks)
+    init = partial(plain.init_with_output, key, train=False)
+    ours = jax.eval_shape(init, jax.ShapeDtypeStruct((1, *clip.shape[1:]), "float32"))[0]
+    model = plain.clone(adapters=method.adapters(ours, shapes))
     student = Network(models.Peers.of(model) if method.has_peer else model)
     optimizer = train_step.create_optimizer(
         LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False

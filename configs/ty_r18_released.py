@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from vidkd_jax.recipes import build
 
-# Of windows of 112 pixels, from frames of short side 129.
+# Of windows of 112 pixels, from frames of short side 129 in the code; here of 128, as everywhere.
 _CROP_SIZES = (129, 112, 96, 84)
 
 
@@ -37,8 +37,6 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         augment__released_order=True,
         data__val="test",
     )
-    if not dataset.startswith("marionette"):
-        config.data.short_side = 129
     sizes = [round(config.data.crop * size / 112) for size in _CROP_SIZES]
     config.data.crop_sizes = tuple(min(size, config.data.short_side) for size in sizes)
     return config

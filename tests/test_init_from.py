@@ -1,5 +1,6 @@
 """Runs that start from weights: public ones, or another run's."""
 
+import dataclasses
 import json
 import shutil
 
@@ -10,7 +11,7 @@ import pytest
 from vidkd_jax import building, train, weights
 from vidkd_jax.checkpoints import Checkpoints
 from vidkd_jax.errors import InputError
-from vidkd_jax.models.normalisation import ACTIVITYNET
+from vidkd_jax.models.normalisation import ACTIVITYNET, TY
 from vidkd_jax.train_step import create_variables
 
 
@@ -120,12 +121,32 @@ def test_a_damaged_folder_is_named(folder, small_config, tmp_path):
         weights.load(tmp_path / "cut")
 
 
-def test_of_two_peers_both_start_and_the_first_is_kept(folder, small_config, tmp_path):
+def test_a_moving_average_starts_where_the_student_does(folder, small_config):
+    run = building.build_run(
+        small_config(method__name="moving_average", model__init_from=str(folder))
+    )
+    started = run.start_from_weights(run.initial_state())
+    assert same(started.average.params, started.variables.params)
+
+
+def test_weights_that_changed_since_the_run_began_are_refused(folder, small_config, tmp_path):
+    shutil.copytree(folder, tmp_path / "weights")
+    options = {"model__init_from": str(tmp_path / "weights")}
+    train.train_and_evaluate(small_config(**options, train__epochs=1), tmp_path / "run")
+    card, variables = weights.load(tmp_path / "weights")
+    weights.save(tmp_path / "weights", dataclasses.replace(card, normalisation=TY), variables)
+    with pytest.raises(InputError, match=r"its normalisation is .* now, the run"):
+        train.train_and_evaluate(small_config(**options, train__epochs=2), tmp_path / "run")
+
+
+def test_of_two_peers_the_first_starts_from_weights_and_the_other_afresh(
+    folder, small_config, tmp_path
+):
     config = small_config(method__name="mutual_learning", model__init_from=str(folder))
     run = building.build_run(config)
     started = run.start_from_weights(run.initial_state()).variables
     card, saved = weights.load(folder)
-    for peer in ("student", "peer"):
-        assert same(started.params[peer]["backbone"], saved.params["backbone"])
+    assert same(started.params["student"]["backbone"], saved.params["backbone"])
+    assert not same(started.params["peer"]["backbone"], saved.params["backbone"])
     weights.save(tmp_path / "peers", card, started)
     assert same(weights.load(tmp_path / "peers")[1].params, started.params["student"])

@@ -37,7 +37,10 @@ def fails_with_one_line(result, *parts, lines=1):
         (["--config=configs/ty_r18.py", "--config.optim.lr=1"], ["optim.lr", "no such field"]),
         (["--config=configs/ty_r18.py", "--config.train.epoch=1"], ["did you mean 'train.epochs'"]),
         (["--config=configs/ty_r18.py", "--config.train.epochs=ten"], ["train.epochs"]),
-        (["--config=configs/ty_r18.py", "--config.model.name=ty_r3d_8"], ["model.name", "ty_r3d_18"]),
+        (
+            ["--config=configs/ty_r18.py", "--config.model.name=ty_r3d_8"],
+            ["model.name", "ty_r3d_18"],
+        ),
         (["--config=configs/ty_r18.py", "--config.method.name=kd"], ["method.name", "supervised"]),
         (["--config=configs/ty_r18.py", "--config.data.crop=200"], ["data.crop", "short_side"]),
         (["--config=configs/ty_r18.py", "--wrkdir=x"], ["wrkdir"]),

@@ -68,3 +68,11 @@ def test_cosine_goes_from_the_first_rate_to_zero_whatever_validation_says():
     half = 2**-0.5 / 2
     assert rates == pytest.approx([0.1, 0.1 * (0.5 + half), 0.05, 0.1 * (0.5 - half)])
     assert progress.learning_rate == 0.0
+
+
+def test_a_cosine_is_never_stopped_early():
+    schedule = dataclasses.replace(SCHEDULE, name="cosine")
+    progress = Progress(learning_rate=0.1)
+    for _ in range(20):
+        progress = progress.after_epoch(0.5, 1.0, schedule)
+    assert progress.should_stop(SCHEDULE) and not progress.should_stop(schedule)

@@ -88,7 +88,10 @@ class Run:
     def start_from_weights(self, state: TrainState) -> TrainState:
         """Returns the state before the first step, with the weights of `model.init_from`."""
         variables = init_from.first_variables(self.config, state.variables)
-        return state.replace(variables=sharding.replicate(variables, self.mesh))
+        variables = sharding.replicate(variables, self.mesh)
+        averages = isinstance(state.average, Variables)
+        average = jax.tree.map(jnp.copy, variables) if averages else ()
+        return state.replace(variables=variables, average=average)
 
     @property
     def card(self) -> weights.Card:
@@ -167,6 +170,7 @@ def build_run(config: ConfigDict) -> Run:
         method=method,
         optimizer=_optimizer(config),
     )
+    predict = _predictor(student, mesh)
     return Run(
         config=config,
         splits=splits,
@@ -184,8 +188,8 @@ def build_run(config: ConfigDict) -> Run:
         method=method,
         teachers=tuple(sharding.replicate(teacher.variables, mesh) for teacher in teachers),
         train_step=jax.jit(step, donate_argnums=0, out_shardings=sharding.replicated(mesh)),
-        predict=_predictor(student, mesh),
-        ask=tuple(_predictor(network, mesh) for network in teacher_networks or (student,)),
+        predict=predict,
+        ask=tuple(_predictor(network, mesh) for network in teacher_networks) or (predict,),
         mesh=mesh,
         key=jax.random.key(config.seed),
     )
@@ -205,7 +209,7 @@ def _student(
         network.output_shapes(teacher.variables, _window(config, spec))
         for network, teacher in zip(teacher_networks, teachers, strict=True)
     )
-    model = models.create(
+    plain = models.create(
         config.model.name,
         len(splits.class_names),
         in_channels=_in_channels(config),
@@ -213,7 +217,10 @@ def _student(
         dtype=jnp.dtype(config.model.dtype),
         heads=method.heads,
         normalisation=normalisation,
-    ).clone(taps=method.blocks, adapters=method.adapters(shapes))
+    ).clone(taps=method.blocks)
+    init = partial(plain.init_with_output, jax.random.key(0), train=False)
+    clip = jax.ShapeDtypeStruct((1, *_clip_shape(config)), jnp.float32)
+    model = plain.clone(adapters=method.adapters(jax.eval_shape(init, clip)[0], shapes))
     own = teachers_lib.clip_offsets(config, ())[0]
     return Network(
         model=models.Peers.of(model) if method.has_peer else model,

@@ -36,8 +36,8 @@ def get_base_config() -> ConfigDict:
             "target_weight": 1.0,  # decoupled: Zhao et al. 2022
             "other_weight": 8.0,
             "feature_weight": 50.0,  # feature_matching: MARS
-            "hint_weight": 1.0,
-            "attention_weight": 1.0,
+            "hint_weight": 100.0,  # RepDistiller
+            "attention_weight": 1000.0,  # Zagoruyko & Komodakis 2017, their code
             "distance_weight": 25.0,  # relational: Park et al. 2019
             "angle_weight": 50.0,
             "student_blocks": (),  # hints, attention_transfer
@@ -194,7 +194,6 @@ _WITHIN = {
 _HALF_OPEN = {
     "optim.momentum": (0, 1),
     "method.label_smoothing": (0, 1),
-    "method.ema_decay": (0, 1),
 }
 
 
@@ -221,6 +220,7 @@ def validate(config: ConfigDict) -> None:
                 f"config.{field}: no '{leaves[field]}'{suggest(leaves[field], choices)}"
             )
     _validate_ranges(leaves)
+    _validate_numbers(leaves)
     augmentation(config)
     _validate_modality(config.data)
     largest = max((config.data.crop, *config.data.crop_sizes))
@@ -243,6 +243,21 @@ def _validate_modality(data: ConfigDict) -> None:
         raise InputError(
             f"config.data.modality: '{data.modality}' shows motion, which data.sampler='still' is "
             "to hide; use 'rgb'"
+        )
+
+
+def _validate_numbers(leaves: dict[str, Any]) -> None:
+    """Checks tuples of numbers, and what is either 0 or has a least value."""
+    sizes, shares = leaves["data.crop_sizes"], leaves["method.teacher_weights"]
+    if not all(isinstance(size, int) and size >= 8 for size in sizes):
+        raise InputError(f"config.data.crop_sizes: {sizes}; use whole numbers from 8 up")
+    if not all(isinstance(share, int | float) for share in shares):
+        raise InputError(f"config.method.teacher_weights: {shares}; use numbers from 0 up")
+    if 0 < leaves["data.size"] < 8:
+        raise InputError(f"config.data.size: {leaves['data.size']}; use 0 (as crop), or 8 or more")
+    if not 0 < leaves["method.ema_decay"] < 1:
+        raise InputError(
+            f"config.method.ema_decay: {leaves['method.ema_decay']}; use more than 0, less than 1"
         )
 
 

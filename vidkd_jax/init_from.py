@@ -54,19 +54,16 @@ def first_variables(config: ConfigDict, fresh: Variables) -> Variables:
     arrays = weights.by_public_name(loaded, head=head)
     source = f"config.model.init_from: '{folder}'"
 
-    def start(fresh: Variables) -> Variables:
-        variables, report = weights.fill(fresh, arrays, head=head, source=source)
-        if jax.process_index() == 0:
-            for line in report.lines():
-                print(f"{folder}: {line}", file=sys.stderr)
+    is_pair = "peer" in fresh.params
+    alone = Variables(fresh.params["student"], fresh.batch_stats["student"]) if is_pair else fresh
+    variables, report = weights.fill(alone, arrays, head=head, source=source)
+    if jax.process_index() == 0:
+        for line in report.lines():
+            print(f"{folder}: {line}", file=sys.stderr)
+    if not is_pair:
         return variables
-
-    if "peer" not in fresh.params:
-        return start(fresh)
-    peers = {
-        name: start(Variables(fresh.params[name], fresh.batch_stats[name])) for name in fresh.params
-    }
+    # The peer starts afresh: from the same weights, two peers would stay the same for ever.
     return Variables(
-        {name: peer.params for name, peer in peers.items()},
-        {name: peer.batch_stats for name, peer in peers.items()},
+        {**fresh.params, "student": variables.params},
+        {**fresh.batch_stats, "student": variables.batch_stats},
     )

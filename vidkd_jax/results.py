@@ -67,7 +67,7 @@ def _summary(
     epochs = [record for record in history if "clips_per_second" in record]
     return {
         **scores,
-        "num_params": sum(leaf.size for leaf in jax.tree.leaves(variables.params)),
+        "num_params": _num_params(variables.params),
         "num_classes": len(run.splits.class_names),
         "network": run.card.as_json(),
         "epochs": progress.epoch,
@@ -85,6 +85,13 @@ def _summary(
         },
         "environment": workdir.environment(),
     }
+
+
+def _num_params(params: Mapping[str, Any]) -> int:
+    """Returns the student's size, without what only its training needed: a peer, adapters."""
+    student = params.get("student", params)
+    kept = {name: tree for name, tree in student.items() if not name.startswith("adapter ")}
+    return sum(leaf.size for leaf in jax.tree.leaves(kept))
 
 
 def evaluate_details(run: Run, predictions: evaluate.Predictions) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Schedule:
       patience: epochs without a better accuracy after which the rate drops.
       factor: what it is multiplied by.
       min_learning_rate: it never drops below.
-      early_stopping: epochs without a better accuracy after which training ends.
+      early_stopping: epochs without a better accuracy after which training ends; plateau only.
     """
 
     name: str
@@ -75,7 +75,12 @@ class Progress:
         return self.best_epoch == self.epoch
 
     def should_stop(self, schedule: Schedule) -> bool:
-        """Whether validation has not improved for too long (Algorithm 1, line 22)."""
+        """Whether validation has not improved for too long (Algorithm 1, line 22).
+
+        A cosine is gone through to its end: its last epochs are the best ones.
+        """
+        if schedule.name == "cosine":
+            return False
         return self.epoch - self.best_epoch >= schedule.early_stopping
 
     def as_dict(self) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def _is_kernel(params: Any) -> Any:
     def decays(path: Any, leaf: Any) -> bool:
         del leaf
         names = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
-        return names[-1] == "kernel" and not any("shortcut" in name for name in names)
+        in_shortcut = any("shortcut" in name or "downsample" in name for name in names)
+        return names[-1] == "kernel" and not in_shortcut
 
     return jax.tree_util.tree_map_with_path(decays, params)
 

@@ -46,8 +46,9 @@ def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
     Raises:
       InputError: the folder holds a run of another config, or a damaged one.
     """
-    _check_same(workdir / "config.json", config)
     summary = _read_json(workdir / "summary.json")
+    if summary or _has_checkpoint(workdir):  # else nothing was trained that could be mixed up
+        _check_same(workdir / "config.json", config)
     if summary and (summary["stopped_early"] or summary["epochs"] >= config.train.epochs):
         return summary
     return None
@@ -85,11 +86,32 @@ def claim(
             raise InputError(
                 f"--workdir='{workdir}': another run is writing there; choose another"
             ) from error
+        _check_network(workdir, network)
+        # A run that goes on is not finished: nobody may take its last summary for it.
+        (workdir / "summary.json").unlink(missing_ok=True)
         write_json(
             workdir / "config.json",
             {**to_json(config), "network": network, "environment": environment()},
         )
         yield
+
+
+def _has_checkpoint(workdir: Path) -> bool:
+    latest = workdir / "checkpoints" / "latest"
+    return os.path.isdir(latest) and any(latest.iterdir())  # noqa: PTH112 - as in _read_json
+
+
+def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
+    """Refuses to go on where `model.init_from` has come to mean another network."""
+    saved = (_read_json(workdir / "config.json") or {}).get("network")
+    if not saved or not _has_checkpoint(workdir):
+        return
+    for name in ("normalisation", "model", "width"):
+        if saved.get(name) != json.loads(json.dumps(network))[name]:
+            raise InputError(
+                f"config.model.init_from: its {name} is {network[name]} now, the run in "
+                f"'{workdir}' began with {saved.get(name)}; use another --workdir"
+            )
 
 
 def _read_json(path: Path) -> Any:
@@ -113,7 +135,12 @@ def _check_same(path: Path, config: ConfigDict) -> None:
     defaults = to_json(get_base_config())  # of fields that are younger than the run
     before, now = (flatten(ConfigDict(values)) for values in (saved, to_json(config)))
     before = {**flatten(ConfigDict(defaults)), **before}
-    for field in sorted({*before, *now} - {*_MAY_CHANGE}):
+    may_change = {*_MAY_CHANGE}
+    if config.schedule.name == "cosine":  # its length decides on the rate of every epoch
+        may_change -= {"train.epochs"}
+    for values in (before, now):  # a teacher is the same by whatever path
+        values["teachers.runs"] = [os.path.realpath(run) for run in values["teachers.runs"]]
+    for field in sorted({*before, *now} - may_change):
         if before.get(field) != now.get(field):
             raise InputError(
                 f"'{path.parent}' holds a run with {field}={before.get(field)!r}, not "

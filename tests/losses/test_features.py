@@ -26,10 +26,12 @@ def test_mean_squared_error_equals_pytorch():
 
 
 def test_attention_transfer_hand_computed():
-    # Maps (4, 0) and (3, 3), normalised: (1, 0) and (1, 1) / sqrt 2: 2 - 2 / sqrt 2.
+    # Maps (4, 0) and (3, 3), normalised: (1, 0) and (1, 1) / sqrt 2: (2 - 2 / sqrt 2) / 2.
     student = jnp.array([2.0, 0.0]).reshape(1, 1, 1, 2, 1)
     teacher = jnp.sqrt(jnp.array([[3.0, 3.0], [3.0, 3.0]])).reshape(1, 1, 1, 2, 2)
-    np.testing.assert_allclose(losses.attention_transfer(student, teacher), [2 - 2**0.5], rtol=1e-6)
+    np.testing.assert_allclose(
+        losses.attention_transfer(student, teacher), [1 - 2**-0.5], rtol=1e-6
+    )
 
 
 def test_attention_transfer_equals_pytorch():
@@ -39,9 +41,16 @@ def test_attention_transfer_equals_pytorch():
         energy = torch.tensor(maps).pow(2).mean(-1).flatten(1)
         return torch.nn.functional.normalize(energy)
 
-    expected = (attention(MAPS) - attention(WIDE_MAPS)).pow(2).sum(1)
+    expected = (attention(MAPS) - attention(WIDE_MAPS)).pow(2).mean(1)
     result = losses.attention_transfer(jnp.array(MAPS), jnp.array(WIDE_MAPS))
     np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
+def test_attention_maps_are_squared_before_they_are_brought_to_one_size():
+    # A map of signs averages to nothing; its squares do not.
+    signs = jnp.tile(jnp.array([1.0, -1.0]), 8).reshape(1, 1, 4, 4, 1)
+    ones = jnp.ones((1, 1, 2, 2, 1))
+    np.testing.assert_allclose(losses.attention_transfer(signs, ones), [0.0], atol=1e-6)
 
 
 def test_relational_losses_equal_pytorch():

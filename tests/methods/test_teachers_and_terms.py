@@ -26,8 +26,8 @@ def create(name, **options):
     return methods.create(name, augment=Augment.none(), **options)
 
 
-def values(terms):
-    return {name: np.asarray(term.value) for name, term in terms.items()}
+def shapes(arrays):
+    return {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in arrays.items()}
 
 
 def test_several_teachers_are_averaged_by_their_weights():
@@ -59,24 +59,38 @@ def test_bad_teacher_weights_are_named(weights):
         method.terms(outputs(0), (outputs(1), outputs(2)), BATCH)
 
 
+def test_weights_of_two_for_one_teacher_are_refused():
+    method = create("distillation", teacher_weights=(1.0, 2.0))
+    with pytest.raises(InputError, match="2 weights for 1 teachers"):
+        method.terms(outputs(0), (outputs(1),), BATCH)
+
+
 def test_feature_matching_adapts_to_the_teachers_width():
     teacher = outputs(1, width=9)
     method = create("feature_matching", feature_weight=50.0)
-    shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in teacher.items()}
-    assert method.adapters((shapes,)) == {"features": 9}
+    assert method.adapters(shapes(outputs(0)), (shapes(teacher),)) == {"features": 9}
     student = {**outputs(0), "features/adapted": teacher["features"] + 2.0}
     terms = method.terms(student, (teacher,), BATCH)
     assert terms["features"].weight == 50.0
     np.testing.assert_allclose(terms["features"].value, [4.0, 4.0], rtol=1e-5)
 
 
+def test_features_of_equal_width_are_compared_as_they_are():
+    """As in MARS: no layer between them."""
+    student, teacher = outputs(0), outputs(1)
+    method = create("feature_matching")
+    assert method.adapters(shapes(student), (shapes(teacher),)) == {}
+    value = method.terms(student, (teacher,), BATCH)["features"].value
+    expected = losses.mean_squared_error(student["features"], teacher["features"])
+    np.testing.assert_array_equal(value, expected)
+
+
 def test_hints_compare_blocks_of_different_sizes():
     block = np.ones((2, 2, 4, 4, 5))
     teacher = outputs(1, conv=np.ones((2, 4, 2, 2, 7)))
     method = create("hints", student_blocks=("mid",), blocks_of_teacher=("conv",), hint_weight=2.0)
-    shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in teacher.items()}
     assert (method.blocks, method.teacher_blocks) == (("mid",), ("conv",))
-    assert method.adapters((shapes,)) == {"mid": 7}
+    assert method.adapters(shapes(outputs(0)), (shapes(teacher),)) == {"mid": 7}
     student = {**outputs(0, mid=block), "mid/adapted": jnp.full((2, 2, 4, 4, 7), 4.0)}
     term = method.terms(student, (teacher,), BATCH)["hint_mid"]
     np.testing.assert_allclose(term.value, [9.0, 9.0], rtol=1e-5)
@@ -93,7 +107,9 @@ def test_attention_of_equal_maps_costs_nothing_and_of_others_something():
 
 
 @pytest.mark.parametrize("name", ["hints", "attention_transfer"])
-@pytest.mark.parametrize("blocks", [((), ()), (("a",), ()), (("a",), ("b", "c"))])
+@pytest.mark.parametrize(
+    "blocks", [((), ()), (("a",), ()), (("a",), ("b", "c")), (("a", "a"), ("b", "c"))]
+)
 def test_unpaired_blocks_are_named(name, blocks):
     with pytest.raises(InputError, match="student_blocks"):
         create(name, student_blocks=blocks[0], blocks_of_teacher=blocks[1])

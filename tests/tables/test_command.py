@@ -120,6 +120,26 @@ def test_equal_arms_of_different_tables_are_one_run(tmp_path):
     assert ty != folder("ty_table8", "tau 5, lambda 0.1")
 
 
+def test_a_run_that_another_table_is_at_is_waited_for(tmp_path, monkeypatch):
+    tries = []
+
+    def command(arm, out, extra):
+        return [sys.executable, "-c", script]
+
+    locked = tmp_path / "locked"
+    locked.touch()
+    script = (
+        f"import pathlib, sys; p = pathlib.Path({str(locked)!r}); first = p.exists()\n"
+        "p.unlink(missing_ok=True); print('another run is writing there; choose another')\n"
+        "sys.exit(2 if first else 0)"
+    )
+    monkeypatch.setattr(runner, "command", command)
+    monkeypatch.setattr(runner.time, "sleep", tries.append)
+    row = Row("a", "supervised_r18")
+    runner.run_all([Arm(row, "marionette", 0)], tmp_path, jobs=1, extra=[], title="t")
+    assert tries == [runner._WAIT]
+
+
 STUDENT = Row("student", "distillation_r18", {}, (Row("t", "supervised_r50", seed_offset=7),))
 
 
@@ -193,7 +213,12 @@ def test_a_failed_run_is_named_and_the_others_finish(tmp_path, monkeypatch):
     [
         (["--table=ty_table33"], "did you mean 'ty_table3'"),
         (["--table=ty_table3", "--scale=tiny"], "marionette, paper"),
-        (["--table=ty_table3", "--row=TYY"], "this table has 'Baseline'"),
+        (["--table=ty_table3", "--row=TYY"], "'TYY' is none of this table's rows: 'Baseline'"),
+        (["--table=ty_table3", "--row=TY", "--row=T"], "'T' is none of this table's rows"),
+        (
+            ["--table=ty_table3", "--dry_run", "--config.train.epochs=abc"],
+            "'abc' is not of type int",
+        ),
         (["--table=ty_table3", "--lr=1"], "unexpected argument '--lr=1'"),
         ([], "--table and --out are needed"),
     ],

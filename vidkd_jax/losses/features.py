@@ -38,16 +38,15 @@ def attention_transfer(student: jax.Array, teacher: jax.Array) -> jax.Array:
     r"""Distance between the attention maps of two blocks.
 
     .. math::
-        \ell = \left\| \frac{Q_S}{\|Q_S\|_2} - \frac{Q_T}{\|Q_T\|_2} \right\|_2^2, \qquad
-        Q = \mathrm{vec} \left( \tfrac{1}{c} \sum_c A_c^2 \right)
+        \ell = \frac{1}{n} \left\| \frac{Q_S}{\|Q_S\|_2} - \frac{Q_T}{\|Q_T\|_2} \right\|_2^2,
+        \qquad Q = \mathrm{vec} \left( \tfrac{1}{c} \sum_c A_c^2 \right)
 
-    The published code takes the mean over the map's positions where the paper takes the norm; the
-    squared norm here is that mean times the number of positions, bounded by 4 whatever the size.
-    The teacher gets no gradient.
+    with the mean over the n positions of a map, as in the published code, where the paper has the
+    norm. Maps of different sizes are brought to the smaller one. The teacher gets no gradient.
 
     Args:
         student: a block's output `[b, t, h, w, c]`, any float dtype.
-        teacher: `[b, t, h, w, c']`: as many positions, any number of channels.
+        teacher: `[b, t', h', w', c']`.
 
     Returns:
         The loss of each example, float32 `[b]`.
@@ -58,16 +57,21 @@ def attention_transfer(student: jax.Array, teacher: jax.Array) -> jax.Array:
 
     >>> one, other = jnp.zeros((2, 1, 1, 1, 2, 1)).at[0, ..., 0, :].set(3).at[1, ..., 1, :].set(1)
     >>> attention_transfer(one, other)
-    Array([2.], dtype=float32)
+    Array([1.], dtype=float32)
     """
-    chex.assert_equal_shape_prefix([student, teacher], 4)
-    difference = _attention(student) - _attention(jax.lax.stop_gradient(teacher))
-    return jnp.sum(jnp.square(difference), axis=1)
+    chex.assert_equal_shape_prefix([student, teacher], 1)
+    maps = align(_energy(student), _energy(jax.lax.stop_gradient(teacher)))
+    ours, theirs = (_normalised(attention) for attention in maps)
+    return jnp.mean(jnp.square(ours - theirs), axis=1)
 
 
-def _attention(features: jax.Array) -> jax.Array:
-    """Returns the normalised attention map of `[b, t, h, w, c]`, as `[b, t * h * w]`."""
-    energy = jnp.mean(jnp.square(features.astype(jnp.float32)), axis=-1)
+def _energy(features: jax.Array) -> jax.Array:
+    """Returns the mean over channels of the squares of `[b, t, h, w, c]`, as `[b, t, h, w, 1]`."""
+    return jnp.mean(jnp.square(features.astype(jnp.float32)), axis=-1, keepdims=True)
+
+
+def _normalised(energy: jax.Array) -> jax.Array:
+    """Returns attention maps `[b, t, h, w, 1]` as vectors of length 1, `[b, t * h * w]`."""
     energy = energy.reshape(energy.shape[0], -1)
     # A map of zeros (dead channels) stays zero, with a zero gradient.
     return energy * jax.lax.rsqrt(jnp.sum(jnp.square(energy), axis=1, keepdims=True) + 1e-12)

@@ -42,8 +42,8 @@ class Method(Protocol):
     frozen_teachers: str
     has_peer: bool
 
-    def adapters(self, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
-        """Returns the student's outputs that need a linear map to a teacher's width."""
+    def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
+        """Returns the student's outputs that need a linear map, and the teacher's width."""
 
     def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
         """Returns what student and teachers see: float clips [b, t, h, w, c] in [-1, 1]."""

@@ -52,18 +52,18 @@ class Distillation(Supervised):
 
     def _kl(self, student: Outputs, teachers: tuple[Outputs, ...]) -> jnp.ndarray:
         tau, squared = self.temperature, self.scale_by_temperature_squared
+        weights = self.teacher_weights or (1.0,) * len(teachers)
+        if len(weights) != len(teachers):
+            raise InputError(
+                f"config.method.teacher_weights: {len(weights)} weights for {len(teachers)} "
+                "teachers; give one each"
+            )
         if len(teachers) == 1:
             return losses.kl_divergence(
                 student["logits"],
                 teachers[0]["logits"],
                 temperature=tau,
                 scale_by_temperature_squared=squared,
-            )
-        weights = self.teacher_weights or (1.0,) * len(teachers)
-        if len(weights) != len(teachers):
-            raise InputError(
-                f"config.method.teacher_weights: {len(weights)} weights for {len(teachers)} "
-                "teachers; give one each"
             )
         targets = sum(
             weight / sum(weights) * losses.soft_targets(teacher["logits"], tau)

@@ -27,15 +27,17 @@ class FeatureMatching(Supervised):
 
     frozen_teachers: ClassVar[str] = "one"
 
-    def adapters(self, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
-        """Returns the width of the teacher's features; always a layer, so that runs compare."""
-        return {"features": teachers[0]["features"].shape[-1]}
+    def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
+        """Returns the width of the teacher's features, where the student's is another."""
+        ours, theirs = (shapes["features"].shape[-1] for shapes in (student, teachers[0]))
+        return {} if ours == theirs else {"features": theirs}
 
     def terms(
         self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
     ) -> dict[str, Term]:
         """Returns the cross-entropy and the distance of the pooled features."""
-        value = losses.mean_squared_error(student["features/adapted"], teachers[0]["features"])
+        ours = student.get("features/adapted", student["features"])
+        value = losses.mean_squared_error(ours, teachers[0]["features"])
         terms = super().terms(student, teachers, batch)
         return {**terms, "features": Term(self.feature_weight, value)}
 
@@ -55,10 +57,12 @@ class _FromBlocks(Supervised):
     frozen_teachers: ClassVar[str] = "one"
 
     def __post_init__(self) -> None:
-        if not self.student_blocks or len(self.student_blocks) != len(self.blocks_of_teacher):
+        each_once = len(set(self.student_blocks)) == len(self.student_blocks) > 0
+        if not each_once or len(self.student_blocks) != len(self.blocks_of_teacher):
             raise InputError(
                 "config.method.student_blocks and method.blocks_of_teacher: name as many blocks of "
-                "one as of the other, at least one; python -m vidkd_jax.models --taps lists them"
+                "one as of the other, at least one, each of the student's once; "
+                "python -m vidkd_jax.models --taps lists them"
             )
 
     @property
@@ -80,17 +84,19 @@ class Hints(_FromBlocks):
     """FitNets: total = cross-entropy + hint_weight * MSE(adapted block, teacher's block).
 
     Romero et al. 2015 train the hinted layers first and then all by distillation; here both losses
-    train together, as later comparisons do. A 1x1x1 convolution adapts the channels, and the larger
-    of both outputs is resized to the smaller.
+    train together, with the mean squared error and the weight of RepDistiller's comparison (Tian et
+    al. 2020). A 1x1x1 convolution adapts the channels, and the larger of both outputs is resized to
+    the smaller.
 
     Attributes:
-      hint_weight: of each pair of blocks.
+      hint_weight: of each pair of blocks; 100 in RepDistiller.
     """
 
-    hint_weight: float = 1.0
+    hint_weight: float = 100.0
 
-    def adapters(self, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
-        """Returns the number of channels of the teacher's blocks."""
+    def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
+        """Returns the channels of the teacher's blocks: always a layer, as FitNets has."""
+        del student
         return {ours: teachers[0][theirs].shape[-1] for ours, theirs in self._pairs()}
 
     def terms(
@@ -110,14 +116,13 @@ class Hints(_FromBlocks):
 class AttentionTransfer(_FromBlocks):
     """Total = cross-entropy + attention_weight * distance of attention maps.
 
-    Zagoruyko & Komodakis 2017, eq. 2. Their code weighs the mean over a map's positions by 500
-    (beta / 2); the squared norm here is that mean times the number of positions.
+    Zagoruyko & Komodakis 2017, eq. 2, with the mean over a map's positions as in their code.
 
     Attributes:
-      attention_weight: of each pair of blocks.
+      attention_weight: of each pair of blocks; 1000 in their code (beta).
     """
 
-    attention_weight: float = 1.0
+    attention_weight: float = 1000.0
 
     def terms(
         self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
@@ -125,7 +130,7 @@ class AttentionTransfer(_FromBlocks):
         """Returns the cross-entropy and a term for each pair of blocks."""
         terms = super().terms(student, teachers, batch)
         for ours, theirs in self._pairs():
-            value = losses.attention_transfer(*losses.align(student[ours], teachers[0][theirs]))
+            value = losses.attention_transfer(student[ours], teachers[0][theirs])
             terms[f"attention_{ours}"] = Term(self.attention_weight, value)
         return terms
 

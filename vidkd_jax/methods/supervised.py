@@ -42,9 +42,9 @@ class Supervised:
         """The teacher is no moving average of the student."""
         return 0.0
 
-    def adapters(self, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
+    def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
         """Returns no adapter."""
-        del teachers
+        del student, teachers
         return {}
 
     def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:

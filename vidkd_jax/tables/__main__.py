@@ -51,10 +51,12 @@ def _count(text: str) -> int:
 
 
 def _rows(table: Table, names: list[str] | None) -> list[Row]:
-    chosen = [row for row in table.rows if not names or row.name in names]
-    if not chosen:
-        raise InputError(f"--row: this table has {', '.join(repr(row.name) for row in table.rows)}")
-    return chosen
+    known = {row.name: row for row in table.rows}
+    for name in names or ():
+        if name not in known:
+            rows = ", ".join(map(repr, known))
+            raise InputError(f"--row: '{name}' is none of this table's rows: {rows}")
+    return [row for row in table.rows if not names or row.name in names]
 
 
 def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[Arm]:

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from vidkd_jax import config as config_lib
 from vidkd_jax import models
+from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count
 from vidkd_jax.tables.table import Arm
 
@@ -60,7 +61,11 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> ConfigDict:
         field, _, text = flag.removeprefix("--config.").partition("=")
         kind = type(config_lib.flatten(config).get(field, ""))
         if kind in (int, float, str):
-            config_lib.set_field(config, field, kind(text))
+            try:
+                value = kind(text)
+            except ValueError:
+                raise InputError(f"{flag}: '{text}' is not of type {kind.__name__}") from None
+            config_lib.set_field(config, field, value)
     config_lib.validate(config)
     return config
 

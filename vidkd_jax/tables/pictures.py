@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from vidkd_jax import metrics, tracking
 from vidkd_jax.data import modalities
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluate import Predictions
 from vidkd_jax.report import figures
 from vidkd_jax.tables.table import Arm, Table, arms
@@ -44,7 +45,10 @@ def misclassified(table: Table, dataset: str, out: Path, seeds: int) -> Figure:
     names, labels, reference = read[table.reference]
     confidence = reference.max(axis=1)
     confidence[reference.argmax(axis=1) == labels] = -1.0
-    chosen = np.argsort(-confidence, kind="stable")[:_VIDEOS]
+    surest = np.argsort(-confidence, kind="stable")[:_VIDEOS]
+    chosen = surest[confidence[surest] >= 0]
+    if not len(chosen):
+        raise InputError(f"figure of mistakes: '{table.reference}' makes none on {dataset}")
     config = json.loads((runs[table.reference].folder(out) / "config.json").read_text())
     shown = _frames(config, [names[row] for row in chosen])
     evaluation = (runs[table.reference].folder(out) / "evaluation.json").read_text()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.tables import statistics
 from vidkd_jax.tables.statistics import Estimate
 from vidkd_jax.tables.table import Arm, Row, Table, arms
@@ -41,10 +42,19 @@ class Column:
 
 def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) -> Column:
     """Reads the finished runs of one column."""
-    results, groups = {}, []
+    results: dict[str, list[statistics.RunResult]] = {}
+    groups: list[str] = []
     for row in table.rows:
-        read = [statistics.read_run(arm.folder(out)) for arm in arms(row, dataset, seeds)]
-        results[row.name], groups = [result for result, _ in read], read[0][1]
+        results[row.name] = []
+        for arm in arms(row, dataset, seeds):
+            result, its_groups = statistics.read_run(arm.folder(out))
+            groups = groups or its_groups
+            if its_groups != groups:
+                raise InputError(
+                    f"'{arm.folder(out)}' was tested on other groups of videos than the runs "
+                    "before it: differences would not be paired; run it again"
+                )
+            results[row.name].append(result)
     references = {row.name: table.against(row) for row in table.rows}
     first = {row.name: arms(row, dataset, seeds) for row in table.rows}
     return Column(

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from vidkd_jax.errors import RunError
 from vidkd_jax.tables.table import Arm
 
 _ROOT = Path(__file__).parents[2]
+_WAIT = 30.0  # seconds
 
 
 def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
@@ -91,9 +93,12 @@ def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None
     cores = sorted(os.sched_getaffinity(0))
     share = set(cores[slot::jobs]) or set(cores)
     log = folder / "log.txt"
-    with log.open("a") as file:
-        process = subprocess.Popen(arguments, stdout=file, stderr=subprocess.STDOUT)
-        os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
-        status = process.wait()
-    last = (log.read_text().splitlines() or ["nothing"])[-1]
-    return f"'{log}' ends with: {last}" if status else None
+    while True:
+        with log.open("a") as file:
+            process = subprocess.Popen(arguments, stdout=file, stderr=subprocess.STDOUT)
+            os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
+            status = process.wait()
+        last = (log.read_text().splitlines() or ["nothing"])[-1]
+        if not status or "another run is writing there" not in last:
+            return f"'{log}' ends with: {last}" if status else None
+        time.sleep(_WAIT)  # another table, or another machine, is at it
