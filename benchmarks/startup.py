@@ -7,6 +7,7 @@ the first left behind, which is what a run has that goes on.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -53,7 +54,7 @@ def worker(args: argparse.Namespace) -> None:
     names = ("import", "initialise", "compile", "first_step")
     stages = {
         f"{name}_s": round(after - before, 2)
-        for name, before, after in zip(names, marks, marks[1:], strict=True)
+        for name, (before, after) in zip(names, itertools.pairwise(marks), strict=True)
     }
     print(json.dumps({**stages, "total_s": round(marks[-1] - marks[0], 2), "jax": jax.__version__}))
 

@@ -8,8 +8,7 @@ from vidkd_jax.recipes import build
 def get_config() -> ConfigDict:
     """Returns the config.
 
-    A run this short has no time for all seven augmentations, and its few validation videos are too
-    noisy for a plateau of 10 epochs.
+    A run this short has no time for all seven augmentations.
     """
     return build(
         "demo",
@@ -22,5 +21,4 @@ def get_config() -> ConfigDict:
         augment__noise=0.0,
         data__val_fraction=0.2,
         train__epochs=45,
-        schedule__early_stopping=45,
     )
