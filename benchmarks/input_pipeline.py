@@ -30,7 +30,7 @@ import simplejpeg
 from benchmarks import setting
 from vidkd_jax.data import RecordDataset, Subset, TrainBatches, sampling
 from vidkd_jax.data.files import open_files
-from vidkd_jax.data.pipeline import ClipSpec, Reading
+from vidkd_jax.data.pipeline import ClipSpec, LoadClip, Reading
 
 _MEMORY = 64  # videos whose frames the decoder's loop keeps
 
@@ -102,21 +102,14 @@ class TorchClips:
     """The same clips as a map-style dataset of PyTorch."""
 
     def __init__(self, subset: Subset, spec: ClipSpec) -> None:
-        self._subset, self._spec = subset, spec
+        self._size, self._load = len(subset.videos), LoadClip(subset, spec)
 
     def __len__(self) -> int:
-        return len(self._subset.videos)
+        return self._size
 
-    def __getitem__(self, position: int) -> tuple[np.ndarray, int]:
-        rng, spec = np.random.default_rng(), self._spec
-        video = self._subset.videos[position]
-        start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
-        numbers = sampling.frames_at(start, spec.offsets, video.num_frames)
-        frames = self._subset.dataset.frames(video.index, numbers)
-        height, width = frames[0].shape[:2]
-        top, left = sampling.random_crop(rng, height, width, spec.crop)
-        window = np.s_[top : top + spec.crop, left : left + spec.crop]
-        return np.stack([frame[window] for frame in frames]), video.label
+    def __getitem__(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        loaded = self._load.random_map(position, np.random.default_rng())
+        return loaded["clip"], loaded["label"]
 
 
 def _spec(args: argparse.Namespace) -> ClipSpec:

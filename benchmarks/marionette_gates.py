@@ -9,23 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from vidkd_jax.evaluate import Predictions
 from vidkd_jax.tables import load_table
+from vidkd_jax.tables.statistics import read_predictions
 from vidkd_jax.tables.table import arms
-
-
-def video_predictions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a run's probabilities [v, k] and labels [v] of the test videos."""
-    with np.load(folder / "predictions.npz") as arrays:
-        _, videos = np.unique(arrays["videos"], return_inverse=True)
-        predictions = Predictions(arrays["logits"], arrays["labels"], videos)
-    probabilities, labels, _ = predictions.by_video("softmax")
-    return probabilities, labels
 
 
 def accuracy(folder: Path) -> float:
     """Returns Video@1."""
-    probabilities, labels = video_predictions(folder)
+    probabilities, labels, _ = read_predictions(folder).by_video()
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
@@ -34,7 +25,7 @@ def pair_accuracies(folder: Path) -> list[float]:
 
     Classes 2i and 2i+1 are a pair; 0.5 is chance.
     """
-    probabilities, labels = video_predictions(folder)
+    probabilities, labels, _ = read_predictions(folder).by_video()
     results = []
     for first in range(0, probabilities.shape[1] - 1, 2):
         rows = np.isin(labels, (first, first + 1))

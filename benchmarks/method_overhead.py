@@ -21,7 +21,6 @@ from typing import Any
 from benchmarks import setting
 
 CLASSES = 101
-LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4  # TY, section IV.A
 BLOCKS = ("stage3_block2", "stage4_block2", "stage5_block2")
 # Method, its options, and how many teachers it gets.
 METHODS: Mapping[str, tuple[str, dict[str, Any], int]] = {
@@ -69,7 +68,10 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
     model = plain.clone(adapters=method.adapters(ours, shapes))
     student = Network(models.Peers.of(model) if method.has_peer else model)
     optimizer = train_step.create_optimizer(
-        LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False
+        setting.LEARNING_RATE,
+        momentum=setting.MOMENTUM,
+        weight_decay=setting.WEIGHT_DECAY,
+        nesterov=False,
     )
     state = train_step.create_train_state(
         key,

@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import time
-from functools import partial
 from typing import Any
 
 from benchmarks import setting
@@ -33,25 +32,14 @@ def worker(args: argparse.Namespace) -> None:
         jax.distributed.initialize(
             f"localhost:{args.port}", num_processes=args.processes, process_id=args.process
         )
-    from vidkd_jax import augment, methods, models, sharding, train_step
-    from vidkd_jax.network import Network
+    from vidkd_jax import sharding
 
     mesh = sharding.create_mesh()
-    model = models.create("ty_r3d_18", CLASSES, width=args.width)
-    optimizer = train_step.create_optimizer(0.01, momentum=0.9, weight_decay=5e-4, nesterov=False)
-    clip, label = setting.clips(args, CLASSES)
-    key = jax.random.key(0)
-    state = train_step.create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer)
+    state, step, batch, key = setting.supervised(args, CLASSES)
     state = sharding.replicate(state, mesh)
-    step = partial(
-        train_step.train_step,
-        student=Network(model),
-        method=methods.create("supervised", augment=augment.Augment.none()),
-        optimizer=optimizer,
-    )
     compiled = jax.jit(step, donate_argnums=0, out_shardings=sharding.replicated(mesh))
     share = slice(args.process, None, args.processes)
-    batch = sharding.shard({"clip": clip[share], "label": label[share].astype("int32")}, mesh)
+    batch = sharding.shard({name: values[share] for name, values in batch.items()}, mesh)
     times = []
     for _ in range(args.warmup + args.steps):
         started = time.perf_counter()

@@ -4,8 +4,13 @@ import argparse
 import os
 import pathlib
 import platform
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
+
+LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4  # TY, section IV.A
 
 
 def parser(doc: str | None, *, steps: int = 20) -> argparse.ArgumentParser:
@@ -26,6 +31,31 @@ def clips(args: argparse.Namespace, classes: int) -> tuple[np.ndarray, np.ndarra
     rng = np.random.default_rng(0)
     shape = (args.batch, args.frames, args.size, args.size, 3)
     return rng.integers(0, 256, shape, np.uint8), rng.integers(0, classes, args.batch)
+
+
+def supervised(
+    args: argparse.Namespace, classes: int, *, dtype: str = "float32"
+) -> tuple[Any, Callable[..., Any], dict[str, np.ndarray], Any]:
+    """Returns the supervised step of TY's R3D-18: state, step, batch on the host, and key."""
+    import jax
+
+    from vidkd_jax import augment, methods, models, train_step
+    from vidkd_jax.network import Network
+
+    model = models.create("ty_r3d_18", classes, width=args.width, dtype=dtype)
+    optimizer = train_step.create_optimizer(
+        LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False
+    )
+    clip, label = clips(args, classes)
+    key = jax.random.key(0)
+    state = train_step.create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer)
+    step = partial(
+        train_step.train_step,
+        student=Network(model),
+        method=methods.create("supervised", augment=augment.Augment.none()),
+        optimizer=optimizer,
+    )
+    return state, step, {"clip": clip, "label": label.astype(np.int32)}, key
 
 
 def use_cores(threads: int) -> None:

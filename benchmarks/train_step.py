@@ -20,37 +20,17 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-import numpy as np
-
 from benchmarks import setting
-
-LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4  # TY, section IV.B
 
 
 def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, Any]]:
     """Returns a function that does one step and gives its loss, and facts about this side."""
-    from functools import partial
-
     import jax
-
-    from vidkd_jax import augment, methods, models, network, train_step
 
     device = jax.devices()[0]
     dtype = "float32" if device.platform == "cpu" else "bfloat16"
-    model = models.create("ty_r3d_18", args.classes, width=args.width, dtype=dtype)
-    optimizer = train_step.create_optimizer(
-        LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False
-    )
-    clip, label = setting.clips(args, args.classes)
-    batch = jax.device_put({"clip": clip, "label": label.astype(np.int32)})
-    key = jax.random.key(0)
-    state = train_step.create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer)
-    step = partial(
-        train_step.train_step,
-        student=network.Network(model),
-        method=methods.Supervised(augment=augment.Augment.none()),
-        optimizer=optimizer,
-    )
+    state, step, host_batch, key = setting.supervised(args, args.classes, dtype=dtype)
+    batch = jax.device_put(host_batch)
     started = time.perf_counter()
     compiled = jax.jit(step, donate_argnums=0).lower(state, (), batch, key).compile()
     facts = {"compile_s": round(time.perf_counter() - started, 1), "dtype": dtype}
@@ -76,7 +56,10 @@ def torch_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str,
     network = network.to(memory_format=torch.channels_last_3d)
     forward = torch.compile(network) if device == "cuda" else network
     optimizer = torch.optim.SGD(
-        network.parameters(), LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
+        network.parameters(),
+        setting.LEARNING_RATE,
+        momentum=setting.MOMENTUM,
+        weight_decay=setting.WEIGHT_DECAY,
     )
     clip, label = (torch.from_numpy(v).to(device) for v in setting.clips(args, args.classes))
     clip = clip.permute(0, 4, 1, 2, 3)  # the memory is channels-last already

@@ -14,20 +14,21 @@ from vidkd_jax.models import Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
 from vidkd_jax.train_step import create_variables
 
+# Clips longer, denser and larger than the student's.
+TEACHER = {
+    "method__name": "supervised",
+    "data__frames": 8,
+    "data__stride": 1,
+    "data__crop": 32,
+    "model__width": 1 / 16,
+}
+
 
 @pytest.fixture(scope="module")
 def teacher_run(small_config, tmp_path_factory):
-    """A finished run whose clips are longer, denser and larger than the student's."""
+    """A finished run of a teacher."""
     workdir = tmp_path_factory.mktemp("teacher")
-    config = small_config(
-        method__name="supervised",
-        data__frames=8,
-        data__stride=1,
-        data__crop=32,
-        model__width=1 / 16,
-        train__epochs=1,
-    )
-    train.train_and_evaluate(config, workdir)
+    train.train_and_evaluate(small_config(**TEACHER, train__epochs=1), workdir)
     return workdir
 
 
@@ -65,14 +66,7 @@ def test_each_network_gets_its_own_frames_and_size(teacher_run, small_config):
 def test_what_a_teacher_says_in_a_run_is_what_it_says_by_itself(teacher_run, small_config):
     """Its logits through the student's run are those of its own run, on the same frames."""
     student = building.build_run(taught(small_config, teacher_run, data__crop=32, data__size=24))
-    own_config = small_config(
-        method__name="supervised",
-        data__frames=8,
-        data__stride=1,
-        data__crop=32,
-        model__width=1 / 16,
-    )
-    own = building.build_run(own_config)
+    own = building.build_run(small_config(**TEACHER))
     _, variables = weights.load(teacher_run)
     batch = next(student.train_batches)
     through = student.ask[0](student.teachers[0], batch)["logits"]

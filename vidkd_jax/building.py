@@ -96,14 +96,15 @@ class Run:
     @property
     def card(self) -> weights.Card:
         """What must be known of the network to use its weights elsewhere."""
+        frames, size, _, in_channels = self.clip_shape
         return weights.Card(
             model=self.config.model.name,
             width=self.config.model.width,
-            in_channels=self.clip_shape[-1],
+            in_channels=in_channels,
             num_classes=len(self.splits.class_names),
-            frames=self.config.data.frames,
+            frames=frames,
             stride=self.config.data.stride,
-            size=self.config.data.size or self.config.data.crop,
+            size=size,
             normalisation=self.normalisation,
         )
 

@@ -24,27 +24,7 @@ def get_base_config() -> ConfigDict:
             "init_from": "",  # weights to start from: a folder of `convert`, or a finished run's
         }
     )
-    config.method = ConfigDict(
-        {
-            "name": "supervised",
-            "label_smoothing": 0.0,
-            "kd_weight": 0.2,  # TY Table 8, best
-            "temperature": 5.0,  # TY Table 8, best
-            "scale_by_temperature_squared": False,  # TY eq. 3 has no factor
-            "teacher_weights": (),  # of several teachers' soft targets; (): all alike
-            "ema_decay": 0.999,
-            "target_weight": 1.0,  # decoupled: Zhao et al. 2022
-            "other_weight": 8.0,
-            "feature_weight": 50.0,  # feature_matching: MARS
-            "hint_weight": 100.0,  # RepDistiller
-            "attention_weight": 1000.0,  # Zagoruyko & Komodakis 2017, their code
-            "distance_weight": 25.0,  # relational: Park et al. 2019
-            "angle_weight": 50.0,
-            "student_blocks": (),  # hints, attention_transfer
-            "blocks_of_teacher": (),
-            "first_teacher": "none",  # or "random": the released code's untrained first teacher
-        }
-    )
+    config.method = _method_defaults()
     # Finished runs, or folders of converted weights: the frozen teachers of methods that need some.
     config.teachers = ConfigDict({"runs": ()})
     config.augment = ConfigDict({"enabled": True, **dataclasses.asdict(Augment())})
@@ -80,6 +60,30 @@ def get_base_config() -> ConfigDict:
     )
     config.distributed = False  # True: jax.distributed.initialize() before anything else
     return config.lock()
+
+
+def _method_defaults() -> ConfigDict:
+    return ConfigDict(
+        {
+            "name": "supervised",
+            "label_smoothing": 0.0,
+            "kd_weight": 0.2,  # TY Table 8, best
+            "temperature": 5.0,  # TY Table 8, best
+            "scale_by_temperature_squared": False,  # TY eq. 3 has no factor
+            "teacher_weights": (),  # of several teachers' soft targets; (): all alike
+            "ema_decay": 0.999,
+            "target_weight": 1.0,  # decoupled: Zhao et al. 2022
+            "other_weight": 8.0,
+            "feature_weight": 50.0,  # feature_matching: MARS
+            "hint_weight": 100.0,  # RepDistiller
+            "attention_weight": 1000.0,  # Zagoruyko & Komodakis 2017, their code
+            "distance_weight": 25.0,  # relational: Park et al. 2019
+            "angle_weight": 50.0,
+            "student_blocks": (),  # hints, attention_transfer
+            "blocks_of_teacher": (),
+            "first_teacher": "none",  # or "random": the released code's untrained first teacher
+        }
+    )
 
 
 def _data_defaults() -> ConfigDict:

@@ -106,8 +106,9 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
     saved = (_read_json(workdir / "config.json") or {}).get("network")
     if not saved or not _has_checkpoint(workdir):
         return
+    now = json.loads(json.dumps(network))  # tuples are lists in a file
     for name in ("normalisation", "model", "width"):
-        if saved.get(name) != json.loads(json.dumps(network))[name]:
+        if saved.get(name) != now[name]:
             raise InputError(
                 f"config.model.init_from: its {name} is {network[name]} now, the run in "
                 f"'{workdir}' began with {saved.get(name)}; use another --workdir"

@@ -72,13 +72,14 @@ class Process:
     count: int = 1
 
 
-class _LoadClip(grain.transforms.RandomMap):
+class LoadClip(grain.transforms.RandomMap):
     """Reads a random clip, cropped at random, of the video at a position of the subset."""
 
     def __init__(self, subset: Subset, spec: ClipSpec) -> None:
         self._subset, self._spec = subset, spec
 
     def random_map(self, position: int, rng: np.random.Generator) -> HostBatch:
+        """Returns one row of a batch."""
         spec, video = self._spec, self._subset.videos[position]
         start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
         numbers = sampling.frames_at(start, spec.offsets, video.num_frames)
@@ -123,7 +124,7 @@ class TrainBatches:
             grain.MapDataset.range(len(subset.videos))
             .seed(seed)
             .shuffle()[: self.per_epoch * batch_size]
-            .random_map(_LoadClip(subset, spec))[process.index :: process.count]
+            .random_map(LoadClip(subset, spec))[process.index :: process.count]
             .batch(batch_size // process.count, drop_remainder=True)
             .repeat()
         )

@@ -1,7 +1,5 @@
 """Losses between the features of a student and a teacher."""
 
-from collections.abc import Sequence
-
 import chex
 import jax
 import jax.numpy as jnp
@@ -133,10 +131,8 @@ def relational_angle(student: jax.Array, teacher: jax.Array) -> jax.Array:
     return jnp.mean(_huber(_cosines(student) - _cosines(_frozen(teacher))), axis=(1, 2))
 
 
-def align(
-    student: jax.Array, teacher: jax.Array, *, axes: Sequence[int] = (1, 2, 3)
-) -> tuple[jax.Array, jax.Array]:
-    """Brings two blocks' outputs to the smaller of their sizes, axis by axis.
+def align(student: jax.Array, teacher: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Brings two blocks' outputs to the smaller of their sizes, in time, height and width.
 
     Linear interpolation with anti-aliasing, which for whole ratios averages: so networks with
     other strides, frame counts or input sizes can be compared.
@@ -144,17 +140,14 @@ def align(
     Args:
         student: `[b, t, h, w, c]`.
         teacher: `[b, t', h', w', c']`.
-        axes: those to bring together.
 
     Returns:
-        Both, with equal sizes along `axes`.
+        Both, with equal sizes along t, h and w.
     """
 
     def resized(features: jax.Array) -> jax.Array:
-        shape = tuple(
-            min(student.shape[axis], teacher.shape[axis]) if axis in axes else size
-            for axis, size in enumerate(features.shape)
-        )
+        smaller = map(min, student.shape[1:4], teacher.shape[1:4])
+        shape = (features.shape[0], *smaller, features.shape[4])
         if shape == features.shape:
             return features
         return jax.image.resize(features, shape, "linear")

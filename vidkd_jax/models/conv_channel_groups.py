@@ -12,23 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from vidkd_jax.models import conv_taps
-from vidkd_jax.models.conv_geometry import Geometry, materialise
+from vidkd_jax.models.conv_geometry import Geometry, with_xla_gradients
 
 _ENOUGH = 32  # channels, for XLA's 2D convolution to run near the machine's peak
-
-
-def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
-    """The convolution, and its input written to memory once, for `backward`."""
-    x = materialise(x, kernel)
-    return _apply(x, kernel, geometry), x
-
-
-def backward(
-    x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
-) -> tuple[jax.Array, jax.Array]:
-    """Gradients of the convolution in its input and its kernel; `x` as `forward` returned it."""
-    _, gradients = jax.vjp(lambda x, kernel: _apply(x, kernel, geometry), x, kernel)
-    return gradients(materialise(dy, kernel))
 
 
 def _apply(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
@@ -67,3 +53,6 @@ def _dense(kernel: jax.Array, groups: int) -> jax.Array:
     grouped = kernel.reshape(*taps, c_in, groups, c_out // groups)
     dense = jnp.einsum("dhwigo,jg->dhwjigo", grouped, np.eye(groups, dtype=np.float32))
     return dense.reshape(*taps, groups * c_in, c_out)
+
+
+forward, backward = with_xla_gradients(_apply)

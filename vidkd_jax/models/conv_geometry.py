@@ -1,6 +1,8 @@
 """What the CPU forms of the 3D convolution share: sizes, 2D convolution, stopping a fusion."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -80,6 +82,27 @@ def conv2d_kernel_gradient(
         rhs_dilation=geometry.strides[1:],
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
+
+
+def with_xla_gradients(apply: Callable[..., jax.Array]) -> tuple[Callable[..., Any], ...]:
+    """Returns a form's forward and backward, whose gradients XLA takes of `apply`.
+
+    `apply(x, kernel, geometry)` is the convolution. The forward returns it and its input, written
+    to memory once, for the backward, which maps (x, kernel, dy) to the gradients in x and kernel.
+    """
+
+    def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
+        x = materialise(x, kernel)
+        return apply(x, kernel, geometry), x
+
+    def backward(
+        x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
+    ) -> tuple[jax.Array, jax.Array]:
+        _, gradients = jax.vjp(lambda x, kernel: apply(x, kernel, geometry), x, kernel)
+        dx, dk = gradients(materialise(dy, kernel))
+        return dx, dk
+
+    return forward, backward
 
 
 def materialise(x: jax.Array, kernel: jax.Array) -> jax.Array:

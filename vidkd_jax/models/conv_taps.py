@@ -10,21 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from vidkd_jax.models.conv_geometry import Geometry, conv2d, materialise
-
-
-def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
-    """The convolution, and its input written to memory once, for `backward`."""
-    x = materialise(x, kernel)
-    return apply(x, kernel, geometry), x
-
-
-def backward(
-    x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
-) -> tuple[jax.Array, jax.Array]:
-    """Gradients of the convolution in its input and its kernel; `x` as `forward` returned it."""
-    _, gradients = jax.vjp(lambda x, kernel: apply(x, kernel, geometry), x, kernel)
-    return gradients(materialise(dy, kernel))
+from vidkd_jax.models.conv_geometry import Geometry, conv2d, with_xla_gradients
 
 
 def apply(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
@@ -48,3 +34,6 @@ def apply(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
     ]
     y = sum(planes[1:], planes[0])
     return y.reshape(b, frames, *y.shape[1:])
+
+
+forward, backward = with_xla_gradients(apply)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.tables import costs, page, render, runner
-from vidkd_jax.tables.table import Arm, Row, Table, arms, available, load_table
+from vidkd_jax.tables.table import Arm, Row, Table, available, load_table, row_arm
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -62,7 +62,7 @@ def _rows(table: Table, names: list[str] | None) -> list[Row]:
 def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[Arm]:
     """Returns the runs, seed by seed: whatever is cut short has whole seeds."""
     return [
-        arms(row, dataset, seeds)[seed]
+        row_arm(row, dataset, seed)
         for seed in range(seeds)
         for dataset in table.scales[scale].values()
         for row in rows
@@ -72,8 +72,9 @@ def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[A
 def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """Prints every run's command and cost, and the sum."""
     speed, total = costs.machine_flops_per_second(), 0.0
+    runs = runner.in_order(wanted)
     known: dict[str, costs.Cost] = {}
-    for arm in runner.in_order(wanted):
+    for arm in runs:
         key = f"{arm.dataset}/{arm.row.slug}"
         known[key] = known.get(key) or costs.cost(arm, extra)
         cost = known[key]
@@ -84,7 +85,7 @@ def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None
             f"about {_hours(cost.flops / speed)} here"
         )
     print(
-        f"{len(runner.in_order(wanted))} runs, {total:.2e} FLOPs, about {_hours(total / speed)} at "
+        f"{len(runs)} runs, {total:.2e} FLOPs, about {_hours(total / speed)} at "
         f"{speed / 1e9:,.0f} GFLOP/s (half of this machine's matrix product; epochs at most)"
     )
 

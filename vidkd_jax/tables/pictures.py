@@ -11,9 +11,9 @@ from matplotlib.ticker import PercentFormatter
 from vidkd_jax import metrics, tracking
 from vidkd_jax.data import modalities
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluate import Predictions
 from vidkd_jax.report import figures
-from vidkd_jax.tables.table import Arm, Table, arms
+from vidkd_jax.tables.statistics import read_predictions
+from vidkd_jax.tables.table import Arm, Table, arms, row_arm
 
 _VIDEOS = 4  # as TY's Figure 4 shows
 _CLASSES = 5  # the most probable ones
@@ -40,7 +40,7 @@ def misclassified(table: Table, dataset: str, out: Path, seeds: int) -> Figure:
     Top-5 probabilities of the first seed's runs, with three frames of each video.
     """
     del seeds
-    runs = {row.name: arms(row, dataset, 1)[0] for row in table.rows}
+    runs = {row.name: row_arm(row, dataset, 0) for row in table.rows}
     read = {name: _videos(arm, out) for name, arm in runs.items()}
     names, labels, reference = read[table.reference]
     confidence = reference.max(axis=1)
@@ -85,11 +85,9 @@ def reliability(table: Table, dataset: str, out: Path, seeds: int) -> Figure:
 
 def _videos(arm: Arm, out: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Returns the names, labels [v] and probabilities [v, k] of a run's test videos."""
-    with np.load(arm.folder(out) / "predictions.npz") as arrays:
-        names, videos = np.unique(arrays["videos"], return_inverse=True)
-        predictions = Predictions(arrays["logits"], arrays["labels"], videos)
-    probabilities, labels, _ = predictions.by_video("softmax")
-    return names.tolist(), labels, probabilities
+    saved = read_predictions(arm.folder(out))
+    probabilities, labels, _ = saved.by_video()
+    return saved.video_names, labels, probabilities
 
 
 def _frames(config: Mapping[str, Mapping[str, object]], names: list[str]) -> list[np.ndarray]:

@@ -55,21 +55,47 @@ class RunResult:
         return sums.ece(weights) if name.endswith("ece") else sums.accuracy(weights)
 
 
-def read_run(folder: Path) -> tuple[RunResult, list[str]]:
-    """Reads a finished run's folder; returns its sums and the names of the test groups."""
+@dataclasses.dataclass(frozen=True)
+class SavedPredictions:
+    """What a finished run predicted of the test clips.
+
+    Attributes:
+      predictions: numbered by video.
+      video_names: by number.
+      groups: [n] name of each clip's group.
+      average: of a video's clips, as the run's config says.
+    """
+
+    predictions: Predictions
+    video_names: list[str]
+    groups: np.ndarray
+    average: str
+
+    def by_video(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns probabilities [v, k], labels [v] and numbers [v] of the videos."""
+        return self.predictions.by_video(self.average)
+
+
+def read_predictions(folder: Path) -> SavedPredictions:
+    """Reads the predictions in a finished run's folder."""
     average = json.loads((folder / "config.json").read_text())["eval"]["average"]
     with np.load(folder / "predictions.npz") as arrays:
-        logits, labels = arrays["logits"], arrays["labels"]
-        names, groups = arrays["videos"], arrays["groups"]
-    group_names, group_of_clip = np.unique(groups, return_inverse=True)
-    _, video_of_clip = np.unique(names, return_inverse=True)
-    predictions = Predictions(logits, labels, video_of_clip)
-    probabilities, video_labels, videos = predictions.by_video(average)
+        names, video_of_clip = np.unique(arrays["videos"], return_inverse=True)
+        predictions = Predictions(arrays["logits"], arrays["labels"], video_of_clip)
+        return SavedPredictions(predictions, names.tolist(), arrays["groups"], average)
+
+
+def read_run(folder: Path) -> tuple[RunResult, list[str]]:
+    """Reads a finished run's folder; returns its sums and the names of the test groups."""
+    saved = read_predictions(folder)
+    clips = saved.predictions
+    group_names, group_of_clip = np.unique(saved.groups, return_inverse=True)
+    probabilities, video_labels, videos = saved.by_video()
     group_of_video = np.zeros(len(videos), int)
-    group_of_video[video_of_clip] = group_of_clip
+    group_of_video[clips.videos] = group_of_clip
     size = len(group_names)
     result = RunResult(
-        clip=_sums(predictions.clip_probabilities(), labels, group_of_clip, size),
+        clip=_sums(clips.clip_probabilities(), clips.labels, group_of_clip, size),
         video=_sums(probabilities, video_labels, group_of_video, size),
     )
     return result, group_names.tolist()

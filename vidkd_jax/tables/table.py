@@ -94,15 +94,17 @@ class Arm:
 
     def teachers(self) -> list["Arm"]:
         """Returns the runs that must be finished before this one."""
-        return [
-            Arm(teacher, self.dataset, self.seed + teacher.seed_offset)
-            for teacher in self.row.teachers
-        ]
+        return [row_arm(teacher, self.dataset, self.seed) for teacher in self.row.teachers]
+
+
+def row_arm(row: Row, dataset: str, seed: int) -> Arm:
+    """Returns a row's run for a seed of the table, which the row may offset."""
+    return Arm(row, dataset, seed + row.seed_offset)
 
 
 def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:
     """Returns a row's runs on one data set."""
-    return [Arm(row, dataset, seed + row.seed_offset) for seed in range(seeds)]
+    return [row_arm(row, dataset, seed) for seed in range(seeds)]
 
 
 def available() -> list[str]:
