@@ -16,6 +16,7 @@ CORE = [
     "opencv-python-headless>=4.10",  # anti-aliased resizing, the built-in renderer
     "optax>=0.2.6",
     "orbax-checkpoint>=0.12",
+    "protobuf",  # of the records; TFDS has it
     "simplejpeg>=1.8",  # releases the GIL while decoding: threads suffice
     "tensorboardX>=2.6",
     "tensorflow-datasets>=4.9.9",

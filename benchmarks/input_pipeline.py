@@ -55,7 +55,7 @@ def decoder(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
     """Yields clips as their frames are decoded, from memory."""
     spec, rng, clips = _spec(args), np.random.default_rng(0), []
     for video in subset.videos[:_MEMORY]:
-        frames = subset.dataset.record(video.index)["frames"]
+        frames = subset.dataset.encoded(video.index)
         start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
         clips.append([frames[i] for i in sampling.frames_at(start, spec.offsets, len(frames))])
     with ThreadPoolExecutor(args.threads) as pool:
@@ -75,7 +75,7 @@ def record_read(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
     with ThreadPoolExecutor(args.threads) as pool:
         while True:
             order = rng.permutation(len(subset.videos))[:256]
-            reads = pool.map(lambda i: subset.dataset.record(subset.videos[i].index), order)
+            reads = pool.map(lambda i: subset.dataset.encoded(subset.videos[i].index), order)
             for _ in reads:
                 yield 1
 

@@ -16,6 +16,7 @@ from typing import Any
 import absl.logging
 import numpy as np
 import tensorflow_datasets as tfds
+from array_record.python.array_record_module import ArrayRecordWriter
 from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2
 from tqdm import tqdm
@@ -56,15 +57,20 @@ class _Example(Mapping[str, Any]):
         return 1 + len(self._features)
 
 
-class _StableWriter(ExampleWriter):
-    """Orders the features within a record, so that the same videos always give the same bytes.
+class _Writer(ExampleWriter):
+    """Writes records that are always the same bytes, and are read without decompression.
 
-    Protocol buffers write a map in the order of a hash that each process seeds anew.
+    Protocol buffers write a map in the order of a hash that each process seeds anew: here the
+    features are ordered. Compression would save a sixth of the JPEGs' bytes and double the time
+    that a record takes to be read.
     """
 
-    def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> Any:
+    def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> None:
         """Writes one file of (key, serialised example)."""
-        return super().write(path, ((key, _stable(example)) for key, example in examples))
+        writer = ArrayRecordWriter(os.fspath(path), "group_size:1,uncompressed")
+        for _, example in examples:
+            writer.write(_stable(example))
+        writer.close()
 
 
 def _stable(example: bytes) -> bytes:
@@ -130,7 +136,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
         )
 
     def _example_writer(self) -> ExampleWriter:
-        return _StableWriter(file_format=self.info.file_format)
+        return _Writer(file_format=self.info.file_format)
 
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager

@@ -8,7 +8,7 @@ clip's flow lies under the numbers of its frames. See `vidkd_jax.video.flow` for
 import argparse
 import csv
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class _FlowTask:
     folder: Path
     split: str
     index: int
-    fps: float
+    original: Mapping[str, float]  # fps, height and width of the video
     target: Path
     algorithm: str
     quality: int
@@ -104,17 +104,20 @@ def _conversion(
     )
 
 
-def _sources(folder: Path, splits: Iterable[str]) -> dict[Entry, tuple[int, float]]:
-    """Returns the videos in record order: index in the split, and frames per second."""
-    sources = {}
+def _sources(folder: Path, splits: Iterable[str]) -> dict[Entry, tuple[int, Mapping[str, float]]]:
+    """Returns the videos in record order: index in the split, and what the video was."""
+    sources: dict[Entry, tuple[int, Mapping[str, float]]] = {}
     for split in splits:
         videos = RecordDataset(folder, split).videos
         # The index has the exact rates, the records float32.
         with (folder / f"videos-{split}.csv").open(newline="", encoding="utf-8") as file:
-            rates = [float(row["fps"]) for row in csv.DictReader(file)]
-        for video, fps in zip(videos, rates, strict=True):
+            originals = [
+                {"fps": float(row["fps"]), "height": int(row["height"]), "width": int(row["width"])}
+                for row in csv.DictReader(file)
+            ]
+        for video, original in zip(videos, originals, strict=True):
             entry = Entry(video.id, folder, video.label, video.group, split)
-            sources[entry] = (video.index, fps)
+            sources[entry] = (video.index, original)
     return sources
 
 
@@ -128,13 +131,10 @@ def _stage_flow(task: _FlowTask) -> StagedVideo | SkippedVideo:
 
 def _compute(task: _FlowTask) -> StagedVideo:
     """Decodes, computes, encodes and writes; two frames in memory at a time."""
-    record = _open(task.folder, task.split).record(task.index)
-    jpegs = record["frames"]
+    jpegs = _open(task.folder, task.split).encoded(task.index)
     height, width, *_ = simplejpeg.decode_jpeg_header(jpegs[0])
     described = {
-        "fps": task.fps,
-        "height": int(record["height"]),
-        "width": int(record["width"]),
+        **task.original,
         "stored_height": height,
         "stored_width": width,
     }

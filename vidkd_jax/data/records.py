@@ -5,12 +5,13 @@ The optical flow of NAME, as `python -m data_prep.flow` writes it, is the record
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import simplejpeg
+from google.protobuf.message import DecodeError
 
 from vidkd_jax.data.videos import Video
 from vidkd_jax.errors import InputError
@@ -106,17 +107,26 @@ class RecordDataset:
         self._decode = DECODERS[info["modality"]]
         self.videos = _read_index(folder, split, len(self.class_names))
         self._folder, self._split = folder, split
-        self._source = self._open()
+        self._source, self._parse = self._open()
         if not len(self.videos) == len(self._source) == info["counts"][split]:
             raise _unreadable(folder, f"{len(self._source)} records, {len(self.videos)} listed")
 
-    def _open(self) -> Any:
+    def _open(self) -> tuple[Any, Callable[[bytes], Any]]:
+        """Returns the serialised records and their parser.
+
+        TFDS's own turns all frames of a video into an array of objects, which takes as long as
+        decoding a clip; the protocol buffer copies a frame only where it is asked for.
+        """
         import tensorflow_datasets as tfds  # a second to import: only where records are read
+        from tensorflow_datasets.proto import tf_example_pb2
 
         try:
-            return tfds.builder_from_directory(self._folder).as_data_source(self._split)
+            builder = tfds.builder_from_directory(self._folder)
+            as_stored = tfds.decode.DeserializeMethod.RAW_BYTES
+            source = builder.as_data_source(self._split, deserialize_method=as_stored)
         except Exception as error:
             raise _unreadable(self._folder, str(error)) from error
+        return source, tf_example_pb2.Example.FromString
 
     def __getstate__(self) -> tuple[Path, str]:
         return self._folder, self._split  # worker processes open the files again
@@ -124,16 +134,17 @@ class RecordDataset:
     def __setstate__(self, state: tuple[Path, str]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
-    def record(self, index: int) -> dict[str, Any]:
-        """Returns what is stored of video `index`; its "frames" are JPEG bytes, a list.
+    def encoded(self, index: int) -> Sequence[bytes]:
+        """Returns the frames of video `index` as they are stored: JPEG bytes.
 
         Raises:
           InputError: the record is damaged.
         """
         try:
-            return self._source[index]
-        except (RuntimeError, ValueError, IndexError) as error:
+            features = self._parse(self._source[index]).features.feature
+        except (RuntimeError, ValueError, IndexError, DecodeError) as error:
             raise self._damaged(index, error) from error
+        return features["frames"].bytes_list.value
 
     def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
         """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]; of flow [h, w, 2].
@@ -141,7 +152,7 @@ class RecordDataset:
         Raises:
           InputError: the record is damaged.
         """
-        encoded = self.record(index)["frames"]
+        encoded = self.encoded(index)
         try:
             decoded = {number: self._decode(encoded[number]) for number in set(numbers.tolist())}
         except (ValueError, IndexError) as error:
