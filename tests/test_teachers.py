@@ -164,11 +164,18 @@ def test_a_folder_that_is_no_run_is_named(small_config, tmp_path):
         building.build_run(taught(small_config, tmp_path / "nothing"))
 
 
-def test_a_teacher_of_other_classes_is_named(teacher_run, small_config):
-    config = taught(small_config, teacher_run)
-    card = weights.load_card(teacher_run)
-    with pytest.raises(InputError, match=rf"knows {card.num_classes} classes, the data set has 99"):
-        teachers.load(config, building.methods.create("distillation", augment=None), 99)
+@pytest.mark.parametrize(
+    ("names", "split", "message"),
+    [
+        (("Left", "Right", "Up"), 1, "knows 2 classes, the data set has 3"),
+        (("Left", "Up"), 1, r"label 1 of '.*' is Right, here it is Up"),
+        (("Left", "Right"), 2, "was trained on split 1 of ucf101, which holds test videos"),
+    ],
+)
+def test_a_teacher_of_other_data_is_named(teacher_run, small_config, names, split, message):
+    config = taught(small_config, teacher_run, data__split=split)
+    with pytest.raises(InputError, match=message):
+        teachers.load(config, building.methods.create("distillation", augment=None), names)
 
 
 def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(

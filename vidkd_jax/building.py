@@ -106,6 +106,9 @@ class Run:
             stride=self.config.data.stride,
             size=size,
             normalisation=self.normalisation,
+            class_names=tuple(self.splits.class_names),
+            dataset=self.config.data.name,
+            split=self.config.data.split,
         )
 
     def first_teachers(self) -> tuple[Variables, ...]:
@@ -151,7 +154,7 @@ def build_run(config: ConfigDict) -> Run:
     sharding.check_divisible("train.batch_size", config.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)
     method = methods.create(augment=config_lib.augmentation(config), **config.method.to_dict())
-    teachers = teachers_lib.load(config, method, len(splits.class_names))
+    teachers = teachers_lib.load(config, method, splits.class_names)
     teacher_networks, offsets = teachers_lib.networks(config, method, teachers)
     spec = pipeline.ClipSpec(
         config.data.frames,

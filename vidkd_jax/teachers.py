@@ -27,8 +27,13 @@ class Teacher:
     variables: Variables
 
 
-def load(config: ConfigDict, method: Method, num_classes: int) -> tuple[Teacher, ...]:
+def load(config: ConfigDict, method: Method, class_names: Sequence[str]) -> tuple[Teacher, ...]:
     """Returns the teachers that the config names, in its order.
+
+    Args:
+      config: of the run.
+      method: that they serve.
+      class_names: of the data set, by label.
 
     Raises:
       InputError: the method wants another number of them, or one does not fit the data.
@@ -37,11 +42,8 @@ def load(config: ConfigDict, method: Method, num_classes: int) -> tuple[Teacher,
     _check_count(method.frozen_teachers, len(folders), config.method.name)
     teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
     for folder, teacher in zip(folders, teachers, strict=True):
-        if teacher.card.num_classes != num_classes:
-            raise InputError(
-                f"config.teachers.runs: '{folder}' knows {teacher.card.num_classes} classes, the "
-                f"data set has {num_classes}; use a teacher of this data set"
-            )
+        _check_classes(folder, teacher.card, class_names)
+        _check_split(folder, teacher.card, config)
         sees = "flow" if teacher.card.in_channels == 2 else "rgb"
         if sees not in config.data.modality.split("_"):
             raise InputError(
@@ -49,6 +51,30 @@ def load(config: ConfigDict, method: Method, num_classes: int) -> tuple[Teacher,
                 f"{sees}; use 'rgb_flow' for an RGB student with a teacher that sees flow"
             )
     return teachers
+
+
+def _check_classes(folder: str, card: weights.Card, class_names: Sequence[str]) -> None:
+    if card.num_classes != len(class_names):
+        raise InputError(
+            f"config.teachers.runs: '{folder}' knows {card.num_classes} classes, the data set has "
+            f"{len(class_names)}; use a teacher of this data set"
+        )
+    for label, (its, ours) in enumerate(zip(card.class_names, class_names, strict=False)):
+        if its != ours:
+            raise InputError(
+                f"config.teachers.runs: label {label} of '{folder}' is {its}, here it is {ours}; "
+                "use a teacher of this data set"
+            )
+
+
+def _check_split(folder: str, card: weights.Card, config: ConfigDict) -> None:
+    """Refuses a teacher that learnt from videos that this run tests on."""
+    if card.dataset == config.data.name and card.split not in (0, config.data.split):
+        raise InputError(
+            f"config.teachers.runs: '{folder}' was trained on split {card.split} of "
+            f"{card.dataset}, which holds test videos of split {config.data.split}; use a teacher "
+            f"of split {config.data.split}"
+        )
 
 
 def _check_count(wanted: str, count: int, method: str) -> None:

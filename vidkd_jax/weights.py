@@ -44,6 +44,9 @@ class Card:
       stride: frames from one of a clip to the next.
       size: side of the input in pixels; 0: not known, whatever it gets.
       source: the file's name and its SHA-256; {} where a run is the source.
+      class_names: by label; (): not known.
+      dataset: that the weights were trained on; "": not known.
+      split: number of its official split; 0: not known.
     """
 
     model: str
@@ -55,6 +58,9 @@ class Card:
     stride: int = 1
     size: int = 0
     source: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
+    dataset: str = ""
+    split: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""
@@ -65,7 +71,8 @@ class Card:
         """Returns the card; LookupError, TypeError or ValueError where that is none."""
         saved = value["normalisation"]
         normalisation = Normalisation(tuple(saved["mean"]), tuple(saved["std"]), saved["order"])
-        return cls(**{**value, "normalisation": normalisation})
+        class_names = tuple(value.get("class_names", ()))
+        return cls(**{**value, "normalisation": normalisation, "class_names": class_names})
 
 
 @dataclasses.dataclass(frozen=True)
