@@ -167,6 +167,23 @@ def test_a_student_whose_teacher_failed_is_not_run(tmp_path, monkeypatch):
     assert started == ["t"]
 
 
+def test_others_run_beside_a_teacher_that_a_student_waits_for(tmp_path, monkeypatch):
+    signal = tmp_path / "signal"
+    scripts = {
+        "t": f"import os, time; t = time.time()\nwhile not os.path.exists({str(signal)!r}):\n"
+        "    time.sleep(0.02); assert time.time() < t + 30, 'alone'",
+        "student": "",
+        "other": f"open({str(signal)!r}, 'w')",
+    }
+
+    def command(arm, out, extra):
+        return [sys.executable, "-c", scripts[arm.row.name]]
+
+    monkeypatch.setattr(runner, "command", command)
+    wanted = [Arm(row, "marionette", 0) for row in (STUDENT, Row("other", "supervised_r18"))]
+    runner.run_all(wanted, tmp_path, jobs=2, extra=[], title="t")
+
+
 def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
     table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
     arm = Arm(STUDENT, "marionette", 0)

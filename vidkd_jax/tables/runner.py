@@ -5,9 +5,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from queue import Queue
 
 from tqdm import tqdm
 
@@ -52,39 +51,41 @@ def in_order(wanted: Iterable[Arm]) -> list[Arm]:
 def run_all(
     wanted: Iterable[Arm], out: Path, *, jobs: int, extra: Sequence[str], title: str
 ) -> None:
-    """Does the runs and their teachers', `jobs` at a time, in this order.
+    """Does the runs and their teachers', `jobs` at a time: always the first that can be done.
 
     Raises:
       RunError: a run failed; names its log. Those that do not need it finish first.
     """
-    work = in_order(wanted)
-    slots: Queue[int] = Queue()
-    for slot in range(jobs):
-        slots.put(slot)
-    started: dict[Path, Future[str | None]] = {}
+    pending, slots = in_order(wanted), list(range(jobs))
+    failures: dict[Path, str | None] = {}  # of those that are done; None: it went well
+    running: dict[Future[str | None], tuple[Path, int]] = {}
 
-    def run_one(arm: Arm) -> str | None:
-        # Teachers come earlier in the queue, so that they are running or done: no deadlock.
-        for teacher in arm.teachers():
-            if started[teacher.folder(out)].result():
-                return f"'{arm.folder(out)}' was not run: its teacher failed"
-        folder, slot = arm.folder(out), slots.get()
-        try:  # a finished run says so in seconds, and a run of another config is refused
-            return _run(command(arm, out, extra), folder, slot, jobs)
-        finally:
-            slots.put(slot)
-            bar.update()
+    def is_ready(arm: Arm) -> bool:
+        return all(teacher.folder(out) in failures for teacher in arm.teachers())
 
-    with tqdm(total=len(work), desc=title, unit="run") as bar, ThreadPoolExecutor(jobs) as pool:
+    with tqdm(total=len(pending), desc=title, unit="run") as bar, ThreadPoolExecutor(jobs) as pool:
         try:
-            for arm in work:
-                started[arm.folder(out)] = pool.submit(run_one, arm)
-            failures = [failure for future in started.values() if (failure := future.result())]
+            while pending or running:
+                for arm in [arm for arm in pending if is_ready(arm)][: len(slots)]:
+                    pending.remove(arm)
+                    folder = arm.folder(out)
+                    if any(failures[teacher.folder(out)] for teacher in arm.teachers()):
+                        failures[folder] = f"'{folder}' was not run: its teacher failed"
+                        bar.update()
+                        continue
+                    # A finished run says so in seconds, and a run of another config is refused.
+                    slot, arguments = slots.pop(0), command(arm, out, extra)
+                    running[pool.submit(_run, arguments, folder, slot, jobs)] = folder, slot
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    folder, slot = running.pop(future)
+                    failures[folder] = future.result()
+                    slots.append(slot)
+                    bar.update()
         except BaseException:  # Ctrl-C: start no more
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    if failures:
-        raise RunError(f"{len(failures)} of {len(work)} runs failed; the first: {failures[0]}")
+    if failed := [failure for failure in failures.values() if failure]:
+        raise RunError(f"{len(failed)} of {len(failures)} runs failed; the first: {failed[0]}")
 
 
 def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None:
