@@ -21,7 +21,7 @@ _MARIONETTE: dict[str, Any] = {
     "optim.learning_rate": 0.03,
     # On so small a budget a plateau comes by chance of one epoch's validation; this ends flat.
     "schedule.name": "cosine",
-    "train.epochs": 60,
+    "train.epochs": 45,
     "eval.batch_size": 64,
 }
 # Presets of data_prep.marionette, by the names of their records: standard, small, untrimmed.
