@@ -4,6 +4,7 @@ import json
 import os
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -71,6 +72,15 @@ def test_what_a_teacher_says_in_a_run_is_what_it_says_by_itself(teacher_run, sma
     batch = next(student.train_batches)
     through = student.ask[0](student.teachers[0], batch)["logits"]
     np.testing.assert_allclose(through, own.predict(variables, batch)["logits"], rtol=1e-4)
+
+
+def test_a_teacher_computes_in_the_students_type(teacher_run, small_config):
+    config = taught(small_config, teacher_run, model__dtype="bfloat16")
+    method = building.methods.create("distillation", augment=None)
+    (network,), _ = teachers.networks(
+        config, method, teachers.load(config, method, ("Left", "Right"))
+    )
+    assert network.model.backbone.dtype == jnp.bfloat16
 
 
 def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config, tmp_path):

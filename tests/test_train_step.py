@@ -9,7 +9,7 @@ from flax import linen as nn
 
 from vidkd_jax import methods
 from vidkd_jax.augment import Augment
-from vidkd_jax.models import Peers, Recogniser
+from vidkd_jax.models import CONV_OUTPUT, Peers, Recogniser
 from vidkd_jax.models.resnet3d import BasicBlock, ResNet3D
 from vidkd_jax.network import Network, Variables
 from vidkd_jax.train_step import (
@@ -40,7 +40,15 @@ def batch(seed=0, size=4):
     }
 
 
-def steps(method, teachers=(), count=2, optimizer=OPTIMIZER, student=STUDENT, networks=(STUDENT,)):
+def steps(
+    method,
+    teachers=(),
+    count=2,
+    optimizer=OPTIMIZER,
+    student=STUDENT,
+    networks=(STUDENT,),
+    remat=False,
+):
     step = jax.jit(
         partial(
             train_step,
@@ -48,6 +56,7 @@ def steps(method, teachers=(), count=2, optimizer=OPTIMIZER, student=STUDENT, ne
             teacher_networks=networks,
             method=method,
             optimizer=optimizer,
+            remat=remat,
         )
     )
     state = create_train_state(
@@ -290,3 +299,26 @@ def test_variables_are_all_that_a_network_is():
     variables = create_variables(KEY, SHAPE, model=MODEL)
     assert isinstance(variables, Variables)
     assert set(variables.as_dict()) == {"params", "batch_stats"}
+
+
+def test_remat_changes_no_gradient():
+    plain, again = (steps(method("supervised"), count=1, remat=remat)[0] for remat in (False, True))
+    chex.assert_trees_all_close(plain.variables, again.variables, rtol=1e-4, atol=1e-5)
+
+
+def test_remat_keeps_only_what_convolutions_give():
+    variables = create_variables(KEY, SHAPE, model=MODEL).as_dict()
+    clip = jnp.zeros((16, *SHAPE))
+
+    def kept(function):
+        """Bytes that wait for the backward pass, without parameters and clips."""
+        _, backward = jax.vjp(function, variables["params"])
+        given = sum(leaf.nbytes for leaf in jax.tree.leaves((variables["params"], clip)))
+        return sum(leaf.nbytes for leaf in jax.tree.leaves(backward)) - given
+
+    def apply(params):
+        collections = {**variables, "params": params}
+        return MODEL.apply(collections, clip, train=True, mutable=["batch_stats"])[0]["logits"]
+
+    policy = jax.checkpoint_policies.save_only_these_names(CONV_OUTPUT)
+    assert kept(jax.checkpoint(apply, policy=policy)) < 0.5 * kept(apply)

@@ -173,6 +173,7 @@ def build_run(config: ConfigDict) -> Run:
         teacher_networks=teacher_networks or (student,),
         method=method,
         optimizer=_optimizer(config),
+        remat=config.train.remat,
     )
     predict = _predictor(student, mesh)
     return Run(

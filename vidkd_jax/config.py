@@ -49,7 +49,14 @@ def get_base_config() -> ConfigDict:
             "early_stopping": 30,
         }
     )
-    config.train = ConfigDict({"batch_size": 16, "epochs": 200, "log_every": 20})
+    config.train = ConfigDict(
+        {
+            "batch_size": 16,
+            "epochs": 200,
+            "log_every": 20,
+            "remat": False,  # half the activations' memory for a little time
+        }
+    )
     config.eval = ConfigDict(
         {
             "batch_size": 16,

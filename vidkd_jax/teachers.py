@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
@@ -117,7 +118,7 @@ def networks(
     union = tuple(sorted(set().union(*each)))
     found = tuple(
         Network(
-            model=_model(card, method.teacher_blocks),
+            model=_model(card, method.teacher_blocks, config.model.dtype),
             frames=positions(offsets, union),
             size=card.size or config.data.crop,
             view="flow" if card.in_channels == 2 and config.data.modality != "flow" else "clip",
@@ -134,12 +135,14 @@ def positions(offsets: Sequence[int], union: Sequence[int]) -> tuple[int, ...] |
     return tuple(union.index(offset) for offset in offsets)
 
 
-def _model(card: weights.Card, blocks: tuple[str, ...]) -> nn.Module:
+def _model(card: weights.Card, blocks: tuple[str, ...], dtype: str) -> nn.Module:
+    """Returns a teacher's module, which computes in the student's type."""
     model = models.create(
         card.model,
         card.num_classes,
         in_channels=card.in_channels,
         width=card.width,
+        dtype=jnp.dtype(dtype),
         normalisation=card.normalisation,
     )
     return model.clone(taps=blocks)

@@ -9,7 +9,7 @@ import optax
 from flax import linen as nn
 from flax import struct
 
-from vidkd_jax import augment
+from vidkd_jax import augment, models
 from vidkd_jax.methods import Batch, Method, Outputs
 from vidkd_jax.network import Network, Variables
 
@@ -149,6 +149,7 @@ def train_step(
     teacher_networks: tuple[Network, ...] = (),
     method: Method,
     optimizer: optax.GradientTransformation,
+    remat: bool = False,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Does one step of the method.
 
@@ -161,6 +162,7 @@ def train_step(
       teacher_networks: of the teachers, in their order, then of the student's moving average.
       method: gives views and loss terms.
       optimizer: as made by `create_optimizer`.
+      remat: keep the convolutions' outputs alone for the backward pass, and compute the rest again.
 
     Returns:
       The next state, and metrics: "loss", "loss/<term>" and "top1", float32 scalars.
@@ -171,9 +173,16 @@ def train_step(
     taught = ask_teachers((*teachers, *averages), teacher_networks, views)
     clip = student.see(views)
 
-    def loss_fn(params: Any) -> tuple[jax.Array, tuple[dict[str, jax.Array], Outputs, Any]]:
+    def apply(params: Any, clip: jax.Array) -> Any:
         variables = {"params": params, "batch_stats": state.variables.batch_stats}
-        outputs, updated = student.model.apply(variables, clip, train=True, mutable=["batch_stats"])
+        return student.model.apply(variables, clip, train=True, mutable=["batch_stats"])
+
+    if remat:
+        policy = jax.checkpoint_policies.save_only_these_names(models.CONV_OUTPUT)
+        apply = jax.checkpoint(apply, policy=policy)
+
+    def loss_fn(params: Any) -> tuple[jax.Array, tuple[dict[str, jax.Array], Outputs, Any]]:
+        outputs, updated = apply(params, clip)
         total, parts = total_loss(outputs, taught, batch, method=method)
         return total, (parts, outputs, updated["batch_stats"])
 

@@ -1,8 +1,18 @@
 """Backbones by name, with heads: `create(name, num_classes)`."""
 
 from vidkd_jax.models.backbone import Backbone
+from vidkd_jax.models.layers import CONV_OUTPUT
 from vidkd_jax.models.normalisation import Normalisation
 from vidkd_jax.models.recogniser import Peers, Recogniser
 from vidkd_jax.models.registry import available, create, lookup
 
-__all__ = ["Backbone", "Normalisation", "Peers", "Recogniser", "available", "create", "lookup"]
+__all__ = [
+    "CONV_OUTPUT",
+    "Backbone",
+    "Normalisation",
+    "Peers",
+    "Recogniser",
+    "available",
+    "create",
+    "lookup",
+]

@@ -7,8 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.ad_checkpoint import checkpoint_name
 
 from vidkd_jax.models.conv import conv3d
+
+# The outputs of convolutions, for a policy of `jax.checkpoint`: all else is cheap to compute again.
+CONV_OUTPUT = "conv_output"
 
 # He et al. 2015, fan-out, as the 3D ResNets of Hara et al. (TY's reference [35]) initialise.
 he_normal_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -65,4 +69,4 @@ class Conv3D(nn.Module):
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
             y = y + bias.astype(self.dtype)
-        return y
+        return checkpoint_name(y, CONV_OUTPUT)
