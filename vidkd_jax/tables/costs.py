@@ -1,6 +1,7 @@
 """What the runs of a table cost, before they are run: FLOPs, and an estimate of time."""
 
 import dataclasses
+import functools
 import runpy
 import time
 from collections.abc import Sequence
@@ -91,11 +92,15 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
 
 def _macs(config: ConfigDict, num_classes: int) -> int:
     channels = 2 if config.data.modality == "flow" else 3
-    model = models.create(
-        config.model.name, num_classes, in_channels=channels, width=config.model.width
-    )
     size = config.data.size or config.data.crop
-    return count(model, (config.data.frames, size, size, channels))[1]
+    shape = (config.data.frames, size, size, channels)
+    return _count_macs(config.model.name, config.model.width, num_classes, shape)
+
+
+@functools.cache
+def _count_macs(name: str, width: float, classes: int, shape: tuple[int, int, int, int]) -> int:
+    """Tracing a network takes seconds, and most rows of a table are of one network."""
+    return count(models.create(name, classes, in_channels=shape[-1], width=width), shape)[1]
 
 
 def machine_flops_per_second() -> float:
