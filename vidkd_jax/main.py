@@ -12,6 +12,7 @@ from ml_collections import ConfigDict, config_flags
 
 from vidkd_jax import sharding
 from vidkd_jax import workdir as workdir_lib
+from vidkd_jax.compilation import cache_compilations
 from vidkd_jax.config import flatten
 from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
 from vidkd_jax.train import train_and_evaluate
@@ -27,7 +28,7 @@ _WORKDIR = flags.DEFINE_string(
 def main() -> None:
     """Trains, evaluates, reports; goes on where an earlier run of the same workdir stopped."""
     config = parse_flags(sys.argv)
-    _cache_compilations()
+    cache_compilations()
     if config.distributed:
         sharding.initialize()
     workdir = Path(_WORKDIR.value or Path("runs") / config.name)
@@ -104,13 +105,6 @@ def _load_config(value: str) -> ConfigDict:
         raise
     except Exception as error:
         raise InputError(f"--config={value}: {type(error).__name__}: {error}") from error
-
-
-def _cache_compilations() -> None:
-    """Keeps compiled steps between runs, unless JAX_COMPILATION_CACHE_DIR says where (or "")."""
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        folder = Path.home() / ".cache" / "vidkd_jax"
-        jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 if __name__ == "__main__":

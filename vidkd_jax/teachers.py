@@ -4,12 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 from ml_collections import ConfigDict
 
-from vidkd_jax import models, weights
+from vidkd_jax import weights
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import Method
 from vidkd_jax.network import Network, Variables
@@ -118,7 +116,8 @@ def networks(
     union = tuple(sorted(set().union(*each)))
     found = tuple(
         Network(
-            model=_model(card, method.teacher_blocks, config.model.dtype),
+            # A teacher computes in the student's type.
+            model=weights.network_of(card, config.model.dtype).clone(taps=method.teacher_blocks),
             frames=positions(offsets, union),
             size=card.size or config.data.crop,
             view="flow" if card.in_channels == 2 and config.data.modality != "flow" else "clip",
@@ -133,16 +132,3 @@ def positions(offsets: Sequence[int], union: Sequence[int]) -> tuple[int, ...] |
     if tuple(offsets) == tuple(union):
         return None
     return tuple(union.index(offset) for offset in offsets)
-
-
-def _model(card: weights.Card, blocks: tuple[str, ...], dtype: str) -> nn.Module:
-    """Returns a teacher's module, which computes in the student's type."""
-    model = models.create(
-        card.model,
-        card.num_classes,
-        in_channels=card.in_channels,
-        width=card.width,
-        dtype=jnp.dtype(dtype),
-        normalisation=card.normalisation,
-    )
-    return model.clone(taps=blocks)

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from vidkd_jax import models
 from vidkd_jax.checkpoints import load_variables, save_variables
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation
@@ -73,6 +75,18 @@ class Card:
         normalisation = Normalisation(tuple(saved["mean"]), tuple(saved["std"]), saved["order"])
         class_names = tuple(value.get("class_names", ()))
         return cls(**{**value, "normalisation": normalisation, "class_names": class_names})
+
+
+def network_of(card: Card, dtype: str = "float32") -> models.Recogniser:
+    """Returns the network that the weights are of, which computes in `dtype`."""
+    return models.create(
+        card.model,
+        card.num_classes,
+        in_channels=card.in_channels,
+        width=card.width,
+        dtype=jnp.dtype(dtype),
+        normalisation=card.normalisation,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -113,9 +113,7 @@ def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int)
 
 def _abstract(card: weights.Card) -> Variables:
     """Returns the shapes of the network's variables: nothing is computed."""
-    model = models.create(
-        card.model, card.num_classes, in_channels=card.in_channels, width=card.width
-    )
+    model = weights.network_of(card)
     size = models.lookup(card.model).size
     clip = jax.ShapeDtypeStruct((1, card.frames, size, size, card.in_channels), jnp.float32)
     shapes = jax.eval_shape(lambda clip: model.init(jax.random.key(0), clip, train=False), clip)

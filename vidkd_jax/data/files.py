@@ -68,13 +68,25 @@ def open_files(
     @functools.cache
     def open_split(name: str) -> FileDataset:
         entries = [entry for entry in dataset.entries if entry.split == name]
-        return FileDataset(_probe(entries, name), dataset.class_names, short_side)
+        readable, failures = probe_all(entries, name)
+        if failures > _MAX_SKIPPED * len(entries):
+            raise InputError(
+                f"{failures} of {len(entries)} {name} videos cannot be read (listed above), more "
+                f"than {_MAX_SKIPPED:.0%}: mend them or take them off the lists"
+            )
+        return FileDataset(readable, dataset.class_names, short_side)
 
     return open_split
 
 
-def _probe(entries: Sequence[Entry], name: str) -> list[tuple[Entry, video.VideoInfo]]:
-    """Counts the frames of every video; lists what cannot be read, and refuses if that is much."""
+def probe_all(
+    entries: Sequence[Entry], name: str
+) -> tuple[list[tuple[Entry, video.VideoInfo]], int]:
+    """Counts the frames of every video, with a bar that `name` describes.
+
+    Returns:
+      The videos that can be read, and how many cannot; these are listed on stderr.
+    """
 
     def probe(entry: Entry) -> video.VideoInfo | video.VideoError:
         try:
@@ -86,16 +98,12 @@ def _probe(entries: Sequence[Entry], name: str) -> list[tuple[Entry, video.Video
         results = list(
             tqdm(pool.map(probe, entries), total=len(entries), desc=f"probing {name}", unit="video")
         )
-    failures = [result for result in results if isinstance(result, video.VideoError)]
-    for failure in failures:
-        print(f"skipped: {failure}", file=sys.stderr)
-    if len(failures) > _MAX_SKIPPED * len(entries):
-        raise InputError(
-            f"{len(failures)} of {len(entries)} {name} videos cannot be read (listed above), more "
-            f"than {_MAX_SKIPPED:.0%}: mend them or take them off the lists"
-        )
-    return [
+    readable = [
         (entry, info)
         for entry, info in zip(entries, results, strict=True)
         if isinstance(info, video.VideoInfo)
     ]
+    failures = [result for result in results if isinstance(result, video.VideoError)]
+    for failure in failures:
+        print(f"skipped: {failure}", file=sys.stderr)
+    return readable, len(failures)

@@ -1,0 +1,81 @@
+"""What a finished run says of video files that it was never given a list of."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vidkd_jax import predict, train
+from vidkd_jax.errors import InputError
+from vidkd_jax.evaluate import Predictions
+
+
+@pytest.fixture(scope="module")
+def run(small_config, square_videos, tmp_path_factory):
+    """A run of one epoch, straight from video files."""
+    workdir = tmp_path_factory.mktemp("run")
+    config = small_config(
+        data__source="videos",
+        data__videos=str(square_videos / "videos"),
+        data__annotations=str(square_videos / "annotations"),
+        data__name="ucf101",
+        method__name="supervised",
+        train__epochs=1,
+    )
+    train.train_and_evaluate(config, workdir)
+    return workdir
+
+
+def objects(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_new_videos_get_what_the_test_split_got(run, square_videos, capsys):
+    with np.load(run / "predictions.npz") as saved:
+        names, videos = np.unique(saved["videos"], return_inverse=True)
+        wanted, _, _ = Predictions(saved["logits"], saved["labels"], videos).by_video("softmax")
+    files = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in names]
+    predict.main([f"--run={run}", "--json", "--batch_size=3", *map(str, files)])
+    found = objects(capsys.readouterr().out)
+    assert [line["video"] for line in found] == [str(file) for file in files]
+    for line, probabilities in zip(found, wanted, strict=True):
+        by_name = {entry["name"]: entry["probability"] for entry in line["classes"]}
+        got = [by_name["Left"], by_name["Right"]]
+        np.testing.assert_allclose(got, probabilities, atol=1e-5)
+        assert got[0] >= got[1] or line["classes"][0]["name"] == "Right"  # the surest first
+
+
+def test_a_folder_is_searched_and_bad_files_are_listed_at_the_end(
+    run, square_videos, tmp_path, capsys
+):
+    good = next((square_videos / "videos").rglob("*.mp4"))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "good.MP4").write_bytes(good.read_bytes())
+    (tmp_path / "cut.mp4").write_bytes(good.read_bytes()[:200])
+    (tmp_path / "notes.txt").write_text("no video")
+    with pytest.raises(InputError, match=r"1 of 2 videos cannot be read \(listed above\)"):
+        predict.main([f"--run={run}", "--top=1", str(tmp_path)])
+    out, err = capsys.readouterr()
+    (line,) = out.splitlines()
+    assert line.startswith(f"{tmp_path / 'deep' / 'good.MP4'}: ") and line.endswith("%")
+    assert line.count(", ") == 0  # --top=1
+    assert "skipped: " in err and "cut.mp4" in err and "notes.txt" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--run=nothing", "a.mp4"], "'nothing' holds no weights"),
+        (["nothing.mp4"], r"'nothing\.mp4': there is no such file or folder"),
+        (["--top=0", "a.mp4"], "--top=0: give at least 1"),
+    ],
+)
+def test_wrong_input(run, arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message):
+        predict.main([f"--run={run}", *arguments])
+
+
+def test_a_folder_without_videos_is_named(run, tmp_path):
+    with pytest.raises(InputError, match="holds no video files"):
+        predict.main([f"--run={run}", str(tmp_path)])

@@ -1,0 +1,153 @@
+"""What is happening in these videos? `python -m vidkd_jax.predict --run=runs/ty_r18 VIDEO...`.
+
+A finished run's best student sees each video as it saw the test split: all non-overlapping clips,
+centre crops, averaged. Prints the most probable classes of each video, a line each; with --json an
+object a line: `video` and its `classes`, each with `name` and `probability`.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from data_prep.annotations import Entry
+from data_prep.annotations.locate import VIDEO_SUFFIXES
+from vidkd_jax import data, evaluate, tracking, weights
+from vidkd_jax.compilation import cache_compilations
+from vidkd_jax.config import get_base_config, set_field
+from vidkd_jax.data.files import FileDataset, probe_all
+from vidkd_jax.data.pipeline import ClipSpec, Reading
+from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.network import Network
+from vidkd_jax.train_step import predict_step
+
+# What a run's config says of how videos are cut into clips, and clips averaged.
+_HOW = ("data.short_side", "data.crop", "data.sampler", "eval.max_clips", "eval.average")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Predicts; see `--help`.
+
+    Raises:
+      InputError: there is no such run or video, or a video cannot be read; the others are
+        predicted before that is said.
+    """
+    args = _parse(argv)
+    cache_compilations()
+    card, variables = weights.load(args.run)
+    if card.in_channels != 3:
+        raise InputError(f"--run={args.run}: sees optical flow; give a run that sees RGB")
+    entries = [
+        Entry(str(path), path, 0, "", "predict") for file in args.videos for path in _files(file)
+    ]
+    readable, failures = probe_all(entries, "videos")
+    if readable:
+        names = card.class_names or [str(label) for label in range(card.num_classes)]
+        config = _config(args.run, card)
+        dataset = FileDataset(readable, names, config.data.short_side)
+        probabilities = predict(card, variables, dataset, config, batch_size=args.batch_size)
+        for video, scores in zip(dataset.videos, probabilities, strict=True):
+            print(_line(video.id, scores, names, args.top, as_json=args.json))
+    if failures:
+        raise InputError(f"{failures} of {len(entries)} videos cannot be read (listed above)")
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m vidkd_jax.predict", description=__doc__)
+    parser.add_argument("--run", required=True, type=Path, help="workdir of a finished run")
+    parser.add_argument("--top", type=int, default=3, help="classes to print")
+    parser.add_argument("--json", action="store_true", help="an object a line")
+    parser.add_argument("--batch_size", type=int, default=16, help="clips at a time")
+    parser.add_argument("videos", nargs="+", type=Path, help="files, or folders of them")
+    args = parser.parse_args(argv)
+    for name in ("top", "batch_size"):
+        if getattr(args, name) < 1:
+            raise InputError(f"--{name}={getattr(args, name)}: give at least 1")
+    return args
+
+
+def _files(path: Path) -> list[Path]:
+    """Returns a file itself, or the videos below a folder.
+
+    Raises:
+      InputError: there is no such file or folder, or no video in it.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError(f"'{path}': there is no such file or folder")
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES)
+    if not found:
+        raise InputError(f"'{path}': holds no video files")
+    return found
+
+
+def _config(run: Path, card: weights.Card) -> ConfigDict:
+    """Returns how a run cuts clips and averages; of weights without a run, as the papers do."""
+    config, path = get_base_config(), run / "config.json"
+    if path.is_file():
+        saved = json.loads(path.read_text())
+        for field in _HOW:
+            section, name = field.split(".")
+            set_field(config, field, saved[section][name])
+    elif card.size:
+        config.data.short_side = round(config.data.short_side * card.size / config.data.crop)
+        config.data.crop = card.size
+    return config
+
+
+def predict(
+    card: weights.Card,
+    variables: Any,
+    dataset: data.VideoDataset,
+    config: ConfigDict,
+    *,
+    batch_size: int,
+) -> np.ndarray:
+    """Returns the classes' probabilities, float64 [videos, classes], in the data set's order.
+
+    Args:
+      card: of the network.
+      variables: its weights.
+      dataset: the videos.
+      config: of the run: how clips are cut and averaged.
+      batch_size: clips at a time.
+    """
+    network = Network(weights.network_of(card), size=card.size or None)
+    step = jax.jit(partial(predict_step, network=network))
+    placed = jax.device_put(variables)
+    batches = data.EvalBatches(
+        data.Subset(dataset, dataset.videos),
+        ClipSpec(card.frames, card.stride, config.data.crop, config.data.sampler),
+        batch_size=batch_size,
+        max_clips=config.eval.max_clips,
+        reading=Reading(),
+    )
+    with tracking.progress(batches.num_batches, "predicting", is_main=True, delay=2) as bar:
+
+        def with_bar() -> Iterator[Any]:
+            for batch in batches:
+                yield batch
+                bar.update()
+
+        clips = evaluate.predict(lambda batch: jax.device_get(step(placed, batch)), with_bar())
+    probabilities, _, _ = clips.by_video(config.eval.average)
+    return probabilities
+
+
+def _line(video: str, scores: np.ndarray, names: Sequence[str], top: int, *, as_json: bool) -> str:
+    best = [(names[label], float(scores[label])) for label in np.argsort(-scores)[:top]]
+    if as_json:
+        classes = [{"name": name, "probability": round(score, 6)} for name, score in best]
+        return json.dumps({"video": video, "classes": classes}, ensure_ascii=False)
+    return f"{video}: " + ", ".join(f"{name} {score:.1%}" for name, score in best)
+
+
+if __name__ == "__main__":
+    run_command(main)
