@@ -71,8 +71,7 @@ def reliability_bins(
     """
     _check(probabilities, labels)
     confidence = probabilities.max(axis=1).astype(np.float64)
-    edges = np.linspace(0, 1, num_bins + 1)
-    bins = np.digitize(confidence, edges[1:-1], right=True)
+    bins = confidence_bins(confidence, num_bins)
     count = np.bincount(bins, minlength=num_bins)
     divisor = np.maximum(count, 1)
     correct = top_k_correct(probabilities, labels, 1)
@@ -81,6 +80,12 @@ def reliability_bins(
         np.bincount(bins, confidence, num_bins) / divisor,
         np.bincount(bins, correct, num_bins) / divisor,
     )
+
+
+def confidence_bins(confidence: np.ndarray, num_bins: int) -> np.ndarray:
+    """Returns the number of the bin, of `reliability_bins`, that each confidence falls in."""
+    edges = np.linspace(0, 1, num_bins + 1)
+    return np.digitize(confidence, edges[1:-1], right=True)
 
 
 def expected_calibration_error(

@@ -6,7 +6,7 @@ from vidkd_jax.tables import statistics
 
 def write_run(folder, logits, labels, videos, groups):
     folder.mkdir()
-    (folder / "config.json").write_text('{"eval": {"average": "softmax"}}')
+    (folder / "config.json").write_text('{"eval": {"average": "softmax", "calibration_bins": 15}}')
     np.savez(
         folder / "predictions.npz",
         logits=np.asarray(logits, np.float32),
@@ -67,6 +67,30 @@ def test_difference_is_paired_by_seed(run_file):
     rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
     difference = statistics.compare(rows, references, 2)["high"]["video_top1"][1]
     assert difference.mean == difference.low == difference.high == 0.5
+
+
+def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
+    """Groups alike, so that seeds are all that is random: 3 of them, 2 degrees of freedom."""
+    outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])
+    runs = [statistics.read_run(run_file(f"s{s}", c))[0] for s, c in enumerate(outcomes)]
+    figure = statistics.compare({"a": runs}, {"a": "a"}, 2)["a"]["video_top1"][0]
+    half = 4.303 * 0.5 / np.sqrt(3)
+    assert figure.mean == pytest.approx(0.5)
+    assert (figure.low, figure.high) == pytest.approx((0.5 - half, 0.5 + half), rel=0.1)
+
+
+def test_the_interval_of_a_calibration_error_holds_its_estimate(tmp_path):
+    """Calibrated as well as 400 videos can be: resampling alone adds noise to the error."""
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.5, 1.0, 400)
+    right = rng.uniform(size=400) < confidence
+    logits = np.log(np.stack([confidence, 1 - confidence], axis=1))
+    names = np.array([f"v{i}" for i in range(400)])
+    groups = np.array([f"g{i % 100}" for i in range(400)])
+    labels = np.where(right, 0, 1)
+    result, _ = statistics.read_run(write_run(tmp_path / "c", logits, labels, names, groups))
+    figure = statistics.compare({"a": [result]}, {"a": "a"}, 100)["a"]["clip_ece"][0]
+    assert figure.low < figure.mean < figure.high
 
 
 def test_clips_of_a_video_are_averaged(tmp_path):

@@ -124,9 +124,14 @@ def markdown(table: Table, columns: Sequence[Column], seeds: int) -> str:
 
 def explanation(table: Table, seeds: int) -> str:
     """Returns what the figures are, and the table's own note."""
+    over = (
+        f"mean of {seeds} seeds [95 % interval over seeds and test groups]"
+        if seeds > 1
+        else "one seed [95 % interval over test groups alone: how far seeds spread is not in it]"
+    )
     text = (
-        f"Per cent; mean of {seeds} seeds [95 % interval over seeds and test groups]. Parameters: "
-        "student + teachers. Minutes of training include the teachers'."
+        f"Per cent; {over}. Parameters: student + teachers. Minutes of training include the "
+        "teachers'."
     )
     return f"{text} {table.note}".strip()
 

@@ -1,8 +1,9 @@
 """Means and intervals over seeds and test groups, from the predictions of finished runs.
 
 Two things are random in a table's figures: which seed trained, and which groups (actors, films)
-are in the test set. The interval is a bootstrap over both; differences between rows are paired: the
-same seeds and the same groups on both sides.
+are in the test set. Groups are many: the interval resamples them. Seeds are few, and resampling
+three would show half of their spread: the mean over seeds deviates as Student's t says. Differences
+between rows are paired: the same seeds and the same groups on both sides.
 """
 
 import dataclasses
@@ -13,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from vidkd_jax.evaluate import Predictions
+from vidkd_jax.metrics import confidence_bins
 
 METRICS = ("clip_top1", "video_top1", "clip_ece", "video_ece")
-_RESAMPLES = 2000
-_BINS = 15
+_RESAMPLES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +65,14 @@ class SavedPredictions:
       video_names: by number.
       groups: [n] name of each clip's group.
       average: of a video's clips, as the run's config says.
+      bins: of the calibration error, likewise.
     """
 
     predictions: Predictions
     video_names: list[str]
     groups: np.ndarray
     average: str
+    bins: int
 
     def by_video(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns probabilities [v, k], labels [v] and numbers [v] of the videos."""
@@ -78,11 +81,13 @@ class SavedPredictions:
 
 def read_predictions(folder: Path) -> SavedPredictions:
     """Reads the predictions in a finished run's folder."""
-    average = json.loads((folder / "config.json").read_text())["eval"]["average"]
+    how = json.loads((folder / "config.json").read_text())["eval"]
     with np.load(folder / "predictions.npz") as arrays:
         names, video_of_clip = np.unique(arrays["videos"], return_inverse=True)
         predictions = Predictions(arrays["logits"], arrays["labels"], video_of_clip)
-        return SavedPredictions(predictions, names.tolist(), arrays["groups"], average)
+        return SavedPredictions(
+            predictions, names.tolist(), arrays["groups"], how["average"], how["calibration_bins"]
+        )
 
 
 def read_run(folder: Path) -> tuple[RunResult, list[str]]:
@@ -93,32 +98,35 @@ def read_run(folder: Path) -> tuple[RunResult, list[str]]:
     probabilities, video_labels, videos = saved.by_video()
     group_of_video = np.zeros(len(videos), int)
     group_of_video[clips.videos] = group_of_clip
-    size = len(group_names)
+    shape = (len(group_names), saved.bins)
     result = RunResult(
-        clip=_sums(clips.clip_probabilities(), clips.labels, group_of_clip, size),
-        video=_sums(probabilities, video_labels, group_of_video, size),
+        clip=_sums(clips.clip_probabilities(), clips.labels, group_of_clip, shape),
+        video=_sums(probabilities, video_labels, group_of_video, shape),
     )
     return result, group_names.tolist()
 
 
 def _sums(
-    probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray, size: int
+    probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray, shape: tuple[int, int]
 ) -> GroupSums:
+    """Sums by group; `shape` is the number of groups and of bins."""
     confidence = probabilities.max(axis=1)
     correct = (probabilities.argmax(axis=1) == labels).astype(float)
-    bins = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
-    gap = np.zeros((size, _BINS))
-    np.add.at(gap, (groups, bins), correct - confidence)
+    gap = np.zeros(shape)
+    np.add.at(gap, (groups, confidence_bins(confidence, shape[1])), correct - confidence)
     return GroupSums(
-        count=np.bincount(groups, minlength=size).astype(float),
-        correct=np.bincount(groups, weights=correct, minlength=size),
+        count=np.bincount(groups, minlength=shape[0]).astype(float),
+        correct=np.bincount(groups, weights=correct, minlength=shape[0]),
         gap=gap,
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval over seeds and test groups, and its spread over seeds."""
+    """A figure with its 95 % interval over seeds and test groups, and its spread over seeds.
+
+    Of one seed the interval is over test groups alone, and the spread NaN.
+    """
 
     mean: float
     low: float
@@ -127,26 +135,38 @@ class Estimate:
 
 
 class Bootstrap:
-    """The resampled seeds and groups, the same for every row: differences are paired."""
+    """The resampled groups and seeds, the same for every row: differences are paired."""
 
     def __init__(self, num_seeds: int, num_groups: int) -> None:
         rng = np.random.default_rng(0)
-        self._seeds = rng.integers(num_seeds, size=(_RESAMPLES, num_seeds))
         chosen = rng.integers(num_groups, size=(_RESAMPLES, num_groups))
         self._weights = np.stack([np.bincount(c, minlength=num_groups) for c in chosen]).astype(
             float
         )
         self._all = np.ones((1, num_groups))
+        # Deviation of the mean over seeds, in their standard deviations.
+        self._seeds = (
+            rng.standard_t(num_seeds - 1, _RESAMPLES) / np.sqrt(num_seeds)
+            if num_seeds > 1
+            else np.zeros(_RESAMPLES)
+        )
 
     def _resampled(self, runs: Sequence[RunResult], metric: str) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the metric of each run [s], and its mean over resampled seeds and groups [r]."""
+        """Returns the metric of each run [s], and its mean over seeds for resampled groups [r]."""
         per_seed = np.array([run.metric(metric, self._all)[0] for run in runs])
-        values = np.stack([run.metric(metric, self._weights) for run in runs], axis=1)  # [r, s]
-        return per_seed, np.take_along_axis(values, self._seeds, axis=1).mean(axis=1)
+        return per_seed, np.mean([run.metric(metric, self._weights) for run in runs], axis=0)
+
+    def _estimate(self, per_seed: np.ndarray, resampled: np.ndarray) -> Estimate:
+        mean = float(per_seed.mean())
+        std = float(per_seed.std(ddof=1)) if len(per_seed) > 1 else float("nan")
+        # From the resamples' own mean: a calibration error grows by the noise of resampling.
+        deviations = resampled - resampled.mean() + self._seeds * np.nan_to_num(std)
+        low, high = np.quantile(deviations, (0.025, 0.975))
+        return Estimate(mean, mean + float(low), mean + float(high), std)
 
     def estimate(self, runs: Sequence[RunResult], metric: str) -> Estimate:
         """Returns the mean over seeds, with its interval."""
-        return _estimate(*self._resampled(runs, metric))
+        return self._estimate(*self._resampled(runs, metric))
 
     def difference(
         self, runs: Sequence[RunResult], reference: Sequence[RunResult], metric: str
@@ -154,13 +174,7 @@ class Bootstrap:
         """Returns the mean of `runs` minus `reference`, paired by seed and group."""
         ours, ours_resampled = self._resampled(runs, metric)
         theirs, theirs_resampled = self._resampled(reference, metric)
-        return _estimate(ours - theirs, ours_resampled - theirs_resampled)
-
-
-def _estimate(per_seed: np.ndarray, resampled: np.ndarray) -> Estimate:
-    low, high = np.quantile(resampled, (0.025, 0.975))
-    std = float(per_seed.std(ddof=1)) if len(per_seed) > 1 else float("nan")
-    return Estimate(float(per_seed.mean()), float(low), float(high), std)
+        return self._estimate(ours - theirs, ours_resampled - theirs_resampled)
 
 
 def compare(
