@@ -1,7 +1,7 @@
 """A 3D ResNet-18 taught by its teacher's attention maps (Zagoruyko & Komodakis 2017).
 
-Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks are
-those of a TY 3D ResNet-18.
+Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks are the
+ends of stages: of TY's 3D ResNet-18 and, for the teacher, of its 3D ResNet-50.
 
 The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
 """
@@ -19,5 +19,5 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         model__name="ty_r3d_18",
         method__name="attention_transfer",
         method__student_blocks=("stage3_block2", "stage4_block2", "stage5_block2"),
-        method__blocks_of_teacher=("stage3_block2", "stage4_block2", "stage5_block2"),
+        method__blocks_of_teacher=("stage3_block4", "stage4_block6", "stage5_block3"),
     )

@@ -1,7 +1,7 @@
 """A 3D ResNet-18 taught by hints from the middle of its teacher (FitNets, Romero et al. 2015).
 
-Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks are
-those of a TY network.
+Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks end the
+fourth stage: of TY's 3D ResNet-18 and, for the teacher, of its 3D ResNet-50.
 
 The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
 """
@@ -19,5 +19,5 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         model__name="ty_r3d_18",
         method__name="hints",
         method__student_blocks=("stage4_block2",),
-        method__blocks_of_teacher=("stage4_block2",),
+        method__blocks_of_teacher=("stage4_block6",),
     )

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if not arguments.row:
-        folder = arguments.out / arguments.table
+        folder = arguments.out / f"{arguments.table}_{arguments.scale}"
         columns = table.scales[arguments.scale]
         print(write_table(table, columns, arguments.out, folder, arguments.seeds))
 

@@ -28,8 +28,7 @@ def write_page(
     """
     body = []
     for column in columns:
-        if column.name:
-            body.append(f"<h2>{html.escape(column.name)} ({html.escape(column.dataset)})</h2>")
+        body.append(f"<h2>{html.escape(column.heading)}</h2>")
         if table.shows_table:
             rows = [[html.escape(cell) for cell in row] for row in render.cells(table, column)]
             body.append(html_table(render.headings(table, column), rows))

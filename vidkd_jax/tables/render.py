@@ -39,6 +39,11 @@ class Column:
     params: Mapping[str, tuple[float, ...]]
     minutes: Mapping[str, float]
 
+    @property
+    def heading(self) -> str:
+        """What it is of: "marionette", or "UCF101 (marionette)" beside other data sets."""
+        return f"{self.name} ({self.dataset})" if self.name else self.dataset
+
 
 def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) -> Column:
     """Reads the finished runs of one column."""
@@ -116,7 +121,7 @@ def markdown(table: Table, columns: Sequence[Column], seeds: int) -> str:
     lines = [f"### {table.title}"]
     for column in columns:
         heads = headings(table, column)
-        lines += ["", f"**{column.name}** ({column.dataset})", ""] if column.name else [""]
+        lines += ["", f"**{column.heading}**", ""]
         lines += ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
         lines += ["| " + " | ".join(row) + " |" for row in cells(table, column)]
     return "\n".join([*lines, "", explanation(table, seeds)]) + "\n"
