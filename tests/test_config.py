@@ -6,7 +6,7 @@ import pytest
 
 from vidkd_jax.config import flatten, get_base_config, set_field, to_json, validate
 from vidkd_jax.errors import InputError
-from vidkd_jax.recipes import build
+from vidkd_jax.recipes import MARIONETTE_SETS, build
 
 CONFIGS = Path("configs")
 GOLDEN = Path("tests/golden")
@@ -22,7 +22,7 @@ def load(name, *arguments):
 RECIPES = [
     (name, dataset)
     for name in ("supervised_r18", "supervised_r50", "ty_r18", "ty_r50")
-    for dataset in ("ucf101", "hmdb51", "kinetics400", "marionette")
+    for dataset in ("ucf101", "hmdb51", "kinetics400", "kinetics600", "ssv2", *MARIONETTE_SETS)
 ]
 
 
@@ -50,10 +50,34 @@ def test_papers_values():
     } == {0.5}
 
 
-@pytest.mark.parametrize("name", ["ty_r18", "demo"])
+@pytest.mark.parametrize("name", ["ty_r18", "ty_r18:marionette", "demo"])
 def test_resolved_config_is_the_golden_one(name):
     """What a config file means changes only on purpose: then update the file in tests/golden."""
-    assert to_json(load(name)) == json.loads((GOLDEN / f"{name}.json").read_text())
+    golden = json.loads((GOLDEN / f"{name.replace(':', '_')}.json").read_text())
+    assert to_json(load(*name.split(":"))) == golden
+
+
+def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
+    assert load("ty_r18", "ssv2").augment.flip == 0.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"method.name": "decoupled", "method.kd_weight": 0.5},
+            r"method\.kd_weight: method 'decoupled' does not read it; it reads label_smoothing, ",
+        ),
+        ({"method.name": "distillation", "method.first_teacher": "random"}, "does not read it"),
+        ({"schedule.name": "cosine", "schedule.patience": 3}, r"schedule\.patience: .*'cosine'"),
+    ],
+)
+def test_settings_that_would_do_nothing(fields, message):
+    config = get_base_config()
+    for field, value in fields.items():
+        set_field(config, field, value)
+    with pytest.raises(InputError, match=message):
+        validate(config)
 
 
 @pytest.mark.parametrize(

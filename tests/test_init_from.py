@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from vidkd_jax import building, train, weights
+from vidkd_jax import building, init_from, train, weights
 from vidkd_jax.checkpoints import Checkpoints
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import ACTIVITYNET, TY
@@ -102,6 +102,12 @@ def test_going_on_does_not_start_from_the_weights_again(finished, folder, small_
 def test_another_networks_weights_are_refused(changes, message, folder, small_config):
     with pytest.raises(InputError, match=message):
         building.build_run(small_config(model__init_from=str(folder), **changes))
+
+
+def test_weights_that_learnt_from_the_test_videos_are_refused(finished, small_config):
+    config = small_config(model__init_from=str(finished[0]), data__split=2)
+    with pytest.raises(InputError, match=r"was trained on split 1 of ucf101, which holds test"):
+        init_from.normalisation(config, in_channels=3)
 
 
 def test_a_folder_without_weights_is_refused(small_config, tmp_path):

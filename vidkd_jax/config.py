@@ -38,17 +38,7 @@ def get_base_config() -> ConfigDict:
             "decay_on": "all",  # or "kernels", but not those of shortcuts: the released code's L2
         }
     )
-    # The rate drops tenfold after 10 epochs without a better validation accuracy (TY section IV.A);
-    # patience 30 for early stopping is the released code's, the paper gives none.
-    config.schedule = ConfigDict(
-        {
-            "name": "plateau",  # or "cosine"
-            "patience": 10,
-            "factor": 0.1,
-            "min_learning_rate": 1e-8,
-            "early_stopping": 30,
-        }
-    )
+    config.schedule = _schedule_defaults()
     config.train = ConfigDict(
         {
             "batch_size": 16,
@@ -67,6 +57,20 @@ def get_base_config() -> ConfigDict:
     )
     config.distributed = False  # True: jax.distributed.initialize() before anything else
     return config.lock()
+
+
+def _schedule_defaults() -> ConfigDict:
+    # The rate drops tenfold after 10 epochs without a better validation accuracy (TY section IV.A);
+    # patience 30 for early stopping is the released code's, the paper gives none.
+    return ConfigDict(
+        {
+            "name": "plateau",  # or "cosine", which reads nothing of the rest
+            "patience": 10,
+            "factor": 0.1,
+            "min_learning_rate": 1e-8,
+            "early_stopping": 30,
+        }
+    )
 
 
 def _method_defaults() -> ConfigDict:
@@ -232,6 +236,7 @@ def validate(config: ConfigDict) -> None:
             )
     _validate_ranges(leaves)
     _validate_numbers(leaves)
+    _validate_unread(config, leaves)
     augmentation(config)
     _validate_modality(config.data)
     largest = max((config.data.crop, *config.data.crop_sizes))
@@ -240,6 +245,26 @@ def validate(config: ConfigDict) -> None:
             f"config.data.crop: {largest} is larger than data.short_side "
             f"({config.data.short_side}); use a smaller crop"
         )
+
+
+def _validate_unread(config: ConfigDict, leaves: dict[str, Any]) -> None:
+    """Refuses settings that would do nothing: two runs that differ in them would be the same."""
+    read = {"name", *methods.options(config.method.name)}
+    if config.method.name == "teaching_yourself":
+        read.add("first_teacher")
+    for name, default in _method_defaults().items():
+        if name not in read and leaves[f"method.{name}"] != default:
+            raise InputError(
+                f"config.method.{name}: method '{config.method.name}' does not read it; it reads "
+                f"{', '.join(sorted(read - {'name'}))}"
+            )
+    if config.schedule.name == "cosine":
+        for name, default in _schedule_defaults().items():
+            if name != "name" and config.schedule[name] != default:
+                raise InputError(
+                    f"config.schedule.{name}: schedule 'cosine' does not read it; use "
+                    "schedule.name='plateau'"
+                )
 
 
 def _validate_modality(data: ConfigDict) -> None:

@@ -33,6 +33,13 @@ def normalisation(config: ConfigDict, *, in_channels: int) -> Normalisation:
                 f"config.model.init_from: '{config.model.init_from}' holds weights of "
                 f"{name}={getattr(card, name)}, the run has {name}={value}; make them agree"
             )
+    weights.check_split(
+        "model.init_from",
+        Path(config.model.init_from),
+        card,
+        dataset=config.data.name,
+        split=config.data.split,
+    )
     return card.normalisation
 
 

@@ -42,7 +42,13 @@ def load(config: ConfigDict, method: Method, class_names: Sequence[str]) -> tupl
     teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
     for folder, teacher in zip(folders, teachers, strict=True):
         _check_classes(folder, teacher.card, class_names)
-        _check_split(folder, teacher.card, config)
+        weights.check_split(
+            "teachers.runs",
+            Path(folder),
+            teacher.card,
+            dataset=config.data.name,
+            split=config.data.split,
+        )
         sees = "flow" if teacher.card.in_channels == 2 else "rgb"
         if sees not in config.data.modality.split("_"):
             raise InputError(
@@ -64,16 +70,6 @@ def _check_classes(folder: str, card: weights.Card, class_names: Sequence[str]) 
                 f"config.teachers.runs: label {label} of '{folder}' is {its}, here it is {ours}; "
                 "use a teacher of this data set"
             )
-
-
-def _check_split(folder: str, card: weights.Card, config: ConfigDict) -> None:
-    """Refuses a teacher that learnt from videos that this run tests on."""
-    if card.dataset == config.data.name and card.split not in (0, config.data.split):
-        raise InputError(
-            f"config.teachers.runs: '{folder}' was trained on split {card.split} of "
-            f"{card.dataset}, which holds test videos of split {config.data.split}; use a teacher "
-            f"of split {config.data.split}"
-        )
 
 
 def _check_count(wanted: str, count: int, method: str) -> None:

@@ -135,6 +135,26 @@ def load_card(folder: Path) -> Card:
     )
 
 
+def check_split(field: str, folder: Path, card: Card, *, dataset: str, split: int) -> None:
+    """Refuses weights that learnt from videos which a run tests on.
+
+    Args:
+      field: of the config, that names the folder.
+      folder: of the weights.
+      card: theirs.
+      dataset: of the run.
+      split: number of its official split.
+
+    Raises:
+      InputError: they are of another split of the same data set.
+    """
+    if card.dataset == dataset and card.split not in (0, split):
+        raise InputError(
+            f"config.{field}: '{folder}' was trained on split {card.split} of {dataset}, which "
+            f"holds test videos of split {split}; use one of split {split}"
+        )
+
+
 def load(folder: Path) -> tuple[Card, Variables]:
     """Returns card and variables, NumPy, of a folder of `convert` or a finished run's best student.
 

@@ -1,5 +1,6 @@
 """Methods by name: what each paper changes about a training step."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "Term",
     "available",
     "create",
+    "options",
 ]
 
 _METHODS: Mapping[str, type] = {
@@ -49,6 +51,11 @@ _METHODS: Mapping[str, type] = {
 def available() -> tuple[str, ...]:
     """Returns the names of all methods."""
     return tuple(_METHODS)
+
+
+def options(name: str) -> frozenset[str]:
+    """Returns the names of the options that a method reads."""
+    return frozenset(field.name for field in dataclasses.fields(_METHODS[name])) - {"augment"}
 
 
 def create(name: str, *, augment: Augment, **options: Any) -> Method:
