@@ -20,6 +20,15 @@ from vidkd_jax.video.flow import decode_flow
 # What `read_info` promises.
 _FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "skipped", "counts")
 
+# How the built-in record sets are rendered.
+_MARIONETTE = {
+    "marionette": "--preset=standard",
+    "marionette_small": "--preset=small",
+    "marionette_untrimmed": "--preset=untrimmed",
+    "marionette_background": "--preset=standard --variant=background",
+    "marionette_blurred": "--preset=standard --variant=blurred",
+}
+
 
 def find_records(root: Path, name: str, split: int, short_side: int, modality: str = "rgb") -> Path:
     """Returns the folder of the newest version of a data set's records.
@@ -58,12 +67,13 @@ def find_records(root: Path, name: str, split: int, short_side: int, modality: s
 def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: str) -> str:
     if modality == "flow":
         return f"python -m data_prep.flow --data={root / name} --out={root} --algorithm=dis"
-    if name == "marionette":
+    if name in _MARIONETTE:
+        videos = f"{root}/{name}_videos"
         return (
-            f"python -m data_prep.marionette --preset=standard --out={root}/marionette_videos && "
-            f"python -m data_prep.build --dataset=marionette --out={root} "
-            f"--videos={root}/marionette_videos/videos "
-            f"--annotations={root}/marionette_videos/annotations --short_side={short_side}"
+            f"python -m data_prep.marionette {_MARIONETTE[name]} --out={videos} && "
+            f"python -m data_prep.build --dataset=marionette --name={name} --out={root} "
+            f"--videos={videos}/videos --annotations={videos}/annotations --split={split} "
+            f"--short_side={short_side}"
         )
     known = name in ("ucf101", "hmdb51", "kinetics400", "kinetics600", "ssv2")
     dataset = f"{name} --annotations=DIR" if known else f"folder --name={name}"
