@@ -79,3 +79,10 @@ def test_wrong_input(run, arguments, message, tmp_path, monkeypatch):
 def test_a_folder_without_videos_is_named(run, tmp_path):
     with pytest.raises(InputError, match="holds no video files"):
         predict.main([f"--run={run}", str(tmp_path)])
+
+
+def test_a_linked_folder_is_named(run, tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "linked").symlink_to(tmp_path)
+    with pytest.raises(InputError, match="linked: is a link to a folder"):
+        predict.main([f"--run={run}", str(tmp_path / "videos")])

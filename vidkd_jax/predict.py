@@ -17,7 +17,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from data_prep.annotations import Entry
-from data_prep.annotations.locate import VIDEO_SUFFIXES
+from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
 from vidkd_jax import data, evaluate, tracking, weights
 from vidkd_jax.compilation import cache_compilations
 from vidkd_jax.config import get_base_config, set_field
@@ -76,13 +76,13 @@ def _files(path: Path) -> list[Path]:
     """Returns a file itself, or the videos below a folder.
 
     Raises:
-      InputError: there is no such file or folder, or no video in it.
+      InputError: there is no such file or folder, or no video in it; or see `walk`.
     """
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise InputError(f"'{path}': there is no such file or folder")
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES)
+    found = sorted(file for file in walk(path) if file.suffix.lower() in VIDEO_SUFFIXES)
     if not found:
         raise InputError(f"'{path}': holds no video files")
     return found

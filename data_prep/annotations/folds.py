@@ -1,6 +1,7 @@
 """A test split for lists that have none: whole groups, every class, the same on any machine."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,32 +11,44 @@ from vidkd_jax.errors import InputError
 NUM_FOLDS = 5
 
 
-def assign_fold(listed: Sequence[Listed], fold: int) -> list[Listed]:
+def assign_fold(listed: Sequence[Listed], class_names: Sequence[str], fold: int) -> list[Listed]:
     """Puts one fold of the groups of each class into "test", the others into "train".
 
     Groups are dealt out in the order of a hash of their names, so that neighbours in the alphabet
-    (one recording session) do not share a fold. A group that several classes share is dealt once.
+    (one recording session) do not share a fold. A group that several classes share is dealt once,
+    with the class that has the fewest groups: the others have more to choose from.
 
     Args:
       listed: The videos.
+      class_names: Names by label.
       fold: Which fold is the test split, 1 to `NUM_FOLDS`.
 
     Raises:
-      InputError: A class has a single group: nothing to test on would be left.
+      InputError: A class has a single group, or so many of its groups were dealt with other classes
+        that nothing is left to train or to test on.
     """
+    by_label: dict[int, list[Listed]] = defaultdict(list)
+    for line in listed:
+        by_label[line.label].append(line)
+    groups = {label: {line.group for line in lines} for label, lines in by_label.items()}
     test: dict[str, bool] = {}
-    for label in sorted({line.label for line in listed}):
-        lines = [line for line in listed if line.label == label]
-        groups = sorted({line.group for line in lines}, key=_hash)
-        if len(groups) < 2:
+    for label in sorted(groups, key=lambda label: (len(groups[label]), label)):
+        if len(groups[label]) < 2:
             raise InputError(
-                f"{lines[0].where}: the only video or group of its class; "
+                f"{by_label[label][0].where}: the only video or group of its class; "
                 "at least two are needed, one to train and one to test on"
             )
-        fresh = [group for group in groups if group not in test]
+        fresh = sorted(groups[label].difference(test), key=_hash)
         num_folds = min(NUM_FOLDS, max(2, len(fresh)))
         for position, group in enumerate(fresh):
             test[group] = position % num_folds == (fold - 1) % num_folds
+        if len({test[group] for group in groups[label]}) < 2:
+            lacking = "train" if test[min(groups[label])] else "test"
+            raise InputError(
+                f"{by_label[label][0].where}: class '{class_names[label]}' has no {lacking} video "
+                f"in --split={fold}, as other classes share its groups; say in the list (a column "
+                "or folders) which split each video is of, or choose another --split"
+            )
     return [replace(line, split="test" if test[line.group] else "train") for line in listed]
 
 

@@ -1,6 +1,7 @@
 """Kinetics' lists: CSV files with label, YouTube id, start and end in seconds, and split."""
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def _read(name: str, annotations: Path, videos: Path, labels: str) -> Dataset:
     lists = sorted(folder.glob("*.csv"))
     if not lists:
         raise InputError(f"--annotations={folder}: holds no .csv files such as train.csv")
-    rows = [row for path in lists for row in _read_rows(path)]
+    rows = [row for path in lists for row in _read_list(path)]
     path = folder / labels
     if path.exists():
         class_names = [line for _, line in read_lines(path)]
@@ -52,9 +53,16 @@ def _read(name: str, annotations: Path, videos: Path, labels: str) -> Dataset:
     return make_dataset(name, class_names, listed, VideoFolder(videos))
 
 
+def _read_list(path: Path) -> list[tuple[str, dict[str, str]]]:
+    try:
+        return list(_read_rows(path))
+    except csv.Error as error:
+        raise InputError(f"{path}: is not a CSV file ({error})") from error
+
+
 def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Yields ("file:line", row) of the rows that have a label (those of some test lists do not)."""
-    reader = csv.DictReader(read_text(path).splitlines())
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     missing = set(_COLUMNS) - set(reader.fieldnames or ())
     if missing == {"label"}:
         return
@@ -64,6 +72,10 @@ def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         where = f"{path}:{reader.line_num}"
         if None in row.values():
             raise InputError(f"{where}: has fewer fields than the header")
+        if None in row:
+            raise InputError(f"{where}: has more fields than the header (quote commas in labels)")
+        if len(row["label"].splitlines()) > 1:
+            raise InputError(f"{where}: the label has a line end in it (an unclosed quote?)")
         if row["label"]:
             yield where, row
 

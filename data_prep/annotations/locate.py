@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -14,14 +14,36 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 
+def walk(root: Path) -> Iterator[Path]:
+    """Yields every file below a folder (which may itself be a link), in no order.
+
+    Hidden files and folders are left out: they are some program's, not the user's videos.
+
+    Raises:
+      InputError: A folder cannot be read, or is a link: it could lead anywhere, also in circles.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{error.filename}: {error.strerror}; make it readable") from error
+
+    for folder, subfolders, names in os.walk(root, onerror=refuse):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in subfolders:
+            if (path := Path(folder, name)).is_symlink():
+                raise InputError(f"{path}: is a link to a folder; put the folder itself there")
+        yield from (Path(folder, name) for name in names if not name.startswith("."))
+
+
 class VideoFolder:
     """A folder of videos, laid out in one of the ways that people lay them out."""
 
-    def __init__(self, root: Path, *, ignore_case: bool = False) -> None:
+    def __init__(self, root: Path, *, exact: bool = False, ignore_case: bool = False) -> None:
         """Takes the folder.
 
         Args:
           root: The folder.
+          exact: Files are where the list says, or missing: people write lists of their own videos
+            as these lie, and in 1.mp4 of another folder something else happens.
           ignore_case: File names match whatever their case. UCF101 needs it: its class is
             HandstandPushups, its files are v_HandStandPushups_*, and copies "correct" either.
 
@@ -32,10 +54,11 @@ class VideoFolder:
             raise InputError(f"--videos={root}: there is no such folder")
         self.root = root
         self._resolved_root = root.resolve()
+        self._exact = exact
         self._ignore_case = ignore_case
 
     def find(self, files: Sequence[str], where: str) -> Path:
-        """Returns the first of `files` that exists, else a file with the name of one of them.
+        """Returns the first of `files` that exists, else (not if `exact`) a file of such a name.
 
         The fallback finds other layouts (flat, one folder a class, one a split) and other
         extensions. Where several files have the name, the one whose folders share most words with
@@ -49,13 +72,13 @@ class VideoFolder:
           The file, or where it was looked for first if there is none.
 
         Raises:
-          InputError: A path leads out of the folder.
+          InputError: A path leads out of the folder, or the folder cannot be searched; see `walk`.
         """
         relative = [_relative(file, where) for file in files]
         for path in relative:
             if (self.root / path).is_file():
                 return self._inside(self.root / path, where)
-        for path in relative:
+        for path in () if self._exact else relative:
             if candidates := self._by_stem.get(self._key(path.stem)):
                 return self._inside(min(candidates, key=lambda c: _distance(c, path)), where)
         return self.root / relative[0]
@@ -66,10 +89,9 @@ class VideoFolder:
     @cached_property
     def _by_stem(self) -> dict[str, list[Path]]:
         found = defaultdict(list)
-        for folder, _, names in os.walk(self.root):
-            for path in map(Path, names):
-                if path.suffix.lower() in VIDEO_SUFFIXES:
-                    found[self._key(path.stem)].append(Path(folder) / path)
+        for path in walk(self.root):
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                found[self._key(path.stem)].append(path)
         return found
 
     def _inside(self, path: Path, where: str) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from data_prep.annotations.folds import assign_fold
-from data_prep.annotations.locate import VideoFolder
+from data_prep.annotations.locate import VideoFolder, walk
 from data_prep.annotations.text import read_text
 from data_prep.annotations.types import Dataset, Listed, make_dataset
 from vidkd_jax.errors import InputError, suggest
@@ -37,17 +37,14 @@ def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Datas
       split: 1 to 5.
 
     Raises:
-      InputError: There are no such folders, or too few videos.
+      InputError: There are no such folders, too few videos, a linked folder, or a file name that is
+        not UTF-8 text.
     """
     del annotations
-    folder = VideoFolder(videos)
-    files = sorted(
-        path.relative_to(videos)
-        for path in videos.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(videos).parts)
-    )
-    has_splits = bool(files) and all(path.parts[0] in _SPLITS for path in files)
+    folder = VideoFolder(videos, exact=True)
+    files = sorted(path.relative_to(videos) for path in walk(videos))
+    _check_names(files, videos)
+    has_splits = _has_splits(files, videos)
     depth = 1 if has_splits else 0
     rows = []
     for path in files:
@@ -56,9 +53,36 @@ def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Datas
                 f"{videos / path}: is in no class folder; use {videos}/<label>/<video>"
             )
         between = "/".join(path.parts[depth + 1 : -1])
-        split_name = _SPLITS[path.parts[0]] if has_splits else ""
+        split_name = _SPLITS[path.parts[0].lower()] if has_splits else ""
         rows.append((str(videos / path), path.as_posix(), path.parts[depth], split_name, between))
     return _make(name, rows, folder, split)
+
+
+def _check_names(files: Sequence[Path], videos: Path) -> None:
+    """Refuses names that text files (lists, an index) cannot hold."""
+    for path in files:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{str(videos / path)!a}: the name is not UTF-8 text; rename it to UTF-8"
+            ) from error
+
+
+def _has_splits(files: Sequence[Path], videos: Path) -> bool:
+    """Whether the folders in `videos` are splits; else they are classes.
+
+    Raises:
+      InputError: Some are the one and some the other. (A single one may well be a class, "dev".)
+    """
+    tops = {path.parts[0] for path in files}
+    others = sorted(top for top in tops if top.lower() not in _SPLITS)
+    if others and len(tops) - len(others) >= 2:
+        raise InputError(
+            f"{videos / others[0]}: lies beside folders of splits ("
+            f"{', '.join(sorted(tops.difference(others)))}); move it into one of them, or away"
+        )
+    return bool(tops) and not others
 
 
 def read_csv(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
@@ -84,7 +108,7 @@ def read_csv(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
         raise InputError(f"{annotations}: is not a CSV file ({error})") from error
     if not rows:
         raise InputError(f"{annotations}: the list is empty")
-    return _make(name, rows, VideoFolder(videos), split)
+    return _make(name, rows, VideoFolder(videos, exact=True), split)
 
 
 def _read_rows(path: Path) -> Iterator[tuple[str, str, str, str, str]]:
@@ -147,7 +171,7 @@ def _make(
         number = class_names.index(label)
         listed.append(Listed(str(video.with_suffix("")), (file,), number, group, split_name, where))
     if not any(line.split for line in listed):
-        listed = assign_fold(listed, split)
+        listed = assign_fold(listed, class_names, split)
     return make_dataset(name, class_names, listed, videos)
 
 

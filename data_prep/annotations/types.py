@@ -1,5 +1,6 @@
 """What every list format is read into, and the checks that hold for all of them."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +85,11 @@ def make_dataset(
     Something-Something: the labels of the test videos are not published).
 
     Raises:
-      InputError: No videos, no training videos, an id twice, a path outside the video folder.
+      InputError: No videos, no training videos, a class, an id or a file twice, a path outside the
+        video folder.
     """
     listed = list(listed)
+    _check_class_names(name, class_names)
     _check_unique(listed)
     splits = {line.split for line in listed}
     if not listed:
@@ -107,8 +110,29 @@ def make_dataset(
         )
         for line in listed
     ]
+    _check_files(entries, listed)
     entries.sort(key=lambda entry: SPLITS.index(entry.split))  # stable: list order within a split
     return Dataset(name, tuple(class_names), tuple(entries))
+
+
+def _check_class_names(name: str, class_names: Sequence[str]) -> None:
+    counts = Counter(class_names)
+    if twice := [class_name for class_name in counts if counts[class_name] > 1]:
+        raise InputError(
+            f"{name}: the list of classes holds '{twice[0]}' twice; remove one of the lines"
+        )
+
+
+def _check_files(entries: Sequence[Entry], listed: Sequence[Listed]) -> None:
+    """Two videos are two files: one that stands for both has a wrong label, or is trained on."""
+    seen: dict[Path, str] = {}
+    for entry, line in zip(entries, listed, strict=True):
+        if entry.path in seen:
+            raise InputError(
+                f"{line.where}: the only file for video '{line.id}' is {entry.path}, which "
+                f"{seen[entry.path]} has already; add the missing file or remove one of the lines"
+            )
+        seen[entry.path] = line.where
 
 
 def _check_unique(listed: Iterable[Listed]) -> None:

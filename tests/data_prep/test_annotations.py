@@ -217,6 +217,39 @@ def test_folder_with_splits(tmp_path):
     ]
 
 
+def test_folder_of_splits_in_capitals(tmp_path):
+    videos = touch(tmp_path / "videos", "Train/a/1.mp4", "TEST/a/2.mp4")
+    dataset = read_dataset("folder", None, videos)
+    assert dataset.class_names == ("a",)
+    assert [(e.id, e.split) for e in dataset.entries] == [
+        ("Train/a/1", "train"),
+        ("TEST/a/2", "test"),
+    ]
+
+
+def test_own_videos_are_never_looked_for_elsewhere(tmp_path):
+    """In sit/001.mp4 somebody sits, in stand/001.mp4 somebody stands."""
+    videos = touch(tmp_path / "videos", "stand/001.mp4", "sit/002.mp4")
+    rows = [["sit/001.mp4", "sit", "train"], ["sit/002.mp4", "sit", "test"]]
+    dataset = read_dataset("csv", make_csv(tmp_path / "x.csv", rows), videos)
+    assert [e.path for e in dataset.entries] == [videos / "sit/001.mp4", videos / "sit/002.mp4"]
+    assert [e.path.exists() for e in dataset.entries] == [False, True]
+
+
+def test_classes_that_share_groups_are_tested_and_trained_on(tmp_path):
+    """Dealt a, b, c, the two groups of c were both dealt to training with those of a and b."""
+    groups = {"a": range(10), "b": range(10), "c": (0, 1)}
+    rows = [
+        ["path", "label", "group"],
+        *([f"{c}{g}.mp4", c, f"g{g}"] for c, members in groups.items() for g in members),
+    ]
+    lists = make_csv(tmp_path / "x.csv", rows)
+    for split in range(1, 6):
+        entries = read_dataset("csv", lists, touch(tmp_path / "videos"), split=split).entries
+        for part in ("train", "test"):
+            assert {e.label for e in entries if e.split == part} == {0, 1, 2}
+
+
 def test_folder_without_splits_is_dealt_by_group(tmp_path):
     names = [f"{c}/v_{c}_g{g:02d}_c{k:02d}.avi" for c in "xy" for g in range(10) for k in range(3)]
     names += [f"z/{i}.avi" for i in range(7)]

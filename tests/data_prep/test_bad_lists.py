@@ -1,5 +1,7 @@
 """Lists as people damage them: one line that names the file, the line and the remedy."""
 
+import os
+
 import pytest
 from list_files import HMDB, UCF, UCF_VIDEOS, touch, write
 
@@ -87,6 +89,26 @@ BAD_LISTS = {
         {"a__csv": HEADER + "x,abc\n"},
         r"a.csv:2: has fewer fields",
     ),
+    "kinetics long row": (
+        "kinetics400",
+        {"a__csv": HEADER + "a, b,abc,1,2,train\n"},
+        r"a.csv:2: has more fields than the header",
+    ),
+    "kinetics unclosed quote": (
+        "kinetics400",
+        {"a__csv": HEADER + '"x\ny",abc,1,2,train\n'},
+        r"a.csv:3: the label has a line end in it \(an unclosed quote\?\)",
+    ),
+    "kinetics not csv": (
+        "kinetics400",
+        {"a__csv": HEADER + "x" * 140_000 + ",abc,1,2,train\n"},
+        r"a.csv: is not a CSV file \(field larger",
+    ),
+    "kinetics class twice": (
+        "kinetics400",
+        {"a__csv": HEADER + "x,abc,1,2,train\n", "k400_labels__txt": "y\nx\ny\n"},
+        r"kinetics400: the list of classes holds 'y' twice",
+    ),
     "kinetics class": (
         "kinetics600",
         {"a__csv": HEADER + "clamping,abc,1,2,train\n", "k600_labels__txt": "clapping\nwaving\n"},
@@ -102,6 +124,11 @@ BAD_LISTS = {
         "ssv2",
         {"labels__txt": "Closing something\n", "train__json": '[{"id": 1, "template": "Opening"}]'},
         r"train.json: item 1: class 'Opening' is unknown",
+    ),
+    "ssv2 class twice": (
+        "ssv2",
+        {"labels__txt": "Closing\nClosing\n", "train__json": '[{"id": 1, "template": "Closing"}]'},
+        r"ssv2: the list of classes holds 'Closing' twice",
     ),
     "ssv2 labels": (
         "ssv2",
@@ -142,6 +169,10 @@ BAD_CSV = {
         r":3: video 'a' is listed twice, first at .*:1",
     ),
     "single video of a class": ("a.mp4,x\nb.mp4,x\nc.mp4,y\n", r":3: the only video or group"),
+    "no test video": (
+        "path,label,group\na1,a,1\na2,a,2\nb1,b,2\nb3,b,3\nc1,c,1\nc3,c,3\n",
+        r":\d: class '[abc]' has no (test|train) video",
+    ),
     "unclosed quote": ('a.mp4,"x\nb.mp4,y\n', r"the label has a line end in it"),
     "latin-1": ("\xfc", r"is not UTF-8 text"),
 }
@@ -193,3 +224,50 @@ def test_links_that_leave_the_video_folder(tmp_path):
     (videos / UCF_VIDEOS[2]).unlink()
     dataset = read_dataset("ucf101", tmp_path / "lists", tmp_path / "link")
     assert [e.path.exists() for e in dataset.entries] == [True, True, False]
+
+
+def test_folders_of_splits_and_others(tmp_path):
+    videos = touch(tmp_path / "videos", "train/a/1.mp4", "Test/a/2.mp4", "extra/3.mp4")
+    message = r"videos/extra: lies beside folders of splits \(Test, train\); move it into one"
+    with pytest.raises(InputError, match=message):
+        read_dataset("folder", None, videos)
+
+
+def test_linked_class_folder(tmp_path):
+    videos = touch(tmp_path / "videos", "a/1.mp4", "a/2.mp4")
+    touch(tmp_path / "elsewhere", "1.mp4", "2.mp4")
+    (videos / "b").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"videos/b: is a link to a folder; put the folder itself"):
+        read_dataset("folder", None, videos)
+    with pytest.raises(InputError, match=r"videos/b: is a link to a folder"):  # the other layouts
+        read_dataset("ucf101", write(tmp_path / "lists", **UCF), videos)
+
+
+def test_class_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    videos = touch(tmp_path / "videos", "a/1.mp4", "a/2.mp4", "b/1.mp4", "b/2.mp4")
+    scandir = os.scandir
+
+    def refusing(path):  # the tests may run as root, for whom no folder is closed
+        if os.fspath(path).endswith("videos/b"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(InputError, match=r"videos/b: Permission denied; make it readable"):
+        read_dataset("folder", None, videos)
+
+
+def test_file_name_that_is_not_utf8(tmp_path):
+    videos = touch(tmp_path / "videos", "a/1.mp4", os.fsdecode(b"a/\xfc.mp4"))
+    with pytest.raises(InputError, match=r"a/\\udcfc.mp4': the name is not UTF-8 .*; rename it"):
+        read_dataset("folder", None, videos)
+
+
+def test_two_videos_and_one_file(tmp_path):
+    """Two clips of one YouTube video, of which only the whole is there."""
+    rows = "x,abc,1,2,train\nx,abc,3,4,train\nx,def,1,2,validate\n"
+    lists = write(tmp_path / "lists", a__csv=HEADER + rows)
+    videos = touch(tmp_path / "videos", "abc.mp4")
+    message = r"a.csv:3: the only file for video 'abc_000003_000004' is .*abc.mp4, which .*a.csv:2"
+    with pytest.raises(InputError, match=message):
+        read_dataset("kinetics400", lists, videos)
