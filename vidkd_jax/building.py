@@ -184,6 +184,7 @@ def build_run(config: ConfigDict) -> Run:
             spec,
             batch_size=config.train.batch_size,
             seed=config.seed,
+            repeats=config.train.repeats,
             reading=_reading(config),
             process=_process(),
         ),

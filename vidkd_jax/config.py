@@ -43,6 +43,7 @@ def get_base_config() -> ConfigDict:
         {
             "batch_size": 16,
             "epochs": 200,
+            "repeats": 1,  # passes over the training videos in an epoch: more where they are few
             "log_every": 20,
             "remat": False,  # half the activations' memory for a little time
         }
@@ -195,6 +196,7 @@ _AT_LEAST = {
     "schedule.early_stopping": 1,
     "train.batch_size": 1,
     "train.epochs": 1,
+    "train.repeats": 1,
     "train.log_every": 1,
     "eval.batch_size": 1,
     "eval.max_clips": 1,

@@ -34,6 +34,16 @@ def test_batch_contract(memory_subset):
     assert (first[:, 0, 0, 1:] == first[0, 0, 0, 1:]).all()  # the same window in all frames
 
 
+def test_an_epoch_of_several_passes_shows_every_video_that_often(memory_subset):
+    batches = train_batches(memory_subset([10] * 8), repeats=3)
+    assert batches.per_epoch == 6
+    videos = np.concatenate([batch["video"] for batch in take(batches, 6)])
+    assert np.array_equal(np.bincount(videos), [3] * 8)
+    passes = videos.reshape(3, 8)
+    assert all(len(set(order)) == 8 for order in passes.tolist())
+    assert not (passes[0] == passes[1]).all()  # each in an order of its own
+
+
 def test_frames_of_teachers_are_read_around_the_clip(memory_subset):
     spec = ClipSpec(frames=2, stride=2, crop=16, others=(-1, 2, 4))
     assert spec.offsets == (-1, 0, 2, 4)

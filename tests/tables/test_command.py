@@ -203,7 +203,7 @@ def test_the_cost_of_a_run_is_its_networks_times_its_clips():
             Row("b", "ty_r18", {"train.epochs": 2}),
         )
     )
-    assert (plain.videos, plain.epochs) == (8_583, 2)
+    assert (plain.videos, plain.passes) == (8_583, 2)
     # Forward and two backward passes of 42.6 GMACs (facts of the network), a teacher's forward.
     assert plain.flops == pytest.approx(6 * 42.6e9 * 8_583 * 2, rel=0.05)
     assert taught.flops == pytest.approx(plain.flops * 4 / 3)

@@ -89,11 +89,11 @@ class LoadClip(grain.transforms.RandomMap):
 class TrainBatches:
     """An endless, checkpointable iterator over shuffled training batches.
 
-    Every epoch is its own permutation of the videos; what does not fill a batch is left for others.
+    Every pass is its own permutation of the videos; what does not fill a batch is left for others.
     The iterator's position is all its state: every clip is a function of (seed, position).
 
     Attributes:
-      per_epoch: number of batches in an epoch.
+      per_epoch: number of batches in an epoch, which is `repeats` passes.
       iterator: the Grain iterator, for checkpoints.
     """
 
@@ -105,11 +105,13 @@ class TrainBatches:
         batch_size: int,
         seed: int,
         reading: Reading,
+        repeats: int = 1,
         process: Process = Process(),
     ) -> None:
         _check_divisible(batch_size, process)
-        self.per_epoch = len(subset.videos) // batch_size
-        if self.per_epoch == 0:
+        per_pass = len(subset.videos) // batch_size
+        self.per_epoch = repeats * per_pass
+        if per_pass == 0:
             raise InputError(
                 f"config.train.batch_size: {batch_size} is larger than the training set "
                 f"({len(subset.videos)} videos); use at most that"
@@ -123,7 +125,7 @@ class TrainBatches:
         dataset = (
             grain.MapDataset.range(len(subset.videos))
             .seed(seed)
-            .shuffle()[: self.per_epoch * batch_size]
+            .shuffle()[: per_pass * batch_size]
             .random_map(LoadClip(subset, spec))[process.index :: process.count]
             .batch(batch_size // process.count, drop_remainder=True)
             .repeat()

@@ -81,7 +81,7 @@ def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None
         total += cost.flops
         print(shlex.join(runner.command(arm, out, extra)))
         print(
-            f"    {cost.videos:,} videos x {cost.epochs} epochs, {cost.flops:.2e} FLOPs, "
+            f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
             f"about {_hours(cost.flops / speed)} here"
         )
     print(

@@ -38,13 +38,13 @@ class Cost:
     """What one run costs.
 
     Attributes:
-      videos: that train, each once an epoch.
-      epochs: at most.
+      videos: that train, each once a pass.
+      passes: over all of them, at most.
       flops: of all its training steps, teachers included; a multiplication and an addition are 2.
     """
 
     videos: int
-    epochs: int
+    passes: int
     flops: float
 
 
@@ -87,7 +87,8 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
         teachers.append(forward)
     students = 2 if config.method.name == "mutual_learning" else 1
     per_clip = 2 * ((1 + _BACKWARD) * students * forward + sum(teachers))
-    return Cost(training, config.train.epochs, per_clip * training * config.train.epochs)
+    passes = config.train.epochs * config.train.repeats
+    return Cost(training, passes, per_clip * training * passes)
 
 
 def _macs(config: ConfigDict, num_classes: int) -> int:
