@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data_prep.annotations import DATASETS, Entry, read_dataset
 from data_prep.conversion import Conversion, add_arguments, positive
-from data_prep.output import Output, fingerprint
+from data_prep.output import Output, fingerprint, fingerprint_files
 from data_prep.staging import StagingTask, stage_video
 from vidkd_jax.errors import InputError, run_command
 
@@ -29,15 +29,15 @@ def main(argv: list[str] | None = None) -> None:
         "short_side": args.short_side,
         "quality": args.quality,
         "lists": fingerprint(dataset),
+        "videos": fingerprint_files(dataset),
         "class_names": list(dataset.class_names),
     }
 
     def make_task(entry: Entry, target: Path) -> StagingTask:
         return StagingTask(entry.path, target, args.short_side, args.quality)
 
-    Conversion(
-        dataset, output, settings, make_task, stage_video, skipped_file=args.out / "skipped.csv"
-    ).run(workers=args.workers, max_skipped=args.max_skipped)
+    conversion = Conversion(dataset, output, settings, make_task, stage_video)
+    conversion.run(workers=args.workers, max_skipped=args.max_skipped)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -154,7 +154,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
 
 
 def write_records(builder: VideoRecords) -> Path:
-    """Writes everything to the disk itself (not only its cache) and returns the records' folder.
+    """Writes everything and returns the records' folder.
 
     Raises:
       OSError: The disk is full.
@@ -167,11 +167,7 @@ def write_records(builder: VideoRecords) -> Path:
             if os.strerror(code) in str(error):
                 raise OSError(code, os.strerror(code)) from error
         raise
-    folder = Path(builder.data_dir)
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    return folder
+    return Path(builder.data_dir)
 
 
 def _shards(videos: Sequence[Converted]) -> list[Sequence[Converted]]:

@@ -7,13 +7,11 @@ the lists, and appear under their final name when they are complete.
 
 import argparse
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -21,10 +19,19 @@ from typing import Any, Generic, TypeVar
 from tqdm import tqdm
 
 from data_prep.annotations import SPLITS, Dataset, Entry
+from data_prep.disk import clear_disk_errors, only_one, sync
 from data_prep.output import Converted, Output, write_index, write_skipped
 from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo
-from vidkd_jax.errors import DISK_FULL, InputError
+from vidkd_jax.errors import InputError
+
+# What is wrong where a hash differs.
+_OTHER = {
+    "lists": "with other lists",
+    "videos": "from other video files",
+    "source": "from other records",
+}
+_UNKNOWN_ONCE = ("videos", "source")  # fields that records of earlier versions do not have
 
 Result = StagedVideo | SkippedVideo
 Task = TypeVar("Task")
@@ -40,7 +47,6 @@ class Conversion(Generic[Task]):
       settings: What they depend on; goes into dataset.json.
       make_task: From a video and the path of its staging file to the argument of `stage`.
       stage: Converts one video, or takes what an earlier run staged; runs in worker processes.
-      skipped_file: Where unusable videos are listed.
       missing: How many of the official lists' videos the dataset lacks from the start.
     """
 
@@ -49,7 +55,6 @@ class Conversion(Generic[Task]):
     settings: dict[str, Any]
     make_task: Callable[[Entry, Path], Task]
     stage: Callable[[Task], Result]
-    skipped_file: Path
     missing: int = 0
 
     def run(self, *, workers: int, max_skipped: float) -> None:
@@ -64,11 +69,11 @@ class Conversion(Generic[Task]):
             are unusable, or the disk is full.
         """
         output = self.output
-        if _is_finished(output, self.settings):
+        if finished := _read_finished(output, self.settings):
             shutil.rmtree(output.staging, ignore_errors=True)  # killed while it was removing this
-            print(f"finished already: {output.records}")
+            _print_finished(output, finished["skipped"])
             return
-        with _clear_disk_errors(output), only_one(output):
+        with clear_disk_errors(output.root), only_one(output.config / ".lock"):
             results = _stage(self, workers)
             skipped = _report_skipped(self, results, max_skipped)
             splits = _by_split(self.dataset, results)
@@ -105,59 +110,39 @@ def _fraction(text: str) -> float:
     return value
 
 
-@contextmanager
-def only_one(output: Output) -> Iterator[None]:
-    """Keeps a second run for the same records out; a killed one leaves no lock behind."""
-    output.staging.mkdir(parents=True, exist_ok=True)
-    with (output.config / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"{output.config}: another run is writing there") from error
-        yield
-
-
-@contextmanager
-def _clear_disk_errors(output: Output) -> Iterator[None]:
-    """Says of a full or read-only disk what it is; nothing that was done is lost."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in DISK_FULL
-        remedy = "free some space" if full else "choose an --out that can be written to"
-        raise InputError(
-            f"--out={output.root}: {error.strerror}; {remedy} and run the same command again, "
-            "it continues"
-        ) from error
-
-
-def _is_finished(output: Output, settings: dict[str, Any]) -> bool:
-    """Whether the records are there already, made with the same settings.
+def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns the description of the records if they are there already, made as is asked for.
 
     Raises:
-      InputError: They are there, made with others.
+      InputError: They are there, made in another way or from something else.
     """
     path = output.records / "dataset.json"
     if not output.records.exists():
-        return False
+        return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable; delete {output.records} and run again") from error
     for field, value in settings.items():
-        if found.get(field) != value:
-            was = f"{field}={found.get(field)}" if field != "lists" else "other lists or videos"
+        if found.get(field, value if field in _UNKNOWN_ONCE else None) != value:
+            made = _OTHER.get(field, f"with {field}={found.get(field)}")
             raise InputError(
-                f"{output.records} is finished, but was made with {was}; "
+                f"{output.records} is finished, but was made {made}; "
                 "choose another --out or delete it"
             )
-    return True
+    return found
+
+
+def _print_finished(output: Output, skipped: int) -> None:
+    again = f"delete {output.records} to convert them again"
+    tail = f", {skipped} videos were skipped ({output.skipped}); {again}" if skipped else ""
+    print(f"finished already: {output.records}{tail}")
 
 
 def _stage(conversion: Conversion[Any], workers: int) -> list[Result]:
     """Converts every video; returns the results in list order."""
     folder = conversion.output.staging / "videos"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.partial"):
         leftover.unlink()
     tasks = [
@@ -181,13 +166,13 @@ def _report_skipped(
     """
     pairs = zip(conversion.dataset.entries, results, strict=True)
     skipped = [(entry.id, result) for entry, result in pairs if isinstance(result, SkippedVideo)]
-    path = conversion.skipped_file
-    write_skipped(path, skipped)
+    write_skipped(conversion.output, skipped)
     if len(skipped) > max_skipped * len(results):
         first = skipped[0][1]
         raise InputError(
-            f"{path}: {len(skipped)} of {len(results)} videos are unusable, more than "
-            f"--max_skipped={max_skipped:g} (the first: {first.path.name}: {first.cause}); "
+            f"{conversion.output.skipped}: {len(skipped)} of {len(results)} videos are unusable, "
+            f"more than --max_skipped={max_skipped:g} "
+            f"(the first: {first.path.name}: {first.cause}); "
             "repair them or raise --max_skipped, then run again: the others are kept"
         )
     return len(skipped)
@@ -231,5 +216,9 @@ def _write_records(
         )
         folder = write_records(builder)
     write_index(folder, splits, settings)
+    for path in folder.iterdir():
+        sync(path)
+    sync(folder)
     folder.rename(output.records)
+    sync(output.config)
     shutil.rmtree(output.staging)

@@ -75,6 +75,8 @@ def _conversion(
     settings = {
         "name": f"{info['name']}_flow",
         **{field: info[field] for field in kept},
+        "videos": info.get("videos", ""),  # older records do not say
+        "source": {"counts": info["counts"], "skipped": info["skipped"]},
         "quality": args.quality,
         "modality": "flow",
         "algorithm": args.algorithm,
@@ -99,7 +101,6 @@ def _conversion(
         settings,
         make_task,
         _stage_flow,
-        skipped_file=output.config / "skipped.csv",
         missing=info["skipped"],
     )
 

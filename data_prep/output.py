@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.annotations import Dataset, Entry
+from data_prep.disk import only_one
 from data_prep.staging import SkippedVideo, StagedVideo
 
 VERSION = "1.0.0"  # of the records' schema
 INDEX_COLUMNS = ("id", "label", "group", "num_frames", "fps", "height", "width")
+_SKIPPED_COLUMNS = ("dataset", "split", "id", "path", "cause")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Output:
         return self.config / VERSION
 
     @property
+    def skipped(self) -> Path:
+        """The list of all unusable videos, whatever their dataset."""
+        return self.root / "skipped.csv"
+
+    @property
     def staging(self) -> Path:
         """Everything unfinished; its name hides it from readers."""
         return self.config / ".staging"
@@ -58,6 +65,15 @@ def fingerprint(dataset: Dataset) -> str:
     lines = [[e.id, e.label, e.group, e.split] for e in dataset.entries]
     content = json.dumps([dataset.class_names, lines])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def fingerprint_files(dataset: Dataset) -> str:
+    """Returns a hash of the video files: ids and sizes in bytes (-1: there is no file), in order.
+
+    Sizes tell videos that were rendered again or replaced, and cost no reading.
+    """
+    sizes = [[e.id, e.path.stat().st_size if e.path.is_file() else -1] for e in dataset.entries]
+    return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:16]
 
 
 def write_index(
@@ -94,9 +110,28 @@ def _index_row(converted: Converted) -> tuple[Any, ...]:
     )
 
 
-def write_skipped(path: Path, skipped: Sequence[tuple[str, SkippedVideo]]) -> None:
-    """Writes id, path and cause of each (id, skipped video); an empty list writes the header."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("id", "path", "cause"))
-        writer.writerows((name, video.path, video.cause) for name, video in skipped)
+def write_skipped(output: Output, skipped: Sequence[tuple[str, SkippedVideo]]) -> None:
+    """Lists each (id, skipped video) in OUT/skipped.csv, in place of these records' former rows.
+
+    The rows of other records stay; runs for several of them at once take turns.
+    """
+    own = [output.name, str(output.split)]
+    with only_one(output.root / ".skipped.lock", wait=True):
+        others = [row for row in _read_skipped(output.skipped) if row[:2] != own]
+        partial = output.skipped.with_suffix(".partial")
+        # surrogateescape: paths may be any bytes.
+        with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(_SKIPPED_COLUMNS)
+            writer.writerows(others)
+            writer.writerows([*own, name, video.path, video.cause] for name, video in skipped)
+        partial.replace(output.skipped)
+
+
+def _read_skipped(path: Path) -> list[list[str]]:
+    """Returns the rows; none if there is no such file, or one that an earlier version wrote."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        columns, *rows = [*csv.reader(file)] or [[]]
+    return rows if tuple(columns) == _SKIPPED_COLUMNS else []

@@ -1,6 +1,8 @@
 """Video files to records through the command line: what goes in, what comes out."""
 
+import csv
 import json
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -38,7 +40,7 @@ def test_records_hold_what_the_videos_hold(small, command, name):
     assert index(small["out"], name or "csv", "train")[1] == row
     folder = small["out"] / f"{name or 'csv'}/split1/1.0.0"
     description = json.loads((folder / "dataset.json").read_text())
-    del description["lists"]
+    del description["lists"], description["videos"]
     assert description == {
         "name": name or "csv", "dataset": "csv", "split": 1, "short_side": 16, "quality": 95,
         "class_names": ["a", "b"], "skipped": 0, "counts": {"train": 2, "test": 2},
@@ -72,6 +74,67 @@ def test_finished_is_said_and_other_settings_are_refused(small, command, capsys)
     status, message = command(build.main, **small)
     assert (status, "made with other lists" in message) == (2, True)
     assert content(folder) == before
+
+
+def test_other_files_of_the_same_names_are_refused(small, command, capsys):
+    build.main([f"--{k}={v}" for k, v in small.items()])
+    write_video(small["videos"] / "1.mp4", numbered_frames(30, height=24, width=36), 25)
+    status, message = command(build.main, **small)
+    assert (status, "was made from other video files; choose" in message) == (2, True)
+    path = small["out"] / "csv/split1/1.0.0/dataset.json"
+    description = json.loads(path.read_text())
+    del description["videos"]  # as an earlier version wrote it
+    path.write_text(json.dumps(description))
+    assert command(build.main, **small)[0] == 0
+
+
+def test_finished_says_what_was_skipped(small, command, capsys):
+    (small["videos"] / "3.mp4").unlink()
+    line = [f"--{k}={v}" for k, v in small.items()] + ["--max_skipped=0.5"]
+    build.main(line)
+    capsys.readouterr()
+    build.main(line)
+    records = small["out"] / "csv/split1/1.0.0"
+    assert capsys.readouterr().out == (
+        f"finished already: {records}, 1 videos were skipped ({small['out'] / 'skipped.csv'}); "
+        f"delete {records} to convert them again\n"
+    )
+
+
+def test_skipped_videos_of_all_datasets_are_in_one_list(small, command):
+    """Each build replaces its own rows."""
+    path, missing = small["out"] / "skipped.csv", small["videos"] / "3.mp4"
+    path.parent.mkdir()
+    path.write_text("id,path,cause\n1,1.mp4,of an earlier version\n")
+    missing.rename(small["videos"] / "away")
+    for name in ("one", "two"):
+        assert command(build.main, **small, name=name)[0] == 2  # 1 of 4 is missing
+    with path.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["dataset", "split", "id", "path", "cause"]
+    assert rows == [[name, "1", "3", str(missing), "no such file"] for name in ("one", "two")]
+    (small["videos"] / "away").rename(missing)
+    assert command(build.main, **small, name="one")[0] == 0
+    with path.open(newline="") as file:
+        assert [row["dataset"] for row in csv.DictReader(file)] == ["two"]
+
+
+def test_everything_is_on_the_disk_before_it_is_relied_on(small, command, monkeypatch):
+    folder = small["out"] / "csv/split1"
+    fsync, synced = os.fsync, {}
+
+    def recording(descriptor):
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced[path.name] = (folder / "1.0.0").exists()
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recording)
+    assert command(build.main, **small)[0] == 0
+    written = {path.name for path in (folder / "1.0.0").iterdir()}
+    assert {"dataset.json", "videos-train.csv", "videos-test.csv"} < written
+    before = {name for name, is_there in synced.items() if not is_there}
+    assert written | {"1.0.0"} <= before  # files and their folder, under another name
+    assert synced["split1"]  # the final name
 
 
 def test_nothing_is_downloaded(small, command, monkeypatch):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,7 @@ def test_the_flow_of_every_video_under_its_own_index(source, finished, capsys):
     info = json.loads((folder(finished) / "dataset.json").read_text())
     source_info = json.loads((source / "squares/split1/1.0.0/dataset.json").read_text())
     changed = {"name": "squares_flow", "modality": "flow", "algorithm": "dis"}
+    changed["source"] = {"counts": {"train": 2, "test": 2}, "skipped": 0}
     assert info == source_info | changed
     check.main([f"--data={finished}"])
     assert "train 2, test 2 videos, 32 frames, 0 skipped" in capsys.readouterr().out
@@ -134,6 +136,15 @@ def test_again_says_that_it_is_finished(source, finished, command, capsys):
     assert status == 2 and "made with quality=95" in line
 
 
+@pytest.mark.parametrize("changed", [{"videos": "other"}, {"skipped": 1}])
+def test_flow_of_other_records_is_refused(source, finished, tmp_path, command, changed):
+    shutil.copytree(source, tmp_path / "data")
+    path = tmp_path / "data/squares/split1/1.0.0/dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    status, line = command(flow.main, *arguments(tmp_path / "data", finished))
+    assert status == 2 and "is finished, but was made from other " in line
+
+
 def damaged(source, out):
     """A copy of the records with a damaged first training video."""
     target = out / "squares/split1/1.0.0"
@@ -151,8 +162,9 @@ def test_damaged_videos_are_counted_and_listed(source, tmp_path, command):
     status, line = command(flow.main, *arguments(data, tmp_path))
     assert status == 2 and "videos are unusable, more than --max_skipped=0.01" in line
     assert command(flow.main, *arguments(data, tmp_path, max_skipped=0.5))[0] == 0
-    with (tmp_path / "squares_flow/split1/skipped.csv").open() as file:
+    with (tmp_path / "skipped.csv").open() as file:
         (skipped,) = csv.DictReader(file)
+    assert skipped["dataset"] == "squares_flow"
     assert skipped["id"] == index(source, "squares", "train")[0]["id"]
     assert "cannot be read" in skipped["cause"]
     info = json.loads((folder(tmp_path) / "dataset.json").read_text())

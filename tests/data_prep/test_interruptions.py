@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from data_prep import build, conversion, staging
+from data_prep.disk import only_one
 from data_prep.pool import run_tasks
 from vidkd_jax.errors import InputError
 from vidkd_jax.video import write_video
@@ -83,7 +84,7 @@ def test_number_of_workers_changes_nothing(source, undisturbed, tmp_path):
     assert content(tmp_path / "out") == undisturbed
 
 
-def test_killed_while_converting(source, undisturbed, tmp_path):
+def test_killed_while_converting(source, undisturbed, tmp_path, monkeypatch):
     out = tmp_path / "out"
     staged = out / "csv/split1/.staging/videos"
     process = start(source, out, workers=2)
@@ -94,10 +95,15 @@ def test_killed_while_converting(source, undisturbed, tmp_path):
     process.stderr.close()
     assert len(children) >= 2  # the workers, who must not be left behind
     wait_for(lambda: not any(is_running(child) for child in children))
-    before = {path: path.stat().st_mtime_ns for path in staged.glob("*.frames")}
+    before = set(staged.glob("*.frames"))
     assert 0 < len(before) <= NUM_VIDEOS
     assert not (out / "csv/split1/1.0.0").exists()
+    convert, converted = staging._convert, set()
+    monkeypatch.setattr(
+        staging, "_convert", lambda task, *rest: converted.add(task.target) or convert(task, *rest)
+    )
     build.main(arguments(source, out, workers=1))
+    assert before.isdisjoint(converted) and len(before | converted) == NUM_VIDEOS
     assert content(out) == undisturbed
 
 
@@ -167,11 +173,19 @@ build.main(sys.argv[1:])
 
 
 def test_two_builds_of_the_same_records(source, tmp_path):
-    output = build.Output(tmp_path / "out", "csv", 1)
     with (
-        conversion.only_one(output),
+        only_one(tmp_path / "out/csv/split1/.lock"),
         pytest.raises(InputError, match="another run is writing there"),
     ):
+        build.main(arguments(source, tmp_path / "out", workers=1))
+
+
+def test_trouble_that_is_not_the_users_keeps_its_traceback(source, tmp_path, monkeypatch):
+    def failing(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(conversion, "write_index", failing)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
         build.main(arguments(source, tmp_path / "out", workers=1))
 
 
