@@ -193,6 +193,20 @@ def test_straight_from_video_files(square_videos, small_config, tmp_path):
     assert summary["videos"] == {"train": 8, "val": 4, "test": 4}
 
 
+def test_a_run_on_records_that_were_made_again_is_another(finished, small_config, tmp_path):
+    """Of other videos, under the same name."""
+    workdir, _ = finished
+    config = small_config()
+    shutil.copytree(config.data.root, tmp_path / "records")
+    path = tmp_path / "records/ucf101/split1/1.0.0/dataset.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "lists": "others"}))
+    moved = small_config(data__root=str(tmp_path / "records"))
+    with pytest.raises(InputError, match=r"holds a run on other records of 'ucf101' than those"):
+        train.train_and_evaluate(moved, workdir)
+    shutil.rmtree(tmp_path / "records/ucf101")  # a finished run needs no records
+    assert train.train_and_evaluate(moved, workdir)["epochs"] == 3
+
+
 def test_a_field_younger_than_the_run_has_its_default(finished, small_config, tmp_path):
     workdir, summary = finished
     shutil.copytree(workdir, tmp_path / "old")

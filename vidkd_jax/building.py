@@ -12,7 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from vidkd_jax import config as config_lib
-from vidkd_jax import data, init_from, methods, models, sharding, weights
+from vidkd_jax import data, init_from, methods, models, sharding, weights, workdir
 from vidkd_jax import teachers as teachers_lib
 from vidkd_jax.data import pipeline
 from vidkd_jax.errors import InputError
@@ -109,6 +109,7 @@ class Run:
             class_names=tuple(self.splits.class_names),
             dataset=self.config.data.name,
             split=self.config.data.split,
+            records=workdir.records_identity(self.config),
         )
 
     def first_teachers(self) -> tuple[Variables, ...]:

@@ -49,6 +49,7 @@ class Card:
       class_names: by label; (): not known.
       dataset: that the weights were trained on; "": not known.
       split: number of its official split; 0: not known.
+      records: `data.identity` of these; "": not known, or straight from video files.
     """
 
     model: str
@@ -63,6 +64,7 @@ class Card:
     class_names: tuple[str, ...] = ()
     dataset: str = ""
     split: int = 0
+    records: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""

@@ -15,6 +15,7 @@ import jax
 from ml_collections import ConfigDict
 
 import vidkd_jax
+from vidkd_jax import data
 from vidkd_jax.config import flatten, get_base_config, to_json
 from vidkd_jax.errors import InputError
 
@@ -49,6 +50,7 @@ def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
     summary = _read_json(workdir / "summary.json")
     if summary or _has_checkpoint(workdir):  # else nothing was trained that could be mixed up
         _check_same(workdir / "config.json", config)
+        _check_records(workdir, config)
     if summary and (summary["stopped_early"] or summary["epochs"] >= config.train.epochs):
         return summary
     return None
@@ -113,6 +115,30 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
                 f"config.model.init_from: its {name} is {network[name]} now, the run in "
                 f"'{workdir}' began with {saved.get(name)}; use another --workdir"
             )
+
+
+def records_identity(config: ConfigDict) -> str:
+    """Returns `data.identity` of the records that a run reads; "" where it reads none."""
+    if config.data.source != "records":
+        return ""
+    return data.identity(
+        Path(config.data.root),
+        config.data.name,
+        split=config.data.split,
+        short_side=config.data.short_side,
+        modality=config.data.modality,
+    )
+
+
+def _check_records(workdir: Path, config: ConfigDict) -> None:
+    """Refuses a run on other videos than those that now go by the same name."""
+    saved = (_read_json(workdir / "config.json") or {}).get("network", {}).get("records", "")
+    now = records_identity(config)
+    if saved and now and saved != now:
+        raise InputError(
+            f"'{workdir}' holds a run on other records of '{config.data.name}' than those in "
+            f"'{config.data.root}'; use another --workdir"
+        )
 
 
 def _read_json(path: Path) -> Any:

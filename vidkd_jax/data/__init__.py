@@ -1,6 +1,6 @@
 """From records or video files to batches of clips: NumPy on the host, never JAX."""
 
-from vidkd_jax.data.modalities import PairedDataset, open_records
+from vidkd_jax.data.modalities import PairedDataset, identity, open_records
 from vidkd_jax.data.pipeline import EvalBatches, TrainBatches
 from vidkd_jax.data.records import RecordDataset
 from vidkd_jax.data.splits import Splits, Subset, load_splits
@@ -15,6 +15,7 @@ __all__ = [
     "TrainBatches",
     "Video",
     "VideoDataset",
+    "identity",
     "load_splits",
     "open_records",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidkd_jax.data.records import RecordDataset, find_records
+from vidkd_jax.data.records import RecordDataset, find_records, read_info
 from vidkd_jax.data.videos import VideoDataset
 from vidkd_jax.errors import InputError
 
@@ -73,3 +73,16 @@ def open_records(
         return open_each[0]
     rgb, flow = open_each
     return lambda split_name: PairedDataset(rgb(split_name), flow(split_name))
+
+
+def identity(root: Path, name: str, *, split: int, short_side: int, modality: str) -> str:
+    """Returns a hash of the lists and video files that `open_records` would read; "" without any.
+
+    Records that were made again of other videos, under the same name, have another one.
+    """
+    try:
+        folders = [find_records(root, name, split, short_side, m) for m in modality.split("_")]
+    except InputError:
+        return ""
+    infos = [read_info(folder) for folder in folders]
+    return " ".join(f"{info['lists']}-{info.get('videos', '')}" for info in infos)
