@@ -1,8 +1,7 @@
 """Writes a preset: video files in UCF101's layout, its list files and a sidecar for each video."""
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+import os
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,11 +10,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from data_prep.disk import clear_disk_errors, only_one
 from data_prep.marionette.actions import CLASS_NAMES, is_backward
 from data_prep.marionette.actors import Actor, class_scene, draw_actor
 from data_prep.marionette.latents import Latents, active_mask, draw_latents
 from data_prep.marionette.presets import FPS, HEIGHT, WIDTH, Preset
 from data_prep.marionette.render import render
+from data_prep.pool import run_tasks
 from vidkd_jax.errors import InputError
 from vidkd_jax.video import write_video
 
@@ -68,31 +69,30 @@ def write_dataset(job: Job, out: Path, workers: int) -> int:
     """Renders what is missing under `out` and returns how many videos that were.
 
     Raises:
-        InputError: `out` holds another job's files.
+        InputError: `out` holds another job's files, another run is writing there, or the disk is
+            full.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    with clear_disk_errors(out), only_one(out / ".lock"):
+        return _write_missing(job, out, workers)
+
+
+def _write_missing(job: Job, out: Path, workers: int) -> int:
     _claim(job, out)
+    for leftover in out.rglob(".*.partial*"):  # of a killed run
+        leftover.unlink()
     for name in CLASS_NAMES:
         (out / "videos" / name).mkdir(parents=True, exist_ok=True)
     (out / "sidecars").mkdir(exist_ok=True)
     write_lists(job.preset, out / "annotations")
     missing = [key for key in video_keys(job.preset) if not _sidecar(out, key).exists()]
     progress = tqdm(
-        _mapped(partial(write_one, job, out), missing, workers),
+        run_tasks(partial(write_one, job, out), missing, workers),
         total=len(missing),
         desc=f"marionette {job.preset.name}",
         unit="video",
         disable=not missing,
     )
     return sum(1 for _ in progress)
-
-
-def _mapped(write: partial[None], keys: list[VideoKey], workers: int) -> Iterator[None]:
-    if workers <= 1:
-        yield from map(write, keys)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(write, keys, chunksize=4)
 
 
 def _claim(job: Job, out: Path) -> None:
@@ -189,6 +189,7 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".unfinished-{path.name}")
+    # The process id: a killed run's workers may live a little longer than its lock.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
     unfinished.write_text(text, newline="")
     unfinished.replace(path)

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from data_prep.disk import only_one
 from data_prep.marionette.__main__ import main
 from data_prep.marionette.actions import CLASS_NAMES, MOTIONS, box_at, pose_at
 from data_prep.marionette.actors import draw_actor
@@ -48,7 +49,7 @@ def draw(label, group=1, seed=3, preset=PRESETS["standard"], variant="full", **c
 def test_the_same_bytes_at_any_parallelism(mini, tmp_path):
     write_dataset(Job(MINI, seed=5), tmp_path, workers=2)
     one, two = files_of(mini), files_of(tmp_path)
-    assert len(one) == 2 * 3 * NUM_CLASSES + 7 + 1
+    assert len(one) == 2 * 3 * NUM_CLASSES + 7 + 1 + 1  # lists, marionette.json and the lock
     assert one == two
 
 
@@ -71,6 +72,30 @@ def test_resumes_and_repairs(mini, tmp_path):
     assert (tmp_path / "videos" / lost.path).read_bytes() == (
         mini / "videos" / lost.path
     ).read_bytes()
+
+
+def test_one_run_at_a_time(tmp_path):
+    with (
+        only_one(tmp_path / ".lock"),
+        pytest.raises(InputError, match=f"{tmp_path}: another run is writing there"),
+    ):
+        write_dataset(Job(MINI, seed=5), tmp_path, workers=1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_full_disk(mini, small_disk, workers):
+    """What is there is kept, and nothing unfinished takes room."""
+    disk, resize = small_disk
+    (disk / "out/videos").mkdir(parents=True)
+    (disk / "out/videos/.v_SitDown_g01_c01.1.partial.mp4").write_text("of a killed run")
+    with (disk / "filler").open("wb") as filler:
+        filler.write(bytes(2**20 - 2**17))
+    with pytest.raises(InputError, match=rf"--out={disk}/out: .*; free some space .* it continues"):
+        write_dataset(Job(MINI, seed=5), disk / "out", workers=workers)
+    assert not list(disk.rglob(".*.partial*"))
+    resize(5)
+    write_dataset(Job(MINI, seed=5), disk / "out", workers=workers)
+    assert files_of(disk / "out") == files_of(mini)
 
 
 def test_a_folder_holds_one_benchmark(mini):
