@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from data_prep.annotations import read_dataset
+from data_prep.conversion import positive
 from data_prep.output import INDEX_COLUMNS, fingerprint
 from vidkd_jax.data.records import DECODERS
 from vidkd_jax.errors import InputError, run_command
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--annotations", type=Path, help="what data_prep.build was given (folder: its --videos)"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="threads")
+    parser.add_argument("--workers", type=positive, default=os.cpu_count(), help="threads")
     args = parser.parse_args(argv)
     num_problems = 0
     for folder in find_records(args.data):

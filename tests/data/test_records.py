@@ -1,4 +1,7 @@
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from array_record.python.array_record_data_source import ArrayRecordDataSource
 from array_record.python.array_record_module import ArrayRecordWriter
 
 from vidkd_jax.data import RecordDataset
+from vidkd_jax.errors import InputError
 
 
 @pytest.fixture
@@ -40,3 +44,46 @@ def test_compressed_records_of_other_writers_are_read(folder, tmp_path):
     before, after = RecordDataset(folder, "test"), RecordDataset(copy, "test")
     for index in range(len(before.videos)):
         assert list(before.encoded(index)) == list(after.encoded(index))
+
+
+def test_names_are_utf8_in_any_locale(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "records")
+    for name, old, new in [
+        ("dataset.json", '"Left"', '"gauche à côté"'),
+        ("videos-test.csv", "v_Left_g01_c01", "à_côté"),
+    ]:
+        text = (copy / name).read_text(encoding="utf-8")
+        assert old in text
+        (copy / name).write_text(text.replace(old, new), encoding="utf-8")
+    script = """
+import sys, pathlib
+from vidkd_jax.data import records
+folder = pathlib.Path(sys.argv[1])
+print(ascii([records.read_info(folder)["class_names"][0],
+             records._read_index(folder, "test", 2)[0].id]))
+"""
+    process = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", script, str(copy)],
+        env=os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.stdout.strip() == ascii(["gauche à côté", "à_côté"]), process.stderr
+
+
+def test_index_that_is_no_csv_file(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "records")
+    with (copy / "videos-test.csv").open("a") as file:
+        file.write("x" * 140_000)
+    with pytest.raises(InputError, match=r"videos-test.csv: Error field larger"):
+        RecordDataset(copy, "test")
+
+
+def test_a_cause_without_words(folder, monkeypatch):
+    def failing(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(tfds, "builder_from_directory", failing)
+    with pytest.raises(InputError, match=r"cannot be read \(no cause is given\); check them"):
+        RecordDataset(folder, "test")

@@ -74,6 +74,12 @@ def test_check_compares_with_the_lists(small, command, capsys):
     assert "test: 3: is not in the list" in printed
 
 
+def test_check_without_workers(tmp_path, command):
+    status, line = command(check_records.main, data=tmp_path, workers=0)
+    assert status == 2
+    assert "argument --workers: invalid" in line
+
+
 def test_check_without_records(tmp_path, command):
     status, line = command(check_records.main, data=tmp_path)
     assert status == 2

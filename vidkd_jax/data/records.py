@@ -90,15 +90,16 @@ def read_info(folder: Path) -> dict[str, Any]:
       InputError: it is damaged.
     """
     try:
-        info = json.loads((folder / "dataset.json").read_text())
+        info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         return {"modality": "rgb", **info} | {name: info[name] for name in _FIELDS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder, f"dataset.json: {type(error).__name__} {error}") from error
 
 
 def _unreadable(folder: Path, cause: str) -> InputError:
+    first_line = (cause.splitlines() or ["no cause is given"])[0]
     return InputError(
-        f"records '{folder}' cannot be read ({cause.splitlines()[0]}); check them with "
+        f"records '{folder}' cannot be read ({first_line}); check them with "
         f"`python -m data_prep.check --data={folder}`"
     )
 
@@ -192,12 +193,12 @@ def _read_index(folder: Path, split: str, num_classes: int) -> list[Video]:
             "data.val='groups' validates on groups of the training split"
         )
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             videos = [
                 Video(row["id"], int(row["label"]), row["group"], int(row["num_frames"]), index)
                 for index, row in enumerate(csv.DictReader(file))
             ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise _unreadable(folder, f"{path.name}: {type(error).__name__} {error}") from error
     for video in videos:
         if not (0 <= video.label < num_classes and video.num_frames > 0):
