@@ -13,6 +13,7 @@ from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
+from vidkd_jax.tracking import read_records
 from vidkd_jax.train_step import create_variables
 
 # Clips longer, denser and larger than the student's.
@@ -150,6 +151,9 @@ def test_a_moving_average_is_saved_and_goes_on(small_config, tmp_path):
         small_config(method__name="moving_average", train__epochs=2), tmp_path / "parts"
     )
     assert whole["nll"] == parts["nll"] and whole["video_top1"] == parts["video_top1"]
+    records = read_records(tmp_path / "whole" / "metrics.jsonl")
+    agreed = [r["teacher_agreement"] for r in records if r["split"] == "val"]
+    assert len(agreed) == 2 and all(0 <= share <= 1 for share in agreed)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,8 @@ def _train(
             seconds = time.monotonic() - start
             predictions = _predict(run, run.predict, state.variables, run.splits.val, None, "val")
             metrics = _scores(run, predictions)
+            if isinstance(state.average, Variables):  # that teaches, and moves with the student
+                taught = _ask(run, (state.average,), run.splits.val, None, "val")
             if taught is not None:
                 metrics |= evaluate.agreement(predictions, taught)
             if not np.isfinite(metrics["clip_nll"]):
