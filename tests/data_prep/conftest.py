@@ -1,5 +1,7 @@
 """A small dataset and a way to run commands on it."""
 
+import re
+
 import pytest
 from record_files import make_csv
 from video_files import numbered_frames
@@ -7,10 +9,17 @@ from video_files import numbered_frames
 from vidkd_jax.errors import run_command
 from vidkd_jax.video import write_video
 
+_USAGE = re.compile(r"^usage: .*\n(?: .*\n)*", re.MULTILINE)
+_BAR = re.compile(r".*\[\d+:\d\d.*\]\s*$")  # converting: 100%|███| 4/4 [00:00<00:00, 9.1video/s]
+
 
 @pytest.fixture
 def command(capsys):
-    """Runs a command as its module would, in this process: (status, last line of stderr)."""
+    """Runs a command as its module would, in this process: (status, error line or "").
+
+    Asserts that it prints one line on stderr if it fails and none if not, but for progress bars and
+    argparse's usage.
+    """
 
     def run(main, *arguments, **options):
         line = [*map(str, arguments), *(f"--{name}={value}" for name, value in options.items())]
@@ -19,8 +28,10 @@ def command(capsys):
             run_command(lambda: main(line))
         except SystemExit as stop:
             status = stop.code
-        lines = capsys.readouterr().err.strip().splitlines()
-        return status, lines[-1] if lines else ""
+        text = _USAGE.sub("", capsys.readouterr().err)
+        lines = [line for line in text.splitlines() if line.strip() and not _BAR.match(line)]
+        assert len(lines) == (status != 0), lines
+        return status, "".join(lines)
 
     return run
 
