@@ -34,7 +34,7 @@ TABLE = Table(
     reference="Baseline, 3D ResNet-18",
     scales={
         "marionette": {
-            "UCF101": "marionette",
+            "UCF101": "marionette_third",
             "HMDB51": "marionette_small",
             "Kinetics400": "marionette_untrimmed",
         },
