@@ -26,9 +26,9 @@ def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Datas
     """Reads DIR/[train|val|test/]label/video.*; the class names are the folders' names.
 
     A folder between label and video names the group (label/recording-3/clip.mp4); else the group is
-    UCF101's gNN where the name has one, else the video itself. Without folders for the splits, a
-    fifth of the groups of each class is the test split; which fifth, `split` says. Hidden files are
-    no videos; anything else that is none is reported as such.
+    UCF101's gNN of its class where the name has one, else the video itself. Without folders for the
+    splits, a fifth of the groups of each class is the test split; which fifth, `split` says. Hidden
+    files are no videos; anything else that is none is reported as such.
 
     Args:
       name: Of the dataset.
@@ -52,9 +52,11 @@ def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Datas
             raise InputError(
                 f"{videos / path}: is in no class folder; use {videos}/<label>/<video>"
             )
-        between = "/".join(path.parts[depth + 1 : -1])
+        label, group = path.parts[depth], "/".join(path.parts[depth + 1 : -1])
+        if not group and (number := _ucf_group(path.stem)):
+            group = f"{label}_{number}"  # each class of UCF101 counts its groups anew
         split_name = _SPLITS[path.parts[0].lower()] if has_splits else ""
-        rows.append((str(videos / path), path.as_posix(), path.parts[depth], split_name, between))
+        rows.append((str(videos / path), path.as_posix(), label, split_name, group))
     return _make(name, rows, folder, split)
 
 
@@ -89,7 +91,8 @@ def read_csv(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
     """Reads a CSV file: path and label, and if they are there, split and group.
 
     The first line may name the columns (in any order); else they are path, label, split, group.
-    Fields may be quoted. Without a split column, as `read_folder`.
+    Fields may be quoted. Without a split column, as `read_folder`; without a group, UCF101's gNN is
+    the group in all classes alike: what a line's class is to its group, no folder says.
 
     Args:
       name: Of the dataset.
@@ -164,15 +167,21 @@ def _make(
     """Makes the dataset of (where, path, label, split or "", group or "")."""
     class_names = sorted({label for _, _, label, _, _ in rows}, key=_natural)
     listed = []
-    for where, file, label, split_name, between in rows:
+    for where, file, label, split_name, group in rows:
         video = PurePosixPath(file.replace("\\", "/"))
-        found = _UCF_GROUP.search(video.stem)
-        group = between or (found.group(1) if found else str(video.with_suffix("")))
+        video_id = str(video.with_suffix(""))
         number = class_names.index(label)
-        listed.append(Listed(str(video.with_suffix("")), (file,), number, group, split_name, where))
+        group = group or _ucf_group(video.stem) or video_id
+        listed.append(Listed(video_id, (file,), number, group, split_name, where))
     if not any(line.split for line in listed):
         listed = assign_fold(listed, class_names, split)
     return make_dataset(name, class_names, listed, videos)
+
+
+def _ucf_group(stem: str) -> str:
+    """Returns gNN of a name such as v_Clap_g02_c01, else ""."""
+    found = _UCF_GROUP.search(stem)
+    return found.group(1) if found else ""
 
 
 def _natural(label: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from data_prep.annotations.kinetics import read_kinetics400, read_kinetics600
 from data_prep.annotations.own import read_csv, read_folder
 from data_prep.annotations.ssv2 import read_ssv2
 from data_prep.annotations.types import Dataset
-from data_prep.annotations.ucf101 import read_ucf101
+from data_prep.annotations.ucf101 import read_marionette, read_ucf101
 from vidkd_jax.errors import InputError, suggest
 
 Reader = Callable[[str, Path, Path, int], Dataset]
@@ -21,7 +21,7 @@ DATASETS: dict[str, tuple[Reader, int]] = {
     "hmdb51": (read_hmdb51, 3),
     "kinetics400": (read_kinetics400, 1),
     "kinetics600": (read_kinetics600, 1),
-    "marionette": (read_ucf101, 3),
+    "marionette": (read_marionette, 3),
     "ssv2": (read_ssv2, 1),
     "ucf101": (read_ucf101, 3),
 }

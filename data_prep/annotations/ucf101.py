@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from data_prep.annotations.locate import VideoFolder
@@ -14,6 +15,18 @@ _GROUP = re.compile(r"_(g\d+)_c\d+$")
 
 
 def read_ucf101(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
+    """Reads UCF101; see `_read`. Each class counts its groups anew: g08 of two is two scenes."""
+    return _read(name, annotations, videos, split, shared_groups=False)
+
+
+def read_marionette(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
+    """Reads Marionette; see `_read`. Each actor performs every class: g08 is one actor in all."""
+    return _read(name, annotations, videos, split, shared_groups=True)
+
+
+def _read(
+    name: str, annotations: Path, videos: Path, split: int, *, shared_groups: bool
+) -> Dataset:
     """Reads classInd.txt, trainlist0N.txt ("Class/v_Class_g08_c01.avi 1") and testlist0N.txt.
 
     Args:
@@ -21,6 +34,7 @@ def read_ucf101(name: str, annotations: Path, videos: Path, split: int) -> Datas
       annotations: The folder of the lists.
       videos: The folder of the videos.
       split: 1, 2 or 3.
+      shared_groups: Whether g08 is the same group in all classes.
 
     Raises:
       InputError: A list is missing, empty or contradicts itself.
@@ -32,6 +46,8 @@ def read_ucf101(name: str, annotations: Path, videos: Path, split: int) -> Datas
         for part in ("train", "test")
         for line in _read_list(folder / f"{part}list{split:02d}.txt", part, class_names)
     ]
+    if not shared_groups:
+        listed = [replace(line, group=f"{class_names[line.label]}_{line.group}") for line in listed]
     return make_dataset(name, class_names, listed, VideoFolder(videos, ignore_case=True))
 
 

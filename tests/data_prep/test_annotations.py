@@ -29,7 +29,9 @@ def test_official_ucf101(tmp_path, split, train, test):
     dataset = read_dataset("ucf101", OFFICIAL / "ucf101", tmp_path, split=split)
     assert len(dataset.class_names) == 101
     assert counts(dataset) == {"train": train, "test": test}
-    assert {entry.group for entry in dataset.entries} == {f"g{i:02d}" for i in range(1, 26)}
+    assert {entry.group for entry in dataset.entries} == {
+        f"{name}_g{i:02d}" for name in dataset.class_names for i in range(1, 26)
+    }
     groups = {s: {e.group for e in dataset.entries if e.split == s} for s in ("train", "test")}
     assert groups["train"].isdisjoint(groups["test"])
     assert len([e for e in dataset.entries if dataset.class_names[e.label].startswith("Handst")])
@@ -93,11 +95,16 @@ def test_ucf101(tmp_path, windows):
     dataset = read_dataset("ucf101", write(tmp_path / "lists", **files), videos)
     assert dataset.class_names == ("Clap", "HandstandPushups")
     assert [(e.id, e.label, e.group, e.split) for e in dataset.entries] == [
-        ("v_Clap_g02_c01", 0, "g02", "train"),
-        ("v_HandStandPushups_g02_c01", 1, "g02", "train"),
-        ("v_Clap_g01_c01", 0, "g01", "test"),
+        ("v_Clap_g02_c01", 0, "Clap_g02", "train"),
+        ("v_HandStandPushups_g02_c01", 1, "HandstandPushups_g02", "train"),
+        ("v_Clap_g01_c01", 0, "Clap_g01", "test"),
     ]
     assert [e.path for e in dataset.entries] == [videos / name for name in UCF_VIDEOS]
+
+
+def test_marionettes_actors_perform_every_class(tmp_path):
+    dataset = read_dataset("marionette", write(tmp_path / "lists", **UCF), touch(tmp_path / "v"))
+    assert [e.group for e in dataset.entries] == ["g02", "g02", "g01"]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +266,8 @@ def test_folder_without_splits_is_dealt_by_group(tmp_path):
         entries = read_dataset("folder", None, videos, split=split).entries
         groups = {s: {e.group for e in entries if e.split == s} for s in ("train", "test")}
         assert groups["train"].isdisjoint(groups["test"])
-        assert len(groups["test"] & {f"g{g:02d}" for g in range(10)}) == 2
+        for name in "xy":
+            assert len(groups["test"] & {f"{name}_g{g:02d}" for g in range(10)}) == 2
         assert {e.label for e in entries if e.split == "test"} == {0, 1, 2}
         assert entries == read_dataset("folder", None, videos, split=split).entries
         tested.update(e.id for e in entries if e.split == "test")

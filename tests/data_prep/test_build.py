@@ -211,7 +211,7 @@ def test_real_ucf101(tmp_path, command):
     options = dict(videos=tmp_path / "videos", annotations=lists, out=out, workers=2)
     assert command(build.main, dataset="ucf101", **options)[0] == 0
     assert [row["num_frames"] for row in index(out, "ucf101", "train")] == ["164", "240"]
-    assert records(out, "ucf101", "test")[0]["group"] == b"g24"
+    assert records(out, "ucf101", "test")[0]["group"] == b"SoccerJuggling_g24"
     assert command(check_records.main, data=out, annotations=lists)[0] == 0
 
 
