@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from video_files import numbered_frames
 
 from data_prep import build, builder
 from data_prep import check as check_records
+from data_prep.output import Output, write_skipped
+from data_prep.staging import SkippedVideo
 from vidkd_jax.video import iter_frames, read_frames, write_video
 
 REAL_VIDEOS = Path(__file__).parents[2] / "../shared/videos"
@@ -117,6 +120,19 @@ def test_skipped_videos_of_all_datasets_are_in_one_list(small, command):
     assert command(build.main, **small, name="one")[0] == 0
     with path.open(newline="") as file:
         assert [row["dataset"] for row in csv.DictReader(file)] == ["two"]
+
+
+def test_builds_at_once_list_all_that_they_skip(tmp_path):
+    outputs = [Output(tmp_path, f"d{i}", split) for i in range(8) for split in (1, 2)]
+    skipped = [("3", SkippedVideo(tmp_path / os.fsdecode(b"\xfc.mp4"), "empty file"))]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda output: write_skipped(output, skipped), outputs))
+    with (tmp_path / "skipped.csv").open(errors="surrogateescape", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["dataset"], int(row["split"])) for row in rows} == {
+        (output.name, output.split) for output in outputs
+    }
+    assert len(rows) == 16 and {row["path"] for row in rows} == {str(skipped[0][1].path)}
 
 
 def test_everything_is_on_the_disk_before_it_is_relied_on(small, command, monkeypatch):
