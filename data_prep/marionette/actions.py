@@ -58,13 +58,13 @@ MOTIONS = (
     Motion(
         "Push",
         "Pull",
-        (Key(0, "lean_near", -0.5), Key(0.5, "lean_far", -0.12), Key(1, "lean_near", 0.26)),
+        (Key(0, "lean_near", -0.45), Key(0.5, "lean_far", -0.12), Key(1, "lean_near", 0.21)),
         held=(0, 1),
         slides=True,
         walks=True,
     ),
     Motion("Open", "Close", (Key(0, "crouch"), Key(1, "reach")), None, opens=True),
-    Motion("Advance", "Retreat", _gait(-0.45, 0.5), None, walks=True, may_carry=True),
+    Motion("Advance", "Retreat", _gait(-0.4, 0.4), None, walks=True, may_carry=True),
 )
 
 CLASS_NAMES = tuple(name for motion in MOTIONS for name in (motion.forward, motion.backward))

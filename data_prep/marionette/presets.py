@@ -17,7 +17,7 @@ class Nuisance:
     being solved.
     """
 
-    easy: float = 0.37
+    easy: float = 0.4
     motion_frames: tuple[int, int] = (12, 16)  # a motion lies inside a window of 16 frames
     margin: int = 5  # frames of stillness that at least precede and follow it
     style: float = 6.0  # degrees by which each joint of a video's poses may be off

@@ -13,8 +13,8 @@ from data_prep.marionette.presets import HEIGHT, WIDTH
 
 VARIANTS = ("full", "background", "blurred")
 _ASPECT = WIDTH / HEIGHT
-# A blur that leaves the place of the figure but not its pose: a fifth of the frame's height.
-_BLUR_SIGMA = HEIGHT / 5
+# A blur that leaves roughly where things are, and no pose: a quarter of the frame's height.
+_BLUR_SIGMA = HEIGHT / 4
 _BLUR_STEP = 4  # pixels: what so wide a blur leaves can be computed on a coarser grid
 _DARK = 64  # the level, of 255, that a loss of contrast leaves alone: a usual background
 
