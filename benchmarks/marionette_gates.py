@@ -13,6 +13,8 @@ from vidkd_jax.tables import load_table
 from vidkd_jax.tables.statistics import read_predictions
 from vidkd_jax.tables.table import arms
 
+VIDEO, STILL = "8 frames", "one frame, repeated"
+
 
 def accuracy(folder: Path) -> float:
     """Returns Video@1."""
@@ -35,39 +37,28 @@ def pair_accuracies(folder: Path) -> list[float]:
 
 
 def gates(folders: dict[str, list[Path]]) -> dict[str, tuple[object, bool]]:
-    """Returns {gate: (measured, passed)}; figures are means over seeds."""
+    """Returns {gate: (measured, passed)}, means over seeds, of those whose rows are finished."""
     mean = {name: float(np.mean([accuracy(f) for f in runs])) for name, runs in folders.items()}
     pairs = {
-        name: np.mean([pair_accuracies(f) for f in folders[name]], axis=0).round(3).tolist()
-        for name in ("8 frames", "one frame, repeated")
+        name: np.mean([pair_accuracies(f) for f in runs], axis=0).round(3).tolist()
+        for name, runs in folders.items()
     }
-    chance = 1 / (2 * len(pairs["8 frames"]))
-    video, still = mean["8 frames"], mean["one frame, repeated"]
-    return {
-        "8 frames beat one by 10 points": (video - still, video - still >= 0.10),
-        "each pair at least 75 % with 8 frames": (
-            pairs["8 frames"],
-            min(pairs["8 frames"]) >= 0.75,
-        ),
-        "each pair 45-55 % with one frame": (
-            pairs["one frame, repeated"],
-            all(0.45 <= p <= 0.55 for p in pairs["one frame, repeated"]),
-        ),
-        "background only is near chance": (
-            mean["background only"],
-            mean["background only"] <= 1.5 * chance,
-        ),
-        "one blurred frame is near chance": (
-            mean["one blurred frame"],
-            mean["one blurred frame"] <= 1.5 * chance,
-        ),
-        "supervised ends at 40-75 %": (video, 0.40 <= video <= 0.75),
-        "a wider network gains": (mean["twice as wide"] - video, mean["twice as wide"] > video),
-        "more videos gain": (
-            mean["a third more videos"] - video,
-            mean["a third more videos"] > video,
-        ),
-    }
+    judged: dict[str, tuple[object, bool]] = {}
+    video, chance = mean[VIDEO], 1 / (2 * len(pairs[VIDEO]))
+    judged["supervised ends at 40-75 %"] = (video, 0.40 <= video <= 0.75)
+    judged["each pair at least 75 % with 8 frames"] = (pairs[VIDEO], min(pairs[VIDEO]) >= 0.75)
+    if STILL in mean:
+        gain, found = video - mean[STILL], pairs[STILL]
+        judged["8 frames beat one by 10 points"] = (gain, gain >= 0.10)
+        judged["each pair 45-55 % with one frame"] = (
+            found,
+            0.45 <= min(found) <= max(found) <= 0.55,
+        )
+    for name in [name for name in ("background only", "one blurred frame") if name in mean]:
+        judged[f"{name} is near chance"] = (mean[name], mean[name] <= 1.5 * chance)
+    for name in [name for name in ("twice as wide", "a third more videos") if name in mean]:
+        judged[f"{name} gains"] = (mean[name] - video, mean[name] > video)
+    return judged
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -76,11 +67,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the table's --out")
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args(argv)
-    table = load_table("marionette_gates")
-    folders = {
-        row.name: [arm.folder(arguments.out) for arm in arms(row, "marionette", arguments.seeds)]
-        for row in table.rows
-    }
+    folders: dict[str, list[Path]] = {}
+    for row in load_table("marionette_gates").rows:
+        runs = [arm.folder(arguments.out) for arm in arms(row, "marionette", arguments.seeds)]
+        if all((run / "predictions.npz").exists() for run in runs):
+            folders[row.name] = runs
+        else:
+            print(f"not finished: {row.name}")
+    if VIDEO not in folders:
+        return
     for gate, (measured, passed) in gates(folders).items():
         print(json.dumps({"gate": gate, "measured": measured, "passed": passed}))
 
