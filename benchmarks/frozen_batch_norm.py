@@ -1,0 +1,73 @@
+"""What a frozen teacher's BatchNorm costs: the most that folding it into convolutions could save.
+
+    python -m benchmarks.frozen_batch_norm --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
+
+The forward pass of TY's R3D-18 with running statistics against the same without any BatchNorm, in
+turns in one process. Prints one line of JSON: processor time of both and their ratio.
+"""
+
+import json
+import platform
+import statistics
+import sys
+import time
+from typing import Any
+
+from benchmarks import setting
+
+CLASSES = 101
+
+
+def measure(args: Any) -> dict[str, Any]:
+    """Takes the sides in turns and returns the line to print."""
+    setting.use_cores(args.threads)
+    import jax
+    from flax import linen as nn
+
+    from vidkd_jax import models, train_step
+
+    model = models.create("ty_r3d_18", CLASSES, width=args.width)
+    clip = setting.clips(args, CLASSES)[0].astype("float32") / 127.5 - 1
+    variables = train_step.create_variables(jax.random.key(0), clip.shape[1:], model=model)
+    collections = variables.as_dict()
+
+    def whole(collections: Any, clip: Any) -> Any:
+        return model.apply(collections, clip, train=False)["logits"]
+
+    def skip(call: Any, inputs: Any, options: Any, context: Any) -> Any:
+        is_norm = isinstance(context.module, nn.BatchNorm)
+        return inputs[0] if is_norm else call(*inputs, **options)
+
+    def without(collections: Any, clip: Any) -> Any:
+        with nn.intercept_methods(skip):
+            return whole(collections, clip)
+
+    sides = {"whole": whole, "without": without}
+    compiled = {
+        name: jax.jit(side).lower(collections, clip).compile() for name, side in sides.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(args.warmup + args.steps):
+        for name, forward in compiled.items():
+            started = time.process_time()
+            jax.block_until_ready(forward(collections, clip))
+            times[name].append(time.process_time() - started)
+    cpu = {name: statistics.median(taken[args.warmup :]) for name, taken in times.items()}
+    return {
+        "benchmark": "frozen_batch_norm",
+        "command": " ".join(sys.argv[1:]),
+        **{f"{name}_cpu_ms": round(1e3 * value, 2) for name, value in cpu.items()},
+        "ratio": round(cpu["without"] / cpu["whole"], 3),
+        "machine": setting.machine(),
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measures and prints one line of JSON."""
+    print(json.dumps(measure(setting.parser(__doc__).parse_args(argv))))
+
+
+if __name__ == "__main__":
+    main()
