@@ -132,7 +132,9 @@ def test_a_run_that_another_table_is_at_is_waited_for(tmp_path, monkeypatch):
     locked.touch()
     script = (
         f"import pathlib, sys; p = pathlib.Path({str(locked)!r}); first = p.exists()\n"
-        "p.unlink(missing_ok=True); print('another run is writing there; choose another')\n"
+        "p.unlink(missing_ok=True)\n"
+        "bar = '\\rrun:  47%|####     | 7/9'\n"
+        "print(bar + 'error: x: another run is writing there; choose another' + bar)\n"
         "sys.exit(2 if first else 0)"
     )
     monkeypatch.setattr(runner, "command", command)

@@ -1,6 +1,7 @@
 """Runs the arms of a table: each run is its own process, goes on after a kill, and is done once."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -96,10 +97,25 @@ def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None
     log = folder / "log.txt"
     while True:
         with log.open("a") as file:
+            start = file.tell()
             process = subprocess.Popen(arguments, stdout=file, stderr=subprocess.STDOUT)
             os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
             status = process.wait()
-        last = (log.read_text().splitlines() or ["nothing"])[-1]
-        if not status or "another run is writing there" not in last:
-            return f"'{log}' ends with: {last}" if status else None
+        if not status:
+            return None
+        said = _last_error(log, start)
+        if "another run is writing there" not in said:
+            return f"'{log}' ends with: {said}"
         time.sleep(_WAIT)  # another table, or another machine, is at it
+
+
+def _last_error(log: Path, start: int) -> str:
+    """Returns the last error after `start`, else the last line.
+
+    Another run's progress bar may stand before and after it, on the same line.
+    """
+    with log.open("rb") as file:
+        file.seek(start)
+        text = file.read().decode(errors="replace")
+    errors: list[str] = re.findall(r"error: [^\r\n]*", text)
+    return (errors or text.splitlines() or ["nothing"])[-1]
