@@ -56,8 +56,12 @@ def gates(folders: dict[str, list[Path]]) -> dict[str, tuple[object, bool]]:
         )
     for name in [name for name in ("background only", "one blurred frame") if name in mean]:
         judged[f"{name} is near chance"] = (mean[name], mean[name] <= 1.5 * chance)
-    for name in [name for name in ("twice as wide", "a third more videos") if name in mean]:
-        judged[f"{name} gains"] = (mean[name] - video, mean[name] > video)
+    if "twice as wide" in mean:
+        gain = mean["twice as wide"] - video
+        judged["a wider network gains"] = (gain, gain > 0)
+    if "a third of the videos" in mean:
+        gain = video - mean["a third of the videos"]
+        judged["more videos gain"] = (gain, gain > 0)
     return judged
 
 

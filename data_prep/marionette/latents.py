@@ -141,9 +141,8 @@ def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -
         extent=(uniform(rng, 0.0, 0.42 * hardness), uniform(rng, 1.0 - 0.42 * hardness, 1.0)),
         style=tuple(uniform(rng, -nuisance.style, nuisance.style) for _ in range(9)),
         size=round(uniform(rng, 0.58, 0.68) * _left(rng, 0.5 * hardness), 4),
-        # So far apart that where the figure is does not tell whether it walked there.
-        x=uniform(rng, 0.30, 0.75),
-        floor=uniform(rng, 0.84, 0.94),
+        x=uniform(rng, *nuisance.x),
+        floor=uniform(rng, *nuisance.floor),
         motion_frames=motion_frames,
         starts=tuple(take.start for take in takes),
         camera=_draw_camera(rng, nuisance.camera),

@@ -20,6 +20,10 @@ class Nuisance:
     easy: float = 0.4
     motion_frames: tuple[int, int] = (12, 16)  # a motion lies inside a window of 16 frames
     margin: int = 5  # frames of stillness that at least precede and follow it
+    # Where the figure stands and the floor is, in frame heights from the left and the top: so far
+    # apart that where the figure is does not tell whether it walked there.
+    x: tuple[float, float] = (0.30, 0.75)
+    floor: tuple[float, float] = (0.84, 0.94)
     style: float = 6.0  # degrees by which each joint of a video's poses may be off
     camera: float = 1.0  # factor on pan and zoom
     light: float = 1.0  # factor on gain, tint and flicker
@@ -49,7 +53,16 @@ class Preset:
         return range((split - 1) * third + 1, split * third + 1)
 
 
-_MILD = Nuisance(easy=1.0, style=4.0, camera=0.5, light=0.5, noise=(0, 3), distractors=(0, 1))
+_MILD = Nuisance(
+    easy=1.0,
+    x=(0.46, 0.60),
+    floor=(0.86, 0.92),
+    style=4.0,
+    camera=0.5,
+    light=0.5,
+    noise=(0, 3),
+    distractors=(0, 1),
+)
 
 PRESETS = {
     preset.name: preset
