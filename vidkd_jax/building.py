@@ -279,13 +279,7 @@ def _open_split(config: ConfigDict) -> Callable[[str], data.VideoDataset]:
             split=config.data.split,
             short_side=config.data.short_side,
         )
-    return data.open_records(
-        Path(config.data.root),
-        config.data.name,
-        split=config.data.split,
-        short_side=config.data.short_side,
-        modality=config.data.modality,
-    )
+    return data.open_records(**workdir.records_of(config))
 
 
 def _in_channels(config: ConfigDict) -> int:

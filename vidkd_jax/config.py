@@ -251,7 +251,7 @@ def validate(config: ConfigDict) -> None:
 
 def _validate_unread(config: ConfigDict, leaves: dict[str, Any]) -> None:
     """Refuses settings that would do nothing: two runs that differ in them would be the same."""
-    read = {"name", *methods.options(config.method.name)}
+    read = {"name", *methods.option_names(config.method.name)}
     if config.method.name == "teaching_yourself":
         read.add("first_teacher")
     for name, default in _method_defaults().items():

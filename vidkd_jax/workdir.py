@@ -117,17 +117,17 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
             )
 
 
+def records_of(config: ConfigDict) -> dict[str, Any]:
+    """Returns which records a run reads: the arguments of `data.open_records`."""
+    fields = ("name", "split", "short_side", "modality")
+    return {"root": Path(config.data.root), **{field: config.data[field] for field in fields}}
+
+
 def records_identity(config: ConfigDict) -> str:
     """Returns `data.identity` of the records that a run reads; "" where it reads none."""
     if config.data.source != "records":
         return ""
-    return data.identity(
-        Path(config.data.root),
-        config.data.name,
-        split=config.data.split,
-        short_side=config.data.short_side,
-        modality=config.data.modality,
-    )
+    return data.identity(**records_of(config))
 
 
 def _check_records(workdir: Path, config: ConfigDict) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from vidkd_jax.augment import Augment
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.methods.base import Batch, Method, Outputs, Shapes, Term, select_options
+from vidkd_jax.methods.base import Batch, Method, Outputs, Shapes, Term
 from vidkd_jax.methods.distillation import Decoupled, Distillation, MovingAverage
 from vidkd_jax.methods.features import AttentionTransfer, FeatureMatching, Hints, Relational
 from vidkd_jax.methods.mutual_learning import MutualLearning
@@ -31,7 +31,7 @@ __all__ = [
     "Term",
     "available",
     "create",
-    "options",
+    "option_names",
 ]
 
 _METHODS: Mapping[str, type] = {
@@ -53,7 +53,7 @@ def available() -> tuple[str, ...]:
     return tuple(_METHODS)
 
 
-def options(name: str) -> frozenset[str]:
+def option_names(name: str) -> frozenset[str]:
     """Returns the names of the options that a method reads."""
     return frozenset(field.name for field in dataclasses.fields(_METHODS[name])) - {"augment"}
 
@@ -66,5 +66,6 @@ def create(name: str, *, augment: Augment, **options: Any) -> Method:
     """
     if name not in _METHODS:
         raise InputError(f"method.name: no method '{name}'{suggest(name, _METHODS)}")
-    cls = _METHODS[name]
-    return cls(augment=augment, **select_options(cls, options))
+    read = option_names(name)
+    own = {option: value for option, value in options.items() if option in read}
+    return _METHODS[name](augment=augment, **own)

@@ -1,8 +1,7 @@
 """What a method is: the few things in which the papers differ, and nothing else."""
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 
@@ -52,9 +51,3 @@ class Method(Protocol):
         self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
     ) -> dict[str, Term]:
         """Returns the named terms of the loss; teachers' outputs carry no gradient."""
-
-
-def select_options(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns those of `options` that are fields of the dataclass `cls`."""
-    names = {field.name for field in dataclasses.fields(cls) if field.init}
-    return {name: value for name, value in options.items() if name in names}
