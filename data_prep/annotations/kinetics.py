@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.annotations.locate import VideoFolder
-from data_prep.annotations.text import read_lines, read_text, require_folder
+from data_prep.annotations.text import check_label, read_lines, read_text, require_folder
 from data_prep.annotations.types import Dataset, Listed, find_class, make_dataset
 from vidkd_jax.errors import InputError
 
@@ -74,8 +74,7 @@ def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
             raise InputError(f"{where}: has fewer fields than the header")
         if None in row:
             raise InputError(f"{where}: has more fields than the header (quote commas in labels)")
-        if len(row["label"].splitlines()) > 1:
-            raise InputError(f"{where}: the label has a line end in it (an unclosed quote?)")
+        check_label(row["label"], where)
         if row["label"]:
             yield where, row
 

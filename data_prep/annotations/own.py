@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from data_prep.annotations.folds import assign_fold
 from data_prep.annotations.locate import VideoFolder, walk
-from data_prep.annotations.text import read_text
+from data_prep.annotations.text import check_label, read_text
 from data_prep.annotations.types import Dataset, Listed, make_dataset
 from vidkd_jax.errors import InputError, suggest
 
@@ -130,8 +130,7 @@ def _read_rows(path: Path) -> Iterator[tuple[str, str, str, str, str]]:
         if len(fields) != len(columns) or not all(fields[columns.index(c)] for c in _COLUMNS[:2]):
             raise InputError(f"{where}: {fields} should be {', '.join(columns)}")
         row = dict(zip(columns, fields, strict=True))
-        if len(row["label"].splitlines()) > 1:
-            raise InputError(f"{where}: the label has a line end in it (an unclosed quote?)")
+        check_label(row["label"], where)
         split = row.get("split", "")
         if split and split.lower() not in _SPLITS:
             raise InputError(f"{where}: split '{split}' is unknown{suggest(split, _SPLITS)}")

@@ -44,3 +44,13 @@ def require_folder(path: Path, holds: str) -> Path:
     if not path.is_dir():
         raise InputError(f"--annotations={path}: must be the folder that holds {holds}")
     return path
+
+
+def check_label(label: str, where: str) -> None:
+    """Refuses a label of a CSV file that runs over several lines.
+
+    Raises:
+      InputError: It does; names `where`.
+    """
+    if len(label.splitlines()) > 1:
+        raise InputError(f"{where}: the label has a line end in it (an unclosed quote?)")

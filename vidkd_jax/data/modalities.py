@@ -67,12 +67,16 @@ def open_records(
     Raises:
       InputError: there are no such records, and how to make them.
     """
-    folders = [find_records(root, name, split, short_side, m) for m in modality.split("_")]
+    folders = _folders(root, name, split, short_side, modality)
     open_each = [partial(RecordDataset, folder) for folder in folders]
     if len(open_each) == 1:
         return open_each[0]
     rgb, flow = open_each
     return lambda split_name: PairedDataset(rgb(split_name), flow(split_name))
+
+
+def _folders(root: Path, name: str, split: int, short_side: int, modality: str) -> list[Path]:
+    return [find_records(root, name, split, short_side, part) for part in modality.split("_")]
 
 
 def identity(root: Path, name: str, *, split: int, short_side: int, modality: str) -> str:
@@ -81,7 +85,7 @@ def identity(root: Path, name: str, *, split: int, short_side: int, modality: st
     Records that were made again of other videos, under the same name, have another one.
     """
     try:
-        folders = [find_records(root, name, split, short_side, m) for m in modality.split("_")]
+        folders = _folders(root, name, split, short_side, modality)
     except InputError:
         return ""
     infos = [read_info(folder) for folder in folders]
