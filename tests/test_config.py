@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vidkd_jax.config import flatten, get_base_config, set_field, to_json, validate
+from vidkd_jax.config import flatten, get_base_config, set_field, to_json
+from vidkd_jax.config_checks import validate
 from vidkd_jax.errors import InputError
 from vidkd_jax.recipes import MARIONETTE_SETS, build
 

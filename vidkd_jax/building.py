@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,11 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from vidkd_jax import config as config_lib
-from vidkd_jax import data, init_from, methods, models, sharding, weights, workdir
+from vidkd_jax import (
+    config_checks,
+    data,
+    init_from,
+    inputs,
+    methods,
+    models,
+    sharding,
+    weights,
+    workdir,
+)
 from vidkd_jax import teachers as teachers_lib
-from vidkd_jax.data import pipeline
-from vidkd_jax.errors import InputError
+from vidkd_jax.config import augmentation
+from vidkd_jax.data.pipeline import ClipSpec
 from vidkd_jax.network import Network, Variables
 from vidkd_jax.train_step import (
     TEACHER_STREAM,
@@ -54,7 +62,7 @@ class Run:
     config: ConfigDict
     splits: data.Splits
     train_batches: data.TrainBatches
-    spec: pipeline.ClipSpec
+    spec: ClipSpec
     student: Network
     normalisation: models.Normalisation
     method: methods.Method
@@ -68,7 +76,7 @@ class Run:
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
         """[t, h, w, c] of the student's input."""
-        return _clip_shape(self.config)
+        return inputs.clip_shape(self.config)
 
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         """Puts a host batch on the devices."""
@@ -128,14 +136,7 @@ class Run:
 
     def eval_batches(self, subset: Any, *, max_clips: int | None) -> data.EvalBatches:
         """Returns the evaluation clips of a subset; one centre clip a video for `None`."""
-        return data.EvalBatches(
-            subset,
-            self.spec,
-            batch_size=self.config.eval.batch_size,
-            max_clips=max_clips,
-            reading=_reading(self.config),
-            process=_process(),
-        )
+        return inputs.eval_batches(self.config, subset, self.spec, max_clips=max_clips)
 
 
 def build_run(config: ConfigDict) -> Run:
@@ -144,28 +145,16 @@ def build_run(config: ConfigDict) -> Run:
     Raises:
       InputError: names what in the config or the data is wrong.
     """
-    config_lib.validate(config)
-    splits = data.load_splits(
-        _open_split(config),
-        val=config.data.val,
-        val_fraction=config.data.val_fraction,
-        fraction=config.data.fraction,
-    )
+    config_checks.validate(config)
+    splits = inputs.load_splits(config)
     mesh = sharding.create_mesh()
     sharding.check_divisible("train.batch_size", config.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)
-    method = methods.create(augment=config_lib.augmentation(config), **config.method.to_dict())
+    method = methods.create(augment=augmentation(config), **config.method.to_dict())
     teachers = teachers_lib.load(config, method, splits.class_names)
     teacher_networks, offsets = teachers_lib.networks(config, method, teachers)
-    spec = pipeline.ClipSpec(
-        config.data.frames,
-        config.data.stride,
-        config.data.crop,
-        config.data.sampler,
-        offsets,
-        config.data.crop_sizes,
-    )
-    normalisation = init_from.normalisation(config, in_channels=_in_channels(config))
+    spec = inputs.clip_spec(config, offsets)
+    normalisation = init_from.normalisation(config, in_channels=inputs.in_channels(config))
     student = _student(config, method, teacher_networks, teachers, spec, splits, normalisation)
     step = partial(
         train_step,
@@ -180,15 +169,7 @@ def build_run(config: ConfigDict) -> Run:
     return Run(
         config=config,
         splits=splits,
-        train_batches=data.TrainBatches(
-            splits.train,
-            spec,
-            batch_size=config.train.batch_size,
-            seed=config.seed,
-            repeats=config.train.repeats,
-            reading=_reading(config),
-            process=_process(),
-        ),
+        train_batches=inputs.train_batches(config, splits.train, spec),
         spec=spec,
         student=student,
         normalisation=normalisation,
@@ -207,26 +188,26 @@ def _student(
     method: methods.Method,
     teacher_networks: tuple[Network, ...],
     teachers: tuple[teachers_lib.Teacher, ...],
-    spec: pipeline.ClipSpec,
+    spec: ClipSpec,
     splits: data.Splits,
     normalisation: models.Normalisation,
 ) -> Network:
     """Returns the student with what the method asks for: heads, blocks, adapters, a peer."""
     shapes = tuple(
-        network.output_shapes(teacher.variables, _window(config, spec))
+        network.output_shapes(teacher.variables, inputs.window_shapes(config, spec))
         for network, teacher in zip(teacher_networks, teachers, strict=True)
     )
     plain = models.create(
         config.model.name,
         len(splits.class_names),
-        in_channels=_in_channels(config),
+        in_channels=inputs.in_channels(config),
         width=config.model.width,
         dtype=jnp.dtype(config.model.dtype),
         heads=method.heads,
         normalisation=normalisation,
     ).clone(taps=method.blocks)
     init = partial(plain.init_with_output, jax.random.key(0), train=False)
-    clip = jax.ShapeDtypeStruct((1, *_clip_shape(config)), jnp.float32)
+    clip = jax.ShapeDtypeStruct((1, *inputs.clip_shape(config)), jnp.float32)
     model = plain.clone(adapters=method.adapters(jax.eval_shape(init, clip)[0], shapes))
     own = teachers_lib.clip_offsets(config, ())[0]
     return Network(
@@ -243,19 +224,6 @@ def _predictor(network: Network, mesh: jax.sharding.Mesh) -> Predict:
     return lambda variables, batch: jax.device_get(compiled(variables, sharding.shard(batch, mesh)))
 
 
-def _clip_shape(config: ConfigDict) -> tuple[int, int, int, int]:
-    """[t, h, w, c] of the student's input."""
-    size = config.data.size or config.data.crop
-    return (config.data.frames, size, size, _in_channels(config))
-
-
-def _window(config: ConfigDict, spec: pipeline.ClipSpec) -> dict[str, tuple[int, ...]]:
-    """Shapes [b, t, h, w, c] of what is cut from the records, by view."""
-    frames, crop = len(spec.offsets), config.data.crop
-    channels = _in_channels(config)
-    return {"clip": (1, frames, crop, crop, channels), "flow": (1, frames, crop, crop, 2)}
-
-
 def _optimizer(config: ConfigDict) -> Any:
     return create_optimizer(
         config.optim.learning_rate,
@@ -264,32 +232,3 @@ def _optimizer(config: ConfigDict) -> Any:
         nesterov=config.optim.nesterov,
         decay_on=config.optim.decay_on,
     )
-
-
-def _open_split(config: ConfigDict) -> Callable[[str], data.VideoDataset]:
-    if config.data.source == "videos":
-        from vidkd_jax.data.files import open_files  # knows data_prep: only where asked for
-
-        if not config.data.videos:
-            raise InputError("config.data.videos: names no folder; give the folder of video files")
-        return open_files(
-            config.data.name,
-            Path(config.data.videos),
-            config.data.annotations or None,
-            split=config.data.split,
-            short_side=config.data.short_side,
-        )
-    return data.open_records(**workdir.records_of(config))
-
-
-def _in_channels(config: ConfigDict) -> int:
-    """Number of channels that the student sees; "rgb_flow" has the flow for a teacher."""
-    return 2 if config.data.modality == "flow" else 3
-
-
-def _reading(config: ConfigDict) -> pipeline.Reading:
-    return pipeline.Reading(config.data.threads, config.data.workers, config.data.prefetch)
-
-
-def _process() -> pipeline.Process:
-    return pipeline.Process(jax.process_index(), jax.process_count())

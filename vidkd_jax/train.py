@@ -12,8 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from vidkd_jax import config as config_lib
-from vidkd_jax import evaluate, results, tracking
+from vidkd_jax import config_checks, evaluate, results, tracking
 from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.building import Predict, Run, build_run
 from vidkd_jax.checkpoints import Checkpoints
@@ -38,7 +37,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
       InputError: the config, the data or the workdir is wrong.
       RunError: the loss is not finite.
     """
-    config_lib.validate(config)
+    config_checks.validate(config)
     if summary := workdir_lib.check(workdir, config):
         return summary
     run = build_run(config)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from vidkd_jax import config as config_lib
-from vidkd_jax import models
+from vidkd_jax import config_checks, models
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count
 from vidkd_jax.tables.table import Arm
@@ -67,7 +67,7 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> ConfigDict:
             except ValueError:
                 raise InputError(f"{flag}: '{text}' is not of type {kind.__name__}") from None
             config_lib.set_field(config, field, value)
-    config_lib.validate(config)
+    config_checks.validate(config)
     return config
 
 
