@@ -10,8 +10,6 @@ needs (the stem's input needs none), in turns on the same cores; medians of proc
 import argparse
 import functools
 import json
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -104,13 +102,10 @@ def measure(layer: Layer, args: argparse.Namespace) -> dict[str, Any]:
         sides["native"] = jax_calls(layer, _native)
     result: dict[str, Any] = {"benchmark": "conv", **layer._asdict(), "threads": args.threads}
     for what in ("forward", "step"):
-        times: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(args.steps + 1):  # the first compiles
-            for name, calls in sides.items():
-                started = time.process_time()
-                calls[what]()
-                times[name].append(time.process_time() - started)
-        median = {name: statistics.median(t[1:]) / args.threads for name, t in times.items()}
+        taken = setting.take_turns(
+            {name: calls[what] for name, calls in sides.items()}, steps=args.steps, warmup=1
+        )
+        median = {name: cpu / args.threads for name, (_, cpu) in taken.items()}
         result |= {f"{name}_{what}_ms": round(1e3 * t, 2) for name, t in median.items()}
         result[f"{what}_ratio"] = round(median["conv3d"] / median["torch"], 3)
     return result | {"jax": jax.__version__, "torch": torch.__version__}
@@ -122,7 +117,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.set_defaults(threads=1)
     parser.add_argument("--native", action="store_true", help="XLA's native one too: very slow")
     args = parser.parse_args(argv)
-    setting.use_cores(args.threads)  # before JAX starts its backend
+    setting.prepare(args.threads)  # before JAX starts its backend
     torch.set_num_threads(args.threads)
     for layer in layers(args):
         print(json.dumps(measure(layer, args)), flush=True)

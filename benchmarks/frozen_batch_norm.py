@@ -8,9 +8,7 @@ turns in one process. Prints one line of JSON: processor time of both and their 
 
 import json
 import platform
-import statistics
 import sys
-import time
 from typing import Any
 
 from benchmarks import setting
@@ -20,7 +18,7 @@ CLASSES = 101
 
 def measure(args: Any) -> dict[str, Any]:
     """Takes the sides in turns and returns the line to print."""
-    setting.use_cores(args.threads)
+    setting.prepare(args.threads)
     import jax
     from flax import linen as nn
 
@@ -46,13 +44,15 @@ def measure(args: Any) -> dict[str, Any]:
     compiled = {
         name: jax.jit(side).lower(collections, clip).compile() for name, side in sides.items()
     }
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(args.warmup + args.steps):
-        for name, forward in compiled.items():
-            started = time.process_time()
-            jax.block_until_ready(forward(collections, clip))
-            times[name].append(time.process_time() - started)
-    cpu = {name: statistics.median(taken[args.warmup :]) for name, taken in times.items()}
+    median = setting.take_turns(
+        {
+            name: lambda forward=forward: jax.block_until_ready(forward(collections, clip))
+            for name, forward in compiled.items()
+        },
+        steps=args.steps,
+        warmup=args.warmup,
+    )
+    cpu = {name: seconds for name, (_, seconds) in median.items()}
     return {
         "benchmark": "frozen_batch_norm",
         "command": " ".join(sys.argv[1:]),

@@ -21,7 +21,7 @@ from benchmarks import setting
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Returns the line to print."""
-    setting.use_cores(args.threads)
+    setting.prepare(args.threads)
     import jax
 
     from vidkd_jax.building import build_run

@@ -118,7 +118,7 @@ def _spec(args: argparse.Namespace) -> ClipSpec:
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Takes the sides in turns and returns the line to print."""
-    setting.use_cores(args.threads)
+    setting.prepare(args.threads)
     dataset = RecordDataset(args.data, "train")
     subset = Subset(dataset, dataset.videos)
     sides: dict[str, Iterator[int]] = {

@@ -11,9 +11,7 @@ their ratios to the supervised step's, and the memory that XLA sets aside for th
 import argparse
 import json
 import platform
-import statistics
 import sys
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -101,18 +99,13 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Takes the steps in turns; returns a line for each method."""
-    setting.use_cores(args.threads)
+    setting.prepare(args.threads)
     sides = {name: build(args, name) for name in ("supervised", *args.methods)}
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
-    for _ in range(args.warmup + args.steps):
-        for name, (one_step, _) in sides.items():
-            started, cpu_started = time.perf_counter(), time.process_time()
-            one_step()
-            times[name].append((time.perf_counter() - started, time.process_time() - cpu_started))
-    median = {
-        name: [statistics.median(values) for values in zip(*taken[args.warmup :], strict=True)]
-        for name, taken in times.items()
-    }
+    median = setting.take_turns(
+        {name: one_step for name, (one_step, _) in sides.items()},
+        steps=args.steps,
+        warmup=args.warmup,
+    )
     base = median["supervised"]
     return [
         {

@@ -4,7 +4,9 @@ import argparse
 import os
 import pathlib
 import platform
-from collections.abc import Callable
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -62,6 +64,37 @@ def use_cores(threads: int) -> None:
     """Keeps this process to its last cores: XLA takes as many threads as it has cores."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+
+
+def prepare(threads: int) -> None:
+    """Sets up this process as `vidkd_jax.main` does, on its last cores."""
+    from vidkd_jax.memory import keep_freed_memory
+
+    use_cores(threads)
+    keep_freed_memory()
+
+
+def take_turns(
+    sides: Mapping[str, Callable[[], Any]], *, steps: int, warmup: int
+) -> dict[str, tuple[float, float]]:
+    """Calls the sides in turns, so that all see the same machine.
+
+    Returns:
+      The medians of each side's seconds, on the clock and of the processor, without the warm-up's.
+    """
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+    for _ in range(warmup + steps):
+        for name, call in sides.items():
+            started, cpu_started = time.perf_counter(), time.process_time()
+            call()
+            times[name].append((time.perf_counter() - started, time.process_time() - cpu_started))
+    return {name: medians(taken[warmup:]) for name, taken in times.items()}
+
+
+def medians(times: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Returns the medians of (wall, processor) seconds."""
+    wall, cpu = zip(*times, strict=True)
+    return statistics.median(wall), statistics.median(cpu)
 
 
 def machine() -> str:

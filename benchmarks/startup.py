@@ -23,7 +23,7 @@ CLASSES = 101
 
 def worker(args: argparse.Namespace) -> None:
     """One process: prints what each stage took, in seconds."""
-    setting.use_cores(args.threads)
+    setting.prepare(args.threads)
     marks = [time.perf_counter()]
     import jax
 

@@ -15,6 +15,7 @@ from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.compilation import cache_compilations
 from vidkd_jax.config import flatten
 from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
+from vidkd_jax.memory import keep_freed_memory
 from vidkd_jax.train import train_and_evaluate
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -28,6 +29,7 @@ _WORKDIR = flags.DEFINE_string(
 def main() -> None:
     """Trains, evaluates, reports; goes on where an earlier run of the same workdir stopped."""
     config = parse_flags(sys.argv)
+    keep_freed_memory()
     cache_compilations()
     if config.distributed:
         sharding.initialize()

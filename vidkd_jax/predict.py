@@ -24,6 +24,7 @@ from vidkd_jax.config import get_base_config, set_field
 from vidkd_jax.data.files import FileDataset, probe_all
 from vidkd_jax.data.pipeline import ClipSpec, Reading
 from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.memory import keep_freed_memory
 from vidkd_jax.network import Network
 from vidkd_jax.train_step import predict_step
 
@@ -39,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         predicted before that is said.
     """
     args = _parse(argv)
+    keep_freed_memory()
     cache_compilations()
     card, variables = weights.load(args.run)
     if card.in_channels != 3:

@@ -1,0 +1,47 @@
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from vidkd_jax.memory import keep_freed_memory
+
+FAULTS = """
+import resource
+from vidkd_jax.memory import keep_freed_memory
+
+{call}
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    block = b"x" * 2**26
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print([faults() for _ in range(3)][-1])
+"""
+
+
+def page_faults(call, **variables):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
+    return int(
+        subprocess.run(
+            [sys.executable, "-c", FAULTS.format(call=call)],
+            env={**environment, **variables},
+            check=True,
+            capture_output=True,
+        ).stdout
+    )
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is of the GNU C library")
+def test_a_block_that_was_freed_is_used_again_without_page_faults():
+    by_default = page_faults("")
+    assert page_faults("assert keep_freed_memory()") < by_default / 10
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("MALLOC_ARENA_MAX", "2"), ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")],
+)
+def test_what_the_environment_says_stays(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    assert not keep_freed_memory()
