@@ -19,11 +19,12 @@ from typing import Any, Generic, TypeVar
 from tqdm import tqdm
 
 from data_prep.annotations import SPLITS, Dataset, Entry
-from data_prep.disk import clear_disk_errors, only_one, sync
+from data_prep.disk import clear_disk_errors, sync
 from data_prep.output import Converted, Output, write_index, write_skipped
 from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.errors import InputError
+from vidkd_jax.lock import only_one
 
 # What is wrong where a hash differs.
 _OTHER = {

@@ -1,10 +1,9 @@
-"""What every command that writes below --out does with the disk: one run at a time, clear errors.
+"""What every command that writes below --out does with the disk: clear errors, nothing half done.
 
 What is done once must be on the disk itself, not in its cache, before anything else relies on it.
 """
 
 import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,26 +15,6 @@ from vidkd_jax.video import VideoError
 # The folder that the user chose cannot be written to, or is a file. Anything else is no fault of
 # the user's (a failing disk, a bug) and keeps its traceback.
 _NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
-
-
-@contextmanager
-def only_one(lock: Path, *, wait: bool = False) -> Iterator[None]:
-    """Keeps a second run out of the folder of `lock`; a killed one leaves no lock behind.
-
-    Args:
-      lock: The file to lock; it is made, with its folder.
-      wait: Until the other run is done with it.
-
-    Raises:
-      InputError: Another run holds it (not if `wait`).
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise InputError(f"{lock.parent}: another run is writing there") from error
-        yield
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.annotations import Dataset, Entry
-from data_prep.disk import only_one
 from data_prep.staging import SkippedVideo, StagedVideo
+from vidkd_jax.lock import only_one
 
 VERSION = "1.0.0"  # of the records' schema
 INDEX_COLUMNS = ("id", "label", "group", "num_frames", "fps", "height", "width")

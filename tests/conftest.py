@@ -12,6 +12,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # What one test compiled no other compiles again, in whichever process; keyed by program and flags.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".pytest_cache/jax").absolute()))
+# Nothing that a test keeps is found by the user's runs, nor the other way round.
+os.environ["XDG_CACHE_HOME"] = str(Path(".pytest_cache/xdg").absolute())
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 from squares import SMALL_RUN, write_square

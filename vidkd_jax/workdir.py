@@ -1,7 +1,6 @@
 """The folder of a run: what it must contain before and after, and whether it may go on there."""
 
 import contextlib
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -18,6 +17,7 @@ import vidkd_jax
 from vidkd_jax import data
 from vidkd_jax.config import flatten, get_base_config, to_json
 from vidkd_jax.errors import InputError
+from vidkd_jax.lock import only_one
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 # What may differ when a run goes on: how it reads and reports, how long it lasts.
@@ -74,19 +74,12 @@ def claim(
     if not is_main:
         yield
         return
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        lock = (workdir / ".lock").open("w")
-    except OSError as error:
-        raise InputError(
-            f"--workdir='{workdir}' cannot be written ({error.strerror}); choose another"
-        ) from error
-    with lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            stack.enter_context(only_one(workdir / ".lock", f"--workdir='{workdir}'"))
+        except OSError as error:
             raise InputError(
-                f"--workdir='{workdir}': another run is writing there; choose another"
+                f"--workdir='{workdir}' cannot be written ({error.strerror}); choose another"
             ) from error
         _check_network(workdir, network)
         # A run that goes on is not finished: nobody may take its last summary for it.

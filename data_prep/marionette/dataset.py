@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from data_prep.disk import clear_disk_errors, only_one
+from data_prep.disk import clear_disk_errors
 from data_prep.marionette.actions import CLASS_NAMES, is_backward
 from data_prep.marionette.actors import Actor, class_scene, draw_actor
 from data_prep.marionette.latents import Latents, active_mask, draw_latents
@@ -18,6 +18,7 @@ from data_prep.marionette.presets import FPS, HEIGHT, WIDTH, Preset
 from data_prep.marionette.render import render
 from data_prep.pool import run_tasks
 from vidkd_jax.errors import InputError
+from vidkd_jax.lock import only_one
 from vidkd_jax.video import write_video
 
 VERSION = 4  # of the pictures: raise it when the same seed renders differently

@@ -9,7 +9,6 @@ import av
 import numpy as np
 import pytest
 
-from data_prep.disk import only_one
 from data_prep.marionette.__main__ import main
 from data_prep.marionette.actions import CLASS_NAMES, MOTIONS, box_at, pose_at
 from data_prep.marionette.actors import draw_actor
@@ -19,6 +18,7 @@ from data_prep.marionette.poses import joints
 from data_prep.marionette.presets import HEIGHT, PRESETS, WIDTH, Preset
 from data_prep.marionette.render import render
 from vidkd_jax.errors import InputError
+from vidkd_jax.lock import only_one
 
 MINI = Preset("mini", groups=3, frames=(26, 28))
 NUM_CLASSES = len(CLASS_NAMES)

@@ -1,16 +1,14 @@
 """Straight from video files, without conversion: slower per clip, nothing to prepare."""
 
 import functools
-import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.annotations import Entry, read_dataset
 from vidkd_jax import video
+from vidkd_jax.data.probes import probe_all
 from vidkd_jax.data.videos import Video
 from vidkd_jax.errors import InputError
 
@@ -68,7 +66,9 @@ def open_files(
     @functools.cache
     def open_split(name: str) -> FileDataset:
         entries = [entry for entry in dataset.entries if entry.split == name]
-        readable, failures = probe_all(entries, name)
+        infos = probe_all([entry.path for entry in entries], name)
+        readable = [(e, info) for e, info in zip(entries, infos, strict=True) if info is not None]
+        failures = len(entries) - len(readable)
         if failures > _MAX_SKIPPED * len(entries):
             raise InputError(
                 f"{failures} of {len(entries)} {name} videos cannot be read (listed above), more "
@@ -77,33 +77,3 @@ def open_files(
         return FileDataset(readable, dataset.class_names, short_side)
 
     return open_split
-
-
-def probe_all(
-    entries: Sequence[Entry], name: str
-) -> tuple[list[tuple[Entry, video.VideoInfo]], int]:
-    """Counts the frames of every video, with a bar that `name` describes.
-
-    Returns:
-      The videos that can be read, and how many cannot; these are listed on stderr.
-    """
-
-    def probe(entry: Entry) -> video.VideoInfo | video.VideoError:
-        try:
-            return video.probe(entry.path)
-        except video.VideoError as error:
-            return error
-
-    with ThreadPoolExecutor() as pool:
-        results = list(
-            tqdm(pool.map(probe, entries), total=len(entries), desc=f"probing {name}", unit="video")
-        )
-    readable = [
-        (entry, info)
-        for entry, info in zip(entries, results, strict=True)
-        if isinstance(info, video.VideoInfo)
-    ]
-    failures = [result for result in results if isinstance(result, video.VideoError)]
-    for failure in failures:
-        print(f"skipped: {failure}", file=sys.stderr)
-    return readable, len(failures)

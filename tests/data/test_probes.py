@@ -1,0 +1,71 @@
+import os
+
+import pytest
+from squares import write_square
+
+from vidkd_jax.data import probes
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def paths(tmp_path):
+    found = [tmp_path / f"{name}.mp4" for name in ("a", "b", "c")]
+    for seed, path in enumerate(found):
+        write_square(path, direction=0, seed=seed)
+    return found
+
+
+def count_decoding(monkeypatch):
+    decoded, probe = [], probes.video.probe
+    monkeypatch.setattr(probes.video, "probe", lambda path: decoded.append(path) or probe(path))
+    return decoded
+
+
+def test_a_video_is_decoded_once(monkeypatch, paths):
+    decoded = count_decoding(monkeypatch)
+    first = probes.probe_all(paths[:2], "train")
+    assert sorted(decoded) == paths[:2]
+    assert probes.probe_all(paths, "train")[:2] == first
+    assert decoded[2:] == paths[2:]
+    assert all(info.num_frames > 1 for info in first)
+
+
+def test_a_changed_video_is_decoded_again(monkeypatch, paths):
+    before = probes.probe_all(paths, "train")
+    write_square(paths[1], direction=0, seed=1, num_frames=7)
+    decoded = count_decoding(monkeypatch)
+    after = probes.probe_all(paths, "train")
+    assert decoded == [paths[1]]
+    assert after[1].num_frames == 7 and after[::2] == before[::2]
+
+
+def test_what_cannot_be_read_is_said_each_time(paths, capsys):
+    paths[1].write_bytes(b"no video")
+    for _ in range(2):
+        infos = probes.probe_all([*paths, paths[0].with_name("missing.mp4")], "train")
+        assert [info is None for info in infos] == [False, True, False, True]
+        said = capsys.readouterr().err
+        assert said.count("skipped: ") == 2 and "b.mp4" in said and "missing.mp4" in said
+
+
+def test_without_a_place_to_remember_it_only_takes_longer(monkeypatch, tmp_path, paths):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    decoded = count_decoding(monkeypatch)
+    assert probes.probe_all(paths, "train") == probes.probe_all(paths, "train")
+    assert len(decoded) == 6
+
+
+def test_a_damaged_memory_only_takes_longer(monkeypatch, tmp_path, paths):
+    first = probes.probe_all(paths, "train")
+    (tmp_path / "cache/vidkd_jax/videos.sqlite").write_bytes(b"no database" * 100)
+    assert probes.probe_all(paths, "train") == first
+
+
+def test_names_that_are_no_text(paths):
+    odd = paths[0].rename(os.fsdecode(os.fsencode(paths[0].parent) + b"/\xff.mp4"))
+    assert None not in probes.probe_all([odd, *paths[1:]], "train")

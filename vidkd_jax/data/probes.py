@@ -1,0 +1,103 @@
+"""What video files hold: found by decoding each once, and remembered between runs."""
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+from vidkd_jax import video
+from vidkd_jax.cache import cache_folder
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS videos (
+    path TEXT PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER,
+    num_frames INTEGER, fps REAL, height INTEGER, width INTEGER
+)
+"""
+_Key = tuple[str, int, int]  # path, bytes, time of change: another file has another one
+
+
+def probe_all(paths: Sequence[Path], name: str) -> list[video.VideoInfo | None]:
+    """Counts the frames of every video, with a bar that `name` describes.
+
+    Returns:
+      What each holds, in their order; None where it cannot be read, which is said on stderr.
+    """
+    keys = [_key(path) for path in paths]
+    with _memory() as memory, ThreadPoolExecutor() as pool:
+        known = [_recall(memory, key) for key in keys]
+        unknown = [position for position, info in enumerate(known) if info is None]
+        results = pool.map(_probe, (paths[position] for position in unknown))
+        bar = tqdm(
+            zip(unknown, results, strict=True),
+            initial=len(paths) - len(unknown),
+            total=len(paths),
+            desc=f"probing {name}",
+            unit="video",
+            disable=not unknown,
+        )
+        failures = []
+        for position, result in bar:
+            if isinstance(result, video.VideoError):
+                failures.append(result)
+                continue
+            known[position] = result
+            _remember(memory, keys[position], result)
+    for failure in failures:
+        print(f"skipped: {failure}", file=sys.stderr)
+    return known
+
+
+def _probe(path: Path) -> video.VideoInfo | video.VideoError:
+    try:
+        return video.probe(path)
+    except video.VideoError as error:
+        return error
+
+
+def _key(path: Path) -> _Key | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return os.fsdecode(path.absolute()), status.st_size, status.st_mtime_ns
+
+
+@contextlib.contextmanager
+def _memory() -> Iterator[sqlite3.Connection | None]:
+    """Opens what earlier runs found; None where nothing can be kept, which only costs time."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        opened = sqlite3.connect(cache_folder() / "videos.sqlite", isolation_level=None)
+        opened.execute("PRAGMA synchronous=OFF")  # losing it only costs time
+        opened.execute(_SCHEMA)
+    except (OSError, sqlite3.Error):
+        yield None
+        return
+    with contextlib.closing(opened):
+        yield opened
+
+
+def _recall(memory: sqlite3.Connection | None, key: _Key | None) -> video.VideoInfo | None:
+    if memory is None or key is None:
+        return None
+    query = (
+        "SELECT num_frames, fps, height, width FROM videos WHERE (path, bytes, mtime_ns)=(?,?,?)"
+    )
+    with contextlib.suppress(sqlite3.Error, UnicodeError):
+        row = memory.execute(query, key).fetchone()
+        return video.VideoInfo(*row) if row else None
+    return None
+
+
+def _remember(memory: sqlite3.Connection | None, key: _Key | None, info: video.VideoInfo) -> None:
+    if memory is None or key is None:
+        return
+    values = (*key, info.num_frames, info.fps, info.height, info.width)
+    with contextlib.suppress(sqlite3.Error, UnicodeError):  # a full disk, a name that is no text
+        memory.execute("INSERT OR REPLACE INTO videos VALUES (?,?,?,?,?,?,?)", values)
