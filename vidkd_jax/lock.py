@@ -8,6 +8,18 @@ from pathlib import Path
 from vidkd_jax.errors import InputError
 
 
+def is_held(lock: Path) -> bool:
+    """Whether a run holds the file of `only_one`."""
+    try:
+        with lock.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is none, or none that we could make
+        return False
+    return False
+
+
 @contextmanager
 def only_one(lock: Path, name: str = "", *, wait: bool = False) -> Iterator[None]:
     """Keeps a second run out of the folder of `lock`; a killed one leaves no lock behind.

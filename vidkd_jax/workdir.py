@@ -31,6 +31,11 @@ _MAY_CHANGE = (
 )
 
 
+def lock_of(workdir: Path) -> Path:
+    """Returns the file that a run locks while it writes to its folder."""
+    return workdir / ".lock"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON so that a kill leaves the old file or the new one, never half of it."""
     temporary = path.with_name(path.name + ".tmp")
@@ -76,7 +81,7 @@ def claim(
         return
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(only_one(workdir / ".lock", f"--workdir='{workdir}'"))
+            stack.enter_context(only_one(lock_of(workdir), f"--workdir='{workdir}'"))
         except OSError as error:
             raise InputError(
                 f"--workdir='{workdir}' cannot be written ({error.strerror}); choose another"

@@ -1,5 +1,6 @@
 """The command from its flags to its table, over finished runs; the runs themselves are main's."""
 
+import contextlib
 import csv
 import json
 import sys
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 
 from vidkd_jax.errors import InputError, RunError
+from vidkd_jax.lock import only_one
 from vidkd_jax.tables import Row, Table, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.table import Arm, arms, available
+from vidkd_jax.workdir import lock_of
 
 
 def finish(folder, accuracy, seed):
@@ -142,6 +145,23 @@ def test_a_run_that_another_table_is_at_is_waited_for(tmp_path, monkeypatch):
     row = Row("a", "supervised_r18")
     runner.run_all([Arm(row, "marionette", 0)], tmp_path, jobs=1, extra=[], title="t")
     assert tries == [runner._WAIT]
+
+
+def test_two_that_run_a_table_share_its_runs(tmp_path, monkeypatch):
+    started = []
+    rows = [Row("a", "supervised_r18"), Row("b", "ty_r18"), Row("c", "ty_r50")]
+    wanted = [Arm(row, "marionette", 0) for row in rows]
+
+    def command(arm, out, extra):
+        started.append(arm.row.name)
+        return [sys.executable, "-c", ""]
+
+    monkeypatch.setattr(runner, "command", command)
+    with contextlib.ExitStack() as other:
+        other.enter_context(only_one(lock_of(wanted[0].folder(tmp_path))))
+        monkeypatch.setattr(runner.time, "sleep", lambda seconds: other.close())
+        runner.run_all(wanted, tmp_path, jobs=1, extra=[], title="t")
+    assert started == ["b", "c", "a"]
 
 
 STUDENT = Row("student", "distillation_r18", {}, (Row("t", "supervised_r50", seed_offset=7),))

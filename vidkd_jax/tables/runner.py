@@ -1,4 +1,8 @@
-"""Runs the arms of a table: each run is its own process, goes on after a kill, and is done once."""
+"""Runs the arms of a table: each run is its own process, goes on after a kill, and is done once.
+
+Several of these at once share the work, on machines that share the folder: each takes the first run
+that no other is at.
+"""
 
 import os
 import re
@@ -7,15 +11,19 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
+from vidkd_jax import workdir
 from vidkd_jax.errors import RunError
+from vidkd_jax.lock import is_held
 from vidkd_jax.tables.table import Arm
 
 _ROOT = Path(__file__).parents[2]
 _WAIT = 30.0  # seconds
+_BUSY = "another run is writing there"
 
 
 def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
@@ -59,15 +67,17 @@ def run_all(
     """
     pending, slots = in_order(wanted), list(range(jobs))
     failures: dict[Path, str | None] = {}  # of those that are done; None: it went well
-    running: dict[Future[str | None], tuple[Path, int]] = {}
+    running: dict[Future[str | None], tuple[Arm, int]] = {}
 
-    def is_ready(arm: Arm) -> bool:
-        return all(teacher.folder(out) in failures for teacher in arm.teachers())
+    def can_start(arm: Arm) -> bool:
+        has_teachers = all(teacher.folder(out) in failures for teacher in arm.teachers())
+        return has_teachers and not is_held(workdir.lock_of(arm.folder(out)))
 
     with tqdm(total=len(pending), desc=title, unit="run") as bar, ThreadPoolExecutor(jobs) as pool:
         try:
             while pending or running:
-                for arm in [arm for arm in pending if is_ready(arm)][: len(slots)]:
+                startable = list(islice(filter(can_start, pending), len(slots)))
+                for arm in startable:
                     pending.remove(arm)
                     folder = arm.folder(out)
                     if any(failures[teacher.folder(out)] for teacher in arm.teachers()):
@@ -76,11 +86,16 @@ def run_all(
                         continue
                     # A finished run says so in seconds, and a run of another config is refused.
                     slot, arguments = slots.pop(0), command(arm, out, extra)
-                    running[pool.submit(_run, arguments, folder, slot, jobs)] = folder, slot
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    folder, slot = running.pop(future)
-                    failures[folder] = future.result()
+                    running[pool.submit(_run, arguments, folder, slot, jobs)] = arm, slot
+                if not startable and not running:
+                    time.sleep(_WAIT)  # others are at all that is left
+                for future in wait(running, _WAIT, FIRST_COMPLETED).done:
+                    arm, slot = running.pop(future)
                     slots.append(slot)
+                    if future.result() == _BUSY:
+                        pending.append(arm)
+                        continue
+                    failures[arm.folder(out)] = future.result()
                     bar.update()
         except BaseException:  # Ctrl-C: start no more
             pool.shutdown(wait=False, cancel_futures=True)
@@ -90,23 +105,23 @@ def run_all(
 
 
 def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None:
-    """Runs one command on its share of the cores; returns what failed."""
+    """Runs one command on its share of the cores; returns what failed, `_BUSY` to try again."""
     folder.mkdir(parents=True, exist_ok=True)
     cores = sorted(os.sched_getaffinity(0))
     share = set(cores[slot::jobs]) or set(cores)
     log = folder / "log.txt"
-    while True:
-        with log.open("a") as file:
-            start = file.tell()
-            process = subprocess.Popen(arguments, stdout=file, stderr=subprocess.STDOUT)
-            os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
-            status = process.wait()
-        if not status:
-            return None
-        said = _last_error(log, start)
-        if "another run is writing there" not in said:
-            return f"'{log}' ends with: {said}"
-        time.sleep(_WAIT)  # another table, or another machine, is at it
+    with log.open("a") as file:
+        start = file.tell()
+        process = subprocess.Popen(arguments, stdout=file, stderr=subprocess.STDOUT)
+        os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
+        status = process.wait()
+    if not status:
+        return None
+    said = _last_error(log, start)
+    if _BUSY in said:  # it came to it in the meantime
+        time.sleep(_WAIT)
+        return _BUSY
+    return f"'{log}' ends with: {said}"
 
 
 def _last_error(log: Path, start: int) -> str:
