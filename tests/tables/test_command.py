@@ -74,6 +74,19 @@ def test_finished_runs_make_the_table(finished, capsys, monkeypatch):
     assert len(rows) == 4 * len(accuracies)
 
 
+def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
+    out, _ = finished
+    monkeypatch.setattr(runner, "run_all", lambda *_, **__: pytest.fail("it ran something"))
+    unfinished = arms(load_table("ty_table3").rows[-1], "marionette_third", 2)[1]
+    (unfinished.folder(out) / "summary.json").unlink()
+    tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
+    text = capsys.readouterr().out
+    assert "| TY |" in text and "| TY, the released code's recipe |" not in text
+    assert "Not finished yet: TY, the released code's recipe (1 runs)" in text
+    with pytest.raises(InputError, match="'Baseline \\+ Data Aug' has 1 unfinished runs"):
+        tables.main(["--table=ty_table3", f"--out={out}", "--seeds=3", "--so_far"])
+
+
 def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
     tables.main(
         [
@@ -262,6 +275,7 @@ def test_a_failed_run_is_named_and_the_others_finish(tmp_path, monkeypatch):
         ),
         (["--table=ty_table3", "--lr=1"], "unexpected argument '--lr=1'"),
         ([], "--table and --out are needed"),
+        (["--table=ty_table3", "--so_far", "--row=TY"], "leave --row out"),
     ],
 )
 def test_wrong_input(arguments, message, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.tables import costs, page, render, runner
-from vidkd_jax.tables.table import Arm, Row, Table, available, load_table, row_arm
+from vidkd_jax.tables.table import Arm, Row, Table, available, finished_part, load_table, row_arm
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -20,6 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=_count, default=3, help="runs of each row")
     parser.add_argument("--jobs", type=_count, default=1, help="runs at a time, cores shared out")
     parser.add_argument("--row", action="append", help="only this row (may be repeated); no table")
+    parser.add_argument("--so_far", action="store_true", help="run nothing: show finished rows")
     parser.add_argument("--dry_run", action="store_true", help="print runs and their cost, stop")
     arguments, extra = parser.parse_known_args(argv)
     if arguments.list:
@@ -30,6 +31,8 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"unexpected argument '{unknown[0]}'; overrides are --config.a.b=value")
     if not arguments.table or not arguments.out:
         raise InputError("--table and --out are needed; --list names the tables")
+    if arguments.so_far and arguments.row:
+        raise InputError("--so_far shows the whole table: leave --row out")
     table = load_table(arguments.table)
     if arguments.scale not in table.scales:
         raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
@@ -37,7 +40,10 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.dry_run:
         _print_costs(wanted, arguments.out, extra)
         return
-    runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
+    if arguments.so_far:
+        table = finished_part(table, arguments.scale, arguments.out, arguments.seeds)
+    else:
+        runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if not arguments.row:
         folder = arguments.out / f"{arguments.table}_{arguments.scale}"
         columns = table.scales[arguments.scale]

@@ -107,6 +107,33 @@ def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:
     return [row_arm(row, dataset, seed) for seed in range(seeds)]
 
 
+def finished_part(table: Table, scale: str, out: Path, seeds: int) -> Table:
+    """Returns the table of the rows whose runs are all finished; its note names the others.
+
+    Raises:
+      InputError: no row is finished together with the row that it is compared with.
+    """
+    missing: dict[str, int] = {}
+    for row in table.rows:
+        runs = [
+            arm for dataset in table.scales[scale].values() for arm in arms(row, dataset, seeds)
+        ]
+        unfinished = sum(not (run.folder(out) / "summary.json").exists() for run in runs)
+        if unfinished:
+            missing[row.name] = unfinished
+    rows = tuple(row for row in table.rows if not {row.name, table.against(row)} & {*missing})
+    if not rows:
+        raise InputError(
+            f"--so_far: the row '{table.reference}' has {missing[table.reference]} unfinished runs "
+            f"of --seeds={seeds}; use fewer seeds, or run it first"
+        )
+    if not missing:
+        return table
+    left = ", ".join(f"{name} ({number} runs)" for name, number in missing.items())
+    note = f"{table.note} **Not finished yet: {left}.**".strip()
+    return dataclasses.replace(table, rows=rows, note=note)
+
+
 def available() -> list[str]:
     """Returns the names of all tables."""
     return sorted(path.stem for path in FOLDER.glob("*.py"))
