@@ -76,7 +76,7 @@ def _conversion(
         "name": f"{info['name']}_flow",
         **{field: info[field] for field in kept},
         "videos": info.get("videos", ""),  # older records do not say
-        "source": {"counts": info["counts"], "skipped": info["skipped"]},
+        "source": {field: info.get(field) for field in ("counts", "skipped", "quality")},
         "quality": args.quality,
         "modality": "flow",
         "algorithm": args.algorithm,

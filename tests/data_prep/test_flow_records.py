@@ -63,7 +63,7 @@ def test_the_flow_of_every_video_under_its_own_index(source, finished, capsys):
     info = json.loads((folder(finished) / "dataset.json").read_text())
     source_info = json.loads((source / "squares/split1/1.0.0/dataset.json").read_text())
     changed = {"name": "squares_flow", "modality": "flow", "algorithm": "dis"}
-    changed["source"] = {"counts": {"train": 2, "test": 2}, "skipped": 0}
+    changed["source"] = {"counts": {"train": 2, "test": 2}, "skipped": 0, "quality": 95}
     assert info == source_info | changed
     check.main([f"--data={finished}"])
     assert "train 2, test 2 videos, 32 frames, 0 skipped" in capsys.readouterr().out
@@ -136,7 +136,7 @@ def test_again_says_that_it_is_finished(source, finished, command, capsys):
     assert status == 2 and "made with quality=95" in line
 
 
-@pytest.mark.parametrize("changed", [{"videos": "other"}, {"skipped": 1}])
+@pytest.mark.parametrize("changed", [{"videos": "other"}, {"skipped": 1}, {"quality": 50}])
 def test_flow_of_other_records_is_refused(source, finished, tmp_path, command, changed):
     shutil.copytree(source, tmp_path / "data")
     path = tmp_path / "data/squares/split1/1.0.0/dataset.json"
