@@ -3,7 +3,11 @@
 The pre-activation 3D ResNet-18, momentum 0.99 with Nesterov, L2 on kernels (whose gradient is that
 of a weight decay of 1e-3), an untrained first teacher, tau 10 and lambda 0.1, windows of four
 sizes, its augmentation (without its bug, draws that are frozen for the whole run), and the best
-epoch chosen on the test split. Its videos of fewer than 17 frames, which it leaves out, are kept.
+epoch chosen on the test split. Not as the code: its videos of fewer than 17 frames, which it leaves
+out, are kept; validation sees each video's centre clip, where the code draws one; blur repeats the
+edges, where the code has zeros beyond them; the classifier begins with LeCun's deviation, which is
+1.4 times smaller than He's; and every better validation counts for the plateau, where Keras wants
+1e-4. The learning rate is the code's at every scale.
 
 The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
 """

@@ -166,11 +166,14 @@ def test_teacher_and_student_see_the_same_view():
 
 
 def test_the_moving_average_follows_the_student_and_teaches():
-    average = method("moving_average", ema_decay=0.75, kd_weight=1.0)
-    state, metrics = steps(average, count=1)
-    first = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER).variables
-    expected = jax.tree.map(lambda a, b: 0.75 * a + 0.25 * b, first, state.variables)
-    chex.assert_trees_all_close(state.average, expected, rtol=1e-5)
+    """It begins as the mean of the students so far, not with their random first weights."""
+    average = method("moving_average", ema_decay=0.6, kd_weight=1.0)
+    (first, metrics), (second, _), (third, _) = (steps(average, count=n) for n in (1, 2, 3))
+    chex.assert_trees_all_equal(first.average, first.variables)
+    half = jax.tree.map(lambda a, b: (a + b) / 2, first.variables, second.variables)
+    chex.assert_trees_all_close(second.average, half, rtol=1e-5)
+    mixed = jax.tree.map(lambda a, b: 0.6 * a + 0.4 * b, half, third.variables)
+    chex.assert_trees_all_close(third.average, mixed, rtol=1e-5, atol=1e-7)
     assert metrics["loss/kl"] > 0  # running statistics against the batch's
 
 

@@ -243,8 +243,12 @@ def _predict(
 def _ask(
     run: Run, teachers: tuple[Variables, ...], subset: Subset, max_clips: int | None, name: str
 ) -> np.ndarray:
-    """Returns the mean of the teachers' probabilities [n, k] for a subset's evaluation clips."""
-    return np.mean(
+    """Returns the teachers' probabilities [n, k] for a subset's evaluation clips.
+
+    Their mean, weighted as in the loss.
+    """
+    weights = run.config.method.teacher_weights if len(teachers) > 1 else ()
+    return np.average(
         [
             _predict(
                 run, network, teacher, subset, max_clips, f"{name}, teacher"
@@ -252,4 +256,5 @@ def _ask(
             for network, teacher in zip(run.ask, teachers, strict=False)
         ],
         axis=0,
+        weights=weights or None,
     )

@@ -192,12 +192,14 @@ def train_step(
     variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
     top1 = jnp.mean(jnp.argmax(outputs["logits"], axis=-1) == batch["label"])
     metrics = {"loss": loss, "top1": top1, **{f"loss/{name}": part for name, part in parts.items()}}
-    average = move_average(state.average, variables, decay=method.moving_average)
+    # From the plain mean of all so far on: no share of the random first weights stays for long.
+    decay = jnp.minimum(method.moving_average, 1 - 1 / (state.step + 1))
+    average = move_average(state.average, variables, decay=decay)
     return TrainState(state.step + 1, variables, opt_state, average), metrics
 
 
 def move_average(
-    average: Variables | tuple[()], variables: Variables, *, decay: float
+    average: Variables | tuple[()], variables: Variables, *, decay: jax.Array
 ) -> Variables | tuple[()]:
     """Returns decay * average + (1 - decay) * variables; () where there is none."""
     if not isinstance(average, Variables):

@@ -26,6 +26,6 @@ TABLE = Table(
     "The gradient of TY's KL term carries 1/tau^2 of the logits' differences: times tau^2 it has "
     "the weight that Hinton et al. give it. The released code trains on the "
     "validation videos as well and chooses its best epoch on the test split: its row here does as "
-    "all others.",
+    "all others, and keeps its own learning rate at every scale.",
     pictures=("accuracy_by_epoch", "reliability"),
 )

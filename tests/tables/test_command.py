@@ -10,7 +10,7 @@ import pytest
 
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.lock import only_one
-from vidkd_jax.tables import Row, Table, costs, load_table, runner
+from vidkd_jax.tables import Row, Table, costs, load_table, runner, statistics
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.table import Arm, arms, available
 from vidkd_jax.workdir import lock_of
@@ -63,7 +63,8 @@ def test_finished_runs_make_the_table(finished, capsys, monkeypatch):
     assert text.strip() in capsys.readouterr().out
     for name, values in accuracies.items():
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
-        assert f"{100 * np.mean(values):.1f} [" in line and "| 2.50 | 2.0 |" in line
+        mean, std = 100 * np.mean(values), 100 * np.std(values, ddof=1)
+        assert f"{mean:.1f} ± {std:.1f} [" in line and "| 2.50 | 2.0 |" in line
     assert "| 46.5 |" in text  # the paper's baseline
     page = (folder / "index.html").read_text()
     assert "TY, KL times tau^2" in page
@@ -71,20 +72,31 @@ def test_finished_runs_make_the_table(finished, capsys, monkeypatch):
         assert f'src="{picture}.png"' in page and (folder / f"{picture}.png").stat().st_size > 5000
     with (folder / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 4 * len(accuracies)
+    assert len(rows) == (len(statistics.METRICS) + 2) * len(accuracies)
+    (paper,) = [r for r in rows if (r["row"], r["metric"]) == ("TY", "video_top1")]
+    assert (paper["seeds"], paper["paper_per_cent"]) == ("2", "68.4")
 
 
 def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
-    out, _ = finished
+    out, accuracies = finished
     monkeypatch.setattr(runner, "run_all", lambda *_, **__: pytest.fail("it ran something"))
-    unfinished = arms(load_table("ty_table3").rows[-1], "marionette_third", 2)[1]
-    (unfinished.folder(out) / "summary.json").unlink()
+    rows = load_table("ty_table3").rows
+    (ty,) = [row for row in rows if row.name == "TY"]
+    for arm in (*arms(rows[-1], "marionette_third", 2), arms(ty, "marionette_third", 2)[1]):
+        (arm.folder(out) / "summary.json").unlink()
     tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
     text = capsys.readouterr().out
-    assert "| TY |" in text and "| TY, the released code's recipe |" not in text
-    assert "Not finished yet: TY, the released code's recipe (1 runs)" in text
-    with pytest.raises(InputError, match="'Baseline \\+ Data Aug' has 1 unfinished runs"):
-        tables.main(["--table=ty_table3", f"--out={out}", "--seeds=3", "--so_far"])
+    # One seed of two: its difference is to that seed of the reference.
+    first, reference = 100 * accuracies["TY"][0], 100 * accuracies["Baseline + Data Aug"][0]
+    (line,) = [line for line in text.splitlines() if line.startswith("| TY (seeds: 1) |")]
+    assert f"| {first:.1f} [" in line and f"| {first - reference:+.1f} [" in line
+    assert "| TY, the released code's recipe |" not in text
+    assert "Not run yet: TY, the released code's recipe." in text
+
+
+def test_a_table_of_which_nothing_is_finished(tmp_path):
+    with pytest.raises(InputError, match="'Baseline \\+ Data Aug' has no finished run"):
+        tables.main(["--table=ty_table3", f"--out={tmp_path}", "--so_far"])
 
 
 def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):

@@ -35,6 +35,9 @@ def test_sums_give_the_plain_metrics_back(run_file):
     assert groups == ["a", "b"]
     assert result.metric("video_top1", ones) == pytest.approx([0.75])
     assert result.metric("clip_ece", ones) == pytest.approx([confidence - 0.75], rel=1e-6)
+    assert result.metric("clip_overconfidence", ones) == pytest.approx([confidence - 0.75])
+    unsure, _ = statistics.read_run(run_file("y", [1, 1, 1, 1]))
+    assert unsure.metric("video_overconfidence", ones) == pytest.approx([confidence - 1])
 
 
 def test_resampling_groups_weighs_them(run_file):
@@ -67,6 +70,20 @@ def test_difference_is_paired_by_seed(run_file):
     rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
     difference = statistics.compare(rows, references, 2)["high"]["video_top1"][1]
     assert difference.mean == difference.low == difference.high == 0.5
+
+
+def test_a_row_of_fewer_seeds_is_paired_with_those(run_file):
+    low = [
+        statistics.read_run(run_file(f"l{s}", c))[0]
+        for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]))
+    ]
+    high = [
+        statistics.read_run(run_file(f"h{s}", c))[0]
+        for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))
+    ]
+    rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
+    figure, difference = statistics.compare(rows, references, 2)["high"]["video_top1"]
+    assert figure.mean == 0.75 and difference.mean == difference.low == difference.high == 0.5
 
 
 def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):

@@ -84,7 +84,8 @@ class MovingAverage(Distillation):
     Their Mean Teacher, on labelled clips and with a KL term.
 
     Attributes:
-      ema_decay: share of the average that each step keeps.
+      ema_decay: share of the average that each step keeps; in step n at most 1 - 1/n, as in their
+        code, so that the random first weights are forgotten at once.
     """
 
     ema_decay: float = 0.999

@@ -1,6 +1,7 @@
 """`python -m vidkd_jax.tables --table=ty_table3 --scale=marionette --out=DIR --seeds=5`."""
 
 import argparse
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,13 +42,21 @@ def main(argv: list[str] | None = None) -> None:
         _print_costs(wanted, arguments.out, extra)
         return
     if arguments.so_far:
-        table = finished_part(table, arguments.scale, arguments.out, arguments.seeds)
+        table = finished_part(table, arguments.scale, arguments.out)
     else:
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if not arguments.row:
         folder = arguments.out / f"{arguments.table}_{arguments.scale}"
         columns = table.scales[arguments.scale]
-        print(write_table(table, columns, arguments.out, folder, arguments.seeds))
+        data_root = _data_root(extra)
+        print(write_table(table, columns, arguments.out, folder, arguments.seeds, data_root))
+
+
+def _data_root(extra: Sequence[str]) -> str:
+    """Returns where the records are as a run would find them; "" where nothing says."""
+    flag = "--config.data.root="
+    given = [value.removeprefix(flag) for value in extra if value.startswith(flag)]
+    return given[-1] if given else os.environ.get("VIDKD_DATA", "")
 
 
 def _count(text: str) -> int:
@@ -101,17 +110,22 @@ def _hours(seconds: float) -> str:
 
 
 def write_table(
-    table: Table, datasets: Mapping[str, str], out: Path, folder: Path, seeds: int
+    table: Table,
+    datasets: Mapping[str, str],
+    out: Path,
+    folder: Path,
+    seeds: int,
+    data_root: str = "",
 ) -> str:
     """Writes a table from finished runs; returns the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = [
         render.read_column(table, name, dataset, out, seeds) for name, dataset in datasets.items()
     ]
-    text = render.markdown(table, columns, seeds)
+    text = render.markdown(table, columns)
     (folder / "table.md").write_text(text)
-    render.write_csv(folder / "table.csv", columns)
-    return f"{text}\n{page.write_page(folder, table, columns, out, seeds)}"
+    render.write_csv(folder / "table.csv", table, columns)
+    return f"{text}\n{page.write_page(folder, table, columns, out, seeds, data_root)}"
 
 
 if __name__ == "__main__":

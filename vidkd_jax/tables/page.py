@@ -7,12 +7,17 @@ from pathlib import Path
 from vidkd_jax.report.page import document, figure_grid, save_picture
 from vidkd_jax.report.tables import html_table
 from vidkd_jax.tables import render
-from vidkd_jax.tables.pictures import PICTURES
+from vidkd_jax.tables.pictures import PICTURES, Shown
 from vidkd_jax.tables.table import Table
 
 
 def write_page(
-    folder: Path, table: Table, columns: Sequence[render.Column], out: Path, seeds: int
+    folder: Path,
+    table: Table,
+    columns: Sequence[render.Column],
+    out: Path,
+    seeds: int,
+    data_root: str = "",
 ) -> Path:
     """Writes `folder/index.html` and the table's pictures, each also a PNG of its own.
 
@@ -21,7 +26,8 @@ def write_page(
       table: what it is of.
       columns: the finished runs.
       out: where the runs are.
-      seeds: of each row.
+      seeds: of each row, at most.
+      data_root: where the records are, for pictures with frames; "": where they were for the runs.
 
     Returns:
       The page's path.
@@ -34,12 +40,13 @@ def write_page(
             body.append(html_table(render.headings(table, column), rows))
         pictures = []
         for name in table.pictures:
-            picture = PICTURES[name](table, column.dataset, out, seeds)
-            caption = (PICTURES[name].__doc__ or name).splitlines()[0]
+            picture = PICTURES[name](Shown(table, column.dataset, out, seeds, data_root))
+            caption = " ".join((PICTURES[name].__doc__ or name).split())
             stem = f"{name}_{column.dataset}" if column.name else name
             pictures.append(save_picture(folder, stem, picture, html.escape(caption), wide=True))
         body.append(figure_grid(pictures))
     page = folder / "index.html"
-    explanation = html.escape(render.explanation(table, seeds))
+    text = render.explanation(table, columns) if table.shows_table else table.note
+    explanation = html.escape(text)
     page.write_text(document(html.escape(table.title), explanation, "\n".join(body)), "utf-8")
     return page

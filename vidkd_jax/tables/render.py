@@ -11,14 +11,18 @@ import numpy as np
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import statistics
 from vidkd_jax.tables.statistics import Estimate
-from vidkd_jax.tables.table import Arm, Row, Table, arms
+from vidkd_jax.tables.table import Arm, Row, Table, finished_arms
 
 _HEADINGS = {
     "clip_top1": "Clip@1",
     "video_top1": "Video@1",
     "clip_ece": "ECE clip",
     "video_ece": "ECE video",
+    "clip_overconfidence": "overconfidence clip",
 }
+
+
+_SIGNS = {"clip_overconfidence": "+"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Column:
       name: the paper's name of the data set; "" where the table has only one.
       dataset: what it ran on.
       figures: {row: {metric: (figure, difference from the row's reference)}}.
+      seeds: how many runs each row has.
       params: millions, of student and teachers, by row.
       minutes: of training, teachers included, mean over seeds, by row.
     """
@@ -36,6 +41,7 @@ class Column:
     name: str
     dataset: str
     figures: Mapping[str, Mapping[str, tuple[Estimate, Estimate]]]
+    seeds: Mapping[str, int]
     params: Mapping[str, tuple[float, ...]]
     minutes: Mapping[str, float]
 
@@ -46,12 +52,12 @@ class Column:
 
 
 def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) -> Column:
-    """Reads the finished runs of one column."""
-    results: dict[str, list[statistics.RunResult]] = {}
+    """Reads the finished runs of one column, at most `seeds` of each row."""
+    finished = {row.name: finished_arms(row, dataset, out, seeds) for row in table.rows}
+    results: dict[str, list[statistics.RunResult]] = {row: [] for row in finished}
     groups: list[str] = []
-    for row in table.rows:
-        results[row.name] = []
-        for arm in arms(row, dataset, seeds):
+    for row, runs in finished.items():
+        for arm in runs:
             result, its_groups = statistics.read_run(arm.folder(out))
             groups = groups or its_groups
             if its_groups != groups:
@@ -59,15 +65,18 @@ def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) ->
                     f"'{arm.folder(out)}' was tested on other groups of videos than the runs "
                     "before it: differences would not be paired; run it again"
                 )
-            results[row.name].append(result)
+            results[row].append(result)
     references = {row.name: table.against(row) for row in table.rows}
-    first = {row.name: arms(row, dataset, seeds) for row in table.rows}
     return Column(
         name=name,
         dataset=dataset,
         figures=statistics.compare(results, references, len(groups)),
-        params={row: _params(runs[0], out) for row, runs in first.items()},
-        minutes={row: float(np.mean([_minutes(r, out) for r in r_])) for row, r_ in first.items()},
+        seeds={row: len(runs) for row, runs in finished.items()},
+        params={row: _params(runs[0], out) for row, runs in finished.items()},
+        minutes={
+            row: float(np.mean([_minutes(arm, out) for arm in runs]))
+            for row, runs in finished.items()
+        },
     )
 
 
@@ -88,19 +97,21 @@ def _minutes(arm: Arm, out: Path) -> float:
 def headings(table: Table, column: Column) -> list[str]:
     """Returns the heads of the table's columns."""
     paper = ["paper Video@1"] if column.name else ["paper Clip@1", "paper Video@1"]
-    change = "Video@1 - " + (table.reference if not _several(table) else "its reference")
+    change = "Video@1 - " + ("that of" if _several(table) else table.reference)
     return ["row", *_HEADINGS.values(), change, "M parameters", "minutes", *paper]
 
 
 def cells(table: Table, column: Column) -> Iterable[list[str]]:
     """Yields each row: figures with 95 % intervals, the difference, cost, the paper's figures."""
+    most = max(column.seeds.values())
     for row in table.rows:
-        figures = column.figures[row.name]
-        change = figures["video_top1"][1]
+        figures, seeds = column.figures[row.name], column.seeds[row.name]
+        against = table.against(row)
+        change = "" if against == row.name else _cell(figures["video_top1"][1], sign="+")
         yield [
-            row.name,
-            *(_cell(figures[metric][0]) for metric in _HEADINGS),
-            "" if table.against(row) == row.name else _cell(change, sign="+"),
+            row.name if seeds == most else f"{row.name} (seeds: {seeds})",
+            *(_cell(figures[metric][0], _SIGNS.get(metric, "")) for metric in _HEADINGS),
+            f"{change} {against}" if change and _several(table) else change,
             " + ".join(f"{value:.2f}" for value in column.params[row.name]),
             f"{column.minutes[row.name]:.1f}",
             *_paper(row, column),
@@ -112,11 +123,19 @@ def _several(table: Table) -> bool:
 
 
 def _paper(row: Row, column: Column) -> list[str]:
-    wanted = (column.name,) if column.name else ("clip_top1", "video_top1")
-    return [f"{row.paper[key]:.1f}" if key in row.paper else "" for key in wanted]
+    found = _paper_figures(row, column)
+    wanted = ("video_top1",) if column.name else ("clip_top1", "video_top1")
+    return [f"{found[metric]:.1f}" if metric in found else "" for metric in wanted]
 
 
-def markdown(table: Table, columns: Sequence[Column], seeds: int) -> str:
+def _paper_figures(row: Row, column: Column) -> Mapping[str, float]:
+    """Returns the paper's figures by metric."""
+    if not column.name:
+        return row.paper
+    return {"video_top1": row.paper[column.name]} if column.name in row.paper else {}
+
+
+def markdown(table: Table, columns: Sequence[Column]) -> str:
     """Returns the table, one block for each data set."""
     lines = [f"### {table.title}"]
     for column in columns:
@@ -124,38 +143,46 @@ def markdown(table: Table, columns: Sequence[Column], seeds: int) -> str:
         lines += ["", f"**{column.heading}**", ""]
         lines += ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
         lines += ["| " + " | ".join(row) + " |" for row in cells(table, column)]
-    return "\n".join([*lines, "", explanation(table, seeds)]) + "\n"
+    return "\n".join([*lines, "", explanation(table, columns)]) + "\n"
 
 
-def explanation(table: Table, seeds: int) -> str:
+def explanation(table: Table, columns: Sequence[Column]) -> str:
     """Returns what the figures are, and the table's own note."""
+    seeds = max(number for column in columns for number in column.seeds.values())
     over = (
-        f"mean of {seeds} seeds [95 % interval over seeds and test groups]"
+        f"mean of {seeds} seeds ± their standard deviation [95 % interval of the mean, over seeds "
+        "and test groups]"
         if seeds > 1
         else "one seed [95 % interval over test groups alone: how far seeds spread is not in it]"
     )
     text = (
-        f"Per cent; {over}. Parameters: student + teachers. Minutes of training include the "
-        "teachers'."
+        f"Per cent; {over}. Overconfidence: mean confidence minus accuracy. Parameters: student + "
+        "teachers. Minutes of training include the teachers'."
     )
     return f"{text} {table.note}".strip()
 
 
 def _cell(estimate: Estimate, sign: str = "") -> str:
-    low, mean, high = (100 * value for value in (estimate.low, estimate.mean, estimate.high))
-    return f"{mean:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
+    figures = (estimate.mean, estimate.std, estimate.low, estimate.high)
+    mean, std, low, high = (100 * value for value in figures)
+    spread = "" if np.isnan(std) else f" ± {std:.1f}"
+    return f"{mean:{sign}.1f}{spread} [{low:{sign}.1f}, {high:{sign}.1f}]"
 
 
-def write_csv(path: Path, columns: Sequence[Column]) -> None:
-    """Writes one line per data set, row and metric."""
+def write_csv(path: Path, table: Table, columns: Sequence[Column]) -> None:
+    """Writes one line per data set, row and metric, as fractions; then costs, and the paper's."""
+    statistics_ = ("mean", "low", "high", "std_over_seeds")
+    differences = ("difference", "difference_low", "difference_high", "paper_per_cent")
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        statistics_ = ("mean", "low", "high", "std_over_seeds")
-        differences = ("difference", "difference_low", "difference_high")
-        writer.writerow(["dataset", "row", "metric", *statistics_, *differences])
+        writer.writerow(["dataset", "row", "seeds", "metric", *statistics_, *differences])
         for column in columns:
-            for row, figures in column.figures.items():
-                for metric, (figure, change) in figures.items():
+            for row in table.rows:
+                begin = [column.dataset, row.name, column.seeds[row.name]]
+                paper = _paper_figures(row, column)
+                for metric, (figure, change) in column.figures[row.name].items():
                     values = (figure.mean, figure.low, figure.high, figure.std)
-                    changes = (change.mean, change.low, change.high)
-                    writer.writerow([column.dataset, row, metric, *values, *changes])
+                    changes = (change.mean, change.low, change.high, paper.get(metric, ""))
+                    writer.writerow([*begin, metric, *values, *changes])
+                writer.writerow([*begin, "m_parameters", sum(column.params[row.name])])
+                writer.writerow([*begin, "minutes", column.minutes[row.name]])

@@ -7,6 +7,7 @@ between rows are paired: the same seeds and the same groups on both sides.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,8 +17,16 @@ import numpy as np
 from vidkd_jax.evaluate import Predictions
 from vidkd_jax.metrics import confidence_bins
 
-METRICS = ("clip_top1", "video_top1", "clip_ece", "video_ece")
+METRICS = (
+    "clip_top1",
+    "video_top1",
+    "clip_ece",
+    "video_ece",
+    "clip_overconfidence",
+    "video_overconfidence",
+)
 _RESAMPLES = 10_000
+_LARGEST = 2**25  # weights: fewer resamples where groups are many (each video of Kinetics is one)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +51,10 @@ class GroupSums:
         """Returns the expected calibration error under group weights [r, g], as [r]."""
         return np.abs(weights @ self.gap).sum(axis=1) / (weights @ self.count)
 
+    def overconfidence(self, weights: np.ndarray) -> np.ndarray:
+        """Returns mean confidence minus accuracy under group weights [r, g], as [r]."""
+        return -(weights @ self.gap).sum(axis=1) / (weights @ self.count)
+
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
@@ -52,8 +65,9 @@ class RunResult:
 
     def metric(self, name: str, weights: np.ndarray) -> np.ndarray:
         """Returns one of `METRICS` under group weights [r, g], as [r]."""
-        sums = self.clip if name.startswith("clip") else self.video
-        return sums.ece(weights) if name.endswith("ece") else sums.accuracy(weights)
+        level, _, what = name.partition("_")
+        sums = self.clip if level == "clip" else self.video
+        return getattr(sums, {"top1": "accuracy"}.get(what, what))(weights)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,16 +153,15 @@ class Bootstrap:
 
     def __init__(self, num_seeds: int, num_groups: int) -> None:
         rng = np.random.default_rng(0)
-        chosen = rng.integers(num_groups, size=(_RESAMPLES, num_groups))
-        self._weights = np.stack([np.bincount(c, minlength=num_groups) for c in chosen]).astype(
-            float
-        )
+        resamples = min(_RESAMPLES, max(_LARGEST // num_groups, 1_000))
+        alike = np.full(num_groups, 1 / num_groups)
+        self._weights = rng.multinomial(num_groups, alike, resamples).astype(np.float32)
         self._all = np.ones((1, num_groups))
         # Deviation of the mean over seeds, in their standard deviations.
         self._seeds = (
-            rng.standard_t(num_seeds - 1, _RESAMPLES) / np.sqrt(num_seeds)
+            rng.standard_t(num_seeds - 1, resamples) / np.sqrt(num_seeds)
             if num_seeds > 1
-            else np.zeros(_RESAMPLES)
+            else np.zeros(resamples)
         )
 
     def _resampled(self, runs: Sequence[RunResult], metric: str) -> tuple[np.ndarray, np.ndarray]:
@@ -182,16 +195,18 @@ def compare(
 ) -> dict[str, dict[str, tuple[Estimate, Estimate]]]:
     """Returns {row: {metric: (figure, difference from the row's reference)}}.
 
-    Every row must have the same number of seeds.
+    A row may have fewer seeds than others: its difference is over those that both have.
     """
-    bootstrap = Bootstrap(len(next(iter(rows.values()))), num_groups)
-    return {
-        row: {
+    bootstrap = functools.cache(lambda num_seeds: Bootstrap(num_seeds, num_groups))
+    compared: dict[str, dict[str, tuple[Estimate, Estimate]]] = {}
+    for row, runs in rows.items():
+        pairs = list(zip(runs, rows[references[row]], strict=False))
+        ours, theirs = [run for run, _ in pairs], [reference for _, reference in pairs]
+        compared[row] = {
             metric: (
-                bootstrap.estimate(runs, metric),
-                bootstrap.difference(runs, rows[references[row]], metric),
+                bootstrap(len(runs)).estimate(runs, metric),
+                bootstrap(len(pairs)).difference(ours, theirs, metric),
             )
             for metric in METRICS
         }
-        for row, runs in rows.items()
-    }
+    return compared

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,6 +93,10 @@ class Arm:
         """Returns its workdir."""
         return out / "runs" / self.dataset / self.row.slug / f"seed{self.seed}"
 
+    def is_finished(self, out: Path) -> bool:
+        """Whether it has its results; a run that goes on has none."""
+        return (self.folder(out) / "summary.json").exists()
+
     def teachers(self) -> list["Arm"]:
         """Returns the runs that must be finished before this one."""
         return [row_arm(teacher, self.dataset, self.seed) for teacher in self.row.teachers]
@@ -107,30 +112,30 @@ def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:
     return [row_arm(row, dataset, seed) for seed in range(seeds)]
 
 
-def finished_part(table: Table, scale: str, out: Path, seeds: int) -> Table:
-    """Returns the table of the rows whose runs are all finished; its note names the others.
+def finished_arms(row: Row, dataset: str, out: Path, seeds: int) -> list[Arm]:
+    """Returns a row's finished runs on one data set, up to the first seed that is not."""
+    return list(itertools.takewhile(lambda arm: arm.is_finished(out), arms(row, dataset, seeds)))
+
+
+def finished_part(table: Table, scale: str, out: Path) -> Table:
+    """Returns the table of the rows that have a finished run everywhere; its note names the others.
 
     Raises:
       InputError: no row is finished together with the row that it is compared with.
     """
-    missing: dict[str, int] = {}
-    for row in table.rows:
-        runs = [
-            arm for dataset in table.scales[scale].values() for arm in arms(row, dataset, seeds)
-        ]
-        unfinished = sum(not (run.folder(out) / "summary.json").exists() for run in runs)
-        if unfinished:
-            missing[row.name] = unfinished
-    rows = tuple(row for row in table.rows if not {row.name, table.against(row)} & {*missing})
+    missing = {
+        row.name
+        for row in table.rows
+        for dataset in table.scales[scale].values()
+        if not finished_arms(row, dataset, out, seeds=1)
+    }
+    rows = tuple(row for row in table.rows if not {row.name, table.against(row)} & missing)
     if not rows:
-        raise InputError(
-            f"--so_far: the row '{table.reference}' has {missing[table.reference]} unfinished runs "
-            f"of --seeds={seeds}; use fewer seeds, or run it first"
-        )
+        raise InputError(f"--so_far: '{table.reference}' has no finished run in '{out}'; run it")
     if not missing:
         return table
-    left = ", ".join(f"{name} ({number} runs)" for name, number in missing.items())
-    note = f"{table.note} **Not finished yet: {left}.**".strip()
+    left = ", ".join(row.name for row in table.rows if row.name in missing)
+    note = f"{table.note} Not run yet: {left}.".strip()
     return dataclasses.replace(table, rows=rows, note=note)
 
 

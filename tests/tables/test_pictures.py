@@ -1,0 +1,86 @@
+"""What the tables' pictures show, from finished runs on real records."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vidkd_jax.data.modalities import open_records
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables import Row, Table
+from vidkd_jax.tables.pictures import PICTURES, Shown
+from vidkd_jax.tables.table import Arm
+
+TABLE = Table("t", (Row("A", "a"), Row("B", "b")), "A", {"marionette": {"": "d"}})
+
+
+@pytest.fixture
+def make_runs(square_records, tmp_path):
+    """Runs of A and B on the squares' test videos, from the probability of the right class."""
+    where = {"name": "ucf101", "split": 1, "short_side": 36}
+    test = open_records(square_records, **where, modality="rgb")("test")
+    labels = np.array([video.label for video in test.videos])
+
+    def make(seed=0, epochs=(2, 2), **rights):
+        for (name, right), length in zip(rights.items(), epochs, strict=True):
+            folder = Arm(Row(name, name.lower()), "d", seed).folder(tmp_path)
+            folder.mkdir(parents=True)
+            probabilities = np.full((len(labels), 2), 0.0)
+            probabilities[np.arange(len(labels)), labels] = right
+            probabilities[np.arange(len(labels)), 1 - labels] = 1 - np.array(right)
+            np.savez(
+                folder / "predictions.npz",
+                logits=np.log(probabilities),
+                labels=labels,
+                videos=[video.id for video in test.videos],
+                groups=[video.group for video in test.videos],
+            )
+            config = {
+                "eval": {"average": "softmax", "calibration_bins": 15},
+                "data": {**where, "root": "moved away"},
+            }
+            (folder / "config.json").write_text(json.dumps(config))
+            (folder / "summary.json").write_text("{}")
+            (folder / "evaluation.json").write_text(json.dumps({"class_names": ["Left", "Right"]}))
+            records = [{"split": "val", "clip_top1": 0.1 * e} for e in range(length)]
+            (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+        return Shown(TABLE, "d", tmp_path, 2, str(square_records))
+
+    make.names = sorted(video.id for video in test.videos)
+    return make
+
+
+def test_mistakes_of_all_rows_the_surest_first(make_runs):
+    """Video 0 is wrong in A alone, however surely; 2 is a surer mistake of both than 1."""
+    shown = make_runs(A=[0.01, 0.4, 0.3, 0.9], B=[0.9, 0.45, 0.1, 0.9])
+    figure = PICTURES["misclassified"](shown)
+    titles = [axes.get_title() for axes in figure.axes]
+    names = make_runs.names
+    assert [title.partition("\n")[2] for title in titles[:2]] == [names[2], names[1]]
+    # A is wrong with 0.99, 0.6 and 0.7, B with 0.55 and 0.9.
+    assert titles[2:] == ["A (76% sure of its mistakes)"] * 2 + ["B (72% sure of its mistakes)"] * 2
+
+
+def test_no_mistake_that_all_make(make_runs):
+    shown = make_runs(A=[0.1, 0.9, 0.9, 0.9], B=[0.9, 0.1, 0.9, 0.9])
+    with pytest.raises(InputError, match="no video of d is wrong in all rows"):
+        PICTURES["misclassified"](shown)
+
+
+def test_a_run_that_stopped_early_keeps_its_last_accuracy(make_runs):
+    make_runs(A=[0.9] * 4, B=[0.9] * 4)
+    shown = make_runs(seed=1, epochs=(5, 2), A=[0.9] * 4, B=[0.9] * 4)
+    figure = PICTURES["accuracy_by_epoch"](shown)
+    longer, shorter = (line.get_ydata() for line in figure.axes[0].get_lines())
+    np.testing.assert_allclose(
+        longer, np.mean([[0, 0.1, 0.1, 0.1, 0.1], np.arange(5) / 10], axis=0)
+    )
+    assert len(shorter) == 2
+
+
+def test_reliability_is_of_clips_with_the_runs_bins(make_runs):
+    figure = PICTURES["reliability"](make_runs(A=[0.99, 0.99, 0.01, 0.6], B=[0.7] * 4))
+    _, a, b = figure.axes[0].get_lines()
+    np.testing.assert_allclose(a.get_xdata(), [0.6, 0.99], rtol=1e-6)
+    np.testing.assert_allclose(a.get_ydata(), [1, 2 / 3], rtol=1e-6)
+    np.testing.assert_allclose(b.get_ydata(), [1])
