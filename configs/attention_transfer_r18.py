@@ -3,7 +3,7 @@
 Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks are the
 ends of stages: of TY's 3D ResNet-18 and, for the teacher, of its 3D ResNet-50.
 
-The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
 """
 
 from ml_collections import ConfigDict

@@ -3,7 +3,7 @@
 Name finished runs, or folders of converted weights:
 `--config.teachers.runs="('runs/supervised_r34', 'runs/supervised_r50')"`.
 
-The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
 """
 
 from ml_collections import ConfigDict

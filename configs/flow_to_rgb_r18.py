@@ -3,7 +3,7 @@
 The teacher is a finished run of a supervised config with `--config.data.modality=flow`: name its
 workdir in teachers.runs. The logit form is distillation_r18 with such a teacher.
 
-The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
 """
 
 from ml_collections import ConfigDict

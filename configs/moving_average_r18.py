@@ -1,6 +1,6 @@
 """A 3D ResNet-18 taught by its own moving average (Tarvainen & Valpola 2017).
 
-The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
 """
 
 from ml_collections import ConfigDict

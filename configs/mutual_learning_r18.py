@@ -1,6 +1,6 @@
 """Two 3D ResNet-18s that teach each other: deep mutual learning (Zhang et al. 2018).
 
-The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
 """
 
 from ml_collections import ConfigDict

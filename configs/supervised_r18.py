@@ -1,6 +1,6 @@
 """Independent training, TY's baseline with augmentation, on the 3D ResNet-18.
 
-The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
 Without augmentation: `--config.augment.enabled=False`.
 """
 

@@ -9,7 +9,7 @@ edges, where the code has zeros beyond them; the classifier begins with LeCun's 
 1.4 times smaller than He's; and every better validation counts for the plateau, where Keras wants
 1e-4. The learning rate is the code's at every scale.
 
-The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
 """
 
 from ml_collections import ConfigDict

@@ -1,6 +1,6 @@
 """Teaching Yourself on the 3D ResNet-50.
 
-The argument is the data set: ucf101 (default), hmdb51, kinetics400 or marionette.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
 Without augmentation: `--config.augment.enabled=False`.
 """
 

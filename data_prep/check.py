@@ -6,7 +6,6 @@ is compared with the official lists. Problems are printed, one a line; any is ex
 
 import argparse
 import csv
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from tqdm import tqdm
 from data_prep.annotations import read_dataset
 from data_prep.conversion import positive
 from data_prep.output import INDEX_COLUMNS, fingerprint
-from vidkd_jax.data.records import DECODERS
+from vidkd_jax.data.records import DECODERS, read_info
 from vidkd_jax.errors import InputError, run_command
 
 Row = dict[str, str]
@@ -67,7 +66,7 @@ def find_records(data: Path) -> list[Path]:
 def check(folder: Path, annotations: Path | None, num_workers: int) -> Iterator[str]:
     """Yields what is wrong with the records in `folder`, and prints what they hold."""
     try:
-        info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        info = read_info(folder)
         rows = {split: _read_index(folder / f"videos-{split}.csv") for split in info["counts"]}
         builder = tfds.builder_from_directory(folder)
         sources = {split: builder.as_data_source(split) for split in rows}
@@ -91,7 +90,10 @@ def _read_index(path: Path) -> list[Row]:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != INDEX_COLUMNS:
             raise ValueError(f"{path.name} should have the columns {', '.join(INDEX_COLUMNS)}")
-        return list(reader)
+        rows = list(reader)
+    for row in rows:
+        int(row["num_frames"])  # ValueError or TypeError: cut off, or no number
+    return rows
 
 
 def _check_counts(split: str, count: int, rows: Sequence[Row], num_records: int) -> Iterator[str]:
@@ -139,7 +141,7 @@ def _check_record(record: dict[str, Any], row: Row, info: dict[str, Any]) -> Ite
         yield f"label {record['label']} is out of range"
     if len(record["frames"]) != record["num_frames"]:
         yield f"holds {len(record['frames'])} frames instead of {record['num_frames']}"
-    decode = DECODERS[info.get("modality", "rgb")]
+    decode = DECODERS[info["modality"]]
     shapes = {decode(jpeg).shape for jpeg in record["frames"]}
     if len(shapes) != 1 or min(next(iter(shapes))[:2]) != info["short_side"]:
         yield f"frames are of {sorted(shapes)}; the short side should be {info['short_side']}"

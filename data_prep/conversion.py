@@ -70,11 +70,13 @@ class Conversion(Generic[Task]):
             are unusable, or the disk is full.
         """
         output = self.output
-        if finished := _read_finished(output, self.settings):
-            shutil.rmtree(output.staging, ignore_errors=True)  # killed while it was removing this
-            _print_finished(output, finished["skipped"])
-            return
+        _read_finished(output, self.settings)  # refuses before anything is written
         with clear_disk_errors(output.root), only_one(output.config / ".lock"):
+            if finished := _read_finished(output, self.settings):
+                # Killed while it was removing this.
+                shutil.rmtree(output.staging, ignore_errors=True)
+                _print_finished(output, finished["skipped"])
+                return
             results = _stage(self, workers)
             skipped = _report_skipped(self, results, max_skipped)
             splits = _by_split(self.dataset, results)

@@ -1,6 +1,7 @@
 """What a finished run says of video files that it was never given a list of."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -74,6 +75,13 @@ def test_wrong_input(run, arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
         predict.main([f"--run={run}", *arguments])
+
+
+def test_a_damaged_config_is_named(run, square_videos, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "config.json").write_text("{")
+    with pytest.raises(InputError, match=r"run: config\.json is damaged"):
+        predict.main([f"--run={tmp_path / 'run'}", str(square_videos / "videos")])
 
 
 def test_a_folder_without_videos_is_named(run, tmp_path):

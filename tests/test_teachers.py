@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -112,6 +113,32 @@ def test_two_teachers_share_the_soft_targets(teacher_run, small_config, tmp_path
     state = run.initial_state()
     _, metrics = run.train_step(state, run.teachers, run.shard(next(run.train_batches)), run.key)
     assert float(metrics["loss/kl"]) > 0
+
+
+def test_agreement_is_with_the_teachers_as_they_are_weighted(teacher_run, small_config, tmp_path):
+    other = tmp_path / "other"
+    train.train_and_evaluate(small_config(**TEACHER, train__epochs=1, seed=1), other)
+    both = taught(
+        small_config, other, teacher_run, data__crop=32, method__teacher_weights=(0.0, 1.0)
+    )
+    alone = taught(small_config, teacher_run, data__crop=32)
+    asked = [
+        train._ask(run, run.teachers, run.splits.val, None, "val")
+        for run in (building.build_run(config) for config in (both, alone))
+    ]
+    np.testing.assert_allclose(*asked, rtol=1e-5)
+
+
+def test_a_run_goes_on_with_the_teacher_that_it_began_with(teacher_run, small_config, tmp_path):
+    teacher, student = tmp_path / "teacher", tmp_path / "student"
+    shutil.copytree(teacher_run, teacher)
+    train.train_and_evaluate(taught(small_config, teacher, data__crop=32), student)
+    shutil.rmtree(teacher)
+    train.train_and_evaluate(small_config(**TEACHER, train__epochs=1, seed=1), teacher)
+    config = taught(small_config, teacher, data__crop=32)
+    config.train.epochs = 2
+    with pytest.raises(InputError, match=r"teachers\.runs: their weights are not those that the"):
+        train.train_and_evaluate(config, student)
 
 
 def test_hints_reach_blocks_by_name(teacher_run, small_config):

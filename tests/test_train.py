@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax import building, train
+from vidkd_jax import checkpoints as checkpoints_lib
 from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.checkpoints import Checkpoints
 from vidkd_jax.errors import InputError, RunError
@@ -148,8 +149,8 @@ def test_best_of_an_epoch_whose_other_half_was_lost_is_dropped(finished, small_c
     shutil.copytree(workdir, tmp_path / "lost")
     shutil.rmtree(tmp_path / "lost" / "checkpoints" / "latest" / "3")
     run = building.build_run(small_config())
-    checkpoints = Checkpoints(tmp_path / "lost")
-    _, progress, _ = train._start(run, checkpoints)  # its best epoch is still there
+    with Checkpoints(tmp_path / "lost") as checkpoints:
+        _, progress, _ = train._start(run, checkpoints)  # its best epoch is still there
     assert progress.epoch == 2
     kept = [path.name for path in (tmp_path / "lost/checkpoints/best").iterdir()]
     assert all(int(name) <= 2 for name in kept if name.isdigit())
@@ -165,6 +166,33 @@ def test_checkpoint_cut_in_half_is_named(finished, small_config, tmp_path):
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=r"checkpoint '.*latest/3' cannot be read"):
         train.train_and_evaluate(small_config(train__epochs=4), tmp_path / "cut")
+
+
+def test_checkpoint_of_another_number_of_processes_is_named(
+    finished, small_config, tmp_path, monkeypatch
+):
+    class TwoProcesses:
+        process_count = staticmethod(lambda: 2)
+
+        def __getattr__(self, name):
+            return getattr(jax, name)
+
+    workdir, _ = finished
+    shutil.copytree(workdir, tmp_path / "pair")
+    run = building.build_run(small_config())
+    monkeypatch.setattr(checkpoints_lib, "jax", TwoProcesses())
+    with (
+        Checkpoints(tmp_path / "pair") as checkpoints,
+        pytest.raises(InputError, match=r"latest/3' was written by 1 processes; start as many"),
+    ):
+        train._start(run, checkpoints)
+
+
+def test_what_a_kill_left_of_a_first_checkpoint_is_none(finished, small_config, tmp_path):
+    workdir, _ = finished
+    (tmp_path / "checkpoints/latest/1.orbax-checkpoint-tmp-7").mkdir(parents=True)
+    shutil.copy(workdir / "config.json", tmp_path)
+    assert workdir_lib.check(tmp_path, small_config(optim__learning_rate=0.5)) is None
 
 
 def test_checkpoint_of_another_model_is_named(finished, small_config, tmp_path):
@@ -189,8 +217,16 @@ def test_straight_from_video_files(square_videos, small_config, tmp_path):
         data__annotations=str(square_videos / "annotations"),
         train__epochs=1,
     )
-    summary = train.train_and_evaluate(config, tmp_path)
+    summary = train.train_and_evaluate(config, tmp_path / "run")
     assert summary["videos"] == {"train": 8, "val": 4, "test": 4}
+    # The same ones elsewhere are the same; one less is another data set.
+    moved = shutil.copytree(square_videos / "videos", tmp_path / "videos")
+    config.data.videos, config.train.epochs = str(moved), 2
+    assert train.train_and_evaluate(config, tmp_path / "run")["epochs"] == 2
+    next(moved.rglob("*.mp4")).unlink()
+    config.train.epochs = 3
+    with pytest.raises(InputError, match=r"on other videos or lists of 'ucf101'"):
+        train.train_and_evaluate(config, tmp_path / "run")
 
 
 def test_a_run_on_records_that_were_made_again_is_another(finished, small_config, tmp_path):
@@ -201,7 +237,7 @@ def test_a_run_on_records_that_were_made_again_is_another(finished, small_config
     path = tmp_path / "records/ucf101/split1/1.0.0/dataset.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "lists": "others"}))
     moved = small_config(data__root=str(tmp_path / "records"))
-    with pytest.raises(InputError, match=r"holds a run on other records of 'ucf101' than those"):
+    with pytest.raises(InputError, match=r"holds a run on other videos or lists of 'ucf101' than"):
         train.train_and_evaluate(moved, workdir)
     shutil.rmtree(tmp_path / "records/ucf101")  # a finished run needs no records
     assert train.train_and_evaluate(moved, workdir)["epochs"] == 3

@@ -20,6 +20,8 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.network import Variables
 from vidkd_jax.train_step import TrainState
 
+_PROCESSES = "processes"
+
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates; what fails is raised, too
 
 
@@ -67,7 +69,7 @@ class Checkpoints:
         self._latest.save_checkpointables(
             epoch,
             {"state": state, "data": data},
-            custom_metadata=progress,
+            custom_metadata={**progress, _PROCESSES: jax.process_count()},
             force=True,
             overwrite=True,
         )
@@ -88,16 +90,22 @@ class Checkpoints:
           data: the training data's Grain iterator.
 
         Raises:
-          InputError: the checkpoint is of another model or optimiser, or is damaged.
+          InputError: the checkpoint is of another model, optimiser or number of processes, or is
+            damaged.
         """
         newest = self._latest.latest
         path = self._latest.directory / str(newest.step)
         with _readable(path, "delete it to go on from the one before, or use another --workdir"):
+            progress = dict(self._latest.checkpointables_metadata(newest).custom_metadata)
+            # Grain names its part by process.
+            if (processes := progress.pop(_PROCESSES, 0)) not in (0, jax.process_count()):
+                raise InputError(
+                    f"checkpoint '{path}' was written by {processes} processes; start as many"
+                )
             loaded = self._latest.load_checkpointables(
                 newest, {"state": _abstract(state), "data": data}
             )
-            progress = self._latest.checkpointables_metadata(newest).custom_metadata
-        return loaded["state"], dict(progress)
+        return loaded["state"], progress
 
     def load_best(self, epoch: int, variables: Variables) -> Variables:
         """Returns the student saved as best after `epoch`, shaped and sharded as `variables`.
@@ -111,7 +119,10 @@ class Checkpoints:
             loaded = self._best.load_checkpointables(epoch, {"variables": _abstract(variables)})
         return loaded["variables"]
 
-    def close(self) -> None:
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Waits for what is being written."""
         self._latest.close()
         self._best.close()

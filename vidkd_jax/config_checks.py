@@ -135,6 +135,8 @@ def _validate_modality(data: ConfigDict) -> None:
 
 def _validate_numbers(leaves: dict[str, Any]) -> None:
     """Checks tuples of numbers, and what is either 0 or has a least value."""
+    if not all(isinstance(run, str) for run in leaves["teachers.runs"]):
+        raise InputError(f"config.teachers.runs: {leaves['teachers.runs']}; name folders")
     sizes, shares = leaves["data.crop_sizes"], leaves["method.teacher_weights"]
     if not all(isinstance(size, int) and size >= 8 for size in sizes):
         raise InputError(f"config.data.crop_sizes: {sizes}; use whole numbers from 8 up")

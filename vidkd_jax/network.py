@@ -25,7 +25,7 @@ class Variables(struct.PyTreeNode):
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network and what it sees of a clip; hashable but for its model, so static under jit.
+    """A network and what it sees of a clip: static under jit.
 
     A batch's clips hold every frame that any network of the run needs, at the size of the window
     that is cut from the records. Each network picks its own frames and resizes to its own size.

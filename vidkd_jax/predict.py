@@ -20,7 +20,7 @@ from data_prep.annotations import Entry
 from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
 from vidkd_jax import data, evaluate, tracking, weights
 from vidkd_jax.compilation import cache_compilations
-from vidkd_jax.config import get_base_config, set_field
+from vidkd_jax.config import flatten, get_base_config, set_field
 from vidkd_jax.data.files import FileDataset
 from vidkd_jax.data.pipeline import ClipSpec, Reading
 from vidkd_jax.data.probes import probe_all
@@ -98,10 +98,12 @@ def _config(run: Path, card: weights.Card) -> ConfigDict:
     """Returns how a run cuts clips and averages; of weights without a run, as the papers do."""
     config, path = get_base_config(), run / "config.json"
     if path.is_file():
-        saved = json.loads(path.read_text())
-        for field in _HOW:
-            section, name = field.split(".")
-            set_field(config, field, saved[section][name])
+        try:
+            saved = flatten(ConfigDict(json.loads(path.read_text())))
+        except (OSError, ValueError, AttributeError) as error:
+            raise InputError(f"--run={run}: config.json is damaged ({error})") from error
+        for field in _HOW:  # a field that is younger than the run has its default
+            set_field(config, field, saved.get(field, flatten(config)[field]))
     elif card.size:
         config.data.short_side = round(config.data.short_side * card.size / config.data.crop)
         config.data.crop = card.size

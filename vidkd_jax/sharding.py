@@ -50,5 +50,6 @@ def check_divisible(field: str, batch_size: int, mesh: Mesh) -> None:
     """Raises InputError where a batch cannot be split evenly over the devices."""
     if batch_size % mesh.size:
         raise InputError(
-            f"config.{field}: {batch_size} is not a multiple of the {mesh.size} devices"
+            f"config.{field}: {batch_size} is not a multiple of the {mesh.size} devices; use "
+            f"{-(-batch_size // mesh.size) * mesh.size}"
         )

@@ -52,7 +52,10 @@ class Tracker:
         if self._is_main:
             self._events.flush()
 
-    def close(self) -> None:
+    def __enter__(self) -> "Tracker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Flushes and closes the files."""
         if self._is_main:
             self._file.close()
@@ -60,7 +63,7 @@ class Tracker:
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """Returns the records of a metrics.jsonl; a last line cut by a kill is left out."""
+    """Returns the records of a metrics.jsonl; lines cut by a kill are left out."""
     records = []
     if path.exists():
         for line in path.read_text().splitlines():

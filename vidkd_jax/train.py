@@ -12,7 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from vidkd_jax import config_checks, evaluate, results, tracking
+from vidkd_jax import config_checks, evaluate, results, tracking, weights
 from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.building import Predict, Run, build_run
 from vidkd_jax.checkpoints import Checkpoints
@@ -42,26 +42,29 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
         return summary
     run = build_run(config)
     is_main = jax.process_index() == 0
-    with workdir_lib.claim(workdir, config, run.card.as_json(), is_main=is_main):
-        return _train_and_evaluate(run, workdir, is_main)
+    network = {**run.card.as_json(), "teachers": [weights.digest(t) for t in run.teachers]}
+    with (
+        workdir_lib.claim(workdir, config, network, is_main=is_main),
+        Checkpoints(workdir) as checkpoints,
+    ):
+        return _train_and_evaluate(run, workdir, checkpoints, is_main)
 
 
-def _train_and_evaluate(run: Run, workdir: Path, is_main: bool) -> dict[str, Any]:
+def _train_and_evaluate(
+    run: Run, workdir: Path, checkpoints: Checkpoints, is_main: bool
+) -> dict[str, Any]:
     """Trains from where the run stands, evaluates the best student and writes the results."""
-    config = run.config
-    checkpoints = Checkpoints(workdir)
+    max_clips = run.config.eval.max_clips
     state, progress, teachers = _start(run, checkpoints)
-    tracker = tracking.Tracker(workdir, is_main=is_main, resume_step=int(state.step))
-    state, progress = _train(run, state, progress, teachers, checkpoints, tracker, is_main)
-    best = checkpoints.load_best(progress.best_epoch, state.variables)
-    checkpoints.close()
-    predictions = _predict(run, run.predict, best, run.splits.test, config.eval.max_clips, "test")
-    scores = _scores(run, predictions)
-    if run.teachers:
-        taught = _ask(run, run.teachers, run.splits.test, config.eval.max_clips, "test")
-        scores |= evaluate.agreement(predictions, taught)
-    tracker.write(int(state.step), progress.epoch, "test", scores)
-    tracker.close()
+    with tracking.Tracker(workdir, is_main=is_main, resume_step=int(state.step)) as tracker:
+        state, progress = _train(run, state, progress, teachers, checkpoints, tracker, is_main)
+        best = checkpoints.load_best(progress.best_epoch, state.variables)
+        predictions = _predict(run, run.predict, best, run.splits.test, max_clips, "test")
+        scores = _scores(run, predictions)
+        if run.teachers:
+            taught = _ask(run, run.teachers, run.splits.test, max_clips, "test")
+            scores |= evaluate.agreement(predictions, taught)
+        tracker.write(int(state.step), progress.epoch, "test", scores)
     return results.write_results(workdir, run, predictions, scores, best, progress)
 
 

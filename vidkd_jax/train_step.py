@@ -156,7 +156,7 @@ def train_step(
     Args:
       state: the student and its optimiser.
       teachers: frozen; they use running statistics.
-      batch: "clip" uint8 [b, t, h, w, 3], "label" int32 [b].
+      batch: "clip" uint8 [b, t, h, w, c] and perhaps "flow" [b, t, h, w, 2], "label" int32 [b].
       key: the run's key; the step's own is folded in from it.
       student: the network that trains.
       teacher_networks: of the teachers, in their order, then of the student's moving average.

@@ -5,6 +5,7 @@ of a finished run, whose best student counts.
 """
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -166,12 +167,20 @@ def load(folder: Path) -> tuple[Card, Variables]:
     card = load_card(folder)
     weights = folder / "weights"
     if not (folder / "model.json").is_file():
-        summary = json.loads((folder / "summary.json").read_text())
-        weights = folder / "checkpoints" / "best" / str(summary["best_epoch"])
+        best_epoch = json.loads((folder / "summary.json").read_text()).get("best_epoch")
+        weights = folder / "checkpoints" / "best" / str(best_epoch)
     variables = load_variables(weights)
     if "peer" in variables.params:  # of two networks that taught each other
         variables = Variables(variables.params["student"], variables.batch_stats["student"])
     return card, variables
+
+
+def digest(variables: Variables) -> str:
+    """Returns a hash of a network's weights."""
+    found = hashlib.sha256()
+    for path, leaf in sorted(flatten_dict(variables.as_dict(), sep="/").items()):
+        found.update(path.encode() + np.asarray(leaf).tobytes())
+    return found.hexdigest()[:16]
 
 
 def _read_card(path: Path, select: Any) -> Card:

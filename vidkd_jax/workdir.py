@@ -26,6 +26,8 @@ _MAY_CHANGE = (
     "train.epochs",
     "train.log_every",
     "data.root",
+    "data.videos",  # where the same ones are, as the records' identity says
+    "data.annotations",
     "data.threads",
     "data.prefetch",
 )
@@ -70,7 +72,8 @@ def claim(
     Args:
       workdir: the run's folder.
       config: of the run.
-      network: its card, JSON: among others, the normalisation of the input.
+      network: its card, JSON: among others, the normalisation of the input; and "teachers",
+        digests of their weights.
       is_main: whether this process is the first; the others write nothing.
 
     Raises:
@@ -98,11 +101,14 @@ def claim(
 
 def _has_checkpoint(workdir: Path) -> bool:
     latest = workdir / "checkpoints" / "latest"
-    return os.path.isdir(latest) and any(latest.iterdir())  # noqa: PTH112 - as in _read_json
+    # Not what a kill left of one. No Path.is_dir: as in _read_json.
+    return os.path.isdir(latest) and any(  # noqa: PTH112
+        path.name.isdigit() for path in latest.iterdir()
+    )
 
 
 def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
-    """Refuses to go on where `model.init_from` has come to mean another network."""
+    """Refuses to go on where `model.init_from`, or a teacher's path, means another network."""
     saved = (_read_json(workdir / "config.json") or {}).get("network")
     if not saved or not _has_checkpoint(workdir):
         return
@@ -113,6 +119,11 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
                 f"config.model.init_from: its {name} is {network[name]} now, the run in "
                 f"'{workdir}' began with {saved.get(name)}; use another --workdir"
             )
+    if saved.get("teachers", now["teachers"]) != now["teachers"]:
+        raise InputError(
+            f"config.teachers.runs: their weights are not those that the run in '{workdir}' began "
+            "with; use another --workdir"
+        )
 
 
 def records_of(config: ConfigDict) -> dict[str, Any]:
@@ -122,10 +133,16 @@ def records_of(config: ConfigDict) -> dict[str, Any]:
 
 
 def records_identity(config: ConfigDict) -> str:
-    """Returns `data.identity` of the records that a run reads; "" where it reads none."""
-    if config.data.source != "records":
+    """Returns a hash of the lists and video files that a run reads, or its records were made of."""
+    if config.data.source == "records":
+        return data.identity(**records_of(config))
+    from vidkd_jax.data.files import identity  # knows data_prep: only where asked for
+
+    where = Path(config.data.videos), config.data.annotations or None
+    try:
+        return identity(config.data.name, *where, split=config.data.split)
+    except InputError:  # they are gone, which a finished run does not mind; opening them says so
         return ""
-    return data.identity(**records_of(config))
 
 
 def _check_records(workdir: Path, config: ConfigDict) -> None:
@@ -133,9 +150,10 @@ def _check_records(workdir: Path, config: ConfigDict) -> None:
     saved = (_read_json(workdir / "config.json") or {}).get("network", {}).get("records", "")
     now = records_identity(config)
     if saved and now and saved != now:
+        where = config.data.root if config.data.source == "records" else config.data.videos
         raise InputError(
-            f"'{workdir}' holds a run on other records of '{config.data.name}' than those in "
-            f"'{config.data.root}'; use another --workdir"
+            f"'{workdir}' holds a run on other videos or lists of '{config.data.name}' than those "
+            f"in '{where}'; use another --workdir"
         )
 
 

@@ -77,6 +77,8 @@ def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         check_label(row["label"], where)
         if row["label"]:
             yield where, row
+        elif row["split"] != "test":
+            raise InputError(f"{where}: has no label")
 
 
 def _listed(where: str, row: dict[str, str], class_names: list[str]) -> Listed:
@@ -85,7 +87,7 @@ def _listed(where: str, row: dict[str, str], class_names: list[str]) -> Listed:
         raise InputError(f"{where}: split '{row['split']}' is none of {', '.join(_SPLITS)}")
     try:
         start, end = (int(float(row[field])) for field in ("time_start", "time_end"))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{where}: time_start and time_end must be seconds") from error
     # The official crawler's name; six digits each (kinetics-downloader).
     clip = f"{youtube_id}_{start:06d}_{end:06d}"

@@ -85,7 +85,7 @@ def _write_missing(job: Job, out: Path, workers: int) -> int:
         (out / "videos" / name).mkdir(parents=True, exist_ok=True)
     (out / "sidecars").mkdir(exist_ok=True)
     write_lists(job.preset, out / "annotations")
-    missing = [key for key in video_keys(job.preset) if not _sidecar(out, key).exists()]
+    missing = [key for key in video_keys(job.preset) if not _is_complete(out, key)]
     progress = tqdm(
         run_tasks(partial(write_one, job, out), missing, workers),
         total=len(missing),
@@ -94,6 +94,10 @@ def _write_missing(job: Job, out: Path, workers: int) -> int:
         disable=not missing,
     )
     return sum(1 for _ in progress)
+
+
+def _is_complete(out: Path, key: VideoKey) -> bool:
+    return _sidecar(out, key).exists() and (out / "videos" / key.path).exists()
 
 
 def _claim(job: Job, out: Path) -> None:

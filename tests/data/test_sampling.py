@@ -23,7 +23,7 @@ def test_frames_before_the_video_are_its_first():
 
 @pytest.mark.parametrize(
     ("num_frames", "expected"),
-    [(1, [0]), (15, [0]), (16, [0]), (31, [0]), (32, [0, 16]), (50, [0, 16, 32])],
+    [(1, [0]), (15, [0]), (16, [0]), (30, [0]), (31, [0, 16]), (50, [0, 16, 32])],
 )
 def test_grid_has_all_whole_windows_and_at_least_one(num_frames, expected):
     assert sampling.grid_starts(num_frames, frames=8, stride=2, max_clips=30) == expected

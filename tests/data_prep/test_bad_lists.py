@@ -79,6 +79,16 @@ BAD_LISTS = {
         {"a__csv": HEADER + "x,abc,ten,20,train\n"},
         r"a.csv:2: time_start and time_end must be seconds",
     ),
+    "kinetics endless": (
+        "kinetics400",
+        {"a__csv": HEADER + "x,abc,1,inf,train\n"},
+        r"a.csv:2: time_start and time_end must be seconds",
+    ),
+    "kinetics without a label": (
+        "kinetics400",
+        {"a__csv": HEADER + "x,abc,1,2,train\n,abd,1,2,val\n"},
+        r"a.csv:3: has no label",
+    ),
     "kinetics split": (
         "kinetics400",
         {"a__csv": HEADER + "x,abc,1,2,trian\n"},
@@ -119,6 +129,11 @@ BAD_LISTS = {
         "ssv2",
         {"labels__txt": "Closing something\n", "train__json": "[{'id': 1}]"},
         r"train.json:1: is not JSON",
+    ),
+    "ssv2 without a template": (
+        "ssv2",
+        {"labels__txt": "Closing something\n", "train__json": '[{"id": 1}]'},
+        r"train.json: item 1: has no template",
     ),
     "ssv2 class": (
         "ssv2",

@@ -1,5 +1,7 @@
 """Damaged records, and records that differ from the lists, are found and named."""
 
+import json
+
 import pytest
 from record_files import make_csv
 from video_files import cut
@@ -30,9 +32,23 @@ def damage_index_row(folder):
     path.write_text("\n".join(path.read_text().splitlines()[:-1]))
 
 
+def damage_index_in_a_row(folder):
+    path = folder / "videos-train.csv"
+    path.write_text(path.read_text().rsplit(",", 5)[0])
+
+
+def damage_description(folder):
+    path = folder / "dataset.json"
+    description = json.loads(path.read_text())
+    del description["skipped"]
+    path.write_text(json.dumps(description))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (damage_index_in_a_row, "cannot be opened"),
+        (damage_description, "cannot be opened"),
         (damage_cut, "train: 0: cannot be read"),
         (damage_byte, "cannot be read: Corrupted"),
         (damage_index, "train: 0: label is 0 in the record, 1 in the index"),

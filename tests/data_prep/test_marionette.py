@@ -63,11 +63,13 @@ def test_another_seed_gives_other_videos(mini, tmp_path):
 def test_resumes_and_repairs(mini, tmp_path):
     job = Job(MINI, seed=5)
     write_dataset(job, tmp_path, workers=1)
-    kept, lost = video_keys(MINI)[:2]
+    kept, lost, gone = video_keys(MINI)[:3]
     (tmp_path / "videos" / kept.path).write_bytes(b"kept as it is")
     (tmp_path / "videos" / lost.path).write_bytes(b"cut in half")
     (tmp_path / "sidecars" / f"{lost.video_id}.json").unlink()
-    assert write_dataset(job, tmp_path, workers=1) == 1
+    (tmp_path / "videos" / gone.path).unlink()
+    assert write_dataset(job, tmp_path, workers=1) == 2
+    assert (tmp_path / "videos" / gone.path).exists()
     assert (tmp_path / "videos" / kept.path).read_bytes() == b"kept as it is"
     assert (tmp_path / "videos" / lost.path).read_bytes() == (
         mini / "videos" / lost.path

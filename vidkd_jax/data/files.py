@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.annotations import Entry, read_dataset
+from data_prep.output import fingerprint, fingerprint_files
 from vidkd_jax import video
 from vidkd_jax.data.probes import probe_all
 from vidkd_jax.data.videos import Video
@@ -42,6 +43,18 @@ class FileDataset:
         return list(
             video.read_frames(self._paths[index], numbers.tolist(), short_side=self._short_side)
         )
+
+
+def identity(format_name: str, videos: Path, annotations: str | None, *, split: int) -> str:
+    """Returns a hash of the lists and of the files' sizes: what `open_files` would read.
+
+    Raises:
+      InputError: the lists are wrong.
+    """
+    dataset = read_dataset(
+        format_name, Path(annotations) if annotations else None, videos, split=split
+    )
+    return f"{fingerprint(dataset)}-{fingerprint_files(dataset)}"
 
 
 def open_files(

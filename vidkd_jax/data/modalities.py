@@ -35,10 +35,14 @@ class PairedDataset:
         for video in rgb.videos:
             found = in_flow.get(video.id)
             if found is None or dataclasses.replace(found, index=video.index) != video:
-                has = "has no flow" if found is None else "is another one in the flow records"
+                if found is None:
+                    raise InputError(
+                        f"config.data.modality: video '{video.id}' has no flow; if skipped.csv "
+                        "beside the flow records names it, take it off the lists and convert again"
+                    )
                 raise InputError(
-                    f"config.data.modality: video '{video.id}' {has}; delete the flow records and "
-                    "make them again with data_prep.flow"
+                    f"config.data.modality: video '{video.id}' is another one in the flow records; "
+                    "delete these and make them again with data_prep.flow"
                 )
         self._flow_index = [in_flow[video.id].index for video in rgb.videos]
 

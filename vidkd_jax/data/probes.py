@@ -71,16 +71,16 @@ def _key(path: Path) -> _Key | None:
 @contextlib.contextmanager
 def _memory() -> Iterator[sqlite3.Connection | None]:
     """Opens what earlier runs found; None where nothing can be kept, which only costs time."""
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        opened = sqlite3.connect(cache_folder() / "videos.sqlite", isolation_level=None)
-        opened.execute("PRAGMA synchronous=OFF")  # losing it only costs time
-        opened.execute(_SCHEMA)
-    except (OSError, sqlite3.Error):
-        yield None
-        return
-    with contextlib.closing(opened):
-        yield opened
+    with contextlib.ExitStack() as stack:
+        memory = None
+        with contextlib.suppress(OSError, sqlite3.Error):
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            opened = sqlite3.connect(cache_folder() / "videos.sqlite", isolation_level=None)
+            stack.callback(opened.close)
+            opened.execute("PRAGMA synchronous=OFF")  # losing it only costs time
+            opened.execute(_SCHEMA)
+            memory = opened
+        yield memory
 
 
 def _recall(memory: sqlite3.Connection | None, key: _Key | None) -> video.VideoInfo | None:

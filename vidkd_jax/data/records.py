@@ -46,8 +46,10 @@ def find_records(root: Path, name: str, split: int, short_side: int, modality: s
     folder = root / (name if modality == "rgb" else f"{name}_{modality}") / f"split{split}"
     versions = sorted(path.parent for path in folder.glob("*/dataset.json"))
     if not versions:
+        is_real = name not in _MARIONETTE and modality == "rgb"
+        or_else = ", or take the built-in videos: --config=...:marionette" if is_real else ""
         raise InputError(
-            f"no records of '{name}' split {split} in '{folder}': make them with\n"
+            f"no records of '{name}' split {split} in '{folder}': make them with this{or_else}\n"
             f"  {_how_to_make(root, name, split, short_side, modality)}"
         )
     info = read_info(versions[-1])
@@ -79,7 +81,7 @@ def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: s
     dataset = f"{name} --annotations=DIR" if known else f"folder --name={name}"
     return (
         f"python -m data_prep.build --dataset={dataset} --videos=DIR --out={root} --split={split} "
-        f"--short_side={short_side}   (or train on the built-in videos: --config=...:marionette)"
+        f"--short_side={short_side}"
     )
 
 

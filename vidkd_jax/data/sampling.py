@@ -26,8 +26,8 @@ def grid_starts(num_frames: int, *, frames: int, stride: int, max_clips: int) ->
     A video shorter than one clip has one, so that every video counts. Where there are more than
     `max_clips`, they are spread evenly over the video.
     """
-    span = frames * stride
-    starts = [span * i for i in range(max(num_frames // span, 1))]
+    step, span = frames * stride, (frames - 1) * stride + 1
+    starts = list(range(0, max(num_frames - span, 0) + 1, step))
     if len(starts) > max_clips:
         chosen = np.linspace(0, len(starts) - 1, max_clips).round().astype(int)
         starts = [starts[i] for i in chosen]

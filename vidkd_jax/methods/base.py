@@ -7,9 +7,8 @@ import jax
 
 Outputs = Mapping[str, jax.Array]  # a network's outputs by name: "logits" [b, k], "features" [b, d]
 Shapes = Mapping[str, jax.ShapeDtypeStruct]  # of one network's outputs
-Batch = Mapping[
-    str, jax.Array
-]  # "clip" uint8 [b, t, h, w, 3], "label" [b], "video" [b], "mask" [b]
+# "clip" uint8 [b, t, h, w, c], perhaps "flow" [b, t, h, w, 2]; "label", "video", "mask" [b]
+Batch = Mapping[str, jax.Array]
 
 
 class Term(NamedTuple):

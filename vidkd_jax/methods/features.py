@@ -47,7 +47,7 @@ class _FromBlocks(Supervised):
     """A method that compares blocks of the student with blocks of one teacher, pair by pair.
 
     Attributes:
-      student_blocks: names of blocks; `python -m vidkd_jax.models --taps NAME` lists them.
+      student_blocks: names of blocks; `python -m vidkd_jax.models --taps=NAME` lists them.
       blocks_of_teacher: as many blocks of the teacher.
     """
 
@@ -62,7 +62,7 @@ class _FromBlocks(Supervised):
             raise InputError(
                 "config.method.student_blocks and method.blocks_of_teacher: name as many blocks of "
                 "one as of the other, at least one, each of the student's once; "
-                "python -m vidkd_jax.models --taps lists them"
+                "python -m vidkd_jax.models --taps=BACKBONE lists them"
             )
 
     @property

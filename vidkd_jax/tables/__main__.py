@@ -12,7 +12,7 @@ from vidkd_jax.tables.table import Arm, Row, Table, available, finished_part, lo
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs a table's unfinished rows; writes DIR/TABLE/table.md, table.csv and index.html."""
+    """Runs a table's unfinished rows; writes DIR/TABLE_SCALE/: table.md, table.csv, index.html."""
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.tables", description=main.__doc__)
     parser.add_argument("--list", action="store_true", help="name the tables and stop")
     parser.add_argument("--table", help="a file of configs/tables")
