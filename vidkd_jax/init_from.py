@@ -3,10 +3,9 @@
 import sys
 from pathlib import Path
 
-import jax
 from ml_collections import ConfigDict
 
-from vidkd_jax import weights
+from vidkd_jax import sharding, weights
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation, lookup
 from vidkd_jax.models.normalisation import default_normalisation
@@ -64,7 +63,7 @@ def first_variables(config: ConfigDict, fresh: Variables) -> Variables:
     is_pair = "peer" in fresh.params
     alone = Variables(fresh.params["student"], fresh.batch_stats["student"]) if is_pair else fresh
     variables, report = weights.fill(alone, arrays, head=head, source=source)
-    if jax.process_index() == 0:
+    if sharding.is_main():
         for line in report.lines():
             print(f"{folder}: {line}", file=sys.stderr)
     if not is_pair:

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jax
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
@@ -36,7 +35,7 @@ def main() -> None:
     workdir = Path(_WORKDIR.value or Path("runs") / config.name)
     already = (workdir_lib.check(workdir, config) and "already ") or ""
     summary = _run(config, workdir)
-    if jax.process_index() == 0:
+    if sharding.is_main():
         _print(summary, workdir, f"{already}finished")
 
 

@@ -18,6 +18,11 @@ def initialize() -> None:
     jax.distributed.initialize()
 
 
+def is_main() -> bool:
+    """Whether this process is the first: the one that writes and prints."""
+    return jax.process_index() == 0
+
+
 def create_mesh() -> Mesh:
     """Returns the mesh of all devices of all processes."""
     return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))

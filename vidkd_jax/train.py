@@ -12,7 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from vidkd_jax import config_checks, evaluate, results, tracking, weights
+from vidkd_jax import config_checks, evaluate, results, sharding, tracking, weights
 from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.building import Predict, Run, build_run
 from vidkd_jax.checkpoints import Checkpoints
@@ -41,7 +41,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     if summary := workdir_lib.check(workdir, config):
         return summary
     run = build_run(config)
-    is_main = jax.process_index() == 0
+    is_main = sharding.is_main()
     network = {**run.card.as_json(), "teachers": [weights.digest(t) for t in run.teachers]}
     with (
         workdir_lib.claim(workdir, config, network, is_main=is_main),
@@ -233,8 +233,7 @@ def _predict(
 ) -> evaluate.Predictions:
     """Returns a network's scores of a subset's evaluation clips, with a bar."""
     batches = run.eval_batches(subset, max_clips=max_clips)
-    is_main = jax.process_index() == 0
-    with tracking.progress(batches.num_batches, name, is_main=is_main, delay=5) as bar:
+    with tracking.progress(batches.num_batches, name, is_main=sharding.is_main(), delay=5) as bar:
 
         def predict_batch(batch: dict[str, np.ndarray]) -> Any:
             bar.update()

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from vidkd_jax import config as config_lib
-from vidkd_jax import config_checks, models
+from vidkd_jax import config_checks, inputs, models
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count
 from vidkd_jax.tables.table import Arm
@@ -23,7 +23,7 @@ _VIDEOS = {
     "ucf101": (9_537, 101),
     "hmdb51": (3_570, 51),
     "kinetics400": (240_000, 400),
-    "marionette": (2_016, 14),
+    **dict.fromkeys(("marionette", "marionette_background", "marionette_blurred"), (2_016, 14)),
     "marionette_small": (672, 14),
     "marionette_untrimmed": (560, 14),
 }
@@ -78,7 +78,10 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
       InputError: a field or a value is wrong.
     """
     config = resolve(arm, extra)
-    videos, num_classes = _VIDEOS.get(config.data.name, _VIDEOS["marionette"])
+    name = config.data.name
+    if name not in _VIDEOS:
+        raise InputError(f"config.data.name: how many videos '{name}' has is not known here")
+    videos, num_classes = _VIDEOS[name]
     held_out = config.data.val_fraction if config.data.val == "groups" else 0.0
     training = round(videos * config.data.fraction * (1 - held_out))
     forward = _macs(config, num_classes)
@@ -92,9 +95,7 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
 
 
 def _macs(config: ConfigDict, num_classes: int) -> int:
-    channels = 2 if config.data.modality == "flow" else 3
-    size = config.data.size or config.data.crop
-    shape = (config.data.frames, size, size, channels)
+    shape = inputs.clip_shape(config)
     return _count_macs(config.model.name, config.model.width, num_classes, shape)
 
 
