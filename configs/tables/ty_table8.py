@@ -18,6 +18,7 @@ def _row(temperature: float, weight: float) -> Row:
         "ty_r18",
         overrides,
         paper={"video_top1": _PAPER[temperature][weight]},
+        cell=(f"tau {temperature:g}", f"lambda {weight:g}"),
     )
 
 

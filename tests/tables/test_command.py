@@ -12,7 +12,7 @@ from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.lock import only_one
 from vidkd_jax.tables import Row, Table, costs, load_table, runner, statistics
 from vidkd_jax.tables import __main__ as tables
-from vidkd_jax.tables.table import Arm, arms, available
+from vidkd_jax.tables.table import Arm, arms, available, row_arm
 from vidkd_jax.workdir import lock_of
 
 
@@ -92,6 +92,20 @@ def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
     assert f"| {first:.1f} [" in line and f"| {first - reference:+.1f} [" in line
     assert "| TY, the released code's recipe |" not in text
     assert "Not run yet: TY, the released code's recipe." in text
+
+
+def test_rows_with_a_cell_make_a_grid(tmp_path, capsys):
+    for number, row in enumerate(load_table("ty_table8").rows):
+        if row.cell != ("tau 10", "lambda 0.5"):
+            finish(row_arm(row, "marionette_third", 0).folder(tmp_path), 0.5, number)
+    tables.main(["--table=ty_table8", f"--out={tmp_path}", "--seeds=1", "--so_far"])
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("| Video@1 | lambda 0.1 | lambda 0.2 | lambda 0.5 |")
+    taus = [line.split("|") for line in lines[start + 2 : start + 5]]
+    assert [tau[1] for tau in taus] == [" tau 5 ", " tau 10 ", " tau 20 "]
+    assert "(paper 68.4)" in taus[0][3] and taus[1][4].strip() == ""
+    page = (tmp_path / "ty_table8_marionette/index.html").read_text()
+    assert "(paper 46.1)" in page
 
 
 def test_a_table_of_which_nothing_is_finished(tmp_path):

@@ -38,6 +38,8 @@ def write_page(
         if table.shows_table:
             rows = [[html.escape(cell) for cell in row] for row in render.cells(table, column)]
             body.append(html_table(render.headings(table, column), rows))
+            if grid := [[html.escape(c) for c in row] for row in render.grid(table, column)]:
+                body.append(html_table(grid[0], grid[1:]))
         pictures = []
         for name in table.pictures:
             picture = PICTURES[name](Shown(table, column.dataset, out, seeds, data_root))

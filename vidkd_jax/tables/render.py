@@ -118,6 +118,24 @@ def cells(table: Table, column: Column) -> Iterable[list[str]]:
         ]
 
 
+def grid(table: Table, column: Column) -> list[list[str]]:
+    """Returns the rows that have a cell as a grid of Video@1, heads first; the paper's beside."""
+    found: dict[str, dict[str, str]] = {}
+    for row in table.rows:
+        if row.cell is not None:
+            line, head = row.cell
+            ours = _cell(column.figures[row.name]["video_top1"][0])
+            paper = "".join(f" (paper {figure})" for figure in _paper(row, column)[-1:] if figure)
+            found.setdefault(line, {})[head] = ours + paper
+    if not found:
+        return []
+    heads = list(dict.fromkeys(head for cells in found.values() for head in cells))
+    return [
+        ["Video@1", *heads],
+        *([line, *(cells.get(head, "") for head in heads)] for line, cells in found.items()),
+    ]
+
+
 def _several(table: Table) -> bool:
     return len({table.against(row) for row in table.rows}) > 1
 
@@ -143,6 +161,10 @@ def markdown(table: Table, columns: Sequence[Column]) -> str:
         lines += ["", f"**{column.heading}**", ""]
         lines += ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
         lines += ["| " + " | ".join(row) + " |" for row in cells(table, column)]
+        if shown := grid(table, column):
+            heads, *rows = shown
+            lines += ["", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+            lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([*lines, "", explanation(table, columns)]) + "\n"
 
 

@@ -26,6 +26,7 @@ class Row:
       paper: the paper's own figures, in per cent, by metric; by column where a table has several.
       seed_offset: added to every seed: an arm against itself with other seeds is the noise floor.
       against: the row that it is compared with; "": the table's reference.
+      cell: its line and column where the paper shows such rows as a grid.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Row:
     paper: Mapping[str, float] = dataclasses.field(default_factory=dict)
     seed_offset: int = 0
     against: str = ""
+    cell: tuple[str, str] | None = None
 
     @property
     def slug(self) -> str:
