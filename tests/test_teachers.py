@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vidkd_jax import building, models, teachers, train, weights
+from vidkd_jax import augment, building, models, teachers, train, weights
 from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation
@@ -165,6 +165,17 @@ def test_peers_train_through_a_whole_run(small_config, tmp_path):
     config = small_config(method__name="mutual_learning", train__epochs=1)
     summary = train.train_and_evaluate(config, tmp_path)
     assert 0 <= summary["video_top1"] <= 1
+    (val,) = [r for r in read_records(tmp_path / "metrics.jsonl") if r["split"] == "val"]
+    assert 0 <= val["teacher_agreement"] <= 1 and val["teacher_kl"] > 0
+
+
+def test_a_peer_is_asked_as_it_answers_beside_the_student(small_config):
+    run = building.build_run(small_config(method__name="mutual_learning"))
+    state, batch = run.initial_state(), next(run.train_batches)
+    (peer,) = train._moving_teachers(run, state)
+    both = run.student.infer(state.variables, {"clip": augment.normalise(batch["clip"])})
+    alone = run.ask[0](peer, batch)["logits"]
+    np.testing.assert_allclose(alone, both["peer/logits"], rtol=1e-4, atol=1e-5)
 
 
 def test_a_moving_average_is_saved_and_goes_on(small_config, tmp_path):

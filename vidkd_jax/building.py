@@ -54,7 +54,8 @@ class Run:
       teachers: frozen ones, on all devices.
       train_step: (state, teachers, batch, key) -> (state, metrics), compiled.
       predict: the student's.
-      ask: likewise each teacher's, in their order.
+      ask: likewise each teacher's, in their order; of one that is like the student where it is its
+        own past, its average or a peer.
       mesh: the devices.
       key: the run's one key.
     """
@@ -165,7 +166,8 @@ def build_run(config: ConfigDict) -> Run:
         optimizer=_optimizer(config),
         remat=config.train.remat,
     )
-    predict = _predictor(student, mesh)
+    is_pair = isinstance(student.model, models.Peers)
+    alike = dataclasses.replace(student, model=student.model.peer) if is_pair else student
     return Run(
         config=config,
         splits=splits,
@@ -176,8 +178,8 @@ def build_run(config: ConfigDict) -> Run:
         method=method,
         teachers=tuple(sharding.replicate(teacher.variables, mesh) for teacher in teachers),
         train_step=jax.jit(step, donate_argnums=0, out_shardings=sharding.replicated(mesh)),
-        predict=predict,
-        ask=tuple(_predictor(network, mesh) for network in teacher_networks) or (predict,),
+        predict=_predictor(student, mesh),
+        ask=tuple(_predictor(network, mesh) for network in teacher_networks or (alike,)),
         mesh=mesh,
         key=jax.random.key(config.seed),
     )

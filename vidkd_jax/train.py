@@ -109,8 +109,8 @@ def _train(
             seconds = time.monotonic() - start
             predictions = _predict(run, run.predict, state.variables, run.splits.val, None, "val")
             metrics = _scores(run, predictions)
-            if isinstance(state.average, Variables):  # that teaches, and moves with the student
-                taught = _ask(run, (state.average,), run.splits.val, None, "val")
+            if moving := _moving_teachers(run, state):
+                taught = _ask(run, moving, run.splits.val, None, "val")
             if taught is not None:
                 metrics |= evaluate.agreement(predictions, taught)
             if not np.isfinite(metrics["clip_nll"]):
@@ -130,6 +130,16 @@ def _train(
                 f"val {metrics['clip_top1']:.3f}, best {progress.best_accuracy:.3f}"
             )
     return state, progress
+
+
+def _moving_teachers(run: Run, state: TrainState) -> tuple[Variables, ...]:
+    """Returns the teachers that move with the student: its average, or its peer."""
+    if isinstance(state.average, Variables):
+        return (state.average,)
+    if run.method.has_peer:
+        params, batch_stats = state.variables.params, state.variables.batch_stats
+        return (Variables(params["peer"], batch_stats["peer"]),)
+    return ()
 
 
 def _train_epoch(
