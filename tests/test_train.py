@@ -131,7 +131,7 @@ def test_another_config_in_the_same_workdir_is_refused(finished, small_config):
 
 def test_two_runs_in_one_workdir_are_refused(small_config, tmp_path):
     with (
-        workdir_lib.claim(tmp_path, small_config(), {}, is_main=True),
+        workdir_lib.claim(tmp_path, small_config(), {}),
         pytest.raises(InputError, match="another run is writing there"),
     ):
         train.train_and_evaluate(small_config(), tmp_path)

@@ -148,6 +148,7 @@ def build_run(config: ConfigDict) -> Run:
     """
     config_checks.validate(config)
     splits = inputs.load_splits(config)
+    sharding.check_same("config.data: the videos", splits.fingerprint())
     mesh = sharding.create_mesh()
     sharding.check_divisible("train.batch_size", config.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)

@@ -4,13 +4,17 @@ Data parallelism over one axis, `data`: batches are split along it, everything e
 Under `jit` BatchNorm sees the global batch (synchronised statistics), on any number of devices.
 """
 
+import hashlib
 from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from vidkd_jax.errors import InputError
+
+_LONGEST = 2048  # bytes of a message that processes pass on
 
 
 def initialize() -> None:
@@ -21,6 +25,26 @@ def initialize() -> None:
 def is_main() -> bool:
     """Whether this process is the first: the one that writes and prints."""
     return jax.process_index() == 0
+
+
+def raise_together(error: InputError | None) -> None:
+    """Raises the first process' error in all: it alone would leave the others waiting for it."""
+    if jax.process_count() > 1:
+        text = str(error or "").encode()[:_LONGEST]
+        padded = np.frombuffer(text.ljust(_LONGEST, b"\0"), np.uint8)
+        said = np.asarray(multihost_utils.broadcast_one_to_all(padded)).tobytes()
+        if error is None and (message := said.rstrip(b"\0").decode(errors="replace")):
+            error = InputError(message)
+    if error is not None:
+        raise error
+
+
+def check_same(what: str, value: str) -> None:
+    """Raises InputError, in all processes, where `value` is not the same in all of them."""
+    if jax.process_count() > 1:
+        digest = np.frombuffer(hashlib.sha256(value.encode()).digest(), np.uint8)
+        if len({row.tobytes() for row in multihost_utils.process_allgather(digest)}) > 1:
+            raise InputError(f"{what} differ between the processes; all must see the same files")
 
 
 def create_mesh() -> Mesh:

@@ -41,23 +41,21 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     if summary := workdir_lib.check(workdir, config):
         return summary
     run = build_run(config)
-    is_main = sharding.is_main()
     network = {**run.card.as_json(), "teachers": [weights.digest(t) for t in run.teachers]}
     with (
-        workdir_lib.claim(workdir, config, network, is_main=is_main),
+        workdir_lib.claim(workdir, config, network),
         Checkpoints(workdir) as checkpoints,
     ):
-        return _train_and_evaluate(run, workdir, checkpoints, is_main)
+        return _train_and_evaluate(run, workdir, checkpoints)
 
 
-def _train_and_evaluate(
-    run: Run, workdir: Path, checkpoints: Checkpoints, is_main: bool
-) -> dict[str, Any]:
+def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> dict[str, Any]:
     """Trains from where the run stands, evaluates the best student and writes the results."""
     max_clips = run.config.eval.max_clips
     state, progress, teachers = _start(run, checkpoints)
-    with tracking.Tracker(workdir, is_main=is_main, resume_step=int(state.step)) as tracker:
-        state, progress = _train(run, state, progress, teachers, checkpoints, tracker, is_main)
+    is_main, step = sharding.is_main(), int(state.step)
+    with tracking.Tracker(workdir, is_main=is_main, resume_step=step) as tracker:
+        state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
         best = checkpoints.load_best(progress.best_epoch, state.variables)
         predictions = _predict(run, run.predict, best, run.splits.test, max_clips, "test")
         scores = _scores(run, predictions)
@@ -90,7 +88,6 @@ def _train(
     teachers: tuple[Variables, ...],
     checkpoints: Checkpoints,
     tracker: tracking.Tracker,
-    is_main: bool,
 ) -> tuple[TrainState, Progress]:
     """Trains until the epochs are done or validation stops improving."""
     config, per_epoch = run.config, run.train_batches.per_epoch
@@ -101,7 +98,8 @@ def _train(
     )
     total = config.train.epochs * per_epoch
     taught = _ask(run, teachers, run.splits.val, None, "val") if teachers else None
-    with tracking.progress(total, config.name, is_main=is_main, initial=int(state.step)) as bar:
+    is_main, done = sharding.is_main(), int(state.step)
+    with tracking.progress(total, config.name, is_main=is_main, initial=done) as bar:
         while progress.epoch < config.train.epochs and not progress.should_stop(schedule):
             epoch, start = progress.epoch + 1, time.monotonic()
             state = _with_learning_rate(state, progress.learning_rate)

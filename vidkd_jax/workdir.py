@@ -14,7 +14,7 @@ import jax
 from ml_collections import ConfigDict
 
 import vidkd_jax
-from vidkd_jax import data
+from vidkd_jax import data, sharding
 from vidkd_jax.config import flatten, get_base_config, to_json
 from vidkd_jax.errors import InputError
 from vidkd_jax.lock import only_one
@@ -64,24 +64,35 @@ def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def claim(
-    workdir: Path, config: ConfigDict, network: Mapping[str, Any], *, is_main: bool
-) -> Iterator[None]:
+def claim(workdir: Path, config: ConfigDict, network: Mapping[str, Any]) -> Iterator[None]:
     """Creates the folder, writes `config.json` and keeps a second run of it out.
+
+    The first process does, for all.
 
     Args:
       workdir: the run's folder.
       config: of the run.
       network: its card, JSON: among others, the normalisation of the input; and "teachers",
         digests of their weights.
-      is_main: whether this process is the first; the others write nothing.
 
     Raises:
-      InputError: the folder cannot be written, or another run is writing there.
+      InputError: in all processes: the folder cannot be written, or another run is writing there.
     """
-    if not is_main:
+    with contextlib.ExitStack() as stack:
+        error = None
+        if sharding.is_main():
+            try:
+                stack.enter_context(_lock(workdir))
+                _check_network(workdir, network)
+                _begin(workdir, config, network)
+            except InputError as caught:
+                error = caught
+        sharding.raise_together(error)
         yield
-        return
+
+
+@contextlib.contextmanager
+def _lock(workdir: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(only_one(lock_of(workdir), f"--workdir='{workdir}'"))
@@ -89,14 +100,16 @@ def claim(
             raise InputError(
                 f"--workdir='{workdir}' cannot be written ({error.strerror}); choose another"
             ) from error
-        _check_network(workdir, network)
-        # A run that goes on is not finished: nobody may take its last summary for it.
-        (workdir / "summary.json").unlink(missing_ok=True)
-        write_json(
-            workdir / "config.json",
-            {**to_json(config), "network": network, "environment": environment()},
-        )
         yield
+
+
+def _begin(workdir: Path, config: ConfigDict, network: Mapping[str, Any]) -> None:
+    # A run that goes on is not finished: nobody may take its last summary for it.
+    (workdir / "summary.json").unlink(missing_ok=True)
+    write_json(
+        workdir / "config.json",
+        {**to_json(config), "network": network, "environment": environment()},
+    )
 
 
 def _has_checkpoint(workdir: Path) -> bool:

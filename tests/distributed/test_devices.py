@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from squares import SMALL_RUN
 
+from vidkd_jax.lock import only_one
 from vidkd_jax.tracking import read_records
+from vidkd_jax.workdir import lock_of
 
 LAUNCH = """
 import sys, jax
@@ -42,8 +44,19 @@ def launch(workdir, fields, *cluster, devices):
 
 def finish(*processes):
     for process in processes:
-        errors = process.stderr.read()
-        assert process.wait(timeout=300) == 0, errors
+        with process:
+            errors = process.stderr.read()
+            assert process.wait(timeout=300) == 0, errors
+
+
+def fail(*processes):
+    """Returns what each said when it gave up."""
+    said = []
+    for process in processes:
+        with process:
+            said.append(process.stderr.read())
+            assert process.wait(timeout=120) != 0
+    return said
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +77,14 @@ def results(workdir):
         return [r["loss"] for r in records if r["split"] == "train"], dict(arrays)
 
 
-def test_devices_and_processes_do_not_change_a_run(fields, tmp_path):
+@pytest.fixture
+def coordinator():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_devices_and_processes_do_not_change_a_run(fields, coordinator, tmp_path):
     finish(launch(tmp_path / "one", fields, devices=1))
     finish(launch(tmp_path / "four", fields, devices=4))
     finish(*(launch(tmp_path / "two", fields, coordinator, 2, i, devices=2) for i in range(2)))
@@ -83,3 +100,18 @@ def test_devices_and_processes_do_not_change_a_run(fields, tmp_path):
         np.testing.assert_allclose(
             other_arrays["logits"][other_order], arrays["logits"][order], atol=5e-3
         )
+
+
+def test_what_one_process_finds_wrong_stops_all(fields, coordinator, tmp_path):
+    with only_one(lock_of(tmp_path)):
+        pair = (launch(tmp_path, fields, coordinator, 2, i, devices=1) for i in range(2))
+        assert all("another run is writing there" in said for said in fail(*pair))
+
+
+def test_processes_that_see_other_videos_stop(fields, coordinator, tmp_path):
+    fewer = {**fields, "data.fraction": 0.5}
+    pair = (
+        launch(tmp_path, each, coordinator, 2, i, devices=1)
+        for i, each in enumerate((fields, fewer))
+    )
+    assert all("the videos differ between the processes" in said for said in fail(*pair))

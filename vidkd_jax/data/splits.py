@@ -27,6 +27,11 @@ class Splits:
     test: Subset
     class_names: Sequence[str]
 
+    def fingerprint(self) -> str:
+        """Returns a text that says which videos are in which subset, in order."""
+        subsets = (self.train, self.val, self.test)
+        return repr([(v.id, v.label, v.num_frames) for s in subsets for v in s.videos])
+
 
 def load_splits(
     open_split: Callable[[str], VideoDataset], *, val: str, val_fraction: float, fraction: float
