@@ -1,7 +1,8 @@
 """Does Marionette mean something? The gates that the preset `standard` must pass.
 
 Needs the records of its three variants, named marionette, marionette_background and
-marionette_blurred. `python -m benchmarks.marionette_gates --out=DIR` judges the finished runs.
+marionette_blurred. `python -m benchmarks.marionette_gates --out=DIR` judges the finished runs, and
+whether more videos gain by the baseline of Table 3, which is the first row on a third of them.
 """
 
 from typing import Any
@@ -24,7 +25,6 @@ TABLE = Table(
         _row("background only", data__name="marionette_background"),
         _row("one blurred frame", data__name="marionette_blurred", data__sampler="still"),
         _row("twice as wide", model__width=0.25),
-        _row("a third of the videos", data__fraction=1 / 3, train__repeats=3),
     ),
     reference=VIDEO,
     scales={"marionette": {"": "marionette"}},
