@@ -1,6 +1,7 @@
 """From a config to the parts of a run."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -102,7 +103,7 @@ class Run:
         average = jax.tree.map(jnp.copy, variables) if averages else ()
         return state.replace(variables=variables, average=average)
 
-    @property
+    @functools.cached_property  # it reads what the records, or the video files, are
     def card(self) -> weights.Card:
         """What must be known of the network to use its weights elsewhere."""
         frames, size, _, in_channels = self.clip_shape
@@ -148,7 +149,7 @@ def build_run(config: ConfigDict) -> Run:
     """
     config_checks.validate(config)
     splits = inputs.load_splits(config)
-    sharding.check_same("config.data: the videos", splits.fingerprint())
+    sharding.check_same("config.data: the videos", splits.fingerprint)
     mesh = sharding.create_mesh()
     sharding.check_divisible("train.batch_size", config.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)

@@ -15,7 +15,7 @@ def keep_freed_memory() -> bool:
     """Has the C library keep large blocks that are freed, for those that are asked for next.
 
     By default it gives them back to the system, which fills the next ones with zeros, page by page:
-    a fifth of a narrow network's step on CPU, and most of the time that a record takes to be read.
+    a fifth of a narrow network's step on CPU.
 
     Returns:
       Whether it does; not where the environment configures malloc, nor without the GNU C library.

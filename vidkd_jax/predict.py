@@ -21,9 +21,8 @@ from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
 from vidkd_jax import data, evaluate, tracking, weights
 from vidkd_jax.compilation import cache_compilations
 from vidkd_jax.config import flatten, get_base_config, set_field
-from vidkd_jax.data.files import FileDataset
+from vidkd_jax.data.files import FileDataset, readable
 from vidkd_jax.data.pipeline import ClipSpec, Reading
-from vidkd_jax.data.probes import probe_all
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.memory import keep_freed_memory
 from vidkd_jax.network import Network
@@ -49,18 +48,15 @@ def main(argv: list[str] | None = None) -> None:
     entries = [
         Entry(str(path), path, 0, "", "predict") for file in args.videos for path in _files(file)
     ]
-    infos = probe_all([entry.path for entry in entries], "videos")
-    readable = [
-        (entry, info) for entry, info in zip(entries, infos, strict=True) if info is not None
-    ]
-    if readable:
+    found = readable(entries, "videos")
+    if found:
         names = card.class_names or [str(label) for label in range(card.num_classes)]
         config = _config(args.run, card)
-        dataset = FileDataset(readable, names, config.data.short_side)
+        dataset = FileDataset(found, names, config.data.short_side)
         probabilities = predict(card, variables, dataset, config, batch_size=args.batch_size)
         for video, scores in zip(dataset.videos, probabilities, strict=True):
             print(_line(video.id, scores, names, args.top, as_json=args.json))
-    if failures := len(entries) - len(readable):
+    if failures := len(entries) - len(found):
         raise InputError(f"{failures} of {len(entries)} videos cannot be read (listed above)")
 
 

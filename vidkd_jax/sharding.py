@@ -5,6 +5,7 @@ Under `jit` BatchNorm sees the global batch (synchronised statistics), on any nu
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -39,10 +40,10 @@ def raise_together(error: InputError | None) -> None:
         raise error
 
 
-def check_same(what: str, value: str) -> None:
-    """Raises InputError, in all processes, where `value` is not the same in all of them."""
+def check_same(what: str, value: Callable[[], str]) -> None:
+    """Raises InputError, in all processes, where `value()` is not the same in all of them."""
     if jax.process_count() > 1:
-        digest = np.frombuffer(hashlib.sha256(value.encode()).digest(), np.uint8)
+        digest = np.frombuffer(hashlib.sha256(value().encode()).digest(), np.uint8)
         if len({row.tobytes() for row in multihost_utils.process_allgather(digest)}) > 1:
             raise InputError(f"{what} differ between the processes; all must see the same files")
 

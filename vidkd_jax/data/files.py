@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.annotations import Entry, read_dataset
+from data_prep.annotations import Dataset, Entry, read_dataset
 from data_prep.output import fingerprint, fingerprint_files
 from vidkd_jax import video
 from vidkd_jax.data.probes import probe_all
@@ -51,10 +51,19 @@ def identity(format_name: str, videos: Path, annotations: str | None, *, split: 
     Raises:
       InputError: the lists are wrong.
     """
-    dataset = read_dataset(
-        format_name, Path(annotations) if annotations else None, videos, split=split
-    )
+    dataset = _read_lists(format_name, videos, annotations, split)
     return f"{fingerprint(dataset)}-{fingerprint_files(dataset)}"
+
+
+def _read_lists(format_name: str, videos: Path, annotations: str | None, split: int) -> Dataset:
+    where = Path(annotations) if annotations else None
+    return read_dataset(format_name, where, videos, split=split)
+
+
+def readable(entries: Sequence[Entry], name: str) -> list[tuple[Entry, video.VideoInfo]]:
+    """Returns the videos that can be read, with what they hold; see `probe_all`."""
+    infos = probe_all([entry.path for entry in entries], name)
+    return [(e, info) for e, info in zip(entries, infos, strict=True) if info is not None]
 
 
 def open_files(
@@ -72,21 +81,18 @@ def open_files(
     Raises:
       InputError: the lists are wrong, or too many videos cannot be read.
     """
-    dataset = read_dataset(
-        format_name, Path(annotations) if annotations else None, videos, split=split
-    )
+    dataset = _read_lists(format_name, videos, annotations, split)
 
     @functools.cache
     def open_split(name: str) -> FileDataset:
         entries = [entry for entry in dataset.entries if entry.split == name]
-        infos = probe_all([entry.path for entry in entries], name)
-        readable = [(e, info) for e, info in zip(entries, infos, strict=True) if info is not None]
-        failures = len(entries) - len(readable)
+        found = readable(entries, name)
+        failures = len(entries) - len(found)
         if failures > _MAX_SKIPPED * len(entries):
             raise InputError(
                 f"{failures} of {len(entries)} {name} videos cannot be read (listed above), more "
                 f"than {_MAX_SKIPPED:.0%}: mend them or take them off the lists"
             )
-        return FileDataset(readable, dataset.class_names, short_side)
+        return FileDataset(found, dataset.class_names, short_side)
 
     return open_split

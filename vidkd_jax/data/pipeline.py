@@ -18,7 +18,6 @@ from absl import flags
 from vidkd_jax.data import sampling
 from vidkd_jax.data.splits import Subset
 from vidkd_jax.errors import InputError
-from vidkd_jax.memory import keep_freed_memory
 
 HostBatch = dict[str, np.ndarray]
 
@@ -268,13 +267,6 @@ def _to_iterable(dataset: Any, reading: Reading) -> Any:
         if not flags.FLAGS.is_parsed():  # Grain reads flags; a library's caller may have none
             flags.FLAGS.mark_as_parsed()
         iterable = iterable.mp_prefetch(
-            grain.multiprocessing.MultiprocessingOptions(num_workers=reading.workers),
-            worker_init_fn=_start_worker,
+            grain.multiprocessing.MultiprocessingOptions(num_workers=reading.workers)
         )
     return iterable
-
-
-def _start_worker(index: int, count: int) -> None:
-    """Prepares a worker process; see `keep_freed_memory`."""
-    del index, count
-    keep_freed_memory()
