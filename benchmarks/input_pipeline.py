@@ -107,9 +107,9 @@ class TorchClips:
     def __len__(self) -> int:
         return self._size
 
-    def __getitem__(self, position: int) -> tuple[np.ndarray, np.ndarray]:
-        loaded = self._load.random_map(position, np.random.default_rng())
-        return loaded["clip"], loaded["label"]
+    def __getitem__(self, position: int) -> tuple[np.ndarray, int]:
+        row = self._load.random_map(position, np.random.default_rng())
+        return np.stack(row.windows), row.label
 
 
 def _spec(args: argparse.Namespace) -> ClipSpec:

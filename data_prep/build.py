@@ -28,6 +28,7 @@ def main(argv: list[str] | None = None) -> None:
         "split": args.split,
         "short_side": args.short_side,
         "quality": args.quality,
+        "frames_per_record": args.frames_per_record,
         "lists": fingerprint(dataset),
         "videos": fingerprint_files(dataset),
         "class_names": list(dataset.class_names),

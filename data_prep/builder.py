@@ -1,4 +1,7 @@
-"""Staged videos to ArrayRecord files with TFDS metadata, one record per video, in list order.
+"""Staged videos to ArrayRecord files with TFDS metadata, in list order.
+
+A record is a run of consecutive frames of one video: ArrayRecord reads records whole, and a clip is
+a small part of a long video. A video of no more frames than a run has is one record.
 
 TFDS's `GeneratorBasedBuilder` passes every example through a shuffler that keeps a split in memory
 and, beyond 1 GB, needs TensorFlow (tensorflow_datasets/core/shuffle.py, 4.9.10).
@@ -6,6 +9,7 @@ and, beyond 1 GB, needs TensorFlow (tensorflow_datasets/core/shuffle.py, 4.9.10)
 """
 
 import io
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -22,6 +26,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 from tqdm import tqdm
 
 from data_prep.output import VERSION, Converted
+from data_prep.staging import FrameRun
 from vidkd_jax.errors import DISK_FULL
 
 # Few, large files: a reader keeps all of them open. 256 is well below the usual limit of 1,024.
@@ -35,9 +40,10 @@ class _Example(Mapping[str, Any]):
     TFDS keeps the examples of a shard until it has counted them; these are small.
     """
 
-    def __init__(self, converted: Converted) -> None:
-        self._video = converted.video
+    def __init__(self, converted: Converted, run: FrameRun) -> None:
+        self._run = run
         self._features = {
+            "first_frame": run.first_frame,
             "label": converted.entry.label,
             "id": converted.entry.id,
             "group": converted.entry.group,
@@ -48,7 +54,7 @@ class _Example(Mapping[str, Any]):
         }
 
     def __getitem__(self, name: str) -> Any:
-        return list(self._video.frames()) if name == "frames" else self._features[name]
+        return self._run.read() if name == "frames" else self._features[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(("frames", *self._features))
@@ -92,6 +98,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
         config_name: str,
         class_names: Sequence[str],
         splits: Mapping[str, Sequence[Converted]],
+        frames_per_record: int,
         progress: tqdm,
         data_dir: Path,
     ) -> None:
@@ -102,13 +109,15 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
           config_name: Of the TFDS config; the folder below that.
           class_names: Names by label.
           splits: The videos of each split, in record order.
-          progress: Advances by one per record.
+          frames_per_record: At most; a longer video is several records, one after the other.
+          progress: Advances by one per video.
           data_dir: Where TFDS puts name/config_name/version.
         """
         absl.logging.set_verbosity(absl.logging.ERROR)  # it warns of configurations like this one
         self.name = name
         self._class_names = list(class_names)
         self._splits = splits
+        self._frames_per_record = frames_per_record
         self._progress = progress
         super().__init__(
             data_dir=data_dir,
@@ -120,6 +129,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
         features = {
             # Bytes, not tfds.features.Image or Video: those need TensorFlow.
             "frames": tfds.features.Sequence(tfds.features.Tensor(shape=(), dtype=np.object_)),
+            "first_frame": np.int32,
             "label": tfds.features.ClassLabel(names=self._class_names),
             "id": tfds.features.Text(),
             "group": tfds.features.Text(),
@@ -130,7 +140,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
         }
         return tfds.core.DatasetInfo(
             builder=self,
-            description="Videos as JPEG frames, one video a record.",
+            description="Videos as JPEG frames; a record is a run of frames of one video.",
             features=tfds.features.FeaturesDict(features),
             disable_shuffling=True,
         )
@@ -148,8 +158,10 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
         }
 
     def _examples(self, shard: Sequence[Converted]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        for key, converted in enumerate(shard):
-            yield key, _Example(converted)
+        keys = itertools.count()
+        for converted in shard:
+            for run in converted.video.runs(self._frames_per_record):
+                yield next(keys), _Example(converted, run)
             self._progress.update()
 
 

@@ -7,7 +7,7 @@ is compared with the official lists. Problems are printed, one a line; any is ex
 import argparse
 import csv
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from data_prep.annotations import read_dataset
 from data_prep.conversion import positive
 from data_prep.output import INDEX_COLUMNS, fingerprint
-from vidkd_jax.data.records import DECODERS, read_info
+from vidkd_jax.data.records import DECODERS, read_info, record_starts
 from vidkd_jax.errors import InputError, run_command
 
 Row = dict[str, str]
@@ -75,8 +75,10 @@ def check(folder: Path, annotations: Path | None, num_workers: int) -> Iterator[
         return
     num_frames = 0
     for split, source in sources.items():
-        yield from _check_counts(split, info["counts"][split], rows[split], len(source))
-        for row, problems in _check_records(source, rows[split], info, num_workers):
+        num_frames_of = (int(row["num_frames"]) for row in rows[split])
+        starts = record_starts(num_frames_of, info["frames_per_record"])
+        yield from _check_counts(split, info["counts"][split], starts, len(source))
+        for row, problems in _check_videos(source, rows[split], starts, info, num_workers):
             yield from (f"{split}: {row['id']}: {problem}" for problem in problems)
         num_frames += sum(int(row["num_frames"]) for row in rows[split])
     if annotations is not None:
@@ -96,34 +98,57 @@ def _read_index(path: Path) -> list[Row]:
     return rows
 
 
-def _check_counts(split: str, count: int, rows: Sequence[Row], num_records: int) -> Iterator[str]:
-    if not count == len(rows) == num_records:
+def _check_counts(split: str, count: int, starts: Sequence[int], num_records: int) -> Iterator[str]:
+    *videos, needed = starts
+    if not (count == len(videos) and needed == num_records):
         yield (
-            f"{split}: dataset.json counts {count} videos, the index {len(rows)}, "
-            f"the records {num_records}"
+            f"{split}: dataset.json counts {count} videos, the index {len(videos)} of {needed} "
+            f"records; there are {num_records}"
         )
 
 
-def _check_records(
-    source: Sequence[Any], rows: Sequence[Row], info: dict[str, Any], num_workers: int
+def _check_videos(
+    source: Sequence[Any],
+    rows: Sequence[Row],
+    starts: Sequence[int],
+    info: dict[str, Any],
+    num_workers: int,
 ) -> Iterator[tuple[Row, list[str]]]:
-    """Yields (row, problems) of each record, in order."""
+    """Yields (row, problems) of each video, in order."""
 
     def check_one(index: int) -> list[str]:
+        numbers = range(starts[index], min(starts[index + 1], len(source)))
+        records = (source[number] for number in numbers)
         try:
-            return list(_check_record(source[index], rows[index], info))
+            return list(dict.fromkeys(_check_video(records, rows[index], info)))
         except Exception as error:  # ArrayRecord's RuntimeError, a protocol buffer's, a JPEG's
             return [f"cannot be read: {_one_line(error)}"]
 
-    total = min(len(source), len(rows))
     with ThreadPoolExecutor(num_workers) as pool:  # reading and decoding release the GIL
-        results = pool.map(check_one, range(total))
-        progress = tqdm(results, "checking", total, unit="video")
-        for problems, row in zip(progress, rows, strict=False):
-            yield row, problems
+        results = pool.map(check_one, range(len(rows)))
+        progress = tqdm(results, "checking", len(rows), unit="video")
+        yield from zip(rows, progress, strict=True)
 
 
-def _check_record(record: dict[str, Any], row: Row, info: dict[str, Any]) -> Iterator[str]:
+def _check_video(
+    records: Iterable[dict[str, Any]], row: Row, info: dict[str, Any]
+) -> Iterator[str]:
+    """Yields what is wrong with the records of one video."""
+    decode = DECODERS[info["modality"]]
+    num_frames, shapes = 0, set()
+    for record in records:
+        yield from _check_features(record, row, info)
+        if record.get("first_frame", 0) != num_frames:  # earlier versions: one record, no such name
+            yield f"has frame {record['first_frame']} where {num_frames} should follow"
+        num_frames += len(record["frames"])
+        shapes |= {decode(jpeg).shape for jpeg in record["frames"]}
+    if num_frames != int(row["num_frames"]):
+        yield f"holds {num_frames} frames instead of {row['num_frames']}"
+    if len(shapes) != 1 or min(next(iter(shapes))[:2]) != info["short_side"]:
+        yield f"frames are of {sorted(shapes)}; the short side should be {info['short_side']}"
+
+
+def _check_features(record: dict[str, Any], row: Row, info: dict[str, Any]) -> Iterator[str]:
     parse: dict[str, Callable[[str], Any]] = {
         "label": int,
         "num_frames": int,
@@ -139,12 +164,6 @@ def _check_record(record: dict[str, Any], row: Row, info: dict[str, Any]) -> Ite
         yield f"fps is {record['fps']} in the record, {row['fps']} in the index"
     if not 0 <= record["label"] < len(info["class_names"]):
         yield f"label {record['label']} is out of range"
-    if len(record["frames"]) != record["num_frames"]:
-        yield f"holds {len(record['frames'])} frames instead of {record['num_frames']}"
-    decode = DECODERS[info["modality"]]
-    shapes = {decode(jpeg).shape for jpeg in record["frames"]}
-    if len(shapes) != 1 or min(next(iter(shapes))[:2]) != info["short_side"]:
-        yield f"frames are of {sorted(shapes)}; the short side should be {info['short_side']}"
 
 
 def _check_lists(

@@ -32,7 +32,8 @@ _OTHER = {
     "videos": "from other video files",
     "source": "from other records",
 }
-_UNKNOWN_ONCE = ("videos", "source")  # fields that records of earlier versions do not have
+# Fields that records of earlier versions do not have.
+_UNKNOWN_ONCE = ("videos", "source", "frames_per_record")
 
 Result = StagedVideo | SkippedVideo
 Task = TypeVar("Task")
@@ -88,6 +89,12 @@ class Conversion(Generic[Task]):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags that every conversion has."""
     parser.add_argument("--quality", type=_quality, default=95, help="of the JPEG frames, 1-100")
+    parser.add_argument(
+        "--frames_per_record",
+        type=positive,
+        default=32,
+        help="what is read at once: about two clips' length is fastest",
+    )
     parser.add_argument("--workers", type=positive, default=os.cpu_count(), help="processes")
     parser.add_argument(
         "--max_skipped", type=_fraction, default=0.01, help="fraction of unusable videos to accept"
@@ -214,6 +221,7 @@ def _write_records(
             config_name=output.config.name,
             class_names=settings["class_names"],
             splits=splits,
+            frames_per_record=settings["frames_per_record"],
             progress=progress,
             data_dir=unfinished,
         )

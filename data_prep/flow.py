@@ -78,6 +78,7 @@ def _conversion(
         "videos": info.get("videos", ""),  # older records do not say
         "source": {field: info.get(field) for field in ("counts", "skipped", "quality")},
         "quality": args.quality,
+        "frames_per_record": args.frames_per_record,
         "modality": "flow",
         "algorithm": args.algorithm,
     }
@@ -145,9 +146,7 @@ def _compute(task: _FlowTask) -> StagedVideo:
         for field in flow_fields(frames, flow_method(task.algorithm)):
             yield encode_flow(field, quality=task.quality)
 
-    return write_staged(
-        task.target, task.fingerprint, fields(), lambda: described, source=task.folder
-    )
+    return write_staged(task.target, task.fingerprint, fields(), lambda: described)
 
 
 @functools.cache

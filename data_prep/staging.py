@@ -17,8 +17,6 @@ import simplejpeg
 from vidkd_jax.video import VideoError, VideoStream, file_status
 
 _FOOTER_LENGTH = struct.Struct("<Q")
-# A record is one protocol buffer, which cannot exceed 2 GiB; a little is left for the rest of it.
-MAX_RECORD_BYTES = 2**31 - 2**24
 
 Fingerprint = dict[str, str | int]
 
@@ -57,13 +55,38 @@ class StagedVideo:
     num_frames: int
     num_bytes: int
 
-    def frames(self) -> Iterator[bytes]:
-        """Yields the frames' JPEG bytes."""
+    def runs(self, length: int) -> Iterator["FrameRun"]:
+        """Yields all frames as runs of `length` of them; the last one may be shorter."""
         with self.path.open("rb") as file:
             _, footer = _read_footer(file)
-            file.seek(0)
-            for length in footer["frame_bytes"]:
-                yield file.read(length)
+        offset, sizes = 0, footer["frame_bytes"]
+        for first in range(0, len(sizes), length):
+            run = FrameRun(self.path, first, offset, tuple(sizes[first : first + length]))
+            yield run
+            offset += sum(run.sizes)
+
+
+@dataclass(frozen=True)
+class FrameRun:
+    """Consecutive frames in a staging file.
+
+    Attributes:
+      path: The staging file.
+      first_frame: The number of the first of them.
+      offset: Where that starts in the file.
+      sizes: Bytes of each.
+    """
+
+    path: Path
+    first_frame: int
+    offset: int
+    sizes: tuple[int, ...]
+
+    def read(self) -> list[bytes]:
+        """Returns the frames' JPEG bytes."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            return [file.read(size) for size in self.sizes]
 
 
 @dataclass(frozen=True)
@@ -138,7 +161,7 @@ def _convert(task: StagingTask, fingerprint: Fingerprint) -> StagedVideo:
                 "stored_width": stream.stored_size[1],
             }
 
-        return write_staged(task.target, fingerprint, jpegs, describe, source=task.source)
+        return write_staged(task.target, fingerprint, jpegs, describe)
 
 
 def write_staged(
@@ -146,8 +169,6 @@ def write_staged(
     fingerprint: Fingerprint,
     jpegs: Iterable[bytes],
     describe: Callable[[], Mapping[str, Any]],
-    *,
-    source: Path,
 ) -> StagedVideo:
     """Writes a staging file, synced, under its name only when it is whole.
 
@@ -156,21 +177,15 @@ def write_staged(
       fingerprint: What it depends on.
       jpegs: The frames.
       describe: Returns the other fields of `StagedVideo`; called after the last frame.
-      source: For the message where the frames are too many bytes.
 
     Raises:
       OSError: The disk is full.
-      VideoError: The frames do not fit in a record.
     """
     partial = target.with_suffix(f".{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
             frame_bytes = [file.write(jpeg) for jpeg in jpegs]
-            num_bytes = sum(frame_bytes)
-            if num_bytes > MAX_RECORD_BYTES:
-                cause = f"its {len(frame_bytes)} frames exceed the 2 GiB of a record"
-                raise VideoError(source, f"{cause}; cut it into parts")
-            sizes = {"num_frames": len(frame_bytes), "num_bytes": num_bytes}
+            sizes = {"num_frames": len(frame_bytes), "num_bytes": sum(frame_bytes)}
             staged = StagedVideo(path=target, **describe(), **sizes)
             video = asdict(staged)
             del video["path"]

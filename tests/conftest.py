@@ -83,19 +83,9 @@ def square_videos(tmp_path_factory):
 @pytest.fixture(scope="session")
 def square_records(square_videos):
     """The records of `square_videos`; the root that `data.root` wants."""
-    from data_prep import build
+    from record_files import build_squares
 
-    out = square_videos / "records"
-    build.main(
-        [
-            "--dataset=ucf101",
-            f"--videos={square_videos / 'videos'}",
-            f"--annotations={square_videos / 'annotations'}",
-            f"--out={out}",
-            "--short_side=36",
-        ]
-    )
-    return out
+    return build_squares(square_videos, square_videos / "records")
 
 
 @pytest.fixture(scope="session")

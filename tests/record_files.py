@@ -4,6 +4,16 @@ import csv
 
 import tensorflow_datasets as tfds
 
+from data_prep import build
+
+
+def build_squares(videos, out, **flags):
+    """Builds the records of the fixture `square_videos`; returns `out`."""
+    flags |= {"dataset": "ucf101", "out": out, "short_side": 36}
+    flags |= {name: videos / name for name in ("videos", "annotations")}
+    build.main([f"--{name}={value}" for name, value in flags.items()])
+    return out
+
 
 def records(out, name, split):
     folder = out / name / "split1/1.0.0"

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import simplejpeg
 import tensorflow_datasets as tfds
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 from array_record.python.array_record_module import ArrayRecordWriter
+from record_files import build_squares
 
 from vidkd_jax.data import RecordDataset
 from vidkd_jax.errors import InputError
@@ -28,6 +30,43 @@ def test_frames_are_those_that_tfds_reads(folder):
             simplejpeg.decode_jpeg(record["frames"][number], colorspace="RGB") for number in numbers
         ]
         assert np.array_equal(dataset.frames(index, numbers), wanted)
+
+
+def test_frames_across_records(folder, square_videos, tmp_path):
+    """Whatever the runs' length, the same frames; only the records they lie in are read."""
+    out = build_squares(square_videos, tmp_path, frames_per_record=5)
+    whole, runs = RecordDataset(folder, "test"), RecordDataset(out / "ucf101/split1/1.0.0", "test")
+    assert len(runs._source) > len(whole._source)
+    numbers = np.asarray([4, 5, 5, 0, 11])
+    for video in whole.videos:
+        assert np.array_equal(runs.frames(video.index, numbers), whole.frames(video.index, numbers))
+        assert runs.encoded(video.index) == whole.encoded(video.index)
+    runs._source = _Spy(runs._source)
+    runs.frames(1, np.asarray([6, 7, 9]))
+    assert runs._source.read == [runs._starts[1] + 1]
+
+
+class _Spy:
+    def __init__(self, source):
+        self._source, self.read = source, []
+
+    def __getitem__(self, record):
+        self.read.append(record)
+        return self._source[record]
+
+
+def test_records_that_do_not_say_their_length(folder, tmp_path):
+    """As earlier versions wrote them: a record is a video."""
+    copy = shutil.copytree(folder, tmp_path / "records")
+    description = json.loads((copy / "dataset.json").read_text())
+    del description["frames_per_record"]
+    (copy / "dataset.json").write_text(json.dumps(description))
+    before, after = RecordDataset(folder, "test"), RecordDataset(copy, "test")
+    numbers = np.asarray([3, 0, 3])
+    for video in before.videos:
+        assert np.array_equal(
+            before.frames(video.index, numbers), after.frames(video.index, numbers)
+        )
 
 
 def test_compressed_records_of_other_writers_are_read(folder, tmp_path):

@@ -32,7 +32,7 @@ def test_records_hold_what_the_videos_hold(small, command, name):
     assert [record["id"] for record in train] == [b"0", b"1"]
     record = train[1]
     assert {k: v for k, v in record.items() if k != "frames"} == {
-        "id": b"1", "label": 1, "group": b"g1", "fps": 25.0, "num_frames": 9,
+        "id": b"1", "label": 1, "group": b"g1", "fps": 25.0, "num_frames": 9, "first_frame": 0,
         "height": 24, "width": 36,
     }  # fmt: skip
     expected = read_frames(small["videos"] / "1.mp4", short_side=16)
@@ -46,11 +46,35 @@ def test_records_hold_what_the_videos_hold(small, command, name):
     del description["lists"], description["videos"]
     assert description == {
         "name": name or "csv", "dataset": "csv", "split": 1, "short_side": 16, "quality": 95,
-        "class_names": ["a", "b"], "skipped": 0, "counts": {"train": 2, "test": 2},
+        "frames_per_record": 32, "class_names": ["a", "b"],
+        "skipped": 0, "counts": {"train": 2, "test": 2},
         "stored_height": {"min": 16, "max": 16}, "stored_width": {"min": 24, "max": 24},
     }  # fmt: skip
     assert not (folder.parent / ".staging").exists()
     assert command(check_records.main, data=small["out"], annotations=small["annotations"])[0] == 0
+
+
+def test_long_videos_are_several_records(small, command, capsys):
+    """Of 8, 9, ... frames: each in runs of 4, in order, the same bytes as in one."""
+    assert command(build.main, **small)[0] == 0
+    other = small["out"].with_name("runs")
+    assert command(build.main, **small | {"out": other, "frames_per_record": 4})[0] == 0
+    for split in ("train", "test"):
+        whole = records(small["out"], "csv", split)
+        runs = records(other, "csv", split)
+        expected = [
+            (video["id"], first, list(video["frames"])[first : first + 4])
+            for video in whole
+            for first in range(0, video["num_frames"], 4)
+        ]
+        found = [(run["id"], run["first_frame"], list(run["frames"])) for run in runs]
+        assert found == expected
+        assert len(found) > len(whole)
+    assert index(small["out"], "csv", "train") == index(other, "csv", "train")
+    capsys.readouterr()
+    assert command(check_records.main, data=other, annotations=small["annotations"])[0] == 0
+    status, message = command(build.main, **small | {"out": other, "frames_per_record": 5})
+    assert (status, "made with frames_per_record=4; choose" in message) == (2, True)
 
 
 def test_quality_is_the_jpegs(small, command):

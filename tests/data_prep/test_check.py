@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from array_record.python.array_record_data_source import ArrayRecordDataSource
+from array_record.python.array_record_module import ArrayRecordWriter
 from record_files import make_csv
 from video_files import cut
 
@@ -52,7 +54,7 @@ def damage_description(folder):
         (damage_cut, "train: 0: cannot be read"),
         (damage_byte, "cannot be read: Corrupted"),
         (damage_index, "train: 0: label is 0 in the record, 1 in the index"),
-        (damage_index_row, "dataset.json counts 2 videos, the index 1, the records 2"),
+        (damage_index_row, "dataset.json counts 2 videos, the index 1 of 1 records; there are 2"),
         (lambda f: next(f.glob("*train*array_record*")).unlink(), "No such file"),
         (lambda f: (f / "videos-test.csv").unlink(), "cannot be opened"),
         (lambda f: (f / "dataset.json").write_text("{"), "cannot be opened"),
@@ -68,6 +70,30 @@ def test_check_finds_damage(small, capsys, damage, message):
     assert stop.value.code == 2
     assert message in printed.out
     assert "delete the folder that they name and build it again" in printed.err
+
+
+def test_check_finds_runs_that_are_missing_or_out_of_order(small, capsys):
+    build.main([*(f"--{k}={v}" for k, v in small.items()), "--frames_per_record=4"])
+    folder = small["out"] / "csv/split1/1.0.0"
+    (shard,) = folder.glob("*test.array_record*")  # 2 videos of 10 and 11 frames: 3 runs each
+    runs = list(ArrayRecordDataSource(str(shard)))
+    assert len(runs) == 6
+
+    def problems(order):
+        writer = ArrayRecordWriter(str(shard), "group_size:1")
+        for number in order:
+            writer.write(runs[number])
+        writer.close()
+        return list(check_records.check(folder, None, 1))
+
+    assert problems(range(6)) == []
+    assert "test: 2: has frame 8 where 4 should follow" in problems([0, 2, 1, 3, 4, 5])
+    assert any(problem.startswith("test: 3: cannot be read") for problem in problems(range(5)))
+    path = folder / "videos-test.csv"
+    path.write_text(path.read_text().replace("3,1,g3,11,", "3,1,g3,12,"))
+    assert "test: 3: holds 11 frames instead of 12" in problems(range(6))
+    path.write_text(path.read_text().replace("3,1,g3,12,", "3,1,g3,13,"))
+    assert any("the index 2 of 7 records; there are 6" in problem for problem in problems(range(6)))
 
 
 def test_check_compares_with_the_lists(small, command, capsys):

@@ -8,7 +8,7 @@ flow of the same clip.
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import grain
@@ -72,13 +72,47 @@ class Process:
     count: int = 1
 
 
+class Row(NamedTuple):
+    """A row of a batch that is to be.
+
+    Attributes:
+      windows: the clip's frames, each uint8 [h, w, c]; views of what was decoded.
+      label: class number.
+      video: position in the subset.
+      mask: False for padding.
+    """
+
+    windows: list[np.ndarray]
+    label: int
+    video: int
+    mask: bool = True
+
+
+def batch_rows(rows: Sequence[Row]) -> HostBatch:
+    """Returns the batch of some rows; each pixel is copied once."""
+    windows = [window for row in rows for window in row.windows]
+    shape = (len(rows), len(rows[0].windows), *windows[0].shape[:2], -1)
+    has_both = windows[0].shape[-1] == 5
+    parts = {"clip": slice(3), "flow": slice(3, 5)} if has_both else {"clip": slice(None)}
+    clips = {
+        name: np.stack([window[..., part] for window in windows]).reshape(shape)
+        for name, part in parts.items()
+    }
+    return {
+        **clips,
+        "label": np.asarray([row.label for row in rows], np.int32),
+        "video": np.asarray([row.video for row in rows], np.int32),
+        "mask": np.asarray([row.mask for row in rows]),
+    }
+
+
 class LoadClip(grain.transforms.RandomMap):
     """Reads a random clip, cropped at random, of the video at a position of the subset."""
 
     def __init__(self, subset: Subset, spec: ClipSpec) -> None:
         self._subset, self._spec = subset, spec
 
-    def random_map(self, position: int, rng: np.random.Generator) -> HostBatch:
+    def random_map(self, position: int, rng: np.random.Generator) -> Row:
         """Returns one row of a batch."""
         spec, video = self._spec, self._subset.videos[position]
         start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
@@ -127,7 +161,7 @@ class TrainBatches:
             .seed(seed)
             .shuffle()[: per_pass * batch_size]
             .random_map(LoadClip(subset, spec))[process.index :: process.count]
-            .batch(batch_size // process.count, drop_remainder=True)
+            .batch(batch_size // process.count, drop_remainder=True, batch_fn=batch_rows)
             .repeat()
         )
         self.iterator = iter(_to_iterable(dataset, reading))
@@ -147,13 +181,13 @@ class _LoadRows(grain.transforms.Map):
 
     def map(self, index: int) -> HostBatch:
         spec = self._spec
-        loaded = []
+        rows = []
         for position, start in self._rows[index].tolist():
             video = self._subset.videos[max(position, 0)]
             numbers = sampling.frames_at(start, spec.offsets, video.num_frames)
             row = _load(self._subset, max(position, 0), numbers, spec, None)
-            loaded.append({**row, "mask": np.asarray(position >= 0)})
-        return {name: np.stack([row[name] for row in loaded]) for name in loaded[0]}
+            rows.append(row._replace(mask=position >= 0))
+        return batch_rows(rows)
 
 
 class EvalBatches:
@@ -212,7 +246,7 @@ def _load(
     numbers: np.ndarray,
     spec: ClipSpec,
     rng: np.random.Generator | None,
-) -> HostBatch:
+) -> Row:
     """Reads and crops one clip: at random with `rng`, else in the centre."""
     video = subset.videos[position]
     if spec.sampler == "still":
@@ -233,14 +267,8 @@ def _load(
         else sampling.random_crop(rng, height, width, size)
     )
     window = np.s_[top : top + size, left : left + size]
-    clip = np.stack([_resize(frame[window], spec.crop) for frame in frames])
-    has_both = clip.shape[-1] == 5
-    return {
-        **({"clip": clip[..., :3], "flow": clip[..., 3:]} if has_both else {"clip": clip}),
-        "label": np.asarray(video.label, np.int32),
-        "video": np.asarray(position, np.int32),
-        "mask": np.asarray(True),
-    }
+    windows = [_resize(frame[window], spec.crop) for frame in frames]
+    return Row(windows, video.label, position)
 
 
 def _resize(window: np.ndarray, size: int) -> np.ndarray:

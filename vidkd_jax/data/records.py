@@ -1,11 +1,14 @@
 """Records of JPEG frames, as `python -m data_prep.build` writes them: only chosen frames decode.
 
+A record holds up to `frames_per_record` consecutive frames of a video, as dataset.json says; the
+records of a video follow each other, in the order of the index.
 The optical flow of NAME, as `python -m data_prep.flow` writes it, is the record set NAME_flow.
 """
 
 import csv
+import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +91,25 @@ def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: s
 def read_info(folder: Path) -> dict[str, Any]:
     """Returns a record set's dataset.json, with its "modality": "rgb" or "flow".
 
+    Its "frames_per_record" is None where it does not say: a record is a whole video.
+
     Raises:
       InputError: it is damaged.
     """
     try:
         info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        return {"modality": "rgb", **info} | {name: info[name] for name in _FIELDS}
+        optional = {"modality": "rgb", "frames_per_record": None}
+        return optional | info | {name: info[name] for name in _FIELDS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder, f"dataset.json: {type(error).__name__} {error}") from error
+
+
+def record_starts(num_frames: Iterable[int], frames_per_record: int | None) -> list[int]:
+    """Returns the number of each video's first record, and of all records in the end."""
+    if frames_per_record is None:
+        return list(range(len(list(num_frames)) + 1))
+    counts = (-(-number // frames_per_record) for number in num_frames)
+    return list(itertools.accumulate(counts, initial=0))
 
 
 def _unreadable(folder: Path, cause: str) -> InputError:
@@ -121,8 +135,12 @@ class RecordDataset:
         self.videos = _read_index(folder, split, len(self.class_names))
         self._folder, self._split = folder, split
         self._source, self._parse = self._open()
-        if not len(self.videos) == len(self._source) == info["counts"][split]:
-            raise _unreadable(folder, f"{len(self._source)} records, {len(self.videos)} listed")
+        self._frames_per_record = info["frames_per_record"]
+        num_frames = [video.num_frames for video in self.videos]
+        self._starts = record_starts(num_frames, self._frames_per_record)
+        if len(self.videos) != info["counts"][split] or len(self._source) != self._starts[-1]:
+            cause = f"{len(self._source)} records of {self._starts[-1]}, {len(self.videos)} listed"
+            raise _unreadable(folder, cause)
 
     def _open(self) -> tuple[Any, Callable[[bytes], Any]]:
         """Returns the serialised records and their parser.
@@ -147,30 +165,43 @@ class RecordDataset:
     def __setstate__(self, state: tuple[Path, str]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
-    def encoded(self, index: int) -> Sequence[bytes]:
+    def encoded(self, index: int) -> list[bytes]:
         """Returns the frames of video `index` as they are stored: JPEG bytes.
 
         Raises:
-          InputError: the record is damaged.
+          InputError: a record is damaged.
         """
-        try:
-            features = self._parse(self._source[index]).features.feature
-        except (RuntimeError, ValueError, IndexError, DecodeError) as error:
-            raise self._damaged(index, error) from error
-        return features["frames"].bytes_list.value
+        records = range(self._starts[index], self._starts[index + 1])
+        return [jpeg for record in records for jpeg in self._read(index, record)]
 
     def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
         """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]; of flow [h, w, 2].
 
         Raises:
-          InputError: the record is damaged.
+          InputError: a record is damaged.
         """
-        encoded = self.encoded(index)
+        wanted = numbers.tolist()
+        per_record = self._frames_per_record or self.videos[index].num_frames
+        encoded = {
+            record: self._read(index, self._starts[index] + record)
+            for record in {number // per_record for number in wanted}
+        }
         try:
-            decoded = {number: self._decode(encoded[number]) for number in set(numbers.tolist())}
+            decoded = {
+                number: self._decode(encoded[number // per_record][number % per_record])
+                for number in set(wanted)
+            }
         except (ValueError, IndexError) as error:
             raise self._damaged(index, error) from error
-        return [decoded[number] for number in numbers.tolist()]
+        return [decoded[number] for number in wanted]
+
+    def _read(self, index: int, record: int) -> Sequence[bytes]:
+        """Returns the frames in a record of video `index`."""
+        try:
+            features = self._parse(self._source[record]).features.feature
+        except (RuntimeError, ValueError, IndexError, DecodeError) as error:
+            raise self._damaged(index, error) from error
+        return features["frames"].bytes_list.value
 
     def _damaged(self, index: int, error: Exception) -> InputError:
         return _unreadable(self._folder, f"video '{self.videos[index].id}': {error}")
