@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
-from tqdm import tqdm
 
 from data_prep.annotations import read_dataset
 from data_prep.conversion import positive
 from data_prep.output import INDEX_COLUMNS, fingerprint
 from vidkd_jax.data.records import DECODERS, read_info, record_starts
 from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.progress import progress_bar
 
 Row = dict[str, str]
 
@@ -126,8 +126,8 @@ def _check_videos(
 
     with ThreadPoolExecutor(num_workers) as pool:  # reading and decoding release the GIL
         results = pool.map(check_one, range(len(rows)))
-        progress = tqdm(results, "checking", len(rows), unit="video")
-        yield from zip(rows, progress, strict=True)
+        bar = progress_bar(results, desc="checking", total=len(rows), unit="video")
+        yield from zip(rows, bar, strict=True)
 
 
 def _check_video(

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from tqdm import tqdm
-
 from data_prep.annotations import SPLITS, Dataset, Entry
 from data_prep.disk import clear_disk_errors, sync
 from data_prep.output import Converted, Output, write_index, write_skipped
@@ -25,6 +23,7 @@ from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.errors import InputError
 from vidkd_jax.lock import only_one
+from vidkd_jax.progress import progress_bar
 
 # What is wrong where a hash differs.
 _OTHER = {
@@ -163,7 +162,7 @@ def _stage(conversion: Conversion[Any], workers: int) -> list[Result]:
         for entry in conversion.dataset.entries
     ]
     results = run_tasks(conversion.stage, tasks, workers)
-    return list(tqdm(results, "converting", total=len(tasks), unit="video"))
+    return list(progress_bar(results, desc="converting", total=len(tasks), unit="video"))
 
 
 def _report_skipped(
@@ -215,14 +214,14 @@ def _write_records(
     shutil.rmtree(unfinished, ignore_errors=True)
     if needed > shutil.disk_usage(output.staging).free:
         raise OSError(errno.ENOSPC, f"{needed / 2**20:.0f} MiB more are needed")
-    with tqdm(desc="writing records", total=len(videos), unit="video") as progress:
+    with progress_bar(desc="writing records", total=len(videos), unit="video") as bar:
         builder = VideoRecords(
             name=output.name,
             config_name=output.config.name,
             class_names=settings["class_names"],
             splits=splits,
             frames_per_record=settings["frames_per_record"],
-            progress=progress,
+            progress=bar,
             data_dir=unfinished,
         )
         folder = write_records(builder)

@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 
 from data_prep.annotations import Entry
 from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
-from vidkd_jax import data, evaluate, tracking, weights
+from vidkd_jax import data, evaluate, weights
 from vidkd_jax.compilation import cache_compilations
 from vidkd_jax.config import flatten, get_base_config, set_field
 from vidkd_jax.data.files import FileDataset, readable
@@ -26,6 +26,7 @@ from vidkd_jax.data.pipeline import ClipSpec, Reading
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.memory import keep_freed_memory
 from vidkd_jax.network import Network
+from vidkd_jax.progress import progress_bar
 from vidkd_jax.train_step import predict_step
 
 # What a run's config says of how videos are cut into clips, and clips averaged.
@@ -133,7 +134,7 @@ def predict(
         max_clips=config.eval.max_clips,
         reading=Reading(),
     )
-    with tracking.progress(batches.num_batches, "predicting", is_main=True, delay=2) as bar:
+    with progress_bar(total=batches.num_batches, desc="predicting", delay=2, leave=False) as bar:
 
         def with_bar() -> Iterator[Any]:
             for batch in batches:

@@ -2,14 +2,12 @@
 
 import contextlib
 import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tensorboardX import SummaryWriter
-from tqdm import tqdm
 
 
 class Tracker:
@@ -79,22 +77,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return float(f"{float(value):.9g}")
     return value.item() if isinstance(value, np.generic) else value
-
-
-@contextlib.contextmanager
-def progress(
-    total: int, description: str, *, is_main: bool, initial: int = 0, delay: float = 0
-) -> Iterator[tqdm]:
-    """A progress bar with ETA on stderr, in the first process only, after `delay` seconds."""
-    bar = tqdm(
-        total=total,
-        initial=initial,
-        desc=description,
-        disable=not is_main,
-        dynamic_ncols=True,
-        delay=delay,
-        leave=not delay,
-        mininterval=0.1 if sys.stderr.isatty() else 10,  # a log file needs no animation
-    )
-    with bar:
-        yield bar

@@ -19,6 +19,7 @@ from vidkd_jax.checkpoints import Checkpoints
 from vidkd_jax.data import Subset
 from vidkd_jax.errors import RunError
 from vidkd_jax.network import Variables
+from vidkd_jax.progress import progress_bar
 from vidkd_jax.schedule import Progress, Schedule
 from vidkd_jax.train_step import TrainState
 
@@ -99,7 +100,7 @@ def _train(
     total = config.train.epochs * per_epoch
     taught = _ask(run, teachers, run.splits.val, None, "val") if teachers else None
     is_main, done = sharding.is_main(), int(state.step)
-    with tracking.progress(total, config.name, is_main=is_main, initial=done) as bar:
+    with progress_bar(total=total, initial=done, desc=config.name, disable=not is_main) as bar:
         while progress.epoch < config.train.epochs and not progress.should_stop(schedule):
             epoch, start = progress.epoch + 1, time.monotonic()
             state = _with_learning_rate(state, progress.learning_rate)
@@ -241,7 +242,9 @@ def _predict(
 ) -> evaluate.Predictions:
     """Returns a network's scores of a subset's evaluation clips, with a bar."""
     batches = run.eval_batches(subset, max_clips=max_clips)
-    with tracking.progress(batches.num_batches, name, is_main=sharding.is_main(), delay=5) as bar:
+    with progress_bar(
+        total=batches.num_batches, desc=name, disable=not sharding.is_main(), delay=5, leave=False
+    ) as bar:
 
         def predict_batch(batch: dict[str, np.ndarray]) -> Any:
             bar.update()

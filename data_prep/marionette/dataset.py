@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.disk import clear_disk_errors
 from data_prep.marionette.actions import CLASS_NAMES, is_backward
@@ -19,6 +18,7 @@ from data_prep.marionette.render import render
 from data_prep.pool import run_tasks
 from vidkd_jax.errors import InputError
 from vidkd_jax.lock import only_one
+from vidkd_jax.progress import progress_bar
 from vidkd_jax.video import write_video
 
 VERSION = 4  # of the pictures: raise it when the same seed renders differently
@@ -86,14 +86,14 @@ def _write_missing(job: Job, out: Path, workers: int) -> int:
     (out / "sidecars").mkdir(exist_ok=True)
     write_lists(job.preset, out / "annotations")
     missing = [key for key in video_keys(job.preset) if not _is_complete(out, key)]
-    progress = tqdm(
+    bar = progress_bar(
         run_tasks(partial(write_one, job, out), missing, workers),
         total=len(missing),
         desc=f"marionette {job.preset.name}",
         unit="video",
         disable=not missing,
     )
-    return sum(1 for _ in progress)
+    return sum(1 for _ in bar)
 
 
 def _is_complete(out: Path, key: VideoKey) -> bool:

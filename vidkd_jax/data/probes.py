@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tqdm import tqdm
-
 from vidkd_jax import video
 from vidkd_jax.cache import cache_folder
+from vidkd_jax.progress import progress_bar
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS videos (
@@ -33,7 +32,7 @@ def probe_all(paths: Sequence[Path], name: str) -> list[video.VideoInfo | None]:
         known = [_recall(memory, key) for key in keys]
         unknown = [position for position, info in enumerate(known) if info is None]
         results = pool.map(_probe, (paths[position] for position in unknown))
-        bar = tqdm(
+        bar = progress_bar(
             zip(unknown, results, strict=True),
             initial=len(paths) - len(unknown),
             total=len(paths),

@@ -14,11 +14,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
 
-from tqdm import tqdm
-
 from vidkd_jax import workdir
 from vidkd_jax.errors import RunError
 from vidkd_jax.lock import is_held
+from vidkd_jax.progress import progress_bar
 from vidkd_jax.tables.table import Arm
 
 _ROOT = Path(__file__).parents[2]
@@ -73,7 +72,10 @@ def run_all(
         has_teachers = all(teacher.folder(out) in failures for teacher in arm.teachers())
         return has_teachers and not is_held(workdir.lock_of(arm.folder(out)))
 
-    with tqdm(total=len(pending), desc=title, unit="run") as bar, ThreadPoolExecutor(jobs) as pool:
+    with (
+        progress_bar(total=len(pending), desc=title, unit="run") as bar,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
         try:
             while pending or running:
                 startable = list(islice(filter(can_start, pending), len(slots)))
