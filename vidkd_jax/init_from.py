@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from vidkd_jax import sharding, weights
+from vidkd_jax import public_names, sharding, weights
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation, lookup
 from vidkd_jax.models.normalisation import default_normalisation
@@ -57,12 +57,12 @@ def first_variables(config: ConfigDict, fresh: Variables) -> Variables:
         return fresh
     folder, head = Path(config.model.init_from), lookup(config.model.name).head
     _, loaded = weights.load(folder)
-    arrays = weights.by_public_name(loaded, head=head)
+    arrays = public_names.by_public_name(loaded, head=head)
     source = f"config.model.init_from: '{folder}'"
 
     is_pair = "peer" in fresh.params
     alone = Variables(fresh.params["student"], fresh.batch_stats["student"]) if is_pair else fresh
-    variables, report = weights.fill(alone, arrays, head=head, source=source)
+    variables, report = public_names.fill(alone, arrays, head=head, source=source)
     if sharding.is_main():
         for line in report.lines():
             print(f"{folder}: {line}", file=sys.stderr)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from vidkd_jax import weights
+from vidkd_jax import public_names, weights
 from vidkd_jax.convert.__main__ import _abstract, main
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import TY
@@ -21,7 +21,7 @@ def drawn(name):
     """Random weights of a narrow network by name, [d, h, w, i, o] as in Keras."""
     card = weights.Card(name, 1 / 32, 3, 5, 16, TY)
     rng = np.random.default_rng(0)
-    shapes = weights.by_public_name(_abstract(card), head="fc")
+    shapes = public_names.by_public_name(_abstract(card), head="fc")
     return {name: rng.normal(size=leaf.shape).astype(np.float32) for name, leaf in shapes.items()}
 
 
@@ -84,7 +84,7 @@ def test_layers_find_their_places_by_order(name, first, whole_model, tmp_path):
     main([*flags, f"--out={tmp_path / 'out'}"])
     card, variables = weights.load(tmp_path / "out")
     assert (card.num_classes, card.frames, card.normalisation) == (5, 16, TY)
-    found = weights.by_public_name(variables, head="fc")
+    found = public_names.by_public_name(variables, head="fc")
     assert {*found} == {*arrays}
     assert jax.tree.all({n: np.array_equal(found[n], arrays[n]) for n in arrays})
 

@@ -11,7 +11,7 @@ import torch
 from torch_resnet2d import FrameResNet
 from yardstick import assert_parity, small
 
-from vidkd_jax import weights
+from vidkd_jax import public_names, weights
 from vidkd_jax.convert.__main__ import main
 from vidkd_jax.models.resnet2d import BACKBONES
 
@@ -54,7 +54,7 @@ def test_image_weights_are_inflated_by_the_command(wrapped, tmp_path, capsys):
     main([*flags, "--inflate", "--num_classes=7", f"--out={tmp_path / 'out'}"])
     card, variables = weights.load(tmp_path / "out")
     assert card.normalisation.order == "rgb" and card.num_classes == 7
-    found = weights.by_public_name(variables, head="fc")
+    found = public_names.by_public_name(variables, head="fc")
     for name in ("conv1.weight", "layer1.0.conv1.weight", "layer2.1.conv1.weight"):
         expected = image[name].numpy().transpose(2, 3, 1, 0)
         np.testing.assert_allclose(found[name].sum(0), expected, rtol=1e-5, atol=1e-7)

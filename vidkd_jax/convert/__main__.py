@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from vidkd_jax import models, weights
+from vidkd_jax import models, public_names, weights
 from vidkd_jax.convert.inflation import inflate
 from vidkd_jax.convert.keras_layout import name_layers
 from vidkd_jax.convert.reading import read_checkpoint, sha256
@@ -34,9 +34,9 @@ def main(argv: list[str] | None = None) -> None:
     arrays, outside = _read(args, backbone, source)
     card = _card(args, backbone, _num_classes(args, arrays, backbone.head, source))
     shapes = _abstract(card)
-    wanted = weights.by_public_name(shapes, head=backbone.head)
+    wanted = public_names.by_public_name(shapes, head=backbone.head)
     arrays = inflate(arrays, wanted, over_time=args.inflate)
-    variables, report = weights.fill(shapes, arrays, head=backbone.head, source=source)
+    variables, report = public_names.fill(shapes, arrays, head=backbone.head, source=source)
     _save(args.out, card, _initialise_rest(variables))
     for line in report.lines():
         print(line)

@@ -15,7 +15,7 @@ import numpy as np
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.network import Variables
-from vidkd_jax.weights import by_public_name
+from vidkd_jax.public_names import by_public_name
 
 Layers = Mapping[str, Mapping[str, np.ndarray]]
 
@@ -55,7 +55,7 @@ def read_layers(path: Path) -> Layers:
 def name_layers(
     layers: Layers, variables: Variables, head: str, *, source: str
 ) -> dict[str, np.ndarray]:
-    """Returns the arrays by the names that `weights.fill` wants.
+    """Returns the arrays by the names that `public_names.fill` wants.
 
     Args:
       layers: as read.
