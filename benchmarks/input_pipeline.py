@@ -6,11 +6,13 @@ Clips per second on --threads cores, in turns, medians of --rounds:
 
 - pipeline: `TrainBatches` from records, to JAX's first device;
 - decoder: simplejpeg alone, in as many threads, on the frames of those clips, which are in memory;
-- record_read: reading whole records alone, without decoding: what a clip pays for frames it skips;
+- read: reading the records that a clip lies in, without decoding;
+- whole_read: reading all records of its video, which it would have to if that were one record;
 - torch: a torch DataLoader with the same records, decoder and crops, in as many worker processes;
 - videos: the same pipeline straight from video files (with --videos and --annotations).
 
-`pipeline_of_limit` is pipeline / decoder. Prints one line of JSON.
+`pipeline_of_limit` is pipeline / decoder; `..._over_decoding` are ratios of times. Prints one line
+of JSON.
 """
 
 import argparse
@@ -69,15 +71,20 @@ def _decode(frames: list[bytes]) -> int:
     return 1
 
 
-def record_read(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
-    """Yields clips as their whole records are read."""
-    rng = np.random.default_rng(0)
+def read(subset: Subset, args: argparse.Namespace, *, whole: bool) -> Iterator[int]:
+    """Yields clips as their frames are read, or the whole videos they are of."""
+    spec, rng = _spec(args), np.random.default_rng(0)
+
+    def read_one(position: int) -> int:
+        video = subset.videos[position]
+        start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
+        numbers = sampling.frames_at(start, spec.offsets, video.num_frames).tolist()
+        subset.dataset.encoded(video.index, None if whole else numbers)
+        return 1
+
     with ThreadPoolExecutor(args.threads) as pool:
         while True:
-            order = rng.permutation(len(subset.videos))[:256]
-            reads = pool.map(lambda i: subset.dataset.encoded(subset.videos[i].index), order)
-            for _ in reads:
-                yield 1
+            yield from pool.map(read_one, rng.permutation(len(subset.videos))[:256])
 
 
 def torch_loader(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
@@ -124,7 +131,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     sides: dict[str, Iterator[int]] = {
         "pipeline": pipeline(subset, args),
         "decoder": decoder(subset, args),
-        "record_read": record_read(subset, args),
+        "read": read(subset, args, whole=False),
+        "whole_read": read(subset, args, whole=True),
     }
     if not args.no_torch:
         sides["torch"] = torch_loader(subset, args)
@@ -145,7 +153,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "command": " ".join(sys.argv[1:]),
         **{f"{name}_clips_per_s": round(value, 1) for name, value in median.items()},
         "pipeline_of_limit": round(median["pipeline"] / median["decoder"], 3),
-        "read_share_of_decoding": round(median["decoder"] / median["record_read"], 3),
+        "read_over_decoding": round(median["decoder"] / median["read"], 3),
+        "whole_read_over_decoding": round(median["decoder"] / median["whole_read"], 3),
         "machine": setting.machine(),
         "python": platform.python_version(),
     }

@@ -1,7 +1,7 @@
 """Staged videos to ArrayRecord files with TFDS metadata, in list order.
 
 A record is a run of consecutive frames of one video: ArrayRecord reads records whole, and a clip is
-a small part of a long video. A video of no more frames than a run has is one record.
+a small part of a long video.
 
 TFDS's `GeneratorBasedBuilder` passes every example through a shuffler that keeps a split in memory
 and, beyond 1 GB, needs TensorFlow (tensorflow_datasets/core/shuffle.py, 4.9.10).
@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from data_prep.output import VERSION, Converted
 from data_prep.staging import FrameRun
+from vidkd_jax.data.records import run_length
 from vidkd_jax.errors import DISK_FULL
 
 # Few, large files: a reader keeps all of them open. 256 is well below the usual limit of 1,024.
@@ -109,7 +110,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
           config_name: Of the TFDS config; the folder below that.
           class_names: Names by label.
           splits: The videos of each split, in record order.
-          frames_per_record: At most; a longer video is several records, one after the other.
+          frames_per_record: About; a longer video is several records, one after the other.
           progress: Advances by one per video.
           data_dir: Where TFDS puts name/config_name/version.
         """
@@ -160,7 +161,8 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
     def _examples(self, shard: Sequence[Converted]) -> Iterator[tuple[int, Mapping[str, Any]]]:
         keys = itertools.count()
         for converted in shard:
-            for run in converted.video.runs(self._frames_per_record):
+            length = run_length(converted.video.num_frames, self._frames_per_record)
+            for run in converted.video.runs(length):
                 yield next(keys), _Example(converted, run)
             self._progress.update()
 

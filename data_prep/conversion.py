@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frames_per_record",
         type=positive,
         default=32,
-        help="what is read at once: about two clips' length is fastest",
+        help="about; what is read at once: two clips' length is fastest",
     )
     parser.add_argument("--workers", type=positive, default=os.cpu_count(), help="processes")
     parser.add_argument(

@@ -13,6 +13,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from record_files import build_squares
 
 from vidkd_jax.data import RecordDataset
+from vidkd_jax.data.records import record_starts, run_length
 from vidkd_jax.errors import InputError
 
 
@@ -53,6 +54,17 @@ class _Spy:
     def __getitem__(self, record):
         self.read.append(record)
         return self._source[record]
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "length", "records"),
+    [(1, 1, 1), (34, 34, 1), (47, 47, 1), (48, 24, 2), (64, 32, 2), (100, 34, 3), (300, 34, 9)],
+)
+def test_runs_are_of_equal_length(num_frames, length, records):
+    """About 32: whatever divides the video best, so that no record is a frame or two."""
+    assert run_length(num_frames, 32) == length
+    assert record_starts([num_frames], 32) == [0, records]
+    assert record_starts([num_frames, num_frames], None) == [0, 1, 2]
 
 
 def test_records_that_do_not_say_their_length(folder, tmp_path):

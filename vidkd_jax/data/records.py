@@ -1,7 +1,7 @@
 """Records of JPEG frames, as `python -m data_prep.build` writes them: only chosen frames decode.
 
-A record holds up to `frames_per_record` consecutive frames of a video, as dataset.json says; the
-records of a video follow each other, in the order of the index.
+A record is a run of consecutive frames of a video, of `run_length`; the records of a video follow
+each other, in the order of the index.
 The optical flow of NAME, as `python -m data_prep.flow` writes it, is the record set NAME_flow.
 """
 
@@ -104,11 +104,22 @@ def read_info(folder: Path) -> dict[str, Any]:
         raise _unreadable(folder, f"dataset.json: {type(error).__name__} {error}") from error
 
 
+def run_length(num_frames: int, frames_per_record: int | None) -> int:
+    """Returns how many frames of a video each of its records holds; the last one may hold fewer.
+
+    Args:
+      num_frames: of the video.
+      frames_per_record: as dataset.json has it: about how many are wanted; None: all.
+    """
+    if frames_per_record is None:
+        return num_frames
+    num_runs = max((num_frames + frames_per_record // 2) // frames_per_record, 1)
+    return -(-num_frames // num_runs)
+
+
 def record_starts(num_frames: Iterable[int], frames_per_record: int | None) -> list[int]:
     """Returns the number of each video's first record, and of all records in the end."""
-    if frames_per_record is None:
-        return list(range(len(list(num_frames)) + 1))
-    counts = (-(-number // frames_per_record) for number in num_frames)
+    counts = (-(-number // run_length(number, frames_per_record)) for number in num_frames)
     return list(itertools.accumulate(counts, initial=0))
 
 
@@ -165,14 +176,23 @@ class RecordDataset:
     def __setstate__(self, state: tuple[Path, str]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
-    def encoded(self, index: int) -> list[bytes]:
-        """Returns the frames of video `index` as they are stored: JPEG bytes.
+    def encoded(self, index: int, numbers: Iterable[int] | None = None) -> list[bytes]:
+        """Returns frames of video `index` as they are stored, JPEG bytes: `numbers`, or all.
 
         Raises:
           InputError: a record is damaged.
         """
-        records = range(self._starts[index], self._starts[index + 1])
-        return [jpeg for record in records for jpeg in self._read(index, record)]
+        video = self.videos[index]
+        wanted = range(video.num_frames) if numbers is None else list(numbers)
+        length = run_length(video.num_frames, self._frames_per_record)
+        runs = {
+            run: self._read(index, self._starts[index] + run)
+            for run in {number // length for number in wanted}
+        }
+        try:
+            return [runs[number // length][number % length] for number in wanted]
+        except IndexError as error:
+            raise self._damaged(index, error) from error
 
     def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
         """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]; of flow [h, w, 2].
@@ -180,20 +200,13 @@ class RecordDataset:
         Raises:
           InputError: a record is damaged.
         """
-        wanted = numbers.tolist()
-        per_record = self._frames_per_record or self.videos[index].num_frames
-        encoded = {
-            record: self._read(index, self._starts[index] + record)
-            for record in {number // per_record for number in wanted}
-        }
+        different = sorted(set(numbers.tolist()))
+        encoded = self.encoded(index, different)
         try:
-            decoded = {
-                number: self._decode(encoded[number // per_record][number % per_record])
-                for number in set(wanted)
-            }
-        except (ValueError, IndexError) as error:
+            decoded = dict(zip(different, map(self._decode, encoded), strict=True))
+        except ValueError as error:
             raise self._damaged(index, error) from error
-        return [decoded[number] for number in wanted]
+        return [decoded[number] for number in numbers.tolist()]
 
     def _read(self, index: int, record: int) -> Sequence[bytes]:
         """Returns the frames in a record of video `index`."""
