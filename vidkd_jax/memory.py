@@ -6,7 +6,8 @@ import os
 # What <malloc.h> of the GNU C library calls the settings, and their values.
 _SETTINGS = {
     -4: 0,  # M_MMAP_MAX: no block is a mapping of its own, which would end with it
-    -1: 2**31 - 1,  # M_TRIM_THRESHOLD, bytes: more than that must be free before the heap shrinks
+    -8: 1,  # M_ARENA_MAX: other heaps than the first one map what is over 64 MiB all the same
+    -1: -1,  # M_TRIM_THRESHOLD: the heap never shrinks
     -2: 2**26,  # M_TOP_PAD, bytes: by how much more than is needed it grows
 }
 
