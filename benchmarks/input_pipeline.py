@@ -33,6 +33,7 @@ from benchmarks import setting
 from vidkd_jax.data import RecordDataset, Subset, TrainBatches, sampling
 from vidkd_jax.data.files import open_files
 from vidkd_jax.data.pipeline import ClipSpec, LoadClip, Reading
+from vidkd_jax.data.videos import Video
 
 _MEMORY = 64  # videos whose frames the decoder's loop keeps
 
@@ -57,9 +58,7 @@ def decoder(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
     """Yields clips as their frames are decoded, from memory."""
     spec, rng, clips = _spec(args), np.random.default_rng(0), []
     for video in subset.videos[:_MEMORY]:
-        frames = subset.dataset.encoded(video.index)
-        start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
-        clips.append([frames[i] for i in sampling.frames_at(start, spec.offsets, len(frames))])
+        clips.append(subset.dataset.encoded(video.index, _random_clip(rng, video, spec)))
     with ThreadPoolExecutor(args.threads) as pool:
         while True:
             yield from pool.map(_decode, clips * 4)
@@ -77,9 +76,8 @@ def read(subset: Subset, args: argparse.Namespace, *, whole: bool) -> Iterator[i
 
     def read_one(position: int) -> int:
         video = subset.videos[position]
-        start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
-        numbers = sampling.frames_at(start, spec.offsets, video.num_frames).tolist()
-        subset.dataset.encoded(video.index, None if whole else numbers)
+        numbers = None if whole else _random_clip(rng, video, spec)
+        subset.dataset.encoded(video.index, numbers)
         return 1
 
     with ThreadPoolExecutor(args.threads) as pool:
@@ -117,6 +115,12 @@ class TorchClips:
     def __getitem__(self, position: int) -> tuple[np.ndarray, int]:
         row = self._load.random_map(position, np.random.default_rng())
         return np.stack(row.windows), row.label
+
+
+def _random_clip(rng: np.random.Generator, video: Video, spec: ClipSpec) -> list[int]:
+    """Returns the numbers of a random clip's frames."""
+    start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
+    return sampling.frames_at(start, spec.offsets, video.num_frames).tolist()
 
 
 def _spec(args: argparse.Namespace) -> ClipSpec:

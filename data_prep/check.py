@@ -75,12 +75,12 @@ def check(folder: Path, annotations: Path | None, num_workers: int) -> Iterator[
         return
     num_frames = 0
     for split, source in sources.items():
-        num_frames_of = (int(row["num_frames"]) for row in rows[split])
-        starts = record_starts(num_frames_of, info["frames_per_record"])
+        lengths = [int(row["num_frames"]) for row in rows[split]]
+        starts = record_starts(lengths, info["frames_per_record"])
         yield from _check_counts(split, info["counts"][split], starts, len(source))
         for row, problems in _check_videos(source, rows[split], starts, info, num_workers):
             yield from (f"{split}: {row['id']}: {problem}" for problem in problems)
-        num_frames += sum(int(row["num_frames"]) for row in rows[split])
+        num_frames += sum(lengths)
     if annotations is not None:
         yield from _check_lists(info, rows, annotations)
     counts = ", ".join(f"{split} {len(part)}" for split, part in rows.items())

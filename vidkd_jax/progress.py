@@ -15,4 +15,4 @@ def progress_bar(iterable: Iterable[Any] | None = None, **options: Any) -> tqdm:
       **options: tqdm's.
     """
     interval = 0.1 if sys.stderr.isatty() else 10
-    return tqdm(iterable, mininterval=interval, maxinterval=interval, dynamic_ncols=True, **options)
+    return tqdm(iterable, mininterval=interval, dynamic_ncols=True, **options)

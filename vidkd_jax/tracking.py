@@ -1,4 +1,4 @@
-"""What a run writes while it goes: metrics.jsonl, TensorBoard events, a progress bar."""
+"""What a run writes while it goes: metrics.jsonl and TensorBoard events."""
 
 import contextlib
 import json
