@@ -94,7 +94,8 @@ def _read_index(path: Path) -> list[Row]:
             raise ValueError(f"{path.name} should have the columns {', '.join(INDEX_COLUMNS)}")
         rows = list(reader)
     for row in rows:
-        int(row["num_frames"])  # ValueError or TypeError: cut off, or no number
+        if int(row["num_frames"]) < 1:  # ValueError or TypeError: cut off, or no number
+            raise ValueError(f"{path.name}: video '{row['id']}' has {row['num_frames']} frames")
     return rows
 
 

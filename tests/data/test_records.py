@@ -81,6 +81,15 @@ def test_records_that_do_not_say_their_length(folder, tmp_path):
         )
 
 
+@pytest.mark.parametrize("value", [0, "32"])
+def test_run_lengths_that_are_none(folder, tmp_path, value):
+    copy = shutil.copytree(folder, tmp_path / "records")
+    description = json.loads((copy / "dataset.json").read_text())
+    (copy / "dataset.json").write_text(json.dumps(description | {"frames_per_record": value}))
+    with pytest.raises(InputError, match=r"cannot be read \(dataset.json: (Value|Type)Error"):
+        RecordDataset(copy, "test")
+
+
 def test_compressed_records_of_other_writers_are_read(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "records")
     (shard,) = copy.glob("*test.array_record*")

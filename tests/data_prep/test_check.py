@@ -39,6 +39,11 @@ def damage_index_in_a_row(folder):
     path.write_text(path.read_text().rsplit(",", 5)[0])
 
 
+def damage_index_number(folder):
+    path = folder / "videos-train.csv"
+    path.write_text(path.read_text().replace("0,0,g0,8", "0,0,g0,0"))
+
+
 def damage_description(folder):
     path = folder / "dataset.json"
     description = json.loads(path.read_text())
@@ -50,6 +55,7 @@ def damage_description(folder):
     ("damage", "message"),
     [
         (damage_index_in_a_row, "cannot be opened"),
+        (damage_index_number, "cannot be opened: videos-train.csv: video '0' has 0 frames"),
         (damage_description, "cannot be opened"),
         (damage_cut, "train: 0: cannot be read"),
         (damage_byte, "cannot be read: Corrupted"),

@@ -99,7 +99,10 @@ def read_info(folder: Path) -> dict[str, Any]:
     try:
         info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         optional = {"modality": "rgb", "frames_per_record": None}
-        return optional | info | {name: info[name] for name in _FIELDS}
+        found = optional | info | {name: info[name] for name in _FIELDS}
+        if found["frames_per_record"] is not None and found["frames_per_record"] < 1:
+            raise ValueError(f"frames_per_record is {found['frames_per_record']}")
+        return found
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder, f"dataset.json: {type(error).__name__} {error}") from error
 
