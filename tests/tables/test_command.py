@@ -88,10 +88,62 @@ def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
     text = capsys.readouterr().out
     # One seed of two: its difference is to that seed of the reference.
     first, reference = 100 * accuracies["TY"][0], 100 * accuracies["Baseline + Data Aug"][0]
-    (line,) = [line for line in text.splitlines() if line.startswith("| TY (seeds: 1) |")]
+    (line,) = [line for line in text.splitlines() if line.startswith("| TY | 1 |")]
+    assert "of one seed, over test groups alone" in text
     assert f"| {first:.1f} [" in line and f"| {first - reference:+.1f} [" in line
     assert "| TY, the released code's recipe |" not in text
     assert "Not run yet: TY, the released code's recipe." in text
+
+
+def test_a_difference_says_of_how_many_seeds_it_is(finished, capsys):
+    out, accuracies = finished
+    reference = load_table("ty_table3").reference
+    (row,) = [row for row in load_table("ty_table3").rows if row.name == reference]
+    (arms(row, "marionette_third", 2)[1].folder(out) / "summary.json").unlink()
+    tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("| TY | 2 |")]
+    change = 100 * (accuracies["TY"][0] - accuracies[reference][0])
+    assert f"{change:+.1f} [" in line and "(pairs: 1)" in line
+    with (out / "ty_table3_marionette/table.csv").open() as file:
+        found = {(r["row"], r["metric"]): r for r in csv.DictReader(file)}
+    assert found["TY", "video_top1"]["pairs"] == "1"
+    assert found["Baseline", "video_top1"]["paper_per_cent"] == "46.5"
+
+
+def test_data_sets_show_what_is_finished_on_each(tmp_path, capsys):
+    rows = {row.name: row for row in load_table("ty_table4").rows}
+    datasets = load_table("ty_table4").scales["marionette"]
+
+    def finish_on(name, row, seeds=1):
+        for arm in arms(rows[row], datasets[name], seeds):
+            finish(arm.folder(tmp_path), 0.5, arm.seed)
+
+    finish_on("UCF101", "Baseline, 3D ResNet-18", seeds=2)
+    finish_on("UCF101", "TY, 3D ResNet-18", seeds=2)
+    finish_on("HMDB51", "Baseline, 3D ResNet-18")
+    finish_on("HMDB51", "Baseline, 3D ResNet-50")
+    # TY's is compared with a row that is not there, and with nothing else.
+    finish_on("Kinetics400", "TY, 3D ResNet-50")
+    finish_on("Kinetics400", "Baseline, 3D ResNet-50")
+    tables.main(["--table=ty_table4", f"--out={tmp_path}", "--so_far"])
+    text = capsys.readouterr().out
+    blocks = text.split("**")
+    assert "| TY, 3D ResNet-18 | 2 |" in blocks[blocks.index("UCF101 (marionette_third)") + 1]
+    second = blocks[blocks.index("HMDB51 (marionette_small)") + 1]
+    assert "| Baseline, 3D ResNet-50 | 1 |" in second and "| TY, 3D ResNet-18" not in second
+    assert "Kinetics400 (marionette)" not in blocks
+    assert (
+        "Run on Kinetics400 (marionette), but not what they are compared with: "
+        "Baseline, 3D ResNet-50, TY, 3D ResNet-50." in text
+    )
+    assert "Not run yet on HMDB51 (marionette_small): Baseline, 3D ResNet-18, other" in text
+
+
+def test_a_finished_run_whose_teacher_is_gone_is_one_line(tmp_path):
+    table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
+    finish(Arm(STUDENT, "marionette", 0).folder(tmp_path), 0.5, 0)
+    with pytest.raises(InputError, match=r"supervised_r50/seed7' taught a finished run"):
+        tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
 
 
 def test_rows_with_a_cell_make_a_grid(tmp_path, capsys):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.tables import costs, page, render, runner
-from vidkd_jax.tables.table import Arm, Row, Table, available, finished_part, load_table, row_arm
+from vidkd_jax.tables.table import Arm, Row, Table, available, load_table, row_arm
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,9 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.dry_run:
         _print_costs(wanted, arguments.out, extra)
         return
-    if arguments.so_far:
-        table = finished_part(table, arguments.scale, arguments.out)
-    else:
+    if not arguments.so_far:
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if not arguments.row:
         folder = arguments.out / f"{arguments.table}_{arguments.scale}"
@@ -117,14 +115,20 @@ def write_table(
     seeds: int,
     data_root: str = "",
 ) -> str:
-    """Writes a table from finished runs; returns the Markdown."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes a table of the rows that are finished; returns the Markdown.
+
+    Raises:
+      InputError: none is, together with the row that it is compared with; or they do not compare.
+    """
     columns = [
         render.read_column(table, name, dataset, out, seeds) for name, dataset in datasets.items()
     ]
+    if not any(map(render.Column.has_rows, columns)):
+        raise InputError(f"--so_far: '{table.reference}' has no finished run in '{out}'; run it")
+    folder.mkdir(parents=True, exist_ok=True)
     text = render.markdown(table, columns)
     (folder / "table.md").write_text(text)
-    render.write_csv(folder / "table.csv", table, columns)
+    render.write_csv(folder / "table.csv", columns)
     return f"{text}\n{page.write_page(folder, table, columns, out, seeds, data_root)}"
 
 

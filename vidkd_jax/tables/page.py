@@ -33,16 +33,16 @@ def write_page(
       The page's path.
     """
     body = []
-    for column in columns:
+    for column in filter(render.Column.has_rows, columns):
         body.append(f"<h2>{html.escape(column.heading)}</h2>")
         if table.shows_table:
-            rows = [[html.escape(cell) for cell in row] for row in render.cells(table, column)]
-            body.append(html_table(render.headings(table, column), rows))
-            if grid := [[html.escape(c) for c in row] for row in render.grid(table, column)]:
+            rows = [[html.escape(cell) for cell in row] for row in render.cells(column)]
+            body.append(html_table(render.headings(column), rows))
+            if grid := [[html.escape(c) for c in row] for row in render.grid(column)]:
                 body.append(html_table(grid[0], grid[1:]))
         pictures = []
         for name in table.pictures:
-            picture = PICTURES[name](Shown(table, column.dataset, out, seeds, data_root))
+            picture = PICTURES[name](Shown(column.table, column.dataset, out, seeds, data_root))
             caption = " ".join((PICTURES[name].__doc__ or name).split())
             stem = f"{name}_{column.dataset}" if column.name else name
             pictures.append(save_picture(folder, stem, picture, html.escape(caption), wide=True))

@@ -11,7 +11,7 @@ import numpy as np
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import statistics
 from vidkd_jax.tables.statistics import Estimate
-from vidkd_jax.tables.table import Arm, Row, Table, finished_arms
+from vidkd_jax.tables.table import Arm, Row, Table, finished_arms, finished_part
 
 _HEADINGS = {
     "clip_top1": "Clip@1",
@@ -27,9 +27,12 @@ _SIGNS = {"clip_overconfidence": "+"}
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """The finished runs of all rows on one data set.
+    """The finished runs on one data set.
 
     Attributes:
+      table: of the rows that are shown: they and what they are compared with have finished runs.
+      missing: the rows without a finished run.
+      unpaired: those that have one, but not what they are compared with.
       name: the paper's name of the data set; "" where the table has only one.
       dataset: what it ran on.
       figures: {row: {metric: (figure, difference from the row's reference)}}.
@@ -38,6 +41,9 @@ class Column:
       minutes: of training, teachers included, mean over seeds, by row.
     """
 
+    table: Table
+    missing: Sequence[str]
+    unpaired: Sequence[str]
     name: str
     dataset: str
     figures: Mapping[str, Mapping[str, tuple[Estimate, Estimate]]]
@@ -50,9 +56,22 @@ class Column:
         """What it is of: "marionette", or "UCF101 (marionette)" beside other data sets."""
         return f"{self.name} ({self.dataset})" if self.name else self.dataset
 
+    def has_rows(self) -> bool:
+        """Whether anything is finished."""
+        return bool(self.table.rows)
+
+    def pairs(self, row: Row) -> int:
+        """Returns how many seeds a row has together with the row that it is compared with."""
+        return min(self.seeds[row.name], self.seeds[self.table.against(row)])
+
 
 def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) -> Column:
-    """Reads the finished runs of one column, at most `seeds` of each row."""
+    """Reads the finished runs of one column, at most `seeds` of each row.
+
+    Raises:
+      InputError: they are not of the same test videos, or a teacher's run is gone.
+    """
+    table, missing, unpaired = finished_part(table, dataset, out)
     finished = {row.name: finished_arms(row, dataset, out, seeds) for row in table.rows}
     results: dict[str, list[statistics.RunResult]] = {row: [] for row in finished}
     groups: list[str] = []
@@ -68,6 +87,9 @@ def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) ->
             results[row].append(result)
     references = {row.name: table.against(row) for row in table.rows}
     return Column(
+        table=table,
+        missing=missing,
+        unpaired=unpaired,
         name=name,
         dataset=dataset,
         figures=statistics.compare(results, references, len(groups)),
@@ -81,6 +103,11 @@ def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) ->
 
 
 def _summary(arm: Arm, out: Path) -> Mapping[str, float]:
+    if not arm.is_finished(out):
+        raise InputError(
+            f"'{arm.folder(out)}' taught a finished run, and has no results any more; run the "
+            "table without --so_far, which makes them again"
+        )
     summary: Mapping[str, float] = json.loads((arm.folder(out) / "summary.json").read_text())
     return summary
 
@@ -94,34 +121,45 @@ def _minutes(arm: Arm, out: Path) -> float:
     return own + sum(_minutes(teacher, out) for teacher in arm.teachers())
 
 
-def headings(table: Table, column: Column) -> list[str]:
+def headings(column: Column) -> list[str]:
     """Returns the heads of the table's columns."""
+    table = column.table
     paper = ["paper Video@1"] if column.name else ["paper Clip@1", "paper Video@1"]
     change = "Video@1 - " + ("that of" if _several(table) else table.reference)
-    return ["row", *_HEADINGS.values(), change, "M parameters", "minutes", *paper]
+    return ["row", "seeds", *_HEADINGS.values(), change, "M parameters", "minutes", *paper]
 
 
-def cells(table: Table, column: Column) -> Iterable[list[str]]:
+def cells(column: Column) -> Iterable[list[str]]:
     """Yields each row: figures with 95 % intervals, the difference, cost, the paper's figures."""
-    most = max(column.seeds.values())
-    for row in table.rows:
-        figures, seeds = column.figures[row.name], column.seeds[row.name]
-        against = table.against(row)
-        change = "" if against == row.name else _cell(figures["video_top1"][1], sign="+")
+    for row in column.table.rows:
+        figures = column.figures[row.name]
         yield [
-            row.name if seeds == most else f"{row.name} (seeds: {seeds})",
+            row.name,
+            str(column.seeds[row.name]),
             *(_cell(figures[metric][0], _SIGNS.get(metric, "")) for metric in _HEADINGS),
-            f"{change} {against}" if change and _several(table) else change,
+            _change(row, column),
             " + ".join(f"{value:.2f}" for value in column.params[row.name]),
             f"{column.minutes[row.name]:.1f}",
             *_paper(row, column),
         ]
 
 
-def grid(table: Table, column: Column) -> list[list[str]]:
+def _change(row: Row, column: Column) -> str:
+    """Returns how far a row is from the one that it is compared with; "" for that one itself."""
+    against = column.table.against(row)
+    if against == row.name:
+        return ""
+    text = _cell(column.figures[row.name]["video_top1"][1], sign="+")
+    if _several(column.table):
+        text = f"{text} {against}"
+    pairs = column.pairs(row)
+    return text if pairs == column.seeds[row.name] else f"{text} (pairs: {pairs})"
+
+
+def grid(column: Column) -> list[list[str]]:
     """Returns the rows that have a cell as a grid of Video@1, heads first; the paper's beside."""
     found: dict[str, dict[str, str]] = {}
-    for row in table.rows:
+    for row in column.table.rows:
         if row.cell is not None:
             line, head = row.cell
             ours = _cell(column.figures[row.name]["video_top1"][0])
@@ -156,32 +194,45 @@ def _paper_figures(row: Row, column: Column) -> Mapping[str, float]:
 def markdown(table: Table, columns: Sequence[Column]) -> str:
     """Returns the table, one block for each data set."""
     lines = [f"### {table.title}"]
-    for column in columns:
-        heads = headings(table, column)
+    for column in filter(Column.has_rows, columns):
         lines += ["", f"**{column.heading}**", ""]
-        lines += ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-        lines += ["| " + " | ".join(row) + " |" for row in cells(table, column)]
-        if shown := grid(table, column):
-            heads, *rows = shown
-            lines += ["", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-            lines += ["| " + " | ".join(row) + " |" for row in rows]
+        lines += _markdown_table([headings(column), *cells(column)])
+        if shown := grid(column):
+            lines += ["", *_markdown_table(shown)]
     return "\n".join([*lines, "", explanation(table, columns)]) + "\n"
 
 
+def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns the lines of a table whose first row is its heads."""
+    heads, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    return [heads, "|" + "---|" * len(rows[0]), *body]
+
+
 def explanation(table: Table, columns: Sequence[Column]) -> str:
-    """Returns what the figures are, and the table's own note."""
-    seeds = max(number for column in columns for number in column.seeds.values())
+    """Returns what the figures are, what is not there, and the table's own note."""
+    alone = "over test groups alone: how far seeds spread is not in it"
+    seeds = {number for column in columns for number in column.seeds.values()}
     over = (
-        f"mean of {seeds} seeds ± their standard deviation [95 % interval of the mean, over seeds "
-        "and test groups]"
-        if seeds > 1
-        else "one seed [95 % interval over test groups alone: how far seeds spread is not in it]"
+        f"one seed [95 % interval {alone}]"
+        if seeds == {1}
+        else "mean over seeds ± their standard deviation [95 % interval of the mean, over seeds "
+        "and test groups" + (f"; of one seed, {alone}]" if 1 in seeds else "]")
     )
     text = (
         f"Per cent; {over}. Overconfidence: mean confidence minus accuracy. Parameters: student + "
         "teachers. Minutes of training include the teachers'."
     )
-    return f"{text} {table.note}".strip()
+    return " ".join([text, *filter(None, [table.note]), *_left_out(columns)])
+
+
+def _left_out(columns: Sequence[Column]) -> Iterable[str]:
+    """Yields what is not in the table, and why."""
+    for column in columns:
+        where = f" on {column.heading}" if column.name else ""
+        if column.missing:
+            yield f"Not run yet{where}: {', '.join(column.missing)}."
+        if column.unpaired:
+            yield f"Run{where}, but not what they are compared with: {', '.join(column.unpaired)}."
 
 
 def _cell(estimate: Estimate, sign: str = "") -> str:
@@ -191,20 +242,20 @@ def _cell(estimate: Estimate, sign: str = "") -> str:
     return f"{mean:{sign}.1f}{spread} [{low:{sign}.1f}, {high:{sign}.1f}]"
 
 
-def write_csv(path: Path, table: Table, columns: Sequence[Column]) -> None:
+def write_csv(path: Path, columns: Sequence[Column]) -> None:
     """Writes one line per data set, row and metric, as fractions; then costs, and the paper's."""
     statistics_ = ("mean", "low", "high", "std_over_seeds")
-    differences = ("difference", "difference_low", "difference_high", "paper_per_cent")
+    differences = ("difference", "difference_low", "difference_high", "pairs", "paper_per_cent")
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["dataset", "row", "seeds", "metric", *statistics_, *differences])
         for column in columns:
-            for row in table.rows:
+            for row in column.table.rows:
                 begin = [column.dataset, row.name, column.seeds[row.name]]
                 paper = _paper_figures(row, column)
                 for metric, (figure, change) in column.figures[row.name].items():
                     values = (figure.mean, figure.low, figure.high, figure.std)
-                    changes = (change.mean, change.low, change.high, paper.get(metric, ""))
-                    writer.writerow([*begin, metric, *values, *changes])
+                    changes = (change.mean, change.low, change.high, column.pairs(row))
+                    writer.writerow([*begin, metric, *values, *changes, paper.get(metric, "")])
                 writer.writerow([*begin, "m_parameters", sum(column.params[row.name])])
                 writer.writerow([*begin, "minutes", column.minutes[row.name]])

@@ -119,26 +119,26 @@ def finished_arms(row: Row, dataset: str, out: Path, seeds: int) -> list[Arm]:
     return list(itertools.takewhile(lambda arm: arm.is_finished(out), arms(row, dataset, seeds)))
 
 
-def finished_part(table: Table, scale: str, out: Path) -> Table:
-    """Returns the table of the rows that have a finished run everywhere; its note names the others.
+def finished_part(table: Table, dataset: str, out: Path) -> tuple[Table, list[str], list[str]]:
+    """Returns the table of the rows that have a finished run on one data set, and what it leaves.
 
-    Raises:
-      InputError: no row is finished together with the row that it is compared with.
+    Returns:
+      The table; the rows without a finished run; those that have one, but not what they are
+      compared with.
     """
-    missing = {
-        row.name
-        for row in table.rows
-        for dataset in table.scales[scale].values()
-        if not finished_arms(row, dataset, out, seeds=1)
-    }
-    rows = tuple(row for row in table.rows if not {row.name, table.against(row)} & missing)
-    if not rows:
-        raise InputError(f"--so_far: '{table.reference}' has no finished run in '{out}'; run it")
-    if not missing:
-        return table
-    left = ", ".join(row.name for row in table.rows if row.name in missing)
-    note = f"{table.note} Not run yet: {left}.".strip()
-    return dataclasses.replace(table, rows=rows, note=note)
+    finished = {row.name for row in table.rows if finished_arms(row, dataset, out, seeds=1)}
+    by_name = {row.name: row for row in table.rows}
+
+    def is_shown(name: str) -> bool:
+        against = table.against(by_name[name])
+        return name in finished and (against == name or is_shown(against))
+
+    shown = {name for name in by_name if is_shown(name)}
+    return (
+        dataclasses.replace(table, rows=tuple(row for row in table.rows if row.name in shown)),
+        [name for name in by_name if name not in finished],
+        [name for name in by_name if name in finished - shown],
+    )
 
 
 def available() -> list[str]:
