@@ -34,6 +34,13 @@ def test_every_config_is_valid(name, dataset):
     assert config.data.name == dataset.removesuffix("_third") and config.is_locked
 
 
+@pytest.mark.parametrize("name", ["supervised_r34", "supervised_r50", "ty_r50"])
+def test_deep_networks_of_the_built_in_videos_begin_as_their_shortcuts(name):
+    assert load(name, "marionette_third").model.zero_init_residual
+    assert not load(name).model.zero_init_residual  # the papers' do not
+    assert not load("ty_r18", "marionette").model.zero_init_residual
+
+
 def test_papers_values():
     config = load("ty_r18")
     assert (config.optim.learning_rate, config.optim.momentum, config.optim.weight_decay) == (

@@ -86,12 +86,14 @@ class Run:
 
     def initial_state(self) -> TrainState:
         """Returns the state before the first step, on all devices."""
+        model = self.config.model
         state = create_train_state(
             self.key,
             self.clip_shape,
             model=self.student.model,
             optimizer=_optimizer(self.config),
             moving_average=self.method.moving_average > 0,
+            zero_norms=models.lookup(model.name).last_norm if model.zero_init_residual else "",
         )
         return sharding.replicate(state, self.mesh)
 

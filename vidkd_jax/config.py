@@ -20,6 +20,9 @@ def get_base_config() -> ConfigDict:
             "name": "ty_r3d_18",
             "width": 1.0,
             "dtype": "float32",
+            # The scales of the norms that end residual blocks begin at 0, each block as its
+            # shortcut: deep networks learn earlier (Goyal et al. 2017, section 5.1).
+            "zero_init_residual": False,
             "init_from": "",  # weights to start from: a folder of `convert`, or a finished run's
         }
     )

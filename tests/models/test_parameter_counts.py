@@ -104,3 +104,58 @@ def test_a_confidence_head_adds_its_linear_layer():
 def test_torchvision_rule_for_middle_channels_at_depth_34():
     backbone = torchvision.VideoResNet(stage_sizes=(3, 4, 6, 3), factorised=True)
     assert count(shapes(models.Recogniser(backbone, {"logits": 400}))) == 61_831_661
+
+
+RESIDUAL_BLOCKS = {  # of each backbone, by its papers
+    "ty_r3d_18": 8,
+    "ty_r3d_34": 16,
+    "ty_r3d_50": 16,
+    "r3d_18": 8,
+    "mc3_18": 8,
+    "r2plus1d_18": 8,
+    "ig65m_r2plus1d_34": 16,
+    "hara_r3d_18": 8,
+    "hara_r3d_18_a": 8,
+    "hara_r3d_34": 16,
+    "hara_r3d_34_a": 16,
+    "hara_r3d_50": 16,
+    "hara_r3d_101": 33,
+    "hara_r2plus1d_18": 8,
+    "hara_r2plus1d_34": 16,
+    "hara_r2plus1d_50": 16,
+    "hara_resnext_101": 33,
+    "vcop_r3d": 4,
+    "vcop_r21d": 4,
+    "tsn_resnet18": 8,
+    "tsn_resnet50": 16,
+    "i3d_resnet50": 16,
+    "i3d_resnet101": 33,
+}
+
+
+def test_backbones_without_a_norm_that_ends_a_block():
+    without = {name for name in models.available() if not models.lookup(name).last_norm}
+    assert {name for name in without if not name.startswith("shufflenet")} == {
+        "ty_r3d_18_keras",
+        "ty_r3d_34_keras",
+        "ty_r3d_50_keras",
+        "vcop_c3d",
+    }
+    assert set(RESIDUAL_BLOCKS) == set(models.available()) - without
+
+
+@pytest.mark.parametrize("name", RESIDUAL_BLOCKS)
+def test_each_residual_block_has_one_last_norm(name):
+    norm, params = models.lookup(name).last_norm, for_two_classes(name)["backbone"]
+    blocks = [
+        path[:-2]
+        for path, _ in jax.tree_util.tree_leaves_with_path(params)
+        if [entry.key for entry in path[-2:]] == [norm, "scale"]
+    ]
+    assert len(blocks) == len(set(blocks)) == RESIDUAL_BLOCKS[name]
+    for path in blocks:
+        block = params
+        for entry in path:
+            block = block[entry.key]
+        # Not the shortcut's; nor the one inside a factorised convolution, of another kind of name.
+        assert max(n for n in block if "scale" in block[n] and n[:2] == norm[:2]) == norm

@@ -22,6 +22,7 @@ class Backbone:
       licence: of the repository that publishes the weights; "" where there are none.
       normalisation: that the public weights were trained with.
       head: the classifier's name in public checkpoints.
+      last_norm: name of the norm that ends each residual block; "" where none does.
       frames: of the clips that it was designed for.
       size: of their sides, in pixels.
     """
@@ -31,6 +32,7 @@ class Backbone:
     licence: str = ""
     normalisation: Normalisation = TY
     head: str = "fc"
+    last_norm: str = ""
     frames: int = 16
     size: int = 112
 

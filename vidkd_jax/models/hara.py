@@ -160,17 +160,24 @@ _of_2020 = partial(_hara, normalisation=KINETICS)
 _of_2018 = partial(_hara, normalisation=ACTIVITYNET)
 
 BACKBONES: Mapping[str, Backbone] = {
-    "hara_r3d_18": _of_2020(partial(HaraResNet, stage_sizes=_18)),
-    "hara_r3d_18_a": _of_2018(partial(HaraResNet, stage_sizes=_18, shortcut="A")),
-    "hara_r3d_34": _of_2020(partial(HaraResNet, stage_sizes=_34)),
-    "hara_r3d_34_a": _of_2018(partial(HaraResNet, stage_sizes=_34, shortcut="A")),
-    "hara_r3d_50": _of_2020(partial(_bottlenecks, stage_sizes=_34)),
-    "hara_r3d_101": _of_2020(partial(_bottlenecks, stage_sizes=_101)),
-    "hara_r2plus1d_18": _of_2020(partial(HaraResNet, stage_sizes=_18, factorised=True)),
-    "hara_r2plus1d_34": _of_2020(partial(HaraResNet, stage_sizes=_34, factorised=True)),
-    "hara_r2plus1d_50": _of_2020(partial(_bottlenecks, stage_sizes=_34, factorised=True)),
+    "hara_r3d_18": _of_2020(partial(HaraResNet, stage_sizes=_18), last_norm="bn2"),
+    "hara_r3d_18_a": _of_2018(partial(HaraResNet, stage_sizes=_18, shortcut="A"), last_norm="bn2"),
+    "hara_r3d_34": _of_2020(partial(HaraResNet, stage_sizes=_34), last_norm="bn2"),
+    "hara_r3d_34_a": _of_2018(partial(HaraResNet, stage_sizes=_34, shortcut="A"), last_norm="bn2"),
+    "hara_r3d_50": _of_2020(partial(_bottlenecks, stage_sizes=_34), last_norm="bn3"),
+    "hara_r3d_101": _of_2020(partial(_bottlenecks, stage_sizes=_101), last_norm="bn3"),
+    "hara_r2plus1d_18": _of_2020(
+        partial(HaraResNet, stage_sizes=_18, factorised=True), last_norm="bn2_t"
+    ),
+    "hara_r2plus1d_34": _of_2020(
+        partial(HaraResNet, stage_sizes=_34, factorised=True), last_norm="bn2_t"
+    ),
+    "hara_r2plus1d_50": _of_2020(
+        partial(_bottlenecks, stage_sizes=_34, factorised=True), last_norm="bn3"
+    ),
     # Also MARS's networks, RGB and (with two input channels) flow.
     "hara_resnext_101": _of_2018(
-        partial(HaraResNet, stage_sizes=_101, planes=128, expansion=2, cardinality=32)
+        partial(HaraResNet, stage_sizes=_101, planes=128, expansion=2, cardinality=32),
+        last_norm="bn3",
     ),
 }

@@ -120,8 +120,10 @@ _RESNET_18, _RESNET_50, _RESNET_101 = (2, 2, 2, 2), (3, 4, 6, 3), (3, 4, 23, 3)
 _inflated = partial(FrameResNet, bottleneck=True, inflated=True)
 
 BACKBONES: Mapping[str, Backbone] = {
-    "tsn_resnet18": _tsn(partial(FrameResNet, stage_sizes=_RESNET_18)),
-    "tsn_resnet50": _tsn(partial(FrameResNet, stage_sizes=_RESNET_50, bottleneck=True)),
-    "i3d_resnet50": _i3d(partial(_inflated, stage_sizes=_RESNET_50)),
-    "i3d_resnet101": _i3d(partial(_inflated, stage_sizes=_RESNET_101)),
+    "tsn_resnet18": _tsn(partial(FrameResNet, stage_sizes=_RESNET_18), last_norm="bn2"),
+    "tsn_resnet50": _tsn(
+        partial(FrameResNet, stage_sizes=_RESNET_50, bottleneck=True), last_norm="bn3"
+    ),
+    "i3d_resnet50": _i3d(partial(_inflated, stage_sizes=_RESNET_50), last_norm="bn3"),
+    "i3d_resnet101": _i3d(partial(_inflated, stage_sizes=_RESNET_101), last_norm="bn3"),
 }

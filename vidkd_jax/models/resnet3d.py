@@ -119,12 +119,18 @@ _SOURCE = "TY, Table 2"
 
 BACKBONES: Mapping[str, Backbone] = {
     "ty_r3d_18": Backbone(
-        partial(ResNet3D, stage_sizes=(2, 2, 2, 2), block=BasicBlock), source=_SOURCE
+        partial(ResNet3D, stage_sizes=(2, 2, 2, 2), block=BasicBlock),
+        source=_SOURCE,
+        last_norm="norm2",
     ),
     "ty_r3d_34": Backbone(
-        partial(ResNet3D, stage_sizes=(3, 4, 6, 3), block=BasicBlock), source=_SOURCE
+        partial(ResNet3D, stage_sizes=(3, 4, 6, 3), block=BasicBlock),
+        source=_SOURCE,
+        last_norm="norm2",
     ),
     "ty_r3d_50": Backbone(
-        partial(ResNet3D, stage_sizes=(3, 4, 6, 3), block=BottleneckBlock), source=_SOURCE
+        partial(ResNet3D, stage_sizes=(3, 4, 6, 3), block=BottleneckBlock),
+        source=_SOURCE,
+        last_norm="norm3",
     ),
 }

@@ -157,6 +157,7 @@ _torchvision = partial(
     source="Tran et al. 2018; pytorch/vision",
     licence="BSD-3-Clause",
     normalisation=TORCHVISION_VIDEO,
+    last_norm="conv2.1",
 )
 
 BACKBONES: Mapping[str, Backbone] = {
@@ -175,6 +176,7 @@ BACKBONES: Mapping[str, Backbone] = {
         source="Ghadiyaram et al. 2019; moabitcoin/ig65m-pytorch",
         licence="MIT",
         normalisation=TORCHVISION_VIDEO,
+        last_norm="conv2.1",
         frames=32,
     ),
 }

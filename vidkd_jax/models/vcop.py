@@ -122,6 +122,6 @@ _vcop = partial(
 
 BACKBONES: Mapping[str, Backbone] = {
     "vcop_c3d": _vcop(C3D),
-    "vcop_r3d": _vcop(VCOPResNet),
-    "vcop_r21d": _vcop(partial(VCOPResNet, factorised=True)),
+    "vcop_r3d": _vcop(VCOPResNet, last_norm="bn2"),
+    "vcop_r21d": _vcop(partial(VCOPResNet, factorised=True), last_norm="bn2"),
 }
