@@ -1,5 +1,8 @@
 """What people's files are like: rotated, 10-bit, grey, odd-sized, of variable rate, cut off."""
 
+import gc
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from vidkd_jax.video import VideoError, VideoStream, iter_frames, probe, read_fr
 from vidkd_jax.video.frames import fit_size, resize
 
 NO_LOSS = {"crf": "1"}
+TASKS = Path("/proc/self/task")
 
 
 def assert_corners(pixels, expected):
@@ -47,6 +51,27 @@ def test_rotation_is_applied(tmp_path, matrix, expected):
     assert read_frames(path, [0], short_side=16).shape == (
         (1, 24, 16, 3) if turned else (1, 16, 24, 3)
     )
+
+
+def test_decoded_frames_do_not_pile_up(tmp_path):
+    """Not even until the garbage collector comes by, nor threads with them."""
+    path = tmp_path / "video.mp4"
+    write_video(path, [corners()] * 40, 25)
+
+    def alive():
+        return sum(isinstance(found, av.VideoFrame) for found in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before, threads = alive(), sorted(TASKS.glob("*"))  # none but on Linux
+        for _ in iter_frames(path):
+            pass
+        read_frames(path, range(0, 40, 2))
+        assert alive() - before <= 5  # tiny ones, by which the orientation is known
+        assert sorted(TASKS.glob("*")) == threads
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

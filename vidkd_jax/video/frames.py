@@ -1,11 +1,15 @@
 """A decoded frame to an upright uint8 RGB array of the size that was asked for."""
 
+from pathlib import Path
 from typing import cast
 
 import av
 import cv2
 import numpy as np
 from av.buffer import Buffer
+from av.video.reformatter import VideoReformatter
+
+from vidkd_jax.video.errors import ffmpeg_errors
 
 # swscale's flags (libswscale/swscale.h): BILINEAR | ACCURATE_RND | BITEXACT. The default conversion
 # takes shortcuts that differ between CPUs; with these every machine gets the same pixels.
@@ -14,17 +18,50 @@ EXACT = 0x2 | 0x40000 | 0x80000
 MAX_SIDE = 65_500
 
 
-def to_rgb(frame: av.VideoFrame) -> np.ndarray:
-    """Returns the frame as uint8 [h, w, 3] RGB, upright.
+class ToRGB:
+    """The decoded frames of one video as upright uint8 [h, w, 3] RGB.
 
     Any pixel format (10-bit, grey, palette, alpha) is converted; the rotation or mirroring that the
-    file asks of a player (phones) is applied.
+    file asks of a player (phones) is applied. Pixels are taken as square.
+
+    One for each pass over a video: swscale's tables are made once, for this thread alone, and how
+    the video is to be shown is asked of its first frame.
     """
-    pixels = frame.to_ndarray(format="rgb24", interpolation=EXACT)
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return pixels
-    return _orient(pixels, np.frombuffer(bytes(cast(Buffer, matrix)), np.int32))
+
+    def __init__(self, path: Path) -> None:
+        """`path` is the video's, for errors."""
+        self._path = path
+        self._reformatter = VideoReformatter()
+        self._matrix: np.ndarray | None = None
+        self._is_first = True
+
+    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
+        """Returns the frame's pixels.
+
+        Raises:
+          VideoError: They cannot be converted.
+        """
+        with ffmpeg_errors(self._path, "frames that cannot be converted to RGB"):
+            if self._is_first:
+                self._matrix, self._is_first = _display_matrix(frame), False
+            pixels = _convert(self._reformatter, frame).to_ndarray()
+        return pixels if self._matrix is None else _orient(pixels, self._matrix)
+
+
+def _convert(
+    reformatter: VideoReformatter, frame: av.VideoFrame, side: int | None = None
+) -> av.VideoFrame:
+    return reformatter.reformat(
+        frame, width=side, height=side, format="rgb24", interpolation=EXACT, threads=1
+    )
+
+
+def _display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
+    """Returns the elements of the matrix that says how to show the video; None: as it is."""
+    # Of a tiny copy: PyAV never frees a frame whose side data were read before the garbage
+    # collector comes by, and a large video's frame holds megabytes.
+    matrix = _convert(VideoReformatter(), frame, side=16).side_data.get("DISPLAYMATRIX")
+    return None if matrix is None else np.frombuffer(bytes(cast(Buffer, matrix)), np.int32)
 
 
 def _orient(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:

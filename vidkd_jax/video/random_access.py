@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
-from vidkd_jax.video.frames import fit_size, resize, to_rgb
+from vidkd_jax.video.frames import ToRGB, fit_size, resize
 from vidkd_jax.video.reader import (
     decode_all,
     decode_from_here,
@@ -84,6 +84,7 @@ def read_frames(
         raise VideoError(path, f"frame {wanted[0]} was asked for; frames count from 0")
     first_size, found = _find(path, wanted)
     size = fit_size(*first_size, short_side)
+    to_rgb = ToRGB(path)
     frames = {i: resize(to_rgb(frame), *size) for i, frame in found.items()}
     pixels = [frames[int(i)] for i in indices]
     return np.stack(pixels) if pixels else np.zeros((0, *size, 3), np.uint8)
@@ -108,7 +109,7 @@ def _scan(path: Path, wanted: list[int]) -> _Found:
     missing = set(wanted)
     for number, frame in enumerate(decode_all(path)):
         if size is None:
-            size = _shown_size(frame)
+            size = _shown_size(path, frame)
         if number in missing:
             found[number] = frame
         if not wanted or number == wanted[-1]:
@@ -182,11 +183,11 @@ def _read_table(path: Path, num_bytes: int, mtime_ns: int) -> _Table | None:
         return None
     times = np.sort(np.array([p.time for p in packets], np.int64))
     keyframes = np.sort(np.array([p.time for p in packets if p.is_keyframe], np.int64))
-    return _Table(times, keyframes, _shown_size(first))
+    return _Table(times, keyframes, _shown_size(path, first))
 
 
-def _shown_size(frame: av.VideoFrame) -> tuple[int, int]:
-    height, width, _ = to_rgb(frame).shape
+def _shown_size(path: Path, frame: av.VideoFrame) -> tuple[int, int]:
+    height, width, _ = ToRGB(path)(frame).shape
     return height, width
 
 

@@ -12,7 +12,7 @@ import av
 import numpy as np
 
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
-from vidkd_jax.video.frames import MAX_SIDE, fit_size, resize, to_rgb
+from vidkd_jax.video.frames import MAX_SIDE, ToRGB, fit_size, resize
 from vidkd_jax.video.matroska import matroska_is_cut_off
 
 # Demuxers that make "videos" of things that are none: text as ANSI art, and synthetic sources.
@@ -26,7 +26,7 @@ class VideoInfo:
     Attributes:
       num_frames: Frames that decode.
       fps: Average frames per second; 0 where the file does not say.
-      height: Of a frame as displayed (rotation applied), in pixels.
+      height: Of a frame as displayed (rotation applied, pixels taken as square), in pixels.
       width: Likewise.
     """
 
@@ -157,7 +157,8 @@ class VideoStream:
             first = next(self._decoded, None)
             if first is None:
                 raise VideoError(self.path, "no frame decodes")
-            self._first: np.ndarray | None = to_rgb(first)
+            self._to_rgb = ToRGB(self.path)
+            self._first: np.ndarray | None = self._to_rgb(first)
         except BaseException:
             self.close()
             raise
@@ -179,7 +180,7 @@ class VideoStream:
         del first
         for frame in self._decoded:
             self.num_frames += 1
-            yield resize(to_rgb(frame), *self.stored_size)
+            yield resize(self._to_rgb(frame), *self.stored_size)
 
     def count(self) -> int:
         """Decodes what is left, without converting it, and returns the number of all frames."""

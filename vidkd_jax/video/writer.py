@@ -9,6 +9,7 @@ from typing import cast
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.video.errors import VideoError
@@ -85,11 +86,14 @@ def _encode(
             stream.pix_fmt = pixel_format
             # Frame threads change the bits with the number of cores.
             stream.codec_context.thread_count = 1
+            reformatter = VideoReformatter()
             for pixels in chain([first], iterator):
                 if pixels.shape != first.shape:
                     raise VideoError(path, f"frames of {first.shape} and {pixels.shape}")
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-                frame = frame.reformat(format=pixel_format, interpolation=EXACT)
+                frame = reformatter.reformat(
+                    frame, format=pixel_format, interpolation=EXACT, threads=1
+                )
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
     except av.error.FFmpegError as error:
