@@ -144,6 +144,16 @@ def test_impossible_values_name_the_field_and_the_remedy(field, value, message):
     assert "\n" not in str(caught.value) and field in str(caught.value)
 
 
+def test_settings_that_would_do_nothing_are_refused():
+    config = build("ty", "ucf101", method__name="teaching_yourself")
+    set_field(config, "method.teacher_weights", (1.0, 2.0))
+    with pytest.raises(InputError, match=r"'teaching_yourself' does not read it"):
+        validate(config)
+    config = build("c3d", "ucf101", model__name="vcop_c3d", model__zero_init_residual=True)
+    with pytest.raises(InputError, match=r"'vcop_c3d' has no residual blocks that end in a norm"):
+        validate(config)
+
+
 def test_unknown_dataset_names_the_nearest():
     with pytest.raises(InputError, match="did you mean 'hmdb51'"):
         build("ty_r18", "hmdb")

@@ -238,8 +238,42 @@ def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(
         train.train_and_evaluate(wrong, tmp_path)
     right = taught(small_config, os.path.relpath(teacher_run), data__crop=32)
     summary = train.train_and_evaluate(right, tmp_path)
-    # And a finished run is that one by whatever path its teacher is named.
-    assert workdir_lib.check(tmp_path, taught(small_config, teacher_run, data__crop=32)) == summary
+    # And a finished run is that one by whatever path, and on whatever mount, its teacher is named.
+    elsewhere = shutil.copytree(teacher_run, tmp_path / "mount")
+    for folder in (teacher_run, elsewhere):
+        again = taught(small_config, folder, data__crop=32)
+        assert train.train_and_evaluate(again, tmp_path) == summary
+    _, variables = weights.load(elsewhere)
+    scaled = jax.tree.map(lambda leaf: 2 * leaf, variables)
+    other = tmp_path / "other"
+    weights.save(other, weights.load_card(teacher_run), scaled)
+    with pytest.raises(InputError, match="are not those that the run in .* began with"):
+        train.train_and_evaluate(taught(small_config, other, data__crop=32), tmp_path)
+
+
+def test_a_weight_for_each_teacher_or_none(teacher_run, small_config):
+    config = taught(small_config, *[teacher_run] * 2, method__teacher_weights=(1.0, 2.0, 3.0))
+    with pytest.raises(InputError, match="3 weights for 2 teachers"):
+        building.build_run(config)
+
+
+def test_selection_on_the_test_list_is_handed_on(teacher_run, small_config, tmp_path):
+    """A teacher whose epoch the test list chose has told its student of that list."""
+    copy = shutil.copytree(teacher_run, tmp_path / "teacher")
+    summary = json.loads((copy / "summary.json").read_text())
+    assert summary["network"]["selected_on"] == summary["model_selection"] == "groups"
+    summary["network"]["selected_on"] = "test"
+    (copy / "summary.json").write_text(json.dumps(summary))
+    assert building.build_run(taught(small_config, teacher_run)).card.selected_on == "groups"
+    assert building.build_run(taught(small_config, copy)).card.selected_on == "test"
+    started = small_config(
+        method__name="supervised",
+        model__init_from=str(copy),
+        **{name: TEACHER[name] for name in TEACHER if name != "method__name"},
+    )
+    assert building.build_run(started).card.selected_on == "test"
+    card = weights.load_card(copy)
+    assert weights.selected_on("groups", "another", [card]) == "groups"
 
 
 def test_a_cosine_of_another_length_is_another_run(small_config, tmp_path):

@@ -137,6 +137,25 @@ def test_two_runs_in_one_workdir_are_refused(small_config, tmp_path):
         train.train_and_evaluate(small_config(), tmp_path)
 
 
+def test_a_run_that_another_machine_finished_meanwhile_is_left_alone(
+    finished, small_config, tmp_path, monkeypatch
+):
+    workdir, summary = finished
+    copy = shutil.copytree(workdir, tmp_path / "run")
+    unfinished = (copy / "summary.json").rename(tmp_path / "summary.json")
+
+    def build_slowly(config):
+        run = building.build_run(config)
+        unfinished.rename(copy / "summary.json")  # the other machine is done
+        return run
+
+    monkeypatch.setattr(train, "build_run", build_slowly)
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*.json*")}
+    assert train.train_and_evaluate(small_config(), copy) == summary
+    assert (copy / "summary.json").exists()
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
 def test_validation_that_is_not_finite_is_never_saved(small_config, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "_scores", lambda *_: {"clip_nll": float("nan"), "clip_top1": 0.0})
     with pytest.raises(RunError, match=r"validation loss is not finite at step 2 .* none yet"):

@@ -51,6 +51,7 @@ class Run:
       spec: of the clips.
       student: the network that trains.
       normalisation: of its input.
+      selected_on: what chooses its epoch, as on its card.
       method: what the paper changes.
       teachers: frozen ones, on all devices.
       train_step: (state, teachers, batch, key) -> (state, metrics), compiled.
@@ -67,6 +68,7 @@ class Run:
     spec: ClipSpec
     student: Network
     normalisation: models.Normalisation
+    selected_on: str
     method: methods.Method
     teachers: tuple[Variables, ...]
     train_step: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
@@ -122,6 +124,7 @@ class Run:
             dataset=self.config.data.name,
             split=self.config.data.split,
             records=workdir.records_identity(self.config),
+            selected_on=self.selected_on,
         )
 
     def first_teachers(self) -> tuple[Variables, ...]:
@@ -179,6 +182,11 @@ def build_run(config: ConfigDict) -> Run:
         spec=spec,
         student=student,
         normalisation=normalisation,
+        selected_on=weights.selected_on(
+            config.data.val,
+            config.data.name,
+            [*(teacher.card for teacher in teachers), *init_from.cards(config)],
+        ),
         method=method,
         teachers=tuple(sharding.replicate(teacher.variables, mesh) for teacher in teachers),
         train_step=jax.jit(step, donate_argnums=0, out_shardings=sharding.replicated(mesh)),

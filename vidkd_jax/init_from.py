@@ -42,13 +42,18 @@ def normalisation(config: ConfigDict, *, in_channels: int) -> Normalisation:
     return card.normalisation
 
 
+def cards(config: ConfigDict) -> list[weights.Card]:
+    """Returns the card of the weights to start from; none where there are none."""
+    return [weights.load_card(Path(config.model.init_from))] if config.model.init_from else []
+
+
 def first_variables(config: ConfigDict, fresh: Variables) -> Variables:
     """Returns the weights to start from, and says on stderr which heads start afresh.
 
     Args:
       config: of the run.
       fresh: the network, initialised; returned where `model.init_from` names nothing. Of two peers
-        both start from the weights.
+        the first starts from the weights, the other afresh.
 
     Raises:
       InputError: the folder holds no weights, or another network's.

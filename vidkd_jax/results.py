@@ -79,7 +79,7 @@ def _summary(
         "data_wait_fraction": float(np.median([r["data_wait_fraction"] for r in epochs])),
         "train_seconds": progress.train_seconds,
         "peak_memory_bytes": workdir.peak_memory_bytes(),
-        "model_selection": run.config.data.val,
+        "model_selection": run.selected_on,
         "videos": {
             name: len(getattr(run.splits, name).videos) for name in ("train", "val", "test")
         },

@@ -39,6 +39,7 @@ def load(config: ConfigDict, method: Method, class_names: Sequence[str]) -> tupl
     """
     folders = config.teachers.runs
     _check_count(method.frozen_teachers, len(folders), config.method.name)
+    _check_shares(config.method.teacher_weights, len(folders))
     teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
     for folder, teacher in zip(folders, teachers, strict=True):
         _check_classes(folder, teacher.card, class_names)
@@ -83,6 +84,14 @@ def _check_count(wanted: str, count: int, method: str) -> None:
             f"config.teachers.runs: names {count} teachers, but method '{method}' needs "
             f"{'exactly one' if wanted == 'one' else 'at least one'}; name workdirs of finished "
             "runs, or folders of converted weights"
+        )
+
+
+def _check_shares(shares: Sequence[float], count: int) -> None:
+    if shares and len(shares) != count:
+        raise InputError(
+            f"config.method.teacher_weights: {len(shares)} weights for {count} teachers; give one "
+            "each"
         )
 
 

@@ -40,14 +40,15 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     """
     config_checks.validate(config)
     if summary := workdir_lib.check(workdir, config):
+        workdir_lib.check_teachers(workdir, config, lambda: weights.digests(config.teachers.runs))
         return summary
     run = build_run(config)
     network = {**run.card.as_json(), "teachers": [weights.digest(t) for t in run.teachers]}
     with (
-        workdir_lib.claim(workdir, config, network),
+        workdir_lib.claim(workdir, config, network) as already,
         Checkpoints(workdir) as checkpoints,
     ):
-        return _train_and_evaluate(run, workdir, checkpoints)
+        return already or _train_and_evaluate(run, workdir, checkpoints)
 
 
 def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> dict[str, Any]:

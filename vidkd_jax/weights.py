@@ -7,7 +7,7 @@ of a finished run, whose best student counts.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Card:
       dataset: that the weights were trained on; "": not known.
       split: number of its official split; 0: not known.
       records: `data.identity` of these; "": not known, or straight from video files.
+      selected_on: what chose the epoch, and those of its teachers: "groups", "val" or, where any
+        of them saw the test list, "test"; "": not known.
     """
 
     model: str
@@ -56,6 +58,7 @@ class Card:
     dataset: str = ""
     split: int = 0
     records: str = ""
+    selected_on: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""
@@ -125,6 +128,18 @@ def check_split(field: str, folder: Path, card: Card, *, dataset: str, split: in
         )
 
 
+def selected_on(own: str, dataset: str, sources: Iterable[Card]) -> str:
+    """Returns what chose a run's epoch: "test" where that chose one of its sources'.
+
+    Args:
+      own: what chooses the run's own, `data.val`.
+      dataset: of the run; of another one the test list may be seen.
+      sources: cards of its teachers, and of the weights that it starts from.
+    """
+    saw_test = any(card.dataset == dataset and card.selected_on == "test" for card in sources)
+    return "test" if saw_test else own
+
+
 def load(folder: Path) -> tuple[Card, Variables]:
     """Returns card and variables, NumPy, of a folder of `convert` or a finished run's best student.
 
@@ -148,6 +163,15 @@ def digest(variables: Variables) -> str:
     for path, leaf in sorted(flatten_dict(variables.as_dict(), sep="/").items()):
         found.update(path.encode() + np.asarray(leaf).tobytes())
     return found.hexdigest()[:16]
+
+
+def digests(folders: Iterable[str]) -> list[str]:
+    """Returns a hash of the weights in each folder.
+
+    Raises:
+      InputError: one holds none.
+    """
+    return [digest(load(Path(folder))[1]) for folder in folders]
 
 
 def _read_card(path: Path, select: Any) -> Card:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,13 @@ def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def claim(workdir: Path, config: ConfigDict, network: Mapping[str, Any]) -> Iterator[None]:
+def claim(
+    workdir: Path, config: ConfigDict, network: Mapping[str, Any]
+) -> Iterator[dict[str, Any] | None]:
     """Creates the folder, writes `config.json` and keeps a second run of it out.
 
-    The first process does, for all.
+    The first process does, for all. Gives what `check` returns now that nobody else can write: the
+    summary where another machine finished the run in the meantime.
 
     Args:
       workdir: the run's folder.
@@ -83,12 +86,13 @@ def claim(workdir: Path, config: ConfigDict, network: Mapping[str, Any]) -> Iter
         if sharding.is_main():
             try:
                 stack.enter_context(_lock(workdir))
-                _check_network(workdir, network)
-                _begin(workdir, config, network)
+                if check(workdir, config) is None:
+                    _check_network(workdir, network)
+                    _begin(workdir, config, network)
             except InputError as caught:
                 error = caught
         sharding.raise_together(error)
-        yield
+        yield check(workdir, config)
 
 
 @contextlib.contextmanager
@@ -120,6 +124,32 @@ def _has_checkpoint(workdir: Path) -> bool:
     )
 
 
+def check_teachers(workdir: Path, config: ConfigDict, digests: Callable[[], list[str]]) -> None:
+    """Refuses a finished run whose teachers were others, by whatever path they go.
+
+    Args:
+      workdir: the run's folder.
+      config: of the run.
+      digests: gives those of the weights that the config names; asked only where the paths differ.
+
+    Raises:
+      InputError: they are not those that the run learnt from.
+    """
+    saved = _read_json(workdir / "config.json") or {}
+    before = saved.get("teachers", {}).get("runs", [])
+    if [*map(os.path.realpath, before)] == [*map(os.path.realpath, config.teachers.runs)]:
+        return
+    if saved.get("network", {}).get("teachers") != digests():
+        raise InputError(_other_teachers(workdir))
+
+
+def _other_teachers(workdir: Path) -> str:
+    return (
+        f"config.teachers.runs: their weights are not those that the run in '{workdir}' began "
+        "with; use another --workdir"
+    )
+
+
 def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
     """Refuses to go on where `model.init_from`, or a teacher's path, means another network."""
     saved = (_read_json(workdir / "config.json") or {}).get("network")
@@ -133,10 +163,7 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
                 f"'{workdir}' began with {saved.get(name)}; use another --workdir"
             )
     if saved.get("teachers", now["teachers"]) != now["teachers"]:
-        raise InputError(
-            f"config.teachers.runs: their weights are not those that the run in '{workdir}' began "
-            "with; use another --workdir"
-        )
+        raise InputError(_other_teachers(workdir))
 
 
 def records_of(config: ConfigDict) -> dict[str, Any]:
@@ -191,11 +218,9 @@ def _check_same(path: Path, config: ConfigDict) -> None:
     defaults = to_json(get_base_config())  # of fields that are younger than the run
     before, now = (flatten(ConfigDict(values)) for values in (saved, to_json(config)))
     before = {**flatten(ConfigDict(defaults)), **before}
-    may_change = {*_MAY_CHANGE}
+    may_change = {*_MAY_CHANGE, "teachers.runs"}  # of teachers the weights count: check_teachers
     if config.schedule.name == "cosine":  # its length decides on the rate of every epoch
         may_change -= {"train.epochs"}
-    for values in (before, now):  # a teacher is the same by whatever path
-        values["teachers.runs"] = [os.path.realpath(run) for run in values["teachers.runs"]]
     for field in sorted({*before, *now} - may_change):
         if before.get(field) != now.get(field):
             raise InputError(

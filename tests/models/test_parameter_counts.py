@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from vidkd_jax import models
+from vidkd_jax.errors import InputError
 from vidkd_jax.models import torchvision
 
 # Backbone, classes -> parameters, as the public networks have them.
@@ -94,6 +95,14 @@ def test_flow_has_two_input_channels():
 )
 def test_parameters_without_classifier(name, expected):
     assert count_of(name, 0) == expected
+
+
+@pytest.mark.parametrize("shape", [(7, 16, 16, 3), (8, 16, 15, 3)])
+def test_c3d_refuses_what_its_pools_leave_nothing_of(shape):
+    model = models.create("vcop_c3d", 2, width=1 / 32)
+    clip = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    with pytest.raises(InputError, match=r"data\.frames.* use at least 8 of 16x16"):
+        jax.eval_shape(functools.partial(model.init, train=False), jax.random.key(0), clip)
 
 
 def test_a_confidence_head_adds_its_linear_layer():

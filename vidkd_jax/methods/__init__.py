@@ -34,7 +34,7 @@ __all__ = [
     "option_names",
 ]
 
-_METHODS: Mapping[str, type] = {
+_METHODS: Mapping[str, type[Supervised]] = {
     "supervised": Supervised,
     "teaching_yourself": TeachingYourself,
     "distillation": Distillation,
@@ -55,7 +55,10 @@ def available() -> tuple[str, ...]:
 
 def option_names(name: str) -> frozenset[str]:
     """Returns the names of the options that a method reads."""
-    return frozenset(field.name for field in dataclasses.fields(_METHODS[name])) - {"augment"}
+    unread = {"augment"}
+    if _METHODS[name].frozen_teachers != "any":
+        unread.add("teacher_weights")  # inherited, and there are never several
+    return frozenset(field.name for field in dataclasses.fields(_METHODS[name])) - unread
 
 
 def create(name: str, *, augment: Augment, **options: Any) -> Method:

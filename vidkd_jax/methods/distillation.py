@@ -84,8 +84,9 @@ class MovingAverage(Distillation):
     Their Mean Teacher, on labelled clips and with a KL term.
 
     Attributes:
-      ema_decay: share of the average that each step keeps; in step n at most 1 - 1/n, as in their
-        code, so that the random first weights are forgotten at once.
+      ema_decay: share of the average that each step keeps; in step n at most 1 - 1/n: a plain mean
+        at first, so that the random first weights are forgotten at once. Their code has 1 - 1/(n +
+        1); it averages parameters alone, where here BatchNorm's statistics are averaged, too.
     """
 
     ema_decay: float = 0.999
@@ -106,7 +107,7 @@ class Decoupled(Supervised):
     from the start.
 
     Attributes:
-      temperature: 4 in the paper.
+      temperature: 4 in the paper, and in `configs/decoupled_r18.py`.
       target_weight: alpha, of the label against all others; 1 in the paper.
       other_weight: beta, of the others among themselves; 8 in most of the paper's settings.
     """

@@ -16,8 +16,8 @@ class MutualLearning(Supervised):
     is validated, kept and tested.
 
     Attributes:
-      kd_weight: of the KL terms; 1 in the paper.
-      temperature: of both peers' soft targets; 1 in the paper.
+      kd_weight: of the KL terms; 1 in the paper, and in `configs/mutual_learning_r18.py`.
+      temperature: of both peers' soft targets; likewise.
     """
 
     kd_weight: float = 1.0

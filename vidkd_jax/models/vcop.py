@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.models.backbone import Backbone, scaled
 from vidkd_jax.models.factorised import factorised
 from vidkd_jax.models.layers import Conv3D, batch_norm, torch_uniform
@@ -32,7 +33,17 @@ class C3D(nn.Module):
 
     @nn.compact
     def __call__(self, clip: jax.Array, *, train: bool) -> jax.Array:
-        """Maps clips [b, t, h, w, c], normalised, to features [b, 512 width], float32."""
+        """Maps clips [b, t, h, w, c], normalised, to features [b, 512 width], float32.
+
+        Raises:
+          InputError: pooling leaves nothing of so few frames, or so small ones.
+        """
+        if clip.shape[1] < 8 or min(clip.shape[2:4]) < 16:
+            frames, height, width = clip.shape[1:4]
+            raise InputError(
+                f"data.frames, data.crop: {frames} frames of {height}x{width} are too few or too "
+                "small for C3D; use at least 8 of 16x16"
+            )
         norm = partial(batch_norm, use_running_average=not train, dtype=self.dtype)
         options = {"use_bias": True, "kernel_init": torch_uniform, "dtype": self.dtype}
         x = clip

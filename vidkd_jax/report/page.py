@@ -65,8 +65,8 @@ def _document(config: Mapping[str, Any], summary: Mapping[str, Any], body: str) 
     warning = ""
     if summary.get("model_selection") == "test":
         warning = (
-            '<p class="warning">The best epoch was selected on the test split (data.val = "test"), '
-            "so the test numbers are optimistic.</p>"
+            '<p class="warning">The best epoch, or a teacher\'s, was selected on the test split '
+            '(data.val = "test"), so the test numbers are optimistic.</p>'
         )
     return document(name, subtitle, f"{warning}\n{body}")
 
