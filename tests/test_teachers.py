@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from vidkd_jax import augment, building, models, teachers, train, weights
-from vidkd_jax import workdir as workdir_lib
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
@@ -247,7 +246,7 @@ def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(
     scaled = jax.tree.map(lambda leaf: 2 * leaf, variables)
     other = tmp_path / "other"
     weights.save(other, weights.load_card(teacher_run), scaled)
-    with pytest.raises(InputError, match="are not those that the run in .* began with"):
+    with pytest.raises(InputError, match=r"are not those that the run in .* began with"):
         train.train_and_evaluate(taught(small_config, other, data__crop=32), tmp_path)
 
 

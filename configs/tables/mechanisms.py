@@ -3,7 +3,11 @@
 from vidkd_jax.tables import Row, Table
 
 AUGMENTED = "Independently training"
-TEACHER = (Row("3D ResNet-50", "supervised_r50"),)
+# Deeper than its students and, of the built-in videos, trained on three times as many: their
+# ResNet-50 knows less than a ResNet-18. At the paper's scale the two settings change nothing.
+TEACHER = (
+    Row("3D ResNet-34, all videos", "supervised_r34", {"data.fraction": 1.0, "train.repeats": 1}),
+)
 SQUARED = {"method.scale_by_temperature_squared": True}
 
 TABLE = Table(
@@ -23,6 +27,7 @@ TABLE = Table(
         Row("Hints", "hints_r18", {}, TEACHER),
         Row("Attention transfer", "attention_transfer_r18", {}, TEACHER),
         Row("Relational", "relational_r18", {}, TEACHER),
+        TEACHER[0],
     ),
     reference=AUGMENTED,
     scales={"marionette": {"": "marionette_third"}, "paper": {"": "ucf101"}},
