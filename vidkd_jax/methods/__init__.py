@@ -34,7 +34,7 @@ __all__ = [
     "option_names",
 ]
 
-_METHODS: Mapping[str, type[Supervised]] = {
+_METHODS: Mapping[str, Any] = {
     "supervised": Supervised,
     "teaching_yourself": TeachingYourself,
     "distillation": Distillation,
