@@ -6,7 +6,6 @@ is compared with the official lists. Problems are printed, one a line; any is ex
 
 import argparse
 import csv
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from data_prep.annotations import read_dataset
-from data_prep.conversion import positive
+from data_prep.conversion import add_workers
 from data_prep.output import INDEX_COLUMNS, fingerprint
 from vidkd_jax.data.records import DECODERS, read_info, record_starts
 from vidkd_jax.errors import InputError, run_command
@@ -35,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--annotations", type=Path, help="what data_prep.build was given (folder: its --videos)"
     )
-    parser.add_argument("--workers", type=positive, default=os.cpu_count(), help="threads")
+    add_workers(parser, "threads")
     args = parser.parse_args(argv)
     num_problems = 0
     for folder in find_records(args.data):

@@ -94,10 +94,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=32,
         help="about; what is read at once: two clips' length is fastest",
     )
-    parser.add_argument("--workers", type=positive, default=os.cpu_count(), help="processes")
+    add_workers(parser, "processes")
     parser.add_argument(
         "--max_skipped", type=_fraction, default=0.01, help="fraction of unusable videos to accept"
     )
+
+
+def add_workers(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds `--workers`: by default as many as there are cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    parser.add_argument("--workers", type=positive, default=cores, help=what)
 
 
 def positive(text: str) -> int:

@@ -1,12 +1,15 @@
 """What a finished run says of video files that it was never given a list of."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from vidkd_jax import predict, train
+from vidkd_jax import evaluate, predict, train
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluate import Predictions
 
@@ -61,6 +64,43 @@ def test_a_folder_is_searched_and_bad_files_are_listed_at_the_end(
     assert line.startswith(f"{tmp_path / 'deep' / 'good.MP4'}: ") and line.endswith("%")
     assert line.count(", ") == 0  # --top=1
     assert "skipped: " in err and "cut.mp4" in err and "notes.txt" not in err
+
+
+def test_a_video_is_printed_as_soon_as_its_clips_are_done(run, square_videos, tmp_path):
+    """What a kill, or a reader that has enough, cuts short has its first lines."""
+    source = next((square_videos / "videos").rglob("*.mp4"))
+    odd = os.fsdecode(b"\xff.mp4")  # a name that is no text
+    for name in ("a.mp4", odd):
+        shutil.copy(source, tmp_path / name)
+    command = [sys.executable, "-m", "vidkd_jax.predict", f"--run={run}", str(tmp_path)]
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, capture_output=True, text=True, env=strict, check=True)
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        str(tmp_path / "a.mp4"),
+        str(tmp_path / "\\udcff.mp4"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+    assert process.returncode == 1
+
+
+def test_clips_of_videos_across_batches():
+    videos = [np.array([0, 0, 1]), np.array([1, 3, 3]), np.array([3, 4, 9])]
+    masks = [np.array([True] * 3), np.array([True] * 3), np.array([True, True, False])]
+    batches = [
+        {
+            "logits": video[:, None] + np.arange(3.0)[:, None],
+            "label": video,
+            "video": video,
+            "mask": mask,
+        }
+        for video, mask in zip(videos, masks, strict=True)
+    ]
+    each = list(evaluate.predict_videos(lambda batch: batch, batches))
+    assert [found.videos.tolist() for found in each] == [[0, 0], [1, 1], [3, 3, 3], [4]]
+    together = evaluate.predict(lambda batch: batch, batches)
+    np.testing.assert_array_equal(np.concatenate([found.logits for found in each]), together.logits)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The error that means: the user's input is wrong, and here is what would be right."""
 
 import errno
+import io
+import os
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -38,13 +40,19 @@ def suggest(name: str, valid: Iterable[str]) -> str:
 
 def run_command(main: Callable[[], None]) -> None:
     """Runs a command's `main` and exits: 0 done, 2 wrong input (one line on stderr), 1 else."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
+        sys.stdout.flush()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # whoever read this has enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted; run the same command again to continue", file=sys.stderr)

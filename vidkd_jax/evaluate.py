@@ -5,7 +5,7 @@ papers that say so) their logits.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,11 @@ class Predictions:
     logits: np.ndarray
     labels: np.ndarray
     videos: np.ndarray
+
+    def of(self, video: int) -> "Predictions":
+        """Returns one video's clips."""
+        kept = self.videos == video
+        return Predictions(self.logits[kept], self.labels[kept], self.videos[kept])
 
     def clip_probabilities(self) -> np.ndarray:
         """Returns float64 [n, k]."""
@@ -63,14 +68,42 @@ def predict(predict_fn: Callable[[Any], HostArrays], batches: Iterable[Any]) -> 
       predict_fn: from a batch to "logits", "label", "video", "mask" of all processes' rows.
       batches: as made by `EvalBatches`.
     """
-    outputs = [predict_fn(batch) for batch in batches]
-    columns = {
-        name: np.concatenate([np.asarray(output[name]) for output in outputs])
-        for name in ("logits", "label", "video", "mask")
-    }
-    kept = columns["mask"]
-    order = np.argsort(columns["video"][kept], kind="stable")
-    return Predictions(*(columns[name][kept][order] for name in ("logits", "label", "video")))
+    return _join([_kept(predict_fn(batch)) for batch in batches])
+
+
+def predict_videos(
+    predict_fn: Callable[[Any], HostArrays], batches: Iterable[Any]
+) -> Iterator[Predictions]:
+    """Yields the same as `predict`, each video's as soon as its last clip is done.
+
+    Of one process: its batches hold the clips in the videos' order.
+    """
+    waiting: list[Predictions] = []
+    for batch in batches:
+        found = _kept(predict_fn(batch))
+        for video in np.unique(found.videos):
+            if waiting and waiting[0].videos[0] != video:
+                yield _join(waiting)
+                waiting = []
+            waiting.append(found.of(video))
+    if waiting:
+        yield _join(waiting)
+
+
+def _kept(output: HostArrays) -> Predictions:
+    """Returns a batch's rows without the padding."""
+    mask = np.asarray(output["mask"])
+    return Predictions(*(np.asarray(output[name])[mask] for name in ("logits", "label", "video")))
+
+
+def _join(parts: Sequence[Predictions]) -> Predictions:
+    """Returns all parts' rows in the videos' order."""
+    logits, labels, videos = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("logits", "labels", "videos")
+    )
+    order = np.argsort(videos, kind="stable")
+    return Predictions(logits[order], labels[order], videos[order])
 
 
 def summarise(predictions: Predictions, *, average: str, bins: int) -> dict[str, float]:

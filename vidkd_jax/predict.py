@@ -7,6 +7,7 @@ object a line: `video` and its `classes`, each with `name` and `probability`.
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 from ml_collections import ConfigDict
+from tqdm import tqdm
 
 from data_prep.annotations import Entry
 from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
@@ -56,7 +58,9 @@ def main(argv: list[str] | None = None) -> None:
         dataset = FileDataset(found, names, config.data.short_side)
         probabilities = predict(card, variables, dataset, config, batch_size=args.batch_size)
         for video, scores in zip(dataset.videos, probabilities, strict=True):
-            print(_line(video.id, scores, names, args.top, as_json=args.json))
+            line = _line(video.id, scores, names, args.top, as_json=args.json)
+            tqdm.write(line, file=sys.stdout)  # around the progress bar
+            sys.stdout.flush()
     if failures := len(entries) - len(found):
         raise InputError(f"{failures} of {len(entries)} videos cannot be read (listed above)")
 
@@ -114,8 +118,8 @@ def predict(
     config: ConfigDict,
     *,
     batch_size: int,
-) -> np.ndarray:
-    """Returns the classes' probabilities, float64 [videos, classes], in the data set's order.
+) -> Iterator[np.ndarray]:
+    """Yields each video's probabilities, float64 [classes], in the data set's order.
 
     Args:
       card: of the network.
@@ -141,9 +145,10 @@ def predict(
                 yield batch
                 bar.update()
 
-        clips = evaluate.predict(lambda batch: jax.device_get(step(placed, batch)), with_bar())
-    probabilities, _, _ = clips.by_video(config.eval.average)
-    return probabilities
+        ask = partial(step, placed)
+        for clips in evaluate.predict_videos(lambda batch: jax.device_get(ask(batch)), with_bar()):
+            probabilities, _, _ = clips.by_video(config.eval.average)
+            yield probabilities[0]
 
 
 def _line(video: str, scores: np.ndarray, names: Sequence[str], top: int, *, as_json: bool) -> str:

@@ -76,7 +76,7 @@ class VideoFolder:
         """
         relative = [_relative(file, where) for file in files]
         for path in relative:
-            if (self.root / path).is_file():
+            if os.path.isfile(self.root / path):  # noqa: PTH113 - no error for an impossible name
                 return self._inside(self.root / path, where)
         for path in () if self._exact else relative:
             if candidates := self._by_stem.get(self._key(path.stem)):

@@ -165,13 +165,15 @@ def _make(
 ) -> Dataset:
     """Makes the dataset of (where, path, label, split or "", group or "")."""
     class_names = sorted({label for _, _, label, _, _ in rows}, key=_natural)
+    numbers = {label: number for number, label in enumerate(class_names)}
     listed = []
     for where, file, label, split_name, group in rows:
         video = PurePosixPath(file.replace("\\", "/"))
+        if not video.name:
+            raise InputError(f"{where}: path '{file}' names no file")
         video_id = str(video.with_suffix(""))
-        number = class_names.index(label)
         group = group or _ucf_group(video.stem) or video_id
-        listed.append(Listed(video_id, (file,), number, group, split_name, where))
+        listed.append(Listed(video_id, (file,), numbers[label], group, split_name, where))
     if not any(line.split for line in listed):
         listed = assign_fold(listed, class_names, split)
     return make_dataset(name, class_names, listed, videos)
@@ -185,4 +187,4 @@ def _ucf_group(stem: str) -> str:
 
 def _natural(label: str) -> tuple[int, str]:
     """Sorts labels that are numbers as numbers, before all others."""
-    return (int(label), "") if label.isdecimal() else (10**9, label)
+    return (int(label), label) if label.isdecimal() else (10**9, label)

@@ -83,7 +83,7 @@ def test_layers_find_their_places_by_order(name, first, whole_model, tmp_path):
     flags = [f"--model={name}", "--width=0.03125", f"--checkpoint={tmp_path / 'net.h5'}"]
     main([*flags, f"--out={tmp_path / 'out'}"])
     card, variables = weights.load(tmp_path / "out")
-    assert (card.num_classes, card.frames, card.normalisation) == (5, 16, TY)
+    assert (card.num_classes, card.frames, card.size, card.normalisation) == (5, 16, 112, TY)
     found = public_names.by_public_name(variables, head="fc")
     assert {*found} == {*arrays}
     assert jax.tree.all({n: np.array_equal(found[n], arrays[n]) for n in arrays})
@@ -102,6 +102,18 @@ def test_other_networks_are_refused(model, message, tmp_path):
     flags = ["--width=0.03125", f"--checkpoint={tmp_path / 'net.h5'}", f"--out={tmp_path / 'out'}"]
     with pytest.raises(InputError, match=message):
         main([f"--model={model}", *flags])
+
+
+@pytest.mark.parametrize(
+    "leaves", [("depthwise_kernel",), ("beta", "moving_mean", "moving_variance")]
+)
+def test_layers_that_the_networks_do_not_have_are_named(leaves, tmp_path):
+    layers = keras_layers(drawn("ty_r3d_18_keras"), 0)
+    other = ("other_1", {leaf: np.zeros((3, 3, 4, 1), np.float32) for leaf in leaves})
+    write(tmp_path / "net.h5", [*layers, other], whole_model=False)
+    flags = ["--width=0.03125", f"--checkpoint={tmp_path / 'net.h5'}", f"--out={tmp_path / 'out'}"]
+    with pytest.raises(InputError, match="has a layer 'other_1'; is it of another model"):
+        main(["--model=ty_r3d_18_keras", *flags])
 
 
 def test_files_that_are_not_keras_are_named(tmp_path):

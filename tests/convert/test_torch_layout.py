@@ -136,7 +136,9 @@ def test_inflation_preserves_the_mean_over_time():
     assert as_it_is["deep"] is kernel and np.array_equal(as_it_is["flat"][0], kernel)
 
 
-@pytest.mark.parametrize("saved", [{}, {"epoch": 3}, [1], {"state_dict": {"arch": "r3d"}}])
+@pytest.mark.parametrize(
+    "saved", [{}, {"epoch": 3}, [1], {"state_dict": {"arch": "r3d"}}, {0: np.zeros(1)}]
+)
 def test_files_without_tensors_are_refused(saved):
     with pytest.raises(InputError, match="holds no tensors"):
         unwrap(saved, "file")

@@ -1,4 +1,6 @@
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 from squares import write_square
@@ -58,6 +60,18 @@ def test_without_a_place_to_remember_it_only_takes_longer(monkeypatch, tmp_path,
     decoded = count_decoding(monkeypatch)
     assert probes.probe_all(paths, "train") == probes.probe_all(paths, "train")
     assert len(decoded) == 6
+
+
+def test_without_a_home_it_remembers_among_the_temporary_files(monkeypatch, tmp_path, paths):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    first = probes.probe_all(paths, "train")
+    decoded = count_decoding(monkeypatch)
+    assert probes.probe_all(paths, "train") == first and not decoded
 
 
 def test_a_damaged_memory_only_takes_longer(monkeypatch, tmp_path, paths):

@@ -32,6 +32,8 @@ def test_grid_has_all_whole_windows_and_at_least_one(num_frames, expected):
 def test_grid_is_thinned_evenly_to_max_clips():
     starts = sampling.grid_starts(160, frames=16, stride=1, max_clips=4)
     assert starts == [0, 48, 96, 144]
+    assert sampling.grid_starts(160, frames=16, stride=1, max_clips=1) == [80]
+    assert sampling.grid_starts(7, frames=16, stride=1, max_clips=1) == [0]
 
 
 def test_centre_clip_is_in_the_middle():

@@ -224,6 +224,13 @@ def test_folder_with_splits(tmp_path):
     ]
 
 
+def test_labels_that_are_equal_numbers_have_one_order(tmp_path):
+    labels = ("2", "01", "1", "02", "001", "10")
+    names = [f"{split}/{label}/{split}.mp4" for split in ("train", "test") for label in labels]
+    dataset = read_dataset("folder", None, touch(tmp_path / "videos", *names))
+    assert dataset.class_names == ("001", "01", "1", "02", "2", "10")
+
+
 def test_folder_of_splits_in_capitals(tmp_path):
     videos = touch(tmp_path / "videos", "Train/a/1.mp4", "TEST/a/2.mp4")
     dataset = read_dataset("folder", None, videos)

@@ -190,6 +190,7 @@ BAD_CSV = {
     ),
     "unclosed quote": ('a.mp4,"x\nb.mp4,y\n', r"the label has a line end in it"),
     "latin-1": ("\xfc", r"is not UTF-8 text"),
+    "no file": ("./,x\n", r":1: path '\./' names no file"),
 }
 
 
@@ -201,6 +202,13 @@ def test_bad_csv(tmp_path, case):
     with pytest.raises(InputError, match=message) as caught:
         read_dataset("csv", path, tmp_path)
     assert str(path) in str(caught.value)
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path):
+    path, long = tmp_path / "own.csv", "a" * 300
+    path.write_text(f"{long},x,train\nb.mp4,x,test\n")
+    dataset = read_dataset("csv", path, tmp_path)
+    assert [entry.path for entry in dataset.entries] == [tmp_path / long, tmp_path / "b.mp4"]
 
 
 def test_wrong_arguments(tmp_path):

@@ -1,5 +1,6 @@
 """Videos that are not what they should be: converted if they can be, else listed with the cause."""
 
+import cv2
 import numpy as np
 import pytest
 import simplejpeg
@@ -72,6 +73,8 @@ UNUSABLE = {
     "cover_picture": (lambda p: encode_audio(p, cover=corners()), "no video stream"),
     "text": (lambda p: p.write_text("no film\n" * 50), "not a readable video"),
     "notes": (lambda p: p.with_suffix(".txt").write_text("no film\n" * 50), "not a"),
+    "picture": (lambda p: cv2.imwrite(str(p.with_suffix(".jpg")), corners()), "a picture, not"),
+    "frame": (lambda p: cv2.imwrite(str(p.with_suffix(".png")), corners()), "a picture, not"),
     "noise": (lambda p: p.write_bytes(b"\x8f\x13\x77" * 999), "not a readable video"),
 }
 

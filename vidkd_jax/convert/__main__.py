@@ -106,6 +106,7 @@ def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int)
         in_channels=normalisation.in_channels,
         num_classes=num_classes,
         frames=args.frames or backbone.frames,
+        size=backbone.size,
         normalisation=normalisation,
         source={"file": args.checkpoint.name, "sha256": sha256(args.checkpoint)},
     )

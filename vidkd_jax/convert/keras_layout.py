@@ -69,6 +69,8 @@ def name_layers(
     ours = _by_kind({name: leaf.ndim for name, leaf in _weights(variables, head).items()})
     theirs = _by_kind({name: _rank(arrays) for name, arrays in _in_order_made(layers).items()})
     named: dict[str, np.ndarray] = {}
+    if other := [name for rank in set(theirs) - set(_KINDS) for name in theirs[rank]]:
+        raise InputError(f"{source}: has a layer '{other[0]}'; is it of another model?")
     for rank, kind in _KINDS.items():
         found, wanted = theirs.get(rank, []), sorted(ours[rank])
         if len(found) != len(wanted):
@@ -94,7 +96,10 @@ def _in_order_made(layers: Layers) -> Layers:
 
 
 def _rank(arrays: Mapping[str, np.ndarray]) -> int:
-    return next(array.ndim for leaf, array in arrays.items() if _LEAVES[leaf] == "weight")
+    """Returns the rank of a layer's weight; 0 of a kind of layer that the networks do not have."""
+    if not set(arrays) <= set(_LEAVES):
+        return 0
+    return next((array.ndim for leaf, array in arrays.items() if _LEAVES[leaf] == "weight"), 0)
 
 
 def _weights(variables: Variables, head: str) -> dict[str, np.ndarray]:
@@ -107,4 +112,7 @@ def _weights(variables: Variables, head: str) -> dict[str, np.ndarray]:
 
 
 def _by_kind(ranks: Mapping[str, int]) -> dict[int, list[str]]:
-    return {rank: [name for name in ranks if ranks[name] == rank] for rank in _KINDS}
+    found: dict[int, list[str]] = {rank: [] for rank in _KINDS}
+    for name, rank in ranks.items():
+        found.setdefault(rank, []).append(name)
+    return found

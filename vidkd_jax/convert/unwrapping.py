@@ -36,11 +36,15 @@ def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, .
       InputError: there are no arrays.
     """
     state = _open_envelopes(saved)
-    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    arrays = {
+        name: value
+        for name, value in state.items()
+        if isinstance(name, str) and isinstance(value, np.ndarray)
+    }
     if not arrays:
         found = ", ".join(sorted(map(str, state))[:5]) or "nothing"
         raise InputError(f"{source}: holds no tensors by name (but {found}); give a state_dict")
-    outside = [name for name in state if name not in arrays]
+    outside = [str(name) for name in state if name not in arrays]
     if any(name.startswith("cls_head.") for name in arrays):
         arrays = {_from_mmaction(name): array for name, array in arrays.items()}
     while prefix := next((p for p in _PREFIXES if any(n.startswith(p) for n in arrays)), None):

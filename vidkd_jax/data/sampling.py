@@ -24,10 +24,12 @@ def grid_starts(num_frames: int, *, frames: int, stride: int, max_clips: int) ->
     """Returns the starts of all non-overlapping clips, the tail dropped, at most `max_clips`.
 
     A video shorter than one clip has one, so that every video counts. Where there are more than
-    `max_clips`, they are spread evenly over the video.
+    `max_clips`, they are spread evenly over the video: a single one is the middle one.
     """
     step, span = frames * stride, (frames - 1) * stride + 1
     starts = list(range(0, max(num_frames - span, 0) + 1, step))
+    if max_clips == 1:
+        return [starts[len(starts) // 2]]
     if len(starts) > max_clips:
         chosen = np.linspace(0, len(starts) - 1, max_clips).round().astype(int)
         starts = [starts[i] for i in chosen]

@@ -52,6 +52,8 @@ def open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
     with container:
         if container.format.name in _NOT_VIDEO:
             raise VideoError(path, "not a video")
+        if container.format.name == "image2" or container.format.name.endswith("_pipe"):
+            raise VideoError(path, "a picture, not a video")
         streams = [s for s in container.streams.video if not _is_picture(s)]
         if not streams:
             kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
