@@ -20,7 +20,7 @@ NARROW = ["--model=ty_r3d_18", "--width=0.03125"]
 
 def card(**changes):
     values = {"model": "ty_r3d_18", "width": 1 / 32, "in_channels": 3, "num_classes": 4}
-    return weights.Card(**{**values, "frames": 16, "normalisation": TY, **changes})
+    return weights.Card(**{**values, "frames": 16, "size": 112, "normalisation": TY, **changes})
 
 
 def random_state(**changes):
