@@ -21,7 +21,7 @@ def public(tmp_path_factory):
     state = to_torch(variables, "fc")
     assert state["layer1.0.conv1.0.weight"].shape == (2, 2, 3, 3, 3)
     np.savez(folder / "mc3.npz", **state)
-    flags = ["--model=mc3_18", "--width=0.03125", "--frames=4"]
+    flags = ["--model=mc3_18", "--width=0.03125", "--frames=4", "--size=24"]
     main([*flags, f"--checkpoint={folder / 'mc3.npz'}", f"--out={folder / 'mc3'}"])
     return folder / "mc3"
 

@@ -56,6 +56,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=float, default=1.0, help="factor on channels")
     parser.add_argument("--frames", type=int, help="of the clips; default: the network's")
     parser.add_argument(
+        "--size", type=int, help="of their sides, in pixels; default: the network's"
+    )
+    parser.add_argument(
         "--inflate", action="store_true", help="2D weights: repeat their kernels over time"
     )
     parser.add_argument(
@@ -63,7 +66,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help=f"of the input, where not the network's usual: {', '.join(NORMALISATIONS)}",
     )
     args = parser.parse_args(argv)
-    for name in ("num_classes", "width", "frames"):
+    for name in ("num_classes", "width", "frames", "size"):
         if (value := getattr(args, name)) is not None and not value > 0:
             raise InputError(f"--{name}={value}: give a positive number")
     if args.normalisation not in {None, *NORMALISATIONS}:
@@ -106,7 +109,7 @@ def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int)
         in_channels=normalisation.in_channels,
         num_classes=num_classes,
         frames=args.frames or backbone.frames,
-        size=backbone.size,
+        size=args.size or backbone.size,
         normalisation=normalisation,
         source={"file": args.checkpoint.name, "sha256": sha256(args.checkpoint)},
     )
