@@ -351,6 +351,16 @@ def test_a_failed_run_is_named_and_the_others_finish(tmp_path, monkeypatch):
             ["--table=ty_table3", "--dry_run", "--config.train.epochs=abc"],
             "'abc' is not of type int",
         ),
+        (
+            ["--table=ty_table3", "--config.train.epoch=3"],
+            r"config\.train\.epoch: no such field; did you mean 'train\.epochs'",
+        ),
+        (["--table=ty_table3", "--config.train.remat=yes"], "'yes' is not of type bool"),
+        (["--table=ty_table3", "--config.train.batch_size=0"], "use at least 1"),
+        (["--table=ty_table3", "--config.seed=7"], "seed: the table sets it, run by run"),
+        (["--table=ty_table3", "--config.data.name=x"], "the table sets it"),
+        (["--table=ty_table3", "--config.augment.enabled=True"], "the table sets it"),
+        (["--table=ty_table3", "--out=/dev/null/tables"], "--out=.*: cannot be written"),
         (["--table=ty_table3", "--lr=1"], "unexpected argument '--lr=1'"),
         ([], "--table and --out are needed"),
         (["--table=ty_table3", "--so_far", "--row=TY"], "leave --row out"),
@@ -359,4 +369,4 @@ def test_a_failed_run_is_named_and_the_others_finish(tmp_path, monkeypatch):
 def test_wrong_input(arguments, message, tmp_path):
     out = [f"--out={tmp_path}"] if arguments else []
     with pytest.raises(InputError, match=message):
-        tables.main([*arguments, *out])
+        tables.main([*out, *arguments])

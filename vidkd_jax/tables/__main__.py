@@ -38,16 +38,40 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.scale not in table.scales:
         raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
     wanted = _wanted(table, _rows(table, arguments.row), arguments.scale, arguments.seeds)
+    _check_overrides(wanted, extra)
     if arguments.dry_run:
         _print_costs(wanted, arguments.out, extra)
         return
     if not arguments.so_far:
+        _make_folder(arguments.out)
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if not arguments.row:
         folder = arguments.out / f"{arguments.table}_{arguments.scale}"
         columns = table.scales[arguments.scale]
         data_root = _data_root(extra)
         print(write_table(table, columns, arguments.out, folder, arguments.seeds, data_root))
+
+
+def _check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
+    """Refuses, before anything runs, what no config has, and what makes the rows what they are."""
+    runs = runner.in_order(wanted)
+    set_by_table = {"seed", "teachers.runs", "data.name"}
+    set_by_table.update(field for arm in runs for field in arm.row.overrides)
+    for flag in extra:
+        field = flag.removeprefix("--config.").partition("=")[0]
+        if field in set_by_table:
+            raise InputError(f"--config.{field}: the table sets it, run by run; leave it out")
+    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
+        costs.resolve(arm, extra)
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--out={out}: cannot be written ({error.strerror}); choose another"
+        ) from error
 
 
 def _data_root(extra: Sequence[str]) -> str:

@@ -4,8 +4,9 @@ import dataclasses
 import functools
 import runpy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +31,12 @@ _VIDEOS = {
 # A network's training step against a matrix product of the same multiplications: the share of the
 # machine's speed that the benchmarks of steps reach (benchmarks/results), here taken as one half.
 _EFFICIENCY = 0.5
+_PARSERS: Mapping[type, Callable[[str], Any]] = {  # of the command line's values
+    int: int,
+    float: float,
+    str: str,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+}
 _BACKWARD = 2  # times the forward pass: gradients in inputs and in kernels
 
 
@@ -61,10 +68,10 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> ConfigDict:
     for flag in extra:
         field, _, text = flag.removeprefix("--config.").partition("=")
         kind = type(config_lib.flatten(config).get(field, ""))
-        if kind in (int, float, str):
+        if kind in _PARSERS:
             try:
-                value = kind(text)
-            except ValueError:
+                value = _PARSERS[kind](text)
+            except (KeyError, ValueError):
                 raise InputError(f"{flag}: '{text}' is not of type {kind.__name__}") from None
             config_lib.set_field(config, field, value)
     config_checks.validate(config)
