@@ -15,7 +15,7 @@ CORE = [
     "numpy>=2",
     "opencv-python-headless>=4.10",  # anti-aliased resizing, the built-in renderer
     "optax>=0.2.6",
-    "orbax-checkpoint>=0.12",
+    "orbax-checkpoint>=0.12.7",  # before, `Checkpointer` cannot delete
     "protobuf",  # of the records; TFDS has it
     "simplejpeg>=1.8",  # releases the GIL while decoding: threads suffice
     "tensorboardX>=2.6",
@@ -23,7 +23,8 @@ CORE = [
     "tqdm",
 ]
 # torch is a yardstick for tests and benchmarks and a reader of other people's weights; never needed
-# at run time. The pin keeps pip from choosing a build with several GB of CUDA libraries.
+# at run time. Exactly one version, so that pip finds its CPU build (2.13.0+cpu) where an index or a
+# folder of wheels has that: a range would go on to the newest, with gigabytes of CUDA libraries.
 TORCH = ["torch==2.13.0"]
 CONVERT = [*TORCH, "h5py", "safetensors"]
 # TV-L1 optical flow (`python -m data_prep.flow --algorithm=tvl1`); DIS is in OpenCV's main package.

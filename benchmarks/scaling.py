@@ -3,8 +3,8 @@
     python -m benchmarks.scaling --width=0.125 --frames=8 --size=48 --batch=16
 
 Host devices share the machine's cores, so that the best is a ratio of 1: what is above it is what
-partitioning, BatchNorm over all devices and the gradients' sum cost. On accelerators take the
-devices that are there. Prints one line of JSON per setting, each a fresh process (or two).
+partitioning, BatchNorm over all devices and the gradients' sum cost. Prints one line of JSON per
+setting, each a fresh process (or two).
 """
 
 import argparse
@@ -28,6 +28,7 @@ def worker(args: argparse.Namespace) -> None:
     """One process: prints the median seconds of a step."""
     import jax
 
+    setting.prepare(args.threads)
     if args.processes > 1:
         jax.distributed.initialize(
             f"localhost:{args.port}", num_processes=args.processes, process_id=args.process
@@ -60,7 +61,7 @@ def measure(args: argparse.Namespace, devices: int, processes: int) -> dict[str,
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={each}",
         "JAX_PLATFORMS": "cpu",
     }
-    names = ("width", "frames", "size", "batch", "steps", "warmup")
+    names = ("width", "frames", "size", "batch", "steps", "warmup", "threads")
     flags = [f"--{name}={getattr(args, name)}" for name in names]
     started = [
         subprocess.Popen(

@@ -1,5 +1,7 @@
 """From nothing to the first step: import, initialisation, compilation; cold and warm cache.
 
+Without data: a run also opens its records, and one that goes on reads its checkpoint.
+
     python -m benchmarks.startup --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
 
 Each line of JSON is a fresh process: first with an empty compilation cache, then with the one that
@@ -27,8 +29,8 @@ def worker(args: argparse.Namespace) -> None:
     marks = [time.perf_counter()]
     import jax
 
-    # What `setting.supervised` imports, to be timed by itself.
-    from vidkd_jax import train_step  # noqa: F401
+    # All that a run imports.
+    import vidkd_jax.main  # noqa: F401
 
     marks.append(time.perf_counter())
     state, step, batch, key = setting.supervised(args, CLASSES)

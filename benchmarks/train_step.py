@@ -52,11 +52,11 @@ def torch_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str,
     """The same in PyTorch: channels_last_3d; on a GPU compiled and in bfloat16 autocast."""
     import torch
 
-    from benchmarks.torch_resnet3d import ResNet3D18
+    from benchmarks.torch_resnet3d import ResNet3D
 
     torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = ResNet3D18(round(64 * args.width), args.frames, args.classes).to(device)
+    network = ResNet3D(round(64 * args.width), args.frames, args.classes).to(device)
     network = network.to(memory_format=torch.channels_last_3d)
     forward = torch.compile(network) if device == "cuda" else network
     optimizer = torch.optim.SGD(

@@ -5,6 +5,7 @@ Under `jit` BatchNorm sees the global batch (synchronised statistics), on any nu
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -19,8 +20,26 @@ _LONGEST = 2048  # bytes of a message that processes pass on
 
 
 def initialize() -> None:
-    """Joins the processes of a pod or cluster; must come before any other use of JAX."""
-    jax.distributed.initialize()
+    """Joins the processes of a pod or cluster; must come before any other use of JAX.
+
+    JAX knows TPU pods, SLURM, Open MPI and Kubernetes by itself. Elsewhere the environment says who
+    they are: JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+
+    Raises:
+      InputError: neither is so, or the others cannot be reached.
+    """
+    try:
+        number, own = (
+            int(os.environ[name]) if name in os.environ else None
+            for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+        )
+        jax.distributed.initialize(num_processes=number, process_id=own)
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            f"config.distributed: the processes cannot be joined ({str(error).splitlines()[0]}); "
+            "start them on a TPU pod or by SLURM, Open MPI or Kubernetes, or set "
+            "JAX_COORDINATOR_ADDRESS=HOST:PORT, JAX_NUM_PROCESSES and JAX_PROCESS_ID"
+        ) from error
 
 
 def is_main() -> bool:

@@ -1,10 +1,10 @@
 """The same run on one device, on four, and on two processes with two devices each."""
 
-import json
 import os
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -14,32 +14,19 @@ from vidkd_jax.lock import only_one
 from vidkd_jax.tracking import read_records
 from vidkd_jax.workdir import lock_of
 
-LAUNCH = """
-import sys, jax
-if len(sys.argv) > 4:
-    jax.distributed.initialize(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
-import json
-from pathlib import Path
-from vidkd_jax.config import get_base_config, set_field
-from vidkd_jax.train import train_and_evaluate
-if __name__ == "__main__":
-    workdir, fields = Path(sys.argv[1]), json.loads(sys.stdin.read())
-    config = get_base_config()
-    for field, value in fields.items():
-        set_field(config, field, value)
-    train_and_evaluate(config, workdir)
-"""
-
 
 def launch(workdir, fields, *cluster, devices):
+    """Starts `main`; `cluster` is the coordinator's address, how many processes, and which."""
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, str(workdir), *map(str, cluster)],
-        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    names = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+    environment |= {name: str(value) for name, value in zip(names, cluster, strict=False)}
+    fields = {"distributed": bool(cluster), **fields}
+    flags = [f"--config.{field}={value}" for field, value in fields.items()]
+    command = [sys.executable, "-m", "vidkd_jax.main", "--config=configs/ty_r18.py"]
+    return subprocess.Popen(
+        [*command, f"--workdir={workdir}", *flags],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
-    process.stdin.write(json.dumps(fields))
-    process.stdin.close()
-    return process
 
 
 def finish(*processes):
@@ -55,7 +42,7 @@ def fail(*processes):
     for process in processes:
         with process:
             said.append(process.stderr.read())
-            assert process.wait(timeout=120) != 0
+            assert process.wait(timeout=120) == 2
     return said
 
 
@@ -77,17 +64,24 @@ def results(workdir):
         return [r["loss"] for r in records if r["split"] == "train"], dict(arrays)
 
 
-@pytest.fixture
 def coordinator():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def test_devices_and_processes_do_not_change_a_run(fields, coordinator, tmp_path):
+def pair(workdir, *fields, devices):
+    """Starts two processes; `fields` of both, or of each."""
+    address = coordinator()
+    return [
+        launch(workdir, fields[i % len(fields)], address, 2, i, devices=devices) for i in range(2)
+    ]
+
+
+def test_devices_and_processes_do_not_change_a_run(fields, tmp_path):
     finish(launch(tmp_path / "one", fields, devices=1))
     finish(launch(tmp_path / "four", fields, devices=4))
-    finish(*(launch(tmp_path / "two", fields, coordinator, 2, i, devices=2) for i in range(2)))
+    finish(*pair(tmp_path / "two", fields, devices=2))
     losses, arrays = results(tmp_path / "one")
     for other in ("four", "two"):
         other_losses, other_arrays = results(tmp_path / other)
@@ -101,17 +95,41 @@ def test_devices_and_processes_do_not_change_a_run(fields, coordinator, tmp_path
             other_arrays["logits"][other_order], arrays["logits"][order], atol=5e-3
         )
 
+    # And one whose processes were killed goes on with the same bits.
+    started = pair(tmp_path / "killed", fields, devices=2)
+    wait_for(tmp_path / "killed/checkpoints/latest/1", started)
+    for process in started:
+        process.kill()
+        process.communicate()
+    assert not (tmp_path / "killed/summary.json").exists()
+    finish(*pair(tmp_path / "killed", fields, devices=2))
+    again_losses, again = results(tmp_path / "killed")
+    assert again_losses == other_losses
+    assert all(np.array_equal(again[name], other_arrays[name]) for name in again)
 
-def test_what_one_process_finds_wrong_stops_all(fields, coordinator, tmp_path):
+
+def wait_for(path, processes):
+    deadline = time.monotonic() + 300
+    while not path.exists():
+        assert time.monotonic() < deadline
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.01)
+
+
+def test_what_one_process_finds_wrong_stops_all(fields, tmp_path):
     with only_one(lock_of(tmp_path)):
-        pair = (launch(tmp_path, fields, coordinator, 2, i, devices=1) for i in range(2))
-        assert all("another run is writing there" in said for said in fail(*pair))
+        said = fail(*pair(tmp_path, fields, devices=1))
+    assert all("another run is writing there" in each for each in said)
 
 
-def test_processes_that_see_other_videos_stop(fields, coordinator, tmp_path):
+def test_processes_that_see_other_videos_stop(fields, tmp_path):
     fewer = {**fields, "data.fraction": 0.5}
-    pair = (
-        launch(tmp_path, each, coordinator, 2, i, devices=1)
-        for i, each in enumerate((fields, fewer))
-    )
-    assert all("the videos differ between the processes" in said for said in fail(*pair))
+    said = fail(*pair(tmp_path, fields, fewer, devices=1))
+    assert all("the videos differ between the processes" in each for each in said)
+
+
+def test_processes_that_nobody_started_are_one_line(fields, tmp_path):
+    alone = launch(tmp_path, {**fields, "distributed": True}, devices=1)
+    (said,) = fail(alone)
+    assert said.startswith("error: config.distributed: the processes cannot be joined")
+    assert said.count("\n") == 1 and "JAX_COORDINATOR_ADDRESS" in said

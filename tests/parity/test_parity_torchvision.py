@@ -23,8 +23,9 @@ def test_same_logits_statistics_and_gradients(name):
     assert_parity(module, small(name), head="fc", shape=SHAPE)
 
 
-def test_vmz_rule_on_one_block_a_stage():
-    options = {**NETWORKS["ig65m_r2plus1d_34"], "sizes": (1, 1, 1, 1)}
+@pytest.mark.parametrize("name", ["ig65m_r2plus1d_34", "r2plus1d_18"])
+def test_both_rules_for_middle_channels_on_one_block_a_stage(name):
+    options = {**NETWORKS[name], "sizes": (1, 1, 1, 1)}
     module = VideoResNet(width=1 / 8, **options)
-    build = partial(torchvision.BACKBONES["ig65m_r2plus1d_34"].build, stage_sizes=options["sizes"])
+    build = partial(torchvision.BACKBONES[name].build, stage_sizes=options["sizes"])
     assert_parity(module, small(build), head="fc", shape=SHAPE)

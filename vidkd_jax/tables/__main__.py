@@ -108,8 +108,9 @@ def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[A
 
 def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """Prints every run's command and cost, and the sum."""
-    speed, total = costs.machine_flops_per_second(), 0.0
     runs = runner.in_order(wanted)
+    dtype = costs.resolve(runs[0], extra).model.dtype
+    speed, total = costs.machine_flops_per_second(dtype), 0.0
     known: dict[str, costs.Cost] = {}
     for arm in runs:
         key = f"{arm.dataset}/{arm.row.slug}"
@@ -123,7 +124,8 @@ def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None
         )
     print(
         f"{len(runs)} runs, {total:.2e} FLOPs, about {_hours(total / speed)} at "
-        f"{speed / 1e9:,.0f} GFLOP/s (half of this machine's matrix product; epochs at most)"
+        f"{speed / 1e9:,.0f} GFLOP/s (half of this machine's {dtype} matrix product; epochs at "
+        "most)"
     )
 
 

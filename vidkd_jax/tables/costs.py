@@ -112,10 +112,13 @@ def _count_macs(name: str, width: float, classes: int, shape: tuple[int, int, in
     return count(models.create(name, classes, in_channels=shape[-1], width=width), shape)[1]
 
 
-def machine_flops_per_second() -> float:
-    """Returns what a network's steps may reach here: half a large matrix product's speed."""
-    size = 8192 if jax.default_backend() == "gpu" else 1024
-    dtype = jnp.bfloat16 if jax.default_backend() == "gpu" else jnp.float32
+def machine_flops_per_second(dtype: str) -> float:
+    """Returns what a network's steps may reach here: half a large matrix product's speed.
+
+    Args:
+      dtype: that the networks compute in.
+    """
+    size = 1024 if jax.default_backend() == "cpu" else 8192
     matrix = jnp.ones((size, size), dtype)
     product = jax.jit(jnp.matmul)
     product(matrix, matrix).block_until_ready()

@@ -142,7 +142,16 @@ def finished_part(table: Table, dataset: str, out: Path) -> tuple[Table, list[st
 
 
 def available() -> list[str]:
-    """Returns the names of all tables."""
+    """Returns the names of all tables.
+
+    Raises:
+      InputError: they are not there: the program was installed without its configs.
+    """
+    if not FOLDER.is_dir():
+        raise InputError(
+            f"'{FOLDER}' is missing: tables and configs are files of a checkout; get one, and "
+            "install it with `pip install -e .`"
+        )
     return sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
