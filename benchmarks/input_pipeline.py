@@ -34,7 +34,7 @@ import simplejpeg
 from benchmarks import setting
 from vidkd_jax.data import RecordDataset, Subset, TrainBatches, sampling
 from vidkd_jax.data.files import open_files
-from vidkd_jax.data.pipeline import ClipSpec, LoadClip, Reading
+from vidkd_jax.data.pipeline import ClipSpec, Reading, load_batch, random_row
 from vidkd_jax.data.videos import Video
 
 _MEMORY = 64  # videos whose frames the decoder's loop keeps
@@ -110,19 +110,23 @@ class TorchClips:
     """The same clips as a map-style dataset of PyTorch."""
 
     def __init__(self, subset: Subset, spec: ClipSpec) -> None:
-        self._size, self._load = len(subset.videos), LoadClip(subset, spec)
+        self._subset, self._spec = subset, spec
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._subset.videos)
 
     def __getitem__(self, position: int) -> tuple[np.ndarray, int]:
-        row = self._load.random_map(position, np.random.default_rng())
-        return np.stack(row.windows), row.label
+        shares = np.random.default_rng().random(4).tolist()
+        row = random_row(self._subset, self._spec, position, shares)
+        batch = load_batch(self._subset, self._spec, [row])
+        return batch["clip"][0], int(batch["label"][0])
 
 
 def _random_clip(rng: np.random.Generator, video: Video, spec: ClipSpec) -> list[int]:
     """Returns the numbers of a random clip's frames."""
-    start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
+    start = sampling.start_at(
+        rng.random(), video.num_frames, frames=spec.frames, stride=spec.stride
+    )
     return sampling.frames_at(start, spec.offsets, video.num_frames).tolist()
 
 

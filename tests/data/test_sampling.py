@@ -6,11 +6,12 @@ from vidkd_jax.data import sampling
 
 def test_every_start_whose_clip_lies_inside_occurs():
     rng = np.random.default_rng(0)
-    starts = {sampling.random_start(rng, 20, frames=16, stride=1) for _ in range(200)}
-    assert starts == {0, 1, 2, 3, 4}
-    starts = {sampling.random_start(rng, 16, frames=8, stride=2) for _ in range(50)}
-    assert starts == {0, 1}
-    assert sampling.random_start(rng, 3, frames=6, stride=1) == 0
+    shares = rng.random(2000).tolist()
+    starts = [sampling.start_at(share, 20, frames=16, stride=1) for share in shares]
+    assert np.bincount(starts).min() > 300 and set(starts) == {0, 1, 2, 3, 4}
+    starts = [sampling.start_at(share, 16, frames=8, stride=2) for share in shares]
+    assert set(starts) == {0, 1}
+    assert sampling.start_at(0.999, 3, frames=6, stride=1) == 0
 
 
 def test_short_video_repeats_its_last_frame():
@@ -47,6 +48,6 @@ def test_still_repeats_the_middle_frame():
 
 def test_crops():
     rng = np.random.default_rng(0)
-    corners = {sampling.random_crop(rng, 10, 9, 8) for _ in range(100)}
+    corners = {sampling.crop_at(*rng.random(2).tolist(), 10, 9, 8) for _ in range(100)}
     assert corners == {(top, left) for top in range(3) for left in range(2)}
     assert sampling.centre_crop(10, 14, 8) == (1, 3)

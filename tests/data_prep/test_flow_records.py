@@ -72,7 +72,7 @@ def test_the_flow_of_every_video_under_its_own_index(source, finished, capsys):
 def test_where_the_squares_go(finished):
     dataset = RecordDataset(folder(finished), "train")
     for video in dataset.videos:
-        frames = dataset.frames(video.index, np.arange(8))
+        frames = [*dataset.frames(video.index, np.arange(8))]
         assert {frame.shape for frame in frames} == {(36, 48, 2)}
         pixels = np.stack(frames) * (40 / 255) - 20
         # One pixel a frame: in frame 3 it is at 5..14 on its way right, at 23..32 on its way left.

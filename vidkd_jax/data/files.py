@@ -38,11 +38,9 @@ class FileDataset:
         self._paths = [entry.path for entry, _ in entries]
         self._short_side = short_side
 
-    def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
-        """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]."""
-        return list(
-            video.read_frames(self._paths[index], numbers.tolist(), short_side=self._short_side)
-        )
+    def frames(self, index: int, numbers: np.ndarray) -> np.ndarray:
+        """Returns the frames `numbers` of video `index`, uint8 [t, h, w, 3]."""
+        return video.read_frames(self._paths[index], numbers.tolist(), short_side=self._short_side)
 
 
 def identity(format_name: str, videos: Path, annotations: str | None, *, split: int) -> str:

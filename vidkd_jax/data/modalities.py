@@ -4,7 +4,7 @@ Both are for a student that sees the one and a teacher that sees the other.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -46,14 +46,14 @@ class PairedDataset:
                 )
         self._flow_index = [in_flow[video.id].index for video in rgb.videos]
 
-    def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
-        """Returns the frames `numbers` of video `index`, each uint8 [h, w, 5]: RGB, then flow."""
+    def frames(self, index: int, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the frames `numbers` of video `index`, each uint8 [h, w, 5]: RGB, then flow."""
         pairs = zip(
             self._rgb.frames(index, numbers),
             self._flow.frames(self._flow_index[index], numbers),
             strict=True,
         )
-        return [np.concatenate(pair, axis=-1) for pair in pairs]
+        yield from (np.concatenate(pair, axis=-1) for pair in pairs)
 
 
 def open_records(

@@ -17,9 +17,16 @@ from absl import flags
 
 from vidkd_jax.data import sampling
 from vidkd_jax.data.splits import Subset
+from vidkd_jax.data.videos import Video
 from vidkd_jax.errors import InputError
 
 HostBatch = dict[str, np.ndarray]
+
+# What the channels of a frame are; of other numbers of them, all are the clip's.
+_PARTS = {5: {"clip": slice(3), "flow": slice(3, 5)}}
+_ALL = {"clip": slice(None)}
+_ORDER, _CLIPS = 0, 1  # what a stream of random numbers is for
+_ENDLESS = 2**40  # batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,58 +80,92 @@ class Process:
 
 
 class Row(NamedTuple):
-    """A row of a batch that is to be.
+    """A clip that is to be a row of a batch.
 
     Attributes:
-      windows: the clip's frames, each uint8 [h, w, c]; views of what was decoded.
-      label: class number.
-      video: position in the subset.
+      position: of its video in the subset.
+      start: its first frame.
+      shares: three numbers in [0, 1) that decide on the size and the place of its window; None: the
+        window in the centre.
       mask: False for padding.
     """
 
-    windows: list[np.ndarray]
-    label: int
-    video: int
+    position: int
+    start: int
+    shares: tuple[float, float, float] | None = None
     mask: bool = True
 
 
-def batch_rows(rows: Sequence[Row]) -> HostBatch:
-    """Returns the batch of some rows; each pixel is copied once."""
-    windows = [window for row in rows for window in row.windows]
-    shape = (len(rows), len(rows[0].windows), *windows[0].shape[:2], -1)
-    has_both = windows[0].shape[-1] == 5
-    parts = {"clip": slice(3), "flow": slice(3, 5)} if has_both else {"clip": slice(None)}
-    clips = {
-        name: np.stack([window[..., part] for window in windows]).reshape(shape)
-        for name, part in parts.items()
-    }
+def random_row(subset: Subset, spec: ClipSpec, position: int, shares: Sequence[float]) -> Row:
+    """Returns a training clip: where it starts and its window are what `shares` [4] say."""
+    start, size, top, left = shares
+    num_frames = subset.videos[position].num_frames
+    first = sampling.start_at(start, num_frames, frames=spec.frames, stride=spec.stride)
+    return Row(position, first, (size, top, left))
+
+
+def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch:
+    """Reads the clips of a batch; each window is copied into it as soon as it is decoded."""
+    offsets, batch = np.asarray(spec.offsets, np.int64), HostBatch()
+    for place, row in enumerate(rows):
+        for time, window in enumerate(_windows(subset, spec, row, offsets)):
+            parts = _PARTS.get(window.shape[-1], _ALL)
+            if not batch:
+                shape = (len(rows), len(offsets), *window.shape[:2])
+                for name, part in parts.items():
+                    batch[name] = np.empty((*shape, window[..., part].shape[-1]), np.uint8)
+            for name, part in parts.items():
+                batch[name][place, time] = window[..., part]
+    labels = [subset.videos[row.position].label for row in rows]
     return {
-        **clips,
-        "label": np.asarray([row.label for row in rows], np.int32),
-        "video": np.asarray([row.video for row in rows], np.int32),
+        **batch,
+        "label": np.asarray(labels, np.int32),
+        "video": np.asarray([row.position for row in rows], np.int32),
         "mask": np.asarray([row.mask for row in rows]),
     }
 
 
-class LoadClip(grain.transforms.RandomMap):
-    """Reads a random clip, cropped at random, of the video at a position of the subset."""
+class _LoadTraining(grain.transforms.Map):
+    """Reads a training batch by its number: a function of (seed, number)."""
 
-    def __init__(self, subset: Subset, spec: ClipSpec) -> None:
+    def __init__(
+        self, subset: Subset, spec: ClipSpec, *, batch_size: int, seed: int, process: Process
+    ) -> None:
         self._subset, self._spec = subset, spec
+        self._batch_size, self._seed, self._process = batch_size, seed, process
+        self._orders: dict[int, np.ndarray] = {}
 
-    def random_map(self, position: int, rng: np.random.Generator) -> Row:
-        """Returns one row of a batch."""
-        spec, video = self._spec, self._subset.videos[position]
-        start = sampling.random_start(rng, video.num_frames, frames=spec.frames, stride=spec.stride)
-        numbers = sampling.frames_at(start, spec.offsets, video.num_frames)
-        return _load(self._subset, position, numbers, spec, rng)
+    def map(self, number: int) -> HostBatch:
+        """Returns this process' rows."""
+        per_pass = len(self._subset.videos) // self._batch_size
+        number_of_pass, index = divmod(number, per_pass)
+        begin = index * self._batch_size
+        positions = self._order(number_of_pass)[begin : begin + self._batch_size]
+        shares = np.random.default_rng((self._seed, _CLIPS, number)).random((self._batch_size, 4))
+        rows = [
+            random_row(self._subset, self._spec, position, each)
+            for position, each in zip(positions.tolist(), shares.tolist(), strict=True)
+        ]
+        return load_batch(
+            self._subset, self._spec, rows[self._process.index :: self._process.count]
+        )
+
+    def _order(self, number_of_pass: int) -> np.ndarray:
+        """Returns the permutation of the videos in one pass; keeps those in use."""
+        if number_of_pass not in self._orders:
+            rng = np.random.default_rng((self._seed, _ORDER, number_of_pass))
+            order = rng.permutation(len(self._subset.videos))
+            kept = {n: o for n, o in self._orders.items() if abs(n - number_of_pass) == 1}
+            self._orders = {**kept, number_of_pass: order}
+            return order
+        return self._orders[number_of_pass]
 
 
 class TrainBatches:
     """An endless, checkpointable iterator over shuffled training batches.
 
     Every pass is its own permutation of the videos; what does not fill a batch is left for others.
-    The iterator's position is all its state: every clip is a function of (seed, position).
+    The iterator's position is all its state: every batch is a function of (seed, its number).
 
     Attributes:
       per_epoch: number of batches in an epoch, which is `repeats` passes.
@@ -156,14 +197,8 @@ class TrainBatches:
                 f"config.data.frames: {spec.frames} frames, {spec.stride} apart, span {spec.span}, "
                 f"but the longest training video has {longest}; use fewer, or a smaller data.stride"
             )
-        dataset = (
-            grain.MapDataset.range(len(subset.videos))
-            .seed(seed)
-            .shuffle()[: per_pass * batch_size]
-            .random_map(LoadClip(subset, spec))[process.index :: process.count]
-            .batch(batch_size // process.count, drop_remainder=True, batch_fn=batch_rows)
-            .repeat()
-        )
+        load = _LoadTraining(subset, spec, batch_size=batch_size, seed=seed, process=process)
+        dataset = grain.MapDataset.range(_ENDLESS).map(load)
         self.iterator = iter(_to_iterable(dataset, reading))
 
     def __iter__(self) -> Iterator[HostBatch]:
@@ -180,14 +215,11 @@ class _LoadRows(grain.transforms.Map):
         self._subset, self._spec, self._rows = subset, spec, rows
 
     def map(self, index: int) -> HostBatch:
-        spec = self._spec
-        rows = []
-        for position, start in self._rows[index].tolist():
-            video = self._subset.videos[max(position, 0)]
-            numbers = sampling.frames_at(start, spec.offsets, video.num_frames)
-            row = _load(self._subset, max(position, 0), numbers, spec, None)
-            rows.append(row._replace(mask=position >= 0))
-        return batch_rows(rows)
+        rows = [
+            Row(max(position, 0), start, mask=position >= 0)
+            for position, start in self._rows[index].tolist()
+        ]
+        return load_batch(self._subset, self._spec, rows)
 
 
 class EvalBatches:
@@ -240,22 +272,26 @@ def evaluation_rows(subset: Subset, spec: ClipSpec, max_clips: int | None) -> np
     return np.asarray(rows, np.int64).reshape(-1, 2)
 
 
-def _load(
-    subset: Subset,
-    position: int,
-    numbers: np.ndarray,
-    spec: ClipSpec,
-    rng: np.random.Generator | None,
-) -> Row:
-    """Reads and crops one clip: at random with `rng`, else in the centre."""
-    video = subset.videos[position]
+def _windows(subset: Subset, spec: ClipSpec, row: Row, offsets: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the windows of a clip's frames, each uint8 [crop, crop, c]."""
+    video = subset.videos[row.position]
+    numbers = sampling.frames_at(row.start, offsets, video.num_frames)
     if spec.sampler == "still":
         numbers = sampling.still(numbers)
-    frames = subset.dataset.frames(video.index, numbers)
-    height, width = frames[0].shape[:2]
+    cut = None
+    for frame in subset.dataset.frames(video.index, numbers):
+        if cut is None:
+            cut = _cut(video, frame.shape[0], frame.shape[1], spec, row.shares)
+        yield _resize(frame[cut], spec.crop)
+
+
+def _cut(
+    video: Video, height: int, width: int, spec: ClipSpec, shares: Sequence[float] | None
+) -> tuple[slice, slice]:
+    """Returns the rows and the columns of a clip's window."""
     size = spec.crop
-    if rng is not None and spec.crop_sizes:
-        size = int(rng.choice(spec.crop_sizes))
+    if shares is not None and spec.crop_sizes:
+        size = spec.crop_sizes[sampling.pick(shares[0], len(spec.crop_sizes))]
     if min(height, width) < size:
         raise InputError(
             f"config.data.crop: {size} is larger than video '{video.id}' ({width}x{height}); "
@@ -263,12 +299,10 @@ def _load(
         )
     top, left = (
         sampling.centre_crop(height, width, size)
-        if rng is None
-        else sampling.random_crop(rng, height, width, size)
+        if shares is None
+        else sampling.crop_at(shares[1], shares[2], height, width, size)
     )
-    window = np.s_[top : top + size, left : left + size]
-    windows = [_resize(frame[window], spec.crop) for frame in frames]
-    return Row(windows, video.label, position)
+    return slice(top, top + size), slice(left, left + size)
 
 
 def _resize(window: np.ndarray, size: int) -> np.ndarray:

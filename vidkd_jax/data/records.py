@@ -8,7 +8,7 @@ The optical flow of NAME, as `python -m data_prep.flow` writes it, is the record
 import csv
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -197,19 +197,21 @@ class RecordDataset:
         except IndexError as error:
             raise self._damaged(index, error) from error
 
-    def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
-        """Returns the frames `numbers` of video `index`, each uint8 [h, w, 3]; of flow [h, w, 2].
+    def frames(self, index: int, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the frames `numbers` of video `index`, each uint8 [h, w, 3]; of flow [h, w, 2].
 
         Raises:
           InputError: a record is damaged.
         """
-        different = sorted(set(numbers.tolist()))
-        encoded = self.encoded(index, different)
-        try:
-            decoded = dict(zip(different, map(self._decode, encoded), strict=True))
-        except ValueError as error:
-            raise self._damaged(index, error) from error
-        return [decoded[number] for number in numbers.tolist()]
+        wanted = numbers.tolist()
+        last, frame = None, np.empty(0)
+        for number, jpeg in zip(wanted, self.encoded(index, wanted), strict=True):
+            if number != last:  # a video that is too short repeats its last frame
+                try:
+                    last, frame = number, self._decode(jpeg)
+                except ValueError as error:
+                    raise self._damaged(index, error) from error
+            yield frame
 
     def _read(self, index: int, record: int) -> Sequence[bytes]:
         """Returns the frames in a record of video `index`."""

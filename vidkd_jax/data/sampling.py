@@ -9,15 +9,20 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def frames_at(start: int, offsets: Sequence[int], num_frames: int) -> np.ndarray:
+def frames_at(start: int, offsets: Sequence[int] | np.ndarray, num_frames: int) -> np.ndarray:
     """Returns the frame numbers `start + offsets`, kept inside the video."""
-    return np.clip(start + np.asarray(offsets, np.int64), 0, num_frames - 1)
+    numbers = start + np.asarray(offsets, np.int64)
+    return np.minimum(np.maximum(numbers, 0), num_frames - 1)
 
 
-def random_start(rng: np.random.Generator, num_frames: int, *, frames: int, stride: int) -> int:
-    """Returns a uniformly random start, among all whose clip lies inside the video."""
-    last_start = max(num_frames - ((frames - 1) * stride + 1), 0)
-    return int(rng.integers(last_start + 1))
+def pick(share: float, count: int) -> int:
+    """Returns one of 0..count-1, uniformly where `share` is uniform in [0, 1)."""
+    return int(share * count)
+
+
+def start_at(share: float, num_frames: int, *, frames: int, stride: int) -> int:
+    """Returns a start, among all whose clip lies inside the video, as `pick` does."""
+    return pick(share, max(num_frames - ((frames - 1) * stride + 1), 0) + 1)
 
 
 def grid_starts(num_frames: int, *, frames: int, stride: int, max_clips: int) -> list[int]:
@@ -46,9 +51,9 @@ def still(numbers: np.ndarray) -> np.ndarray:
     return np.full_like(numbers, numbers[len(numbers) // 2])
 
 
-def random_crop(rng: np.random.Generator, height: int, width: int, size: int) -> tuple[int, int]:
-    """Returns (top, left) of a uniformly random window of `size` pixels."""
-    return int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
+def crop_at(top: float, left: float, height: int, width: int, size: int) -> tuple[int, int]:
+    """Returns (top, left) of a window of `size` pixels, as `pick` does."""
+    return pick(top, height - size + 1), pick(left, width - size + 1)
 
 
 def centre_crop(height: int, width: int, size: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """What the pipeline needs of a data set, wherever its frames come from."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -37,8 +37,8 @@ class VideoDataset(Protocol):
     def class_names(self) -> Sequence[str]:
         """Names by label."""
 
-    def frames(self, index: int, numbers: np.ndarray) -> list[np.ndarray]:
-        """Returns the frames `numbers` of video `index`, each uint8 [h, w, c].
+    def frames(self, index: int, numbers: np.ndarray) -> Iterable[np.ndarray]:
+        """Gives the frames `numbers` of video `index`, each uint8 [h, w, c], as it decodes them.
 
         The channels are RGB, or horizontal and vertical flow, or all five in this order.
         """

@@ -158,7 +158,7 @@ def _frames(data: Mapping[str, object], names: list[str]) -> list[np.ndarray]:
     for name in names:
         video = by_name[name]
         numbers = np.linspace(0, video.num_frames - 1, 3).round().astype(int)
-        strips.append(np.concatenate(test.frames(video.index, numbers), axis=1))
+        strips.append(np.concatenate([*test.frames(video.index, numbers)], axis=1))
     return strips
 
 
