@@ -196,5 +196,8 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 def _write_text(path: Path, text: str) -> None:
     # The process id: a killed run's workers may live a little longer than its lock.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    unfinished.write_text(text, newline="")
-    unfinished.replace(path)
+    try:
+        unfinished.write_text(text, newline="")
+        unfinished.replace(path)
+    finally:  # a full disk is not to be filled with halves
+        unfinished.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from data_prep.marionette import dataset
 from data_prep.marionette.__main__ import main
 from data_prep.marionette.actions import CLASS_NAMES, MOTIONS, box_at, pose_at
 from data_prep.marionette.actors import draw_actor
@@ -98,6 +99,13 @@ def test_full_disk(mini, small_disk, workers):
     resize(5)
     write_dataset(Job(MINI, seed=5), disk / "out", workers=workers)
     assert files_of(disk / "out") == files_of(mini)
+
+
+def test_a_disk_that_is_full_at_a_list_keeps_no_half_of_it(tmp_path, small_disk):
+    disk, _ = small_disk
+    with pytest.raises(OSError, match="No space left"):
+        dataset._write_text(disk / "list.txt", "line\n" * 2**20)
+    assert not list(disk.iterdir())
 
 
 def test_a_folder_holds_one_benchmark(mini):

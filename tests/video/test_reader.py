@@ -59,7 +59,7 @@ def test_decoded_frames_do_not_pile_up(tmp_path):
     write_video(path, [corners()] * 40, 25)
 
     def alive():
-        return sum(isinstance(found, av.VideoFrame) for found in gc.get_objects())
+        return sum(type(found) is av.VideoFrame for found in gc.get_objects())
 
     gc.collect()
     gc.disable()
