@@ -33,8 +33,9 @@ import simplejpeg
 
 from benchmarks import setting
 from vidkd_jax.data import RecordDataset, Subset, TrainBatches, sampling
+from vidkd_jax.data.clips import ClipSpec, load_batch, random_row
 from vidkd_jax.data.files import open_files
-from vidkd_jax.data.pipeline import ClipSpec, Reading, load_batch, random_row
+from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.data.videos import Video
 
 _MEMORY = 64  # videos whose frames the decoder's loop keeps

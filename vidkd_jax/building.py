@@ -24,7 +24,7 @@ from vidkd_jax import (
 )
 from vidkd_jax import teachers as teachers_lib
 from vidkd_jax.config import augmentation
-from vidkd_jax.data.pipeline import ClipSpec
+from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.network import Network, Variables
 from vidkd_jax.train_step import (
     TEACHER_STREAM,

@@ -23,8 +23,9 @@ from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
 from vidkd_jax import data, evaluate, weights
 from vidkd_jax.compilation import cache_compilations
 from vidkd_jax.config import flatten, get_base_config, set_field
+from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.files import FileDataset, readable
-from vidkd_jax.data.pipeline import ClipSpec, Reading
+from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.memory import keep_freed_memory
 from vidkd_jax.network import Network

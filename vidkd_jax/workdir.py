@@ -82,17 +82,18 @@ def claim(
       InputError: in all processes: the folder cannot be written, or another run is writing there.
     """
     with contextlib.ExitStack() as stack:
-        error = None
+        error = finished = None
         if sharding.is_main():
             try:
                 stack.enter_context(_lock(workdir))
-                if check(workdir, config) is None:
+                finished = check(workdir, config)
+                if finished is None:
                     _check_network(workdir, network)
                     _begin(workdir, config, network)
             except InputError as caught:
                 error = caught
         sharding.raise_together(error)
-        yield check(workdir, config)
+        yield finished if sharding.is_main() else check(workdir, config)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from vidkd_jax.data import EvalBatches, PairedDataset, Subset, TrainBatches
-from vidkd_jax.data.pipeline import ClipSpec, Reading
+from vidkd_jax.data.clips import ClipSpec
+from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.data.records import find_records
 from vidkd_jax.errors import InputError
 

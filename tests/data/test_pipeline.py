@@ -3,7 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from vidkd_jax.data.pipeline import ClipSpec, EvalBatches, Process, Reading, TrainBatches
+from vidkd_jax.data.clips import ClipSpec
+from vidkd_jax.data.pipeline import EvalBatches, Process, Reading, TrainBatches
 from vidkd_jax.errors import InputError
 
 SPEC = ClipSpec(frames=4, stride=1, crop=16)
