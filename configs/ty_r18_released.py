@@ -7,7 +7,7 @@ epoch chosen on the test split. Not as the code: its videos of fewer than 17 fra
 out, are kept; validation sees each video's centre clip, where the code draws one; blur repeats the
 edges, where the code has zeros beyond them; the classifier begins with LeCun's deviation, which is
 1.4 times smaller than He's; and every better validation counts for the plateau, where Keras wants
-1e-4. The learning rate is the code's at every scale.
+1e-4. The optimiser and its rate are the code's at every scale.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
 """
@@ -30,6 +30,7 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         method__temperature=10.0,
         method__kd_weight=0.1,
         method__first_teacher="random",
+        optim__name="sgd",
         optim__learning_rate=0.01,
         optim__momentum=0.99,
         optim__nesterov=True,

@@ -78,6 +78,10 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
         ),
         ({"method.name": "distillation", "method.first_teacher": "random"}, "does not read it"),
         ({"schedule.name": "cosine", "schedule.patience": 3}, r"schedule\.patience: .*'cosine'"),
+        (
+            {"optim.name": "adamw", "optim.nesterov": True},
+            r"optim\.nesterov: 'adamw' does not read",
+        ),
     ],
 )
 def test_settings_that_would_do_nothing(fields, message):

@@ -8,6 +8,7 @@ SCHEDULE = Schedule(
     name="plateau",
     learning_rate=0.1,
     epochs=100,
+    warmup_epochs=0,
     patience=3,
     factor=0.1,
     min_learning_rate=1e-4,
@@ -68,6 +69,17 @@ def test_cosine_goes_from_the_first_rate_to_zero_whatever_validation_says():
     half = 2**-0.5 / 2
     assert rates == pytest.approx([0.1, 0.1 * (0.5 + half), 0.05, 0.1 * (0.5 - half)])
     assert progress.learning_rate == 0.0
+
+
+@pytest.mark.parametrize("name", ["plateau", "cosine"])
+def test_a_warm_up_ends_on_the_rate_that_there_would_be_without(name):
+    cold = dataclasses.replace(SCHEDULE, name=name, epochs=6)
+    warm = dataclasses.replace(cold, warmup_epochs=3)
+    progress, ratios = Progress(learning_rate=0.1), []
+    for accuracy in (0.5, 0.6, 0.6, 0.6, 0.7):
+        ratios.append(progress.rate(warm) / progress.rate(cold))
+        progress = progress.after_epoch(accuracy, 1.0, warm)
+    assert ratios == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
 
 
 def test_a_cosine_is_never_stopped_early():

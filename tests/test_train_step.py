@@ -273,14 +273,18 @@ def test_decay_on_kernels_spares_biases_norms_and_shortcuts():
     np.testing.assert_allclose(moved["kernels"], [0, 0, 0, -0.05], rtol=1e-6)
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_optimizer_is_pytorchs_sgd(nesterov):
+@pytest.mark.parametrize(("name", "nesterov"), [("sgd", False), ("sgd", True), ("adamw", False)])
+def test_optimizer_is_pytorchs(name, nesterov):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     start, grads = rng.normal(size=5), rng.normal(size=(4, 5))
     weights = torch.tensor(start, requires_grad=True)
-    theirs = torch.optim.SGD([weights], 0.1, momentum=0.9, weight_decay=0.01, nesterov=nesterov)
-    ours = create_optimizer(0.1, momentum=0.9, weight_decay=0.01, nesterov=nesterov)
+    theirs = (
+        torch.optim.SGD([weights], 0.1, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
+        if name == "sgd"
+        else torch.optim.AdamW([weights], 0.1, betas=(0.8, 0.999), weight_decay=0.01)
+    )
+    ours = create_optimizer(0.1, name=name, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
     params = jnp.asarray(start, jnp.float32)
     state = ours.init(params)
     for grad in grads:

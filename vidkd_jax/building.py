@@ -241,6 +241,7 @@ def _predictor(network: Network, mesh: jax.sharding.Mesh) -> Predict:
 def _optimizer(config: ConfigDict) -> Any:
     return create_optimizer(
         config.optim.learning_rate,
+        name=config.optim.name,
         momentum=config.optim.momentum,
         weight_decay=config.optim.weight_decay,
         nesterov=config.optim.nesterov,

@@ -33,8 +33,9 @@ def get_base_config() -> ConfigDict:
     config.data = _data_defaults()
     config.optim = ConfigDict(
         {
+            "name": "sgd",  # or "adamw"
             "learning_rate": 0.01,
-            "momentum": 0.9,
+            "momentum": 0.9,  # of AdamW: beta 1
             "nesterov": False,
             "weight_decay": 5e-4,
             "decay_on": "all",  # or "kernels", but not those of shortcuts: the released code's L2
@@ -68,7 +69,8 @@ def schedule_defaults() -> ConfigDict:
     # patience 30 for early stopping is the released code's, the paper gives none.
     return ConfigDict(
         {
-            "name": "plateau",  # or "cosine", which reads nothing of the rest
+            "name": "plateau",  # or "cosine", which reads only warmup_epochs of the rest
+            "warmup_epochs": 0,
             "patience": 10,
             "factor": 0.1,
             "min_learning_rate": 1e-8,

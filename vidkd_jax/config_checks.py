@@ -11,6 +11,7 @@ from vidkd_jax.errors import InputError, suggest
 _CHOICES = {
     "model.dtype": ("float32", "bfloat16"),
     "method.first_teacher": ("none", "random"),
+    "optim.name": ("sgd", "adamw"),
     "optim.decay_on": ("all", "kernels"),
     "schedule.name": ("plateau", "cosine"),
     "data.source": ("records", "videos"),
@@ -41,6 +42,7 @@ _AT_LEAST = {
     "data.prefetch": 1,
     "optim.learning_rate": 0,
     "optim.weight_decay": 0,
+    "schedule.warmup_epochs": 0,
     "schedule.patience": 1,
     "schedule.early_stopping": 1,
     "train.batch_size": 1,
@@ -114,9 +116,11 @@ def _validate_unread(config: ConfigDict, leaves: dict[str, Any]) -> None:
                 f"config.method.{name}: method '{config.method.name}' does not read it; it reads "
                 f"{', '.join(sorted(read - {'name'}))}"
             )
+    if config.optim.name == "adamw" and config.optim.nesterov:
+        raise InputError("config.optim.nesterov: 'adamw' does not read it; use optim.name='sgd'")
     if config.schedule.name == "cosine":
         for name, default in schedule_defaults().items():
-            if name != "name" and config.schedule[name] != default:
+            if name not in ("name", "warmup_epochs") and config.schedule[name] != default:
                 raise InputError(
                     f"config.schedule.{name}: schedule 'cosine' does not read it; use "
                     "schedule.name='plateau'"

@@ -15,6 +15,8 @@ class Schedule:
         which ends flat within a small budget.
       learning_rate: of the first epoch.
       epochs: of the whole run.
+      warmup_epochs: at the start, over which the rate rises in equal steps, epoch by epoch, to what
+        it would be without (Goyal et al. 2017, section 2.2, who rise step by step).
       patience: epochs without a better accuracy after which the rate drops.
       factor: what it is multiplied by.
       min_learning_rate: it never drops below.
@@ -24,6 +26,7 @@ class Schedule:
     name: str
     learning_rate: float
     epochs: int
+    warmup_epochs: int
     patience: int
     factor: float
     min_learning_rate: float
@@ -35,7 +38,7 @@ class Progress:
     """Where a run stands, as saved in its checkpoints.
 
     Attributes:
-      learning_rate: of the next epoch.
+      learning_rate: of the next epoch, before `rate` warms it up.
       epoch: epochs done.
       best_accuracy: of validation, so far.
       best_epoch: the epoch that reached it, 0 before the first validation.
@@ -69,6 +72,10 @@ class Progress:
             bad_epochs=bad_epochs,
             train_seconds=self.train_seconds + seconds,
         )
+
+    def rate(self, schedule: Schedule) -> float:
+        """Returns the learning rate that the next epoch trains with."""
+        return self.learning_rate * min((self.epoch + 1) / (schedule.warmup_epochs + 1), 1.0)
 
     def is_best(self) -> bool:
         """Whether the epoch just done set a new best."""

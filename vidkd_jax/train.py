@@ -104,7 +104,7 @@ def _train(
     with progress_bar(total=total, initial=done, desc=config.name, disable=not is_main) as bar:
         while progress.epoch < config.train.epochs and not progress.should_stop(schedule):
             epoch, start = progress.epoch + 1, time.monotonic()
-            state = _with_learning_rate(state, progress.learning_rate)
+            state = _with_learning_rate(state, progress.rate(schedule))
             state = _train_epoch(run, state, teachers, epoch, tracker, bar)
             seconds = time.monotonic() - start
             predictions = _predict(run, run.predict, state.variables, run.splits.val, None, "val")

@@ -36,26 +36,33 @@ class TrainState(struct.PyTreeNode):
 def create_optimizer(
     learning_rate: float,
     *,
+    name: str = "sgd",
     momentum: float,
     weight_decay: float,
     nesterov: bool,
     decay_on: str = "all",
 ) -> optax.GradientTransformation:
-    """Returns SGD with PyTorch's coupled weight decay.
+    """Returns SGD with PyTorch's coupled weight decay, or AdamW (Loshchilov & Hutter 2019).
 
-    `decay_on` is "all" parameters, or "kernels" but those of shortcuts, as TY's released code.
+    AdamW's first moment decays by `momentum`; its second by 0.999, and its epsilon is 1e-8.
+    `nesterov` is SGD's. `decay_on` is "all" parameters, or "kernels" but those of shortcuts, as in
+    TY's released code.
 
     The learning rate is a hyper-parameter of the optimiser's state, so that a schedule may set it
     between epochs without compiling again.
     """
+    mask = _is_kernel if decay_on == "kernels" else None
 
     def sgd(learning_rate: float) -> optax.GradientTransformation:
         return optax.chain(
-            optax.add_decayed_weights(weight_decay, _is_kernel if decay_on == "kernels" else None),
+            optax.add_decayed_weights(weight_decay, mask),
             optax.sgd(learning_rate, momentum=momentum or None, nesterov=nesterov),
         )
 
-    return optax.inject_hyperparams(sgd)(learning_rate=learning_rate)
+    def adamw(learning_rate: float) -> optax.GradientTransformation:
+        return optax.adamw(learning_rate, b1=momentum, weight_decay=weight_decay, mask=mask)
+
+    return optax.inject_hyperparams({"sgd": sgd, "adamw": adamw}[name])(learning_rate=learning_rate)
 
 
 def _is_kernel(params: Any) -> Any:
