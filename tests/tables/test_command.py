@@ -75,6 +75,13 @@ def test_finished_runs_make_the_table(finished, capsys, monkeypatch):
     assert len(rows) == (len(statistics.METRICS) + 2) * len(accuracies)
     (paper,) = [r for r in rows if (r["row"], r["metric"]) == ("TY", "video_top1")]
     assert (paper["seeds"], paper["paper_per_cent"]) == ("2", "68.4")
+    with (folder / "seeds.csv").open() as file:
+        runs = list(csv.DictReader(file))
+    each = {(r["row"], r["seed"], r["metric"]): float(r["figure"]) for r in runs}
+    other = "Baseline + Data Aug, other seeds"
+    assert [each["TY", str(seed), "video_top1"] for seed in (0, 1)] == accuracies["TY"]
+    assert [each[other, str(seed), "video_top1"] for seed in (1000, 1001)] == accuracies[other]
+    assert len(runs) == 2 * len(statistics.METRICS) * len(accuracies)
 
 
 def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):

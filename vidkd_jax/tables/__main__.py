@@ -12,7 +12,7 @@ from vidkd_jax.tables.table import Arm, Row, Table, available, load_table, row_a
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs a table's unfinished rows; writes DIR/TABLE_SCALE/: table.md, table.csv, index.html."""
+    """Runs a table's unfinished rows; writes DIR/TABLE_SCALE/: table.md, .csv, index.html."""
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.tables", description=main.__doc__)
     parser.add_argument("--list", action="store_true", help="name the tables and stop")
     parser.add_argument("--table", help="a file of configs/tables")
@@ -155,6 +155,7 @@ def write_table(
     text = render.markdown(table, columns)
     (folder / "table.md").write_text(text)
     render.write_csv(folder / "table.csv", columns)
+    render.write_seeds(folder / "seeds.csv", columns)
     return f"{text}\n{page.write_page(folder, table, columns, out, seeds, data_root)}"
 
 

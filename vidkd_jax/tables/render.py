@@ -259,3 +259,15 @@ def write_csv(path: Path, columns: Sequence[Column]) -> None:
                     writer.writerow([*begin, metric, *values, *changes, paper.get(metric, "")])
                 writer.writerow([*begin, "m_parameters", sum(column.params[row.name])])
                 writer.writerow([*begin, "minutes", column.minutes[row.name]])
+
+
+def write_seeds(path: Path, columns: Sequence[Column]) -> None:
+    """Writes one line per run and metric, as fractions, for statistics of one's own."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["dataset", "row", "seed", "metric", "figure"])
+        for column in columns:
+            for row in column.table.rows:
+                for metric, (figure, _) in column.figures[row.name].items():
+                    for seed, value in enumerate(figure.per_seed, row.seed_offset):
+                        writer.writerow([column.dataset, row.name, seed, metric, value])

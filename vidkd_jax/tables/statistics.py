@@ -139,13 +139,15 @@ def _sums(
 class Estimate:
     """A figure with its 95 % interval over seeds and test groups, and its spread over seeds.
 
-    Of one seed the interval is over test groups alone, and the spread NaN.
+    Of one seed the interval is over test groups alone, and the spread NaN. `per_seed` are the
+    figures that it is the mean of.
     """
 
     mean: float
     low: float
     high: float
     std: float
+    per_seed: tuple[float, ...]
 
 
 class Bootstrap:
@@ -175,7 +177,8 @@ class Bootstrap:
         # From the resamples' own mean: a calibration error grows by the noise of resampling.
         deviations = resampled - resampled.mean() + self._seeds * np.nan_to_num(std)
         low, high = np.quantile(deviations, (0.025, 0.975))
-        return Estimate(mean, mean + float(low), mean + float(high), std)
+        each = tuple(per_seed.tolist())
+        return Estimate(mean, mean + float(low), mean + float(high), std, each)
 
     def estimate(self, runs: Sequence[RunResult], metric: str) -> Estimate:
         """Returns the mean over seeds, with its interval."""
