@@ -7,6 +7,9 @@ same machine. Prints one line of JSON: medians, their ratio (below 1: JAX is fas
 second, peak memory, compile time, machine and versions. `cpu_ratio` compares processor time, which
 other programs on the machine disturb less than time on the clock.
 
+`..._mfu` is the network's FLOPs (three times its forward pass's) over what one large matrix product
+of JAX's would have done in that time, at `matmul_gflop_per_s`: measured on a quiet machine.
+
 The JAX side keeps freed memory (`vidkd_jax.memory`), as `vidkd_jax.main` does. PyTorch runs as it
 comes, and once more with the same setting: `ratio_kept` is to that.
 """
@@ -30,6 +33,9 @@ def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, A
     """Returns a function that does one step and gives its loss, and facts about this side."""
     import jax
 
+    from vidkd_jax import models
+    from vidkd_jax.models.costs import count, matmul_flops_per_second
+
     keep_freed_memory()
     device = jax.devices()[0]
     dtype = "float32" if device.platform == "cpu" else "bfloat16"
@@ -38,6 +44,10 @@ def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, A
     started = time.perf_counter()
     compiled = jax.jit(step, donate_argnums=0).lower(state, (), batch, key).compile()
     facts = {"compile_s": round(time.perf_counter() - started, 1), "dtype": dtype}
+    model = models.create("ty_r3d_18", args.classes, width=args.width)
+    _, macs = count(model, host_batch["clip"].shape[1:])
+    facts["step_gflop"] = round(3 * 2 * macs * args.batch / 1e9, 2)
+    facts["matmul_gflop_per_s"] = round(matmul_flops_per_second(dtype) / 1e9, 1)
     facts |= {"jax": jax.__version__, "jax_device": device.device_kind}
 
     def one_step() -> float:
@@ -121,6 +131,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         result[f"{name}_ms"] = round(1e3 * median[name][0], 1)
         result[f"{name}_cpu_ms"] = round(1e3 * median[name][1], 1)
         result[f"{name}_clips_per_s"] = round(args.batch / median[name][0], 2)
+        rate = facts["step_gflop"] / median[name][0]
+        result[f"{name}_mfu"] = round(rate / facts["matmul_gflop_per_s"], 3)
         result[f"{name}_peak_mib"] = pipe.recv()
     result["ratio"] = round(median["jax"][0] / median["torch"][0], 3)
     result["cpu_ratio"] = round(median["jax"][1] / median["torch"][1], 3)

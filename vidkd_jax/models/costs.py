@@ -1,5 +1,6 @@
 """What a network costs: parameters, and multiplications with their additions (MACs)."""
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from math import prod
@@ -22,6 +23,23 @@ def count(model: Recogniser, clip_shape: tuple[int, int, int, int]) -> tuple[int
     jaxpr, shapes = jax.make_jaxpr(init, return_shape=True)(clip)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
     return parameters, _macs(jaxpr.jaxpr)
+
+
+def matmul_flops_per_second(dtype: str) -> float:
+    """Returns how fast this machine multiplies large square matrices of a type.
+
+    A multiplication and an addition are two: what its speed on networks is measured by.
+    """
+    size = 1024 if jax.default_backend() == "cpu" else 8192
+    matrix = jnp.ones((size, size), dtype)
+    product = jax.jit(jnp.matmul)
+    product(matrix, matrix).block_until_ready()
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        product(matrix, matrix).block_until_ready()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
 
 
 def _macs(jaxpr: Any) -> int:

@@ -3,19 +3,16 @@
 import dataclasses
 import functools
 import runpy
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from vidkd_jax import config as config_lib
 from vidkd_jax import config_checks, inputs, models
 from vidkd_jax.errors import InputError
-from vidkd_jax.models.costs import count
+from vidkd_jax.models.costs import count, matmul_flops_per_second
 from vidkd_jax.tables.table import Arm
 
 _CONFIGS = Path(__file__).parents[2] / "configs"
@@ -118,13 +115,4 @@ def machine_flops_per_second(dtype: str) -> float:
     Args:
       dtype: that the networks compute in.
     """
-    size = 1024 if jax.default_backend() == "cpu" else 8192
-    matrix = jnp.ones((size, size), dtype)
-    product = jax.jit(jnp.matmul)
-    product(matrix, matrix).block_until_ready()
-    best = float("inf")
-    for _ in range(5):
-        start = time.perf_counter()
-        product(matrix, matrix).block_until_ready()
-        best = min(best, time.perf_counter() - start)
-    return _EFFICIENCY * 2 * size**3 / best
+    return _EFFICIENCY * matmul_flops_per_second(dtype)
