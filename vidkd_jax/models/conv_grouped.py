@@ -11,27 +11,28 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from vidkd_jax.models.conv_geometry import Pair
+from vidkd_jax.models.conv_geometry import Geometry
 
 _ENOUGH = 32
 
 
-def conv2d_grouped(x: jax.Array, kernel: jax.Array, padding: tuple[Pair, Pair]) -> jax.Array:
-    """Convolves images [n, h, w, c_in] with [kh, kw, c_in, c_out] at stride 1."""
+def conv2d_grouped(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
+    """Convolves images [n, h, w, c_in] with [kh, kw, c_in, c_out] over (h, w) alone."""
     kh, kw, c_in, c_out = kernel.shape
     group = max(_ENOUGH // max(c_in, c_out), 1) if kw > 1 else 1
-    (before, after), width = padding[1], x.shape[2]
-    out_width = width + before + after - kw + 1
+    (_, stride_h, stride), (_, padding_h, (before, after)) = geometry.strides, geometry.padding
+    out_width = (x.shape[2] + before + after - kw) // stride + 1
+    seen = (group - 1) * stride + kw  # columns of the input, by a group
     out_groups = -(-out_width // group)
-    after += out_groups * group - out_width
-    # Column j of a group's input reaches its output column s through tap k.
-    k, j, s = np.ogrid[:kw, : group + kw - 1, :group]
-    banded = jnp.einsum("hwio,wjs->hjiso", kernel, (j == s + k).astype(np.float32))
+    after = (out_groups - 1) * group * stride + seen - x.shape[2] - before
+    # Column j of those that a group sees reaches its output column s through tap k.
+    k, j, s = np.ogrid[:kw, :seen, :group]
+    banded = jnp.einsum("hwio,wjs->hjiso", kernel, (j == s * stride + k).astype(np.float32))
     y = lax.conv_general_dilated(
         x,
-        banded.reshape(kh, group + kw - 1, c_in, group * c_out),
-        (1, group),
-        (padding[0], (before, after)),
+        banded.reshape(kh, seen, c_in, group * c_out),
+        (stride_h, group * stride),
+        (padding_h, (before, after)),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
     return y.reshape(*y.shape[:2], -1, c_out)[:, :, :out_width]

@@ -15,7 +15,6 @@ from jax import lax
 
 from vidkd_jax.models.conv_geometry import (
     Geometry,
-    conv2d,
     conv2d_kernel_gradient,
     materialise,
 )
@@ -83,13 +82,7 @@ def _apply(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
     scheme = _scheme(x.shape[1], kernel.shape[0])
     images = _images(x, scheme, _frames_as_images)
     planes = _combine(scheme.from_taps, kernel)
-    if geometry.strides == (1, 1, 1):
-        products = [
-            conv2d_grouped(image, plane, geometry.padding[1:])
-            for image, plane in zip(images, planes, strict=True)
-        ]
-    else:
-        products = [conv2d(v, u, geometry) for v, u in zip(images, planes, strict=True)]
+    products = [conv2d_grouped(v, u, geometry) for v, u in zip(images, planes, strict=True)]
     return _spread(scheme.to_out, products, x.shape[0])[:, : x.shape[1]]
 
 
@@ -97,13 +90,14 @@ def _input_gradient(kernel: jax.Array, dy: jax.Array, geometry: Geometry) -> jax
     scheme = _scheme(dy.shape[1], kernel.shape[0])
     turned = materialise(kernel[:, ::-1, ::-1].transpose(0, 1, 2, 4, 3), kernel)
     planes = _combine(scheme.from_taps, turned)
-    padding = [
+    height, width = (
         (taps - 1 - before, taps - 1 - after)
         for taps, (before, after) in zip(kernel.shape[1:3], geometry.padding[1:], strict=True)
-    ]
+    )
+    transposed = Geometry((1, 1, 1), (geometry.padding[0], height, width))
     d_products = _d_products(dy, scheme, _frames_as_images)
     d_images = [
-        conv2d_grouped(d_product, plane, (padding[0], padding[1]))
+        conv2d_grouped(d_product, plane, transposed)
         for d_product, plane in zip(d_products, planes, strict=True)
     ]
     return _gather(scheme.from_frames, d_images, dy.shape)
