@@ -44,8 +44,9 @@ def test_every_config_is_valid(name, dataset):
 
 
 @pytest.mark.parametrize("name", ["supervised_r34", "supervised_r50", "ty_r50"])
-def test_deep_networks_of_the_built_in_videos_begin_as_their_shortcuts(name):
+def test_narrow_deep_networks_begin_as_their_shortcuts(name):
     assert load(name, "marionette_third").model.zero_init_residual
+    assert load(name, "laptop").model.zero_init_residual
     assert not load(name).model.zero_init_residual  # the papers' do not
     assert not load("ty_r18", "marionette").model.zero_init_residual
 
@@ -67,11 +68,19 @@ def test_papers_values():
     } == {0.5}
 
 
-@pytest.mark.parametrize("name", ["ty_r18", "ty_r18:marionette", "demo"])
+@pytest.mark.parametrize("name", ["ty_r18", "ty_r18:marionette", "ty_r18:laptop", "demo"])
 def test_resolved_config_is_the_golden_one(name):
     """What a config file means changes only on purpose: then update the file in tests/golden."""
     golden = json.loads((GOLDEN / f"{name.replace(':', '_')}.json").read_text())
     assert to_json(load(*name.split(":"))) == golden
+
+
+def test_the_released_recipe_keeps_its_optimiser_where_there_are_steps_for_it():
+    released = load("ty_r18_released").optim
+    assert (released.name, released.momentum, released.nesterov) == ("sgd", 0.99, True)
+    for small in ("marionette_third", "laptop"):
+        assert load("ty_r18_released", small).optim.name == "adamw"
+        assert load("ty_r18_released", small).optim.learning_rate == 2e-3
 
 
 def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
@@ -90,6 +99,12 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
         (
             {"optim.name": "adamw", "optim.nesterov": True},
             r"optim\.nesterov: 'adamw' does not read",
+        ),
+        ({"optim.momentum": 0.0, "optim.nesterov": True}, r"optim\.nesterov: .*optim\.momentum"),
+        ({"data.videos": "clips"}, r"data\.videos: data\.source='records' does not read it"),
+        (
+            {"train.epochs": 3, "schedule.warmup_epochs": 3},
+            r"schedule\.warmup_epochs: 3 of train\.epochs=3: .* never be reached",
         ),
     ],
 )
@@ -131,6 +146,9 @@ def test_unknown_and_ill_typed_fields(field, value, message):
         ("data.fraction", 1.5, "at most 1"),
         ("data.val_fraction", 0.0, "more than 0"),
         ("seed", -1, "at least 0"),
+        ("seed", 2**32, "less than 4294967296"),
+        ("model.width", float("inf"), "finite"),
+        ("optim.learning_rate", float("nan"), "finite"),
         ("data.val", "validation", "no 'validation'"),
         ("eval.average", "mean", "softmax"),
         ("optim.learning_rate", -0.1, "too small"),

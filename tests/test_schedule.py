@@ -29,6 +29,14 @@ def test_only_a_strictly_better_epoch_is_best():
     assert run([0.5, 0.6]).is_best()
 
 
+def test_of_equal_epochs_of_a_cosine_the_last_is_best():
+    cosine = dataclasses.replace(SCHEDULE, name="cosine")
+    progress = Progress(learning_rate=0.1)
+    for accuracy in (0.5, 0.5, 0.4):
+        progress = progress.after_epoch(accuracy, 1.0, cosine)
+    assert (progress.best_epoch, progress.best_accuracy) == (2, 0.5)
+
+
 def test_accuracy_zero_is_better_than_none():
     assert run([0.0]).is_best()
 
@@ -85,6 +93,6 @@ def test_a_warm_up_ends_on_the_rate_that_there_would_be_without(name):
 def test_a_cosine_is_never_stopped_early():
     schedule = dataclasses.replace(SCHEDULE, name="cosine")
     progress = Progress(learning_rate=0.1)
-    for _ in range(20):
-        progress = progress.after_epoch(0.5, 1.0, schedule)
+    for epoch in range(20):
+        progress = progress.after_epoch(0.5 - epoch / 100, 1.0, schedule)
     assert progress.should_stop(SCHEDULE) and not progress.should_stop(schedule)

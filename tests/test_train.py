@@ -107,6 +107,30 @@ def test_killed_at_any_moment_and_resumed_is_the_same_run(finished, small_flags,
     assert_same_run(workdir, tmp_path)
 
 
+def test_interrupted_with_adamw_and_a_warm_up_is_the_same_run(small_config, tmp_path, monkeypatch):
+    config = small_config(
+        optim__name="adamw", schedule__name="cosine", schedule__warmup_epochs=1, train__epochs=4
+    )
+    train.train_and_evaluate(config, tmp_path / "whole")
+    one_epoch = train._train_epoch
+
+    def until_epoch_3(run, state, teachers, epoch, *rest):
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return one_epoch(run, state, teachers, epoch, *rest)
+
+    monkeypatch.setattr(train, "_train_epoch", until_epoch_3)
+    with pytest.raises(KeyboardInterrupt):
+        train.train_and_evaluate(config, tmp_path / "cut")
+    monkeypatch.undo()
+    train.train_and_evaluate(config, tmp_path / "cut")
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
+    records = read_records(tmp_path / "cut" / "metrics.jsonl")
+    rates = {r["epoch"]: r["learning_rate"] for r in records if r["split"] == "train"}
+    cosine = [0.01 * (1 + np.cos(np.pi * epoch / 4)) / 2 for epoch in range(4)]
+    assert rates == pytest.approx({1: cosine[0] / 2, **dict(enumerate(cosine[1:], 2))})
+
+
 def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, small_config):
     workdir, summary = finished
     run = building.build_run(small_config())
@@ -236,6 +260,13 @@ def test_straight_from_video_files(square_videos, small_config, tmp_path):
         data__annotations=str(square_videos / "annotations"),
         train__epochs=1,
     )
+    with config.unlocked():
+        other = config.copy_and_resolve_references()
+    other.data.name = "mine"
+    with pytest.raises(
+        InputError, match=r"config\.data\.name: 'mine' is no format of lists; valid"
+    ):
+        train.train_and_evaluate(other, tmp_path / "other")
     summary = train.train_and_evaluate(config, tmp_path / "run")
     assert summary["videos"] == {"train": 8, "val": 4, "test": 4}
     # The same ones elsewhere are the same; one less is another data set.

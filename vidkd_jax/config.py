@@ -46,7 +46,9 @@ def get_base_config() -> ConfigDict:
         {
             "batch_size": 16,
             "epochs": 200,
-            "repeats": 1,  # passes over the training videos in an epoch: more where they are few
+            # Passes over the training videos in an epoch, more where they are few; 0: as many as
+            # make 64 batches.
+            "repeats": 1,
             "log_every": 20,
             "remat": False,  # half the activations' memory for a little time
         }

@@ -1,5 +1,6 @@
 """Whether a config can be run: all that can be told without data, in errors that name the field."""
 
+import math
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -47,12 +48,13 @@ _AT_LEAST = {
     "schedule.early_stopping": 1,
     "train.batch_size": 1,
     "train.epochs": 1,
-    "train.repeats": 1,
+    "train.repeats": 0,
     "train.log_every": 1,
     "eval.batch_size": 1,
     "eval.max_clips": 1,
     "eval.calibration_bins": 1,
 }
+_SEEDS = 2**32  # JAX's keys take no more
 # low < value <= high, and low <= value < high:
 _WITHIN = {
     "data.fraction": (0, 1),
@@ -92,17 +94,12 @@ def validate(config: ConfigDict) -> None:
             raise InputError(
                 f"config.{field}: no '{leaves[field]}'{suggest(leaves[field], choices)}"
             )
-    _validate_ranges(leaves)
     _validate_numbers(leaves)
+    _validate_ranges(leaves)
     _validate_unread(config, leaves)
+    _validate_optimiser(config)
     augmentation(config)
-    _validate_modality(config.data)
-    largest = max((config.data.crop, *config.data.crop_sizes))
-    if largest > config.data.short_side:
-        raise InputError(
-            f"config.data.crop: {largest} is larger than data.short_side "
-            f"({config.data.short_side}); use a smaller crop"
-        )
+    _validate_data(config.data)
 
 
 def _validate_unread(config: ConfigDict, leaves: dict[str, Any]) -> None:
@@ -116,15 +113,43 @@ def _validate_unread(config: ConfigDict, leaves: dict[str, Any]) -> None:
                 f"config.method.{name}: method '{config.method.name}' does not read it; it reads "
                 f"{', '.join(sorted(read - {'name'}))}"
             )
-    if config.optim.name == "adamw" and config.optim.nesterov:
+
+
+def _validate_optimiser(config: ConfigDict) -> None:
+    """Refuses settings of optimiser and schedule that would do nothing, or too much."""
+    optim, schedule = config.optim, config.schedule
+    if optim.nesterov and optim.name == "adamw":
         raise InputError("config.optim.nesterov: 'adamw' does not read it; use optim.name='sgd'")
-    if config.schedule.name == "cosine":
+    if optim.nesterov and not optim.momentum:
+        raise InputError("config.optim.nesterov: is of momentum; set optim.momentum")
+    if schedule.warmup_epochs >= config.train.epochs:
+        raise InputError(
+            f"config.schedule.warmup_epochs: {schedule.warmup_epochs} of train.epochs="
+            f"{config.train.epochs}: the learning rate would never be reached; use fewer"
+        )
+    if schedule.name == "cosine":
         for name, default in schedule_defaults().items():
-            if name not in ("name", "warmup_epochs") and config.schedule[name] != default:
+            if name not in ("name", "warmup_epochs") and schedule[name] != default:
                 raise InputError(
                     f"config.schedule.{name}: schedule 'cosine' does not read it; use "
                     "schedule.name='plateau'"
                 )
+
+
+def _validate_data(data: ConfigDict) -> None:
+    for name in ("videos", "annotations"):
+        if data[name] and data.source != "videos":
+            raise InputError(
+                f"config.data.{name}: data.source='{data.source}' does not read it; use "
+                "data.source='videos'"
+            )
+    largest = max((data.crop, *data.crop_sizes))
+    if largest > data.short_side:
+        raise InputError(
+            f"config.data.crop: {largest} is larger than data.short_side ({data.short_side}); use "
+            "a smaller crop"
+        )
+    _validate_modality(data)
 
 
 def _validate_modality(data: ConfigDict) -> None:
@@ -143,7 +168,12 @@ def _validate_modality(data: ConfigDict) -> None:
 
 
 def _validate_numbers(leaves: dict[str, Any]) -> None:
-    """Checks tuples of numbers, and what is either 0 or has a least value."""
+    """Checks what no other number is, tuples of numbers, and what is 0 or has a least value."""
+    for field, value in leaves.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"config.{field}: {value}; use a finite number")
+    if leaves["seed"] >= _SEEDS:
+        raise InputError(f"config.seed: {leaves['seed']}; use less than {_SEEDS}")
     if not all(isinstance(run, str) for run in leaves["teachers.runs"]):
         raise InputError(f"config.teachers.runs: {leaves['teachers.runs']}; name folders")
     sizes, shares = leaves["data.crop_sizes"], leaves["method.teacher_weights"]

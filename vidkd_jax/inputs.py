@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from vidkd_jax import data, workdir
 from vidkd_jax.data import pipeline
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, suggest
 
 
 def load_splits(config: ConfigDict) -> data.Splits:
@@ -27,11 +27,16 @@ def load_splits(config: ConfigDict) -> data.Splits:
 
 def _open_split(config: ConfigDict) -> Callable[[str], data.VideoDataset]:
     if config.data.source == "videos":
-        from vidkd_jax.data.files import open_files  # knows data_prep: only where asked for
+        from vidkd_jax.data import files  # knows data_prep: only where asked for
 
         if not config.data.videos:
             raise InputError("config.data.videos: names no folder; give the folder of video files")
-        return open_files(
+        if config.data.name not in files.formats():
+            raise InputError(
+                f"config.data.name: '{config.data.name}' is no format of lists"
+                f"{suggest(config.data.name, files.formats())}; with data.source='videos' it is one"
+            )
+        return files.open_files(
             config.data.name,
             Path(config.data.videos),
             config.data.annotations or None,

@@ -13,7 +13,7 @@ class Schedule:
       name: "plateau": the rate drops where validation accuracy does not improve (TY, section IV.A);
         "cosine": half a cosine from `learning_rate` to 0 over `epochs` (Loshchilov & Hutter 2017),
         which ends flat within a small budget.
-      learning_rate: of the first epoch.
+      learning_rate: of the first epoch, where nothing warms up.
       epochs: of the whole run.
       warmup_epochs: at the start, over which the rate rises in equal steps, epoch by epoch, to what
         it would be without (Goyal et al. 2017, section 2.2, who rise step by step).
@@ -57,6 +57,8 @@ class Progress:
         """Returns the progress after one more epoch, which validated at `accuracy`."""
         epoch = self.epoch + 1
         improved = accuracy > self.best_accuracy  # strictly, as Algorithm 1, line 20
+        if schedule.name == "cosine":  # ends flat: of equal epochs, many on few videos, the last
+            improved = accuracy >= self.best_accuracy
         bad_epochs = 0 if improved else self.bad_epochs + 1
         learning_rate = self.learning_rate
         if schedule.name == "cosine":

@@ -63,7 +63,7 @@ TABLE = Table(
     note="The paper's TY row has augmentation and its other rows, by their accuracies, have none; "
     "the rows after it say what each adds. 'Other seeds' is the same arm as the reference: its "
     "difference is the noise floor. The paper gives neither lambda nor tau for its teachers: they "
-    "are TY's (0.2, 5, no tau^2), with which the KL term's gradient is a hundredth of the "
-    "logits' differences; 'times tau^2' gives it the weight that Hinton et al. give it. "
+    "are TY's (0.2, 5, no tau^2), with which the KL term's gradient is at most two thousandths of "
+    "the logits' differences; 'times tau^2' gives it the weight that Hinton et al. give it. "
     "Flow-to-RGB has MARS' own weight. Flow needs the records of data_prep.flow.",
 )

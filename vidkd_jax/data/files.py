@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.annotations import Dataset, Entry, read_dataset
+from data_prep.annotations import DATASETS, Dataset, Entry, read_dataset
 from data_prep.output import fingerprint, fingerprint_files
 from vidkd_jax import video
 from vidkd_jax.data.probes import probe_all
@@ -41,6 +41,11 @@ class FileDataset:
     def frames(self, index: int, numbers: np.ndarray) -> np.ndarray:
         """Returns the frames `numbers` of video `index`, uint8 [t, h, w, 3]."""
         return video.read_frames(self._paths[index], numbers.tolist(), short_side=self._short_side)
+
+
+def formats() -> tuple[str, ...]:
+    """Returns the names of the formats of lists."""
+    return tuple(DATASETS)
 
 
 def identity(format_name: str, videos: Path, annotations: str | None, *, split: int) -> str:

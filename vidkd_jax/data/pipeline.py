@@ -21,6 +21,7 @@ from vidkd_jax.errors import InputError
 
 _ORDER, _CLIPS = 0, 1  # what a stream of random numbers is for
 _ENDLESS = 2**40  # batches
+_LEAST = 64  # batches of an epoch whose number of passes is left open
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,10 +81,11 @@ class TrainBatches:
     """An endless, checkpointable iterator over shuffled training batches.
 
     Every pass is its own permutation of the videos; what does not fill a batch is left for others.
+    An epoch is `repeats` passes; for 0, as many as make at least 64 batches.
     The iterator's position is all its state: every batch is a function of (seed, its number).
 
     Attributes:
-      per_epoch: number of batches in an epoch, which is `repeats` passes.
+      per_epoch: number of batches in an epoch.
       iterator: the Grain iterator, for checkpoints.
     """
 
@@ -100,7 +102,6 @@ class TrainBatches:
     ) -> None:
         _check_divisible(batch_size, process)
         per_pass = len(subset.videos) // batch_size
-        self.per_epoch = repeats * per_pass
         if per_pass == 0:
             raise InputError(
                 f"config.train.batch_size: {batch_size} is larger than the training set "
@@ -112,6 +113,7 @@ class TrainBatches:
                 f"config.data.frames: {spec.frames} frames, {spec.stride} apart, span {spec.span}, "
                 f"but the longest training video has {longest}; use fewer, or a smaller data.stride"
             )
+        self.per_epoch = per_pass * (repeats or -(-_LEAST // per_pass))
         load = _LoadTraining(subset, spec, batch_size=batch_size, seed=seed, process=process)
         dataset = grain.MapDataset.range(_ENDLESS).map(load)
         self.iterator = iter(_to_iterable(dataset, reading))

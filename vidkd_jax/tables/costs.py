@@ -94,7 +94,7 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
         teachers.append(forward)
     students = 2 if config.method.name == "mutual_learning" else 1
     per_clip = 2 * ((1 + _BACKWARD) * students * forward + sum(teachers))
-    passes = config.train.epochs * config.train.repeats
+    passes = config.train.epochs * max(config.train.repeats, 1)
     return Cost(training, passes, per_clip * training * passes)
 
 
