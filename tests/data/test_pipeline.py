@@ -45,6 +45,28 @@ def test_an_epoch_of_several_passes_shows_every_video_that_often(memory_subset):
     assert not (passes[0] == passes[1]).all()  # each in an order of its own
 
 
+def test_few_videos_pass_as_often_as_makes_an_epoch(memory_subset):
+    assert train_batches(memory_subset([10] * 11), repeats=0).per_epoch == 64  # 32 passes of 2
+    assert train_batches(memory_subset([10] * 100), repeats=0).per_epoch == 75  # 3 of 25
+    assert train_batches(memory_subset([10] * 400), repeats=0).per_epoch == 100
+
+
+def test_padding_is_not_read(memory_subset, monkeypatch):
+    subset, read = memory_subset([10] * 5), []
+    frames = subset.dataset.frames
+    monkeypatch.setattr(
+        subset.dataset,
+        "frames",
+        lambda video, numbers: read.append(video) or frames(video, numbers),
+    )
+    batches = EvalBatches(
+        subset, SPEC, batch_size=4, max_clips=None, reading=Reading(threads=1, prefetch=1)
+    )
+    *_, last = batches
+    assert read == [0, 1, 2, 3, 4]
+    assert last["mask"].tolist() == [True, False, False, False] and not last["clip"][1:].any()
+
+
 def test_frames_of_teachers_are_read_around_the_clip(memory_subset):
     spec = ClipSpec(frames=2, stride=2, crop=16, others=(-1, 2, 4))
     assert spec.offsets == (-1, 0, 2, 4)

@@ -32,6 +32,14 @@ def test_groups_that_belong_to_one_class_are_held_out_in_each(memory_dataset):
     assert Counter(v.label for v in videos if v.group in held_out) == {0: 1, 1: 1, 2: 1}
 
 
+def test_one_group_in_each_class_leaves_none_to_validate(memory_dataset):
+    datasets = {name: memory_dataset([20] * 3, num_classes=3) for name in ("train", "test")}
+    with pytest.raises(
+        InputError, match=r"config\.data\.val: no class has a second training group"
+    ):
+        load(datasets)
+
+
 def test_split_does_not_depend_on_the_order_of_videos(memory_dataset):
     videos = crossed(memory_dataset).videos
     assert held_out_groups(videos, 0.3) == held_out_groups(videos[::-1], 0.3)

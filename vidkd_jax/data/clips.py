@@ -78,15 +78,20 @@ def random_row(subset: Subset, spec: ClipSpec, position: int, shares: Sequence[f
 
 
 def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch:
-    """Reads the clips of a batch; each window is copied into it as soon as it is decoded."""
+    """Reads the clips of a batch; each window is copied into it as soon as it is decoded.
+
+    Padding is zeros, but for a first row: that one says how large the others are.
+    """
     offsets, batch = np.asarray(spec.offsets, np.int64), HostBatch()
     for place, row in enumerate(rows):
+        if batch and not row.mask:
+            continue
         for time, window in enumerate(_windows(subset, spec, row, offsets)):
             parts = _PARTS.get(window.shape[-1], _ALL)
             if not batch:
                 shape = (len(rows), len(offsets), *window.shape[:2])
                 for name, part in parts.items():
-                    batch[name] = np.empty((*shape, window[..., part].shape[-1]), np.uint8)
+                    batch[name] = np.zeros((*shape, window[..., part].shape[-1]), np.uint8)
             for name, part in parts.items():
                 batch[name][place, time] = window[..., part]
     labels = [subset.videos[row.position].label for row in rows]

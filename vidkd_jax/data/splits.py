@@ -64,6 +64,11 @@ def load_splits(
         class_names=train.class_names,
     )
     for name in ("train", "val", "test"):
+        if name == "val" and val == "groups" and not validation.videos:
+            raise InputError(
+                "config.data.val: no class has a second training group that could be held out to "
+                "validate; add videos, or use a split of your lists (data.val='val')"
+            )
         if not getattr(splits, name).videos:
             raise InputError(
                 f"the {name} split has no videos: check the lists and data.val_fraction"
