@@ -21,7 +21,7 @@ from vidkd_jax.lock import only_one
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 # What may differ when a run goes on: how it reads and reports, how long it lasts.
-_MAY_CHANGE = (
+MAY_CHANGE = (
     "name",
     "train.epochs",
     "train.log_every",
@@ -56,7 +56,7 @@ def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
     """
     summary = _read_json(workdir / "summary.json")
     if summary or _has_checkpoint(workdir):  # else nothing was trained that could be mixed up
-        _check_same(workdir / "config.json", config)
+        _check_same(workdir, config)
         _check_records(workdir, config)
     if summary and (summary["stopped_early"] or summary["epochs"] >= config.train.epochs):
         return summary
@@ -210,22 +210,31 @@ def _read_json(path: Path) -> Any:
         ) from error
 
 
-def _check_same(path: Path, config: ConfigDict) -> None:
-    saved = _read_json(path)
+def saved_config(workdir: Path) -> dict[str, Any]:
+    """Returns the config of the run in a folder by dotted field; {} where there is none.
+
+    Fields that are younger than the run have their defaults.
+    """
+    saved = _read_json(workdir / "config.json")
     if saved is None:
-        return
+        return {}
     for beside in ("environment", "network"):
         saved.pop(beside, None)
-    defaults = to_json(get_base_config())  # of fields that are younger than the run
-    before, now = (flatten(ConfigDict(values)) for values in (saved, to_json(config)))
-    before = {**flatten(ConfigDict(defaults)), **before}
-    may_change = {*_MAY_CHANGE, "teachers.runs"}  # of teachers the weights count: check_teachers
+    defaults = flatten(ConfigDict(to_json(get_base_config())))
+    return {**defaults, **flatten(ConfigDict(saved))}
+
+
+def _check_same(workdir: Path, config: ConfigDict) -> None:
+    before, now = saved_config(workdir), flatten(ConfigDict(to_json(config)))
+    if not before:
+        return
+    may_change = {*MAY_CHANGE, "teachers.runs"}  # of teachers the weights count: check_teachers
     if config.schedule.name == "cosine":  # its length decides on the rate of every epoch
         may_change -= {"train.epochs"}
     for field in sorted({*before, *now} - may_change):
         if before.get(field) != now.get(field):
             raise InputError(
-                f"'{path.parent}' holds a run with {field}={before.get(field)!r}, not "
+                f"'{workdir}' holds a run with {field}={before.get(field)!r}, not "
                 f"{now.get(field)!r}; use another --workdir"
             )
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from vidkd_jax.config import to_json
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.lock import only_one
 from vidkd_jax.tables import Row, Table, costs, load_table, runner, statistics
@@ -16,8 +17,9 @@ from vidkd_jax.tables.table import Arm, arms, available, row_arm
 from vidkd_jax.workdir import lock_of
 
 
-def finish(folder, accuracy, seed):
+def finish(arm, out, accuracy, seed, records="r"):
     """Leaves what a finished run leaves, with about `accuracy` of the videos right."""
+    folder = arm.folder(out)
     rng = np.random.default_rng(seed)
     right = rng.random(60) < accuracy
     folder.mkdir(parents=True)
@@ -36,9 +38,8 @@ def finish(folder, accuracy, seed):
     )
     history = [{"step": e, "epoch": e, "split": "val", "clip_top1": 0.1 * e} for e in (1, 2, 3)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history))
-    (folder / "config.json").write_text(
-        json.dumps({"eval": {"average": "softmax", "calibration_bins": 15}})
-    )
+    config = {**to_json(costs.resolve(arm)), "seed": arm.seed, "network": {"records": records}}
+    (folder / "config.json").write_text(json.dumps(config))
     return right.mean()
 
 
@@ -48,7 +49,7 @@ def finished(tmp_path):
     accuracies = {}
     for number, row in enumerate(table.rows):
         accuracies[row.name] = [
-            finish(arm.folder(tmp_path), 0.4 + 0.1 * number, 10 * number + arm.seed)
+            finish(arm, tmp_path, 0.4 + 0.1 * number, 10 * number + arm.seed)
             for arm in arms(row, "marionette_third", 2)
         ]
     return tmp_path, accuracies
@@ -102,6 +103,36 @@ def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
     assert "Not run yet: TY, the released code's recipe." in text
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"optim": {"name": "sgd"}}, r"was run with another optim\.name than the table's other"),
+        ({"network": {"records": "others"}}, r"was run on other videos or lists than the table's"),
+    ],
+)
+def test_runs_that_do_not_compare_are_no_table(finished, changed, message):
+    out, _ = finished
+    (row,) = [row for row in load_table("ty_table3").rows if row.name == "TY"]
+    path = arms(row, "marionette_third", 2)[1].folder(out) / "config.json"
+    config = json.loads(path.read_text())
+    for part, values in changed.items():
+        config[part] |= values
+    path.write_text(json.dumps(config))
+    with pytest.raises(InputError, match=message) as caught:
+        tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
+    assert "ty_r18/seed1" in str(caught.value)
+
+
+def test_what_all_runs_were_run_with_is_no_difference(finished, capsys):
+    out, _ = finished
+    for path in out.rglob("config.json"):
+        config = json.loads(path.read_text())
+        config["train"]["epochs"] = 7
+        path.write_text(json.dumps(config))
+    tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
+    assert "| TY | 2 |" in capsys.readouterr().out
+
+
 def test_a_difference_says_of_how_many_seeds_it_is(finished, capsys):
     out, accuracies = finished
     reference = load_table("ty_table3").reference
@@ -123,7 +154,7 @@ def test_data_sets_show_what_is_finished_on_each(tmp_path, capsys):
 
     def finish_on(name, row, seeds=1):
         for arm in arms(rows[row], datasets[name], seeds):
-            finish(arm.folder(tmp_path), 0.5, arm.seed)
+            finish(arm, tmp_path, 0.5, arm.seed)
 
     finish_on("UCF101", "Baseline, 3D ResNet-18", seeds=2)
     finish_on("UCF101", "TY, 3D ResNet-18", seeds=2)
@@ -148,7 +179,7 @@ def test_data_sets_show_what_is_finished_on_each(tmp_path, capsys):
 
 def test_a_finished_run_whose_teacher_is_gone_is_one_line(tmp_path):
     table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
-    finish(Arm(STUDENT, "marionette", 0).folder(tmp_path), 0.5, 0)
+    finish(Arm(STUDENT, "marionette", 0), tmp_path, 0.5, 0)
     with pytest.raises(InputError, match=r"supervised_r50/seed7' taught a finished run"):
         tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
 
@@ -156,7 +187,7 @@ def test_a_finished_run_whose_teacher_is_gone_is_one_line(tmp_path):
 def test_rows_with_a_cell_make_a_grid(tmp_path, capsys):
     for number, row in enumerate(load_table("ty_table8").rows):
         if row.cell != ("tau 10", "lambda 0.5"):
-            finish(row_arm(row, "marionette_third", 0).folder(tmp_path), 0.5, number)
+            finish(row_arm(row, "marionette_third", 0), tmp_path, 0.5, number)
     tables.main(["--table=ty_table8", f"--out={tmp_path}", "--seeds=1", "--so_far"])
     lines = capsys.readouterr().out.splitlines()
     start = lines.index("| Video@1 | lambda 0.1 | lambda 0.2 | lambda 0.5 |")
@@ -179,16 +210,16 @@ def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
             f"--out={tmp_path}",
             "--seeds=2",
             "--dry_run",
-            "--config.train.epochs=1",
+            "--config.train.epochs=6",
         ]
     )
     *lines, total = capsys.readouterr().out.splitlines()
     table = load_table("ty_table3")
     runs, prices = lines[::2], lines[1::2]
     assert len(runs) == 2 * len(table.rows) and not list(tmp_path.iterdir())
-    assert all("--config.train.epochs=1" in line for line in runs)
+    assert all("--config.train.epochs=6" in line for line in runs)
     # Every row trains on the same videos: all but those held out.
-    assert {line.split(",")[0].strip() for line in prices} == {"396 videos x 3 passes"}
+    assert {line.split(",")[0].strip() for line in prices} == {"396 videos x 18 passes"}
     assert any("seed1000" in line and "--config.seed=1000" in line for line in runs)
     assert total.startswith("14 runs")
 
@@ -310,7 +341,7 @@ def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
     table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
     arm = Arm(STUDENT, "marionette", 0)
     for run in (arm, *arm.teachers()):
-        finish(run.folder(tmp_path), 0.5, 0)
+        finish(run, tmp_path, 0.5, 0)
     text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
     assert "| 2.50 + 2.50 | 4.0 |" in text
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import statistics
+from vidkd_jax.tables.alike import check_alike
 from vidkd_jax.tables.statistics import Estimate
 from vidkd_jax.tables.table import Arm, Row, Table, finished_arms, finished_part
 
@@ -69,10 +70,11 @@ def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) ->
     """Reads the finished runs of one column, at most `seeds` of each row.
 
     Raises:
-      InputError: they are not of the same test videos, or a teacher's run is gone.
+      InputError: they are not of the same recipe and test videos, or a teacher's run is gone.
     """
     table, missing, unpaired = finished_part(table, dataset, out)
     finished = {row.name: finished_arms(row, dataset, out, seeds) for row in table.rows}
+    check_alike((arm for runs in finished.values() for arm in runs), out)
     results: dict[str, list[statistics.RunResult]] = {row: [] for row in finished}
     groups: list[str] = []
     for row, runs in finished.items():

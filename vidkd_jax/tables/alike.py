@@ -1,0 +1,66 @@
+"""Whether finished runs compare: the same videos, and one recipe but for what their rows set."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from vidkd_jax import workdir
+from vidkd_jax.config import flatten, to_json
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables import costs
+from vidkd_jax.tables.table import Arm
+
+# What does not decide on a run's figures; its length does.
+_FREE = {*workdir.MAY_CHANGE, "seed", "teachers.runs", "data.workers", "distributed"}
+_FREE -= {"train.epochs"}
+
+
+def check_alike(runs: Iterable[Arm], out: Path) -> None:
+    """Compares the finished runs of one column, and their teachers', with the first of them.
+
+    A flag that all were run with is no difference; nor is what a row sets.
+
+    Raises:
+      InputError: one was run with another recipe, or on other videos.
+    """
+    departures: dict[str, Any] | None = None
+    records: dict[str, str] = {}  # by modality: flow has records of its own
+    for arm in _with_teachers(runs):
+        folder = arm.folder(out)
+        if not (folder / "config.json").exists():
+            continue
+        found = _departures(arm, folder)
+        departures = found if departures is None else departures
+        for field in sorted({*departures, *found}):
+            if departures.get(field) != found.get(field):
+                raise InputError(
+                    f"'{folder}' was run with another {field} than the table's other runs: they "
+                    "do not compare; run it again, in another --out"
+                )
+        network = json.loads((folder / "config.json").read_text()).get("network", {})
+        modality = workdir.saved_config(folder)["data.modality"]
+        if records.setdefault(modality, network.get("records", "")) != network.get("records", ""):
+            raise InputError(
+                f"'{folder}' was run on other videos or lists than the table's other runs: they do "
+                "not compare; run it again, in another --out"
+            )
+
+
+def _with_teachers(runs: Iterable[Arm]) -> Iterable[Arm]:
+    for arm in runs:
+        yield arm
+        yield from _with_teachers(arm.teachers())
+
+
+def _departures(arm: Arm, folder: Path) -> dict[str, Any]:
+    """Returns the fields in which a run was not what its row means, and what they were."""
+    meant = flatten(ConfigDict(to_json(costs.resolve(arm))))
+    saved = workdir.saved_config(folder)
+    return {
+        field: saved.get(field)
+        for field in {*meant, *saved} - _FREE
+        if saved.get(field) != meant.get(field)
+    }
