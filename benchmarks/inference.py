@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 from benchmarks import setting
+from vidkd_jax.errors import run_command
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
@@ -85,4 +86,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

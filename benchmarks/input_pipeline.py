@@ -37,6 +37,7 @@ from vidkd_jax.data.clips import ClipSpec, load_batch, random_row
 from vidkd_jax.data.files import open_files
 from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.data.videos import Video
+from vidkd_jax.errors import run_command
 
 _MEMORY = 64  # videos whose frames the decoder's loop keeps
 _AHEAD = 256  # clips that a side has at most made, or begun, beyond those that it was asked for
@@ -207,4 +208,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

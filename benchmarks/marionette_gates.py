@@ -1,14 +1,17 @@
 """Judges Marionette by its gates, from finished runs of configs/tables/marionette_gates.py.
 
-`python -m benchmarks.marionette_gates --out=DIR [--seeds=1]` prints one JSON line per gate.
+`python -m benchmarks.marionette_gates --out=DIR [--seeds=1]` prints one JSON line per gate. Exit
+status: 0 where all that can be judged are passed, 1 where one is missed, 2 where none can be.
 """
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 
+from vidkd_jax.errors import InputError, RunError, run_command
 from vidkd_jax.tables import load_table
 from vidkd_jax.tables.statistics import read_predictions
 from vidkd_jax.tables.table import arms
@@ -80,12 +83,19 @@ def main(argv: list[str] | None = None) -> None:
         if all(run.is_finished(arguments.out) for run in runs):
             folders[name] = [run.folder(arguments.out) for run in runs]
         else:
-            print(f"not finished: {name}")
+            print(f"not finished: {name}", file=sys.stderr)
     if VIDEO not in folders:
-        return
-    for gate, (measured, passed) in gates(folders).items():
+        raise InputError(
+            f"--out={arguments.out}: the row '{VIDEO}' is not finished; run `python -m "
+            f"vidkd_jax.tables --table=marionette_gates --out={arguments.out} "
+            f"--seeds={arguments.seeds}`"
+        )
+    judged = gates(folders)
+    for gate, (measured, passed) in judged.items():
         print(json.dumps({"gate": gate, "measured": measured, "passed": passed}))
+    if missed := [gate for gate, (_, passed) in judged.items() if not passed]:
+        raise RunError(f"missed: {', '.join(missed)}")
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

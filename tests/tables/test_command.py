@@ -360,6 +360,32 @@ def test_the_cost_of_a_run_is_its_networks_times_its_clips():
     assert taught.flops == pytest.approx(plain.flops * 4 / 3)
 
 
+def test_missing_records_are_refused_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "run_all", lambda *_, **__: pytest.fail("it ran something"))
+    monkeypatch.setenv("VIDKD_DATA", str(tmp_path / "none"))
+    message = r"no records of 'marionette' .* --dataset=marionette"
+    with pytest.raises(InputError, match=message) as e:
+        tables.main(["--table=ty_table7", f"--out={tmp_path}", "--seeds=1"])
+    assert "\n" not in str(e.value) and f"--out={tmp_path}/none" in str(e.value)
+
+
+@pytest.mark.parametrize("damage", ["gone", "half"])
+def test_a_finished_run_without_its_predictions_is_one_line(finished, damage):
+    out, _ = finished
+    path = next(out.rglob("predictions.npz"))
+    whole = path.read_bytes()
+    path.unlink() if damage == "gone" else path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"left cannot be read .*; delete the folder"):
+        tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
+
+
+def test_a_table_that_cannot_be_written_is_one_line(finished):
+    out, _ = finished
+    (out / "ty_table3_marionette").write_text("a file")
+    with pytest.raises(InputError, match=r"ty_table3_marionette: cannot be written"):
+        tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
+
+
 def test_a_failed_run_is_named_and_the_others_finish(tmp_path, monkeypatch):
     table = load_table("ty_table3")
     started = []

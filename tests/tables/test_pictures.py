@@ -57,8 +57,25 @@ def test_mistakes_of_all_rows_the_surest_first(make_runs):
     titles = [axes.get_title() for axes in figure.axes]
     names = make_runs.names
     assert [title.partition("\n")[2] for title in titles[:2]] == [names[2], names[1]]
-    # A is wrong with 0.99, 0.6 and 0.7, B with 0.55 and 0.9.
-    assert titles[2:] == ["A (76% sure of its mistakes)"] * 2 + ["B (72% sure of its mistakes)"] * 2
+    # Of what both get wrong: A with 0.6 and 0.7, B with 0.55 and 0.9.
+    assert titles[2:4] == ["A (65% sure of such mistakes)"] * 2
+    assert titles[4:] == ["B (72% sure of such mistakes)"] * 2
+
+
+def test_how_sure_of_mistakes_is_over_seeds(make_runs):
+    make_runs(A=[0.1, 0.9, 0.9, 0.9], B=[0.2, 0.1, 0.9, 0.9])
+    shown = make_runs(seed=1, A=[0.9, 0.9, 0.3, 0.9], B=[0.9, 0.9, 0.4, 0.1])
+    titles = [axes.get_title() for axes in PICTURES["misclassified"](shown).axes]
+    assert titles[1:] == ["A (80% sure of such mistakes)", "B (70% sure of such mistakes)"]
+
+
+def test_frames_are_of_the_records_that_the_runs_saw(make_runs, tmp_path):
+    shown = make_runs(A=[0.1] * 4, B=[0.2] * 4)
+    for path in tmp_path.rglob("config.json"):
+        config = json.loads(path.read_text())
+        path.write_text(json.dumps({**config, "network": {"records": "others"}}))
+    with pytest.raises(InputError, match=r"are others than the runs saw.*--config\.data\.root"):
+        PICTURES["misclassified"](shown)
 
 
 def test_no_mistake_that_all_make(make_runs):

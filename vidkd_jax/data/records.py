@@ -50,10 +50,10 @@ def find_records(root: Path, name: str, split: int, short_side: int, modality: s
     versions = sorted(path.parent for path in folder.glob("*/dataset.json"))
     if not versions:
         is_real = name not in _MARIONETTE and modality == "rgb"
-        or_else = ", or take the built-in videos: --config=...:marionette" if is_real else ""
+        or_else = " (or take the built-in videos: --config=...:marionette)" if is_real else ""
         raise InputError(
-            f"no records of '{name}' split {split} in '{folder}': make them with this{or_else}\n"
-            f"  {_how_to_make(root, name, split, short_side, modality)}"
+            f"no records of '{name}' split {split} in '{folder}': make them with{or_else} "
+            f"{_how_to_make(root, name, split, short_side, modality)}"
         )
     info = read_info(versions[-1])
     if info["modality"] != modality:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vidkd_jax import data, workdir
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.tables import costs, page, render, runner
 from vidkd_jax.tables.table import Arm, Row, Table, available, load_table, row_arm
@@ -44,6 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     if not arguments.so_far:
         _make_folder(arguments.out)
+        _check_records(wanted, arguments.out, extra)
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if not arguments.row:
         folder = arguments.out / f"{arguments.table}_{arguments.scale}"
@@ -65,12 +67,22 @@ def _check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
         costs.resolve(arm, extra)
 
 
-def _make_folder(out: Path) -> None:
+def _check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
+    """Refuses a table whose records are missing before hours are spent on the rows before."""
+    runs = [arm for arm in runner.in_order(wanted) if not arm.is_finished(out)]
+    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
+        config = costs.resolve(arm, extra)
+        where = workdir.records_of(config)
+        if config.data.source == "records":
+            data.open_records(**{**where, "root": Path(_data_root(extra) or where["root"])})
+
+
+def _make_folder(folder: Path) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"--out={out}: cannot be written ({error.strerror}); choose another"
+            f"--out={folder}: cannot be written ({error.strerror}); choose another"
         ) from error
 
 
@@ -151,7 +163,7 @@ def write_table(
     ]
     if not any(map(render.Column.has_rows, columns)):
         raise InputError(f"--so_far: '{table.reference}' has no finished run in '{out}'; run it")
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     text = render.markdown(table, columns)
     (folder / "table.md").write_text(text)
     render.write_csv(folder / "table.csv", columns)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -71,25 +72,29 @@ def misclassified(shown: Shown) -> Figure:
     """Videos that the first seed of every row gets wrong, those first that all are surest about.
 
     Three frames of each, and the five most probable classes by row. In a row's title: how sure it
-    is on average where it is wrong, over all videos and seeds.
+    is, on average over seeds, of what all rows of the seed get wrong.
     """
     runs = shown.runs()
-    read = {name: _videos(folders[0]) for name, folders in runs.items()}
+    by_seed = [
+        {name: _videos(folder) for name, folder in zip(runs, folders, strict=True)}
+        for folders in zip(*runs.values(), strict=False)
+    ]
+    read = by_seed[0]
     names, labels, _ = next(iter(read.values()))
-    all_rows = np.stack([probabilities for _, _, probabilities in read.values()])
-    wrong = (all_rows.argmax(axis=-1) != labels).all(axis=0)
+    all_rows, wrong = _mistakes_of_all(read)
     sureness = np.where(wrong, all_rows.max(axis=-1).mean(axis=0), -1.0)
     surest = np.argsort(-sureness, kind="stable")[:_VIDEOS]
     chosen = surest[wrong[surest]]
     if not len(chosen):
         raise InputError(f"figure of mistakes: no video of {shown.dataset} is wrong in all rows")
     first = runs[shown.table.reference][0]
-    data = json.loads((first / "config.json").read_text())["data"]
-    strips = _frames({**data, "root": shown.data_root or data["root"]}, [names[v] for v in chosen])
+    saved = json.loads((first / "config.json").read_text())
+    root = shown.data_root or saved["data"]["root"]
+    strips = _frames(saved, root, [names[v] for v in chosen])
     class_names = json.loads((first / "evaluation.json").read_text())["class_names"]
     titles = {
-        name: f"{name} ({_sureness_of_mistakes(folders):.0%} sure of its mistakes)"
-        for name, folders in runs.items()
+        name: f"{name} ({mean:.0%} sure of such mistakes)"
+        for name, mean in zip(runs, _sureness(by_seed), strict=True)
     }
     size = len(chosen)
     figure = Figure(figsize=(3.2 * size, 2.0 + 1.8 * len(read)), layout="constrained")
@@ -110,14 +115,23 @@ def misclassified(shown: Shown) -> Figure:
     return figure
 
 
-def _sureness_of_mistakes(folders: Sequence[Path]) -> float:
-    """Returns the mean confidence in the predictions that are wrong; 0 where none is."""
-    mistakes = [
-        probabilities.max(axis=1)[probabilities.argmax(axis=1) != labels]
-        for _, labels, probabilities in map(_videos, folders)
-    ]
-    together = np.concatenate(mistakes)
-    return float(together.mean()) if len(together) else 0.0
+_Videos = tuple[list[str], np.ndarray, np.ndarray]  # as `_videos` returns
+
+
+def _mistakes_of_all(read: Mapping[str, _Videos]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the probabilities [rows, v, k], and which videos [v] all rows get wrong."""
+    all_rows = np.stack([probabilities for _, _, probabilities in read.values()])
+    _, labels, _ = next(iter(read.values()))
+    return all_rows, (all_rows.argmax(axis=-1) != labels).all(axis=0)
+
+
+def _sureness(by_seed: Sequence[Mapping[str, _Videos]]) -> np.ndarray:
+    """Returns each row's mean confidence [rows] in what all rows of the same seed get wrong."""
+    mistakes = []
+    for read in by_seed:
+        all_rows, wrong = _mistakes_of_all(read)
+        mistakes.append(all_rows.max(axis=-1)[:, wrong])
+    return np.concatenate(mistakes, axis=1).mean(axis=1)
 
 
 def reliability(shown: Shown) -> Figure:
@@ -137,22 +151,30 @@ def reliability(shown: Shown) -> Figure:
     return figures.reliability_curves(rows)
 
 
-def _videos(folder: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _videos(folder: Path) -> _Videos:
     """Returns the names, labels [v] and probabilities [v, k] of a run's test videos."""
     saved = read_predictions(folder)
     probabilities, labels, _ = saved.by_video()
     return saved.video_names, labels, probabilities
 
 
-def _frames(data: Mapping[str, object], names: list[str]) -> list[np.ndarray]:
-    """Returns three frames of each video, side by side; `data` is a config's."""
-    test = modalities.open_records(
-        Path(str(data["root"])),
-        str(data["name"]),
-        split=int(str(data["split"])),
-        short_side=int(str(data["short_side"])),
-        modality="rgb",
-    )("test")
+def _frames(config: Mapping[str, Any], root: str, names: list[str]) -> list[np.ndarray]:
+    """Returns three frames of each test video of a run, side by side; `config` is its config.json.
+
+    Raises:
+      InputError: the records in `root` are gone, or others than the run's.
+    """
+    data = config["data"]
+    where: dict[str, Any] = {name: data[name] for name in ("name", "split", "short_side")}
+    where |= {"root": Path(root), "modality": "rgb"}
+    open_split = modalities.open_records(**where)
+    saved = config.get("network", {}).get("records", "")
+    if data.get("modality", "rgb") == "rgb" and saved not in ("", modalities.identity(**where)):
+        raise InputError(
+            f"the records of '{data['name']}' in '{root}' are others than the runs saw, whose "
+            "frames are to be shown; name theirs with --config.data.root"
+        )
+    test = open_split("test")
     by_name = {video.id: video for video in test.videos}
     strips = []
     for name in names:

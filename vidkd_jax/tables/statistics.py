@@ -9,11 +9,13 @@ between rows are paired: the same seeds and the same groups on both sides.
 import dataclasses
 import functools
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluate import Predictions
 from vidkd_jax.metrics import confidence_bins
 
@@ -94,14 +96,28 @@ class SavedPredictions:
 
 
 def read_predictions(folder: Path) -> SavedPredictions:
-    """Reads the predictions in a finished run's folder."""
-    how = json.loads((folder / "config.json").read_text())["eval"]
-    with np.load(folder / "predictions.npz") as arrays:
-        names, video_of_clip = np.unique(arrays["videos"], return_inverse=True)
-        predictions = Predictions(arrays["logits"], arrays["labels"], video_of_clip)
-        return SavedPredictions(
-            predictions, names.tolist(), arrays["groups"], how["average"], how["calibration_bins"]
-        )
+    """Reads the predictions in a finished run's folder.
+
+    Raises:
+      InputError: they are not there, or damaged.
+    """
+    try:
+        how = json.loads((folder / "config.json").read_text())["eval"]
+        with np.load(folder / "predictions.npz") as arrays:
+            names, video_of_clip = np.unique(arrays["videos"], return_inverse=True)
+            predictions = Predictions(arrays["logits"], arrays["labels"], video_of_clip)
+            return SavedPredictions(
+                predictions,
+                names.tolist(),
+                arrays["groups"],
+                how["average"],
+                how["calibration_bins"],
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"what the run in '{folder}' left cannot be read ({error}); delete the folder and run "
+            "it again"
+        ) from error
 
 
 def read_run(folder: Path) -> tuple[RunResult, list[str]]:
