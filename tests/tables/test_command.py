@@ -346,6 +346,15 @@ def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
     assert "| 2.50 + 2.50 | 4.0 |" in text
 
 
+def test_the_papers_costs_stand_beside_ours(tmp_path):
+    paper = {"video_top1": 50.0, "m_parameters": 33.4, "hours": 29.8}
+    row = Row("a", "supervised_r18", paper=paper)
+    finish(Arm(row, "marionette", 0), tmp_path, 0.5, 0)
+    table = Table("t", (row,), "a", {"marionette": {"": "marionette"}})
+    text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+    assert "| 2.50 (paper 33.4) | 2.0 (paper 29.8 h) |" in text and "|  | 50.0 |" in text
+
+
 def test_the_cost_of_a_run_is_its_networks_times_its_clips():
     plain, taught = (
         costs.cost(Arm(row, "ucf101", 0))

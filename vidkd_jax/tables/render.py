@@ -140,8 +140,9 @@ def cells(column: Column) -> Iterable[list[str]]:
             str(column.seeds[row.name]),
             *(_cell(figures[metric][0], _SIGNS.get(metric, "")) for metric in _HEADINGS),
             _change(row, column),
-            " + ".join(f"{value:.2f}" for value in column.params[row.name]),
-            f"{column.minutes[row.name]:.1f}",
+            " + ".join(f"{value:.2f}" for value in column.params[row.name])
+            + _beside(row, column, "m_parameters"),
+            f"{column.minutes[row.name]:.1f}{_beside(row, column, 'hours', ' h')}",
             *_paper(row, column),
         ]
 
@@ -186,8 +187,14 @@ def _paper(row: Row, column: Column) -> list[str]:
     return [f"{found[metric]:.1f}" if metric in found else "" for metric in wanted]
 
 
+def _beside(row: Row, column: Column, what: str, unit: str = "") -> str:
+    """Returns the paper's cost of a row, to stand beside ours; "" where it gives none."""
+    paper = _paper_figures(row, column)
+    return f" (paper {paper[what]:.1f}{unit})" if what in paper else ""
+
+
 def _paper_figures(row: Row, column: Column) -> Mapping[str, float]:
-    """Returns the paper's figures by metric."""
+    """Returns the paper's figures by metric, and its costs."""
     if not column.name:
         return row.paper
     return {"video_top1": row.paper[column.name]} if column.name in row.paper else {}
@@ -222,7 +229,7 @@ def explanation(table: Table, columns: Sequence[Column]) -> str:
     )
     text = (
         f"Per cent; {over}. Overconfidence: mean confidence minus accuracy. Parameters: student + "
-        "teachers. Minutes of training include the teachers'."
+        "teachers. Minutes of training include the teachers', and what else the machine did."
     )
     return " ".join([text, *filter(None, [table.note]), *_left_out(columns)])
 

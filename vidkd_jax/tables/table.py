@@ -24,6 +24,7 @@ class Row:
       overrides: dotted config fields.
       teachers: arms whose finished run, of the same seed, teaches this one.
       paper: the paper's own figures, in per cent, by metric; by column where a table has several.
+        Its costs, teachers' included: "m_parameters", in millions, and "hours" of training.
       seed_offset: added to every seed: an arm against itself with other seeds is the noise floor.
       against: the row that it is compared with; "": the table's reference.
       cell: its line and column where the paper shows such rows as a grid.
