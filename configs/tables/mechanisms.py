@@ -32,8 +32,8 @@ TABLE = Table(
     reference=AUGMENTED,
     scales={"marionette": {"": "marionette_third"}, "paper": {"": "ucf101"}},
     note="'Other seeds' is the same arm as the reference: its difference is the noise floor. "
-    "TY, the moving average and soft targets have lambda 0.2 and tau 5, the best of TY's Table "
-    "8; 'times tau^2' gives the term the weight that Hinton et al. give it. Mutual learning has tau 1 "
-    "and weight 1, as its paper. On the built-in videos the teacher has seen three times as many "
-    "labelled videos as its students, and rows without one have not.",
+    "TY, the moving average and soft targets have lambda 0.2 and tau 5, the best of TY's Table 8; "
+    "'times tau^2' gives the term the weight that Hinton et al. give it. Mutual learning has tau 1 "
+    "and weight 1, as in its paper. On the built-in videos the teacher has seen three times as "
+    "many labelled videos as its students have, and as rows without one have.",
 )
