@@ -111,7 +111,12 @@ def materialise(x: jax.Array, kernel: jax.Array) -> jax.Array:
     XLA's CPU backend fuses the elementwise work before a convolution (BatchNorm, ReLU, residual
     sums) into every copy, slice and transposition that the convolution's forms need, and computes
     it again in each, in the copy's order of memory. `optimization_barrier` is removed before it
-    fuses; a branch whose predicate is only known at run time is not. The other branch is taken
-    where the kernel's first weight is NaN, and yields NaN, as the convolution itself would.
+    fuses; a loop whose condition is only known at run time is not, and, unlike a branch, it hands
+    on its array without a copy. Its body is run, once, where the kernel's first weight is NaN, and
+    yields NaN, as the convolution itself would.
     """
-    return lax.cond(jnp.isnan(kernel.ravel()[0]), lambda v: v * jnp.nan, lambda v: v, x)
+
+    def body(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        return jnp.zeros((), bool), carry[1] * jnp.nan
+
+    return lax.while_loop(lambda carry: carry[0], body, (jnp.isnan(kernel.ravel()[0]), x))[1]
