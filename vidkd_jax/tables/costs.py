@@ -25,8 +25,8 @@ _VIDEOS = {
     "marionette_small": (672, 14),
     "marionette_untrimmed": (560, 14),
 }
-# A network's training step against a matrix product of the same multiplications: the share of the
-# machine's speed that the benchmarks of steps reach (benchmarks/results), here taken as one half.
+# A run against a matrix product of the same multiplications: steps alone reach 0.7 to 1.3 of its
+# speed on one core (`jax_mfu` in benchmarks/results), and validation and reading take their time.
 _EFFICIENCY = 0.5
 _PARSERS: Mapping[type, Callable[[str], Any]] = {  # of the command line's values
     int: int,
