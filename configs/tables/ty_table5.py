@@ -8,13 +8,13 @@ R34 = Row("3D ResNet-34", "supervised_r34", PLAIN)
 R50 = Row("3D ResNet-50", "supervised_r50", PLAIN)
 FLOW = Row("3D ResNet-18, flow", "supervised_r18", {**PLAIN, "data.modality": "flow"})
 
+SQUARED = {"method.scale_by_temperature_squared": True}
+R50_AUGMENTED = Row("3D ResNet-50 + Data Aug", "supervised_r50")
+
 
 def _paper(accuracy: float, m_parameters: float, hours: float) -> dict[str, float]:
     return {"video_top1": accuracy, "m_parameters": m_parameters, "hours": hours}
 
-
-SQUARED = {"method.scale_by_temperature_squared": True}
-R50_AUGMENTED = Row("3D ResNet-50 + Data Aug", "supervised_r50")
 
 TABLE = Table(
     title="TY Table 5: mechanisms of distillation",

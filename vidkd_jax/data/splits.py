@@ -64,11 +64,6 @@ def load_splits(
         class_names=train.class_names,
     )
     for name in ("train", "val", "test"):
-        if name == "val" and val == "groups" and not validation.videos:
-            raise InputError(
-                "config.data.val: no class has a second training group that could be held out to "
-                "validate; add videos, or use a split of your lists (data.val='val')"
-            )
         if not getattr(splits, name).videos:
             raise InputError(
                 f"the {name} split has no videos: check the lists and data.val_fraction"
@@ -118,6 +113,11 @@ def held_out_groups(videos: Sequence[Video], fraction: float) -> set[str]:
     for groups in strata.values():
         count = min(max(round(fraction * len(groups)), 1), len(groups) - 1)
         held_out.update(sorted(groups, key=_rank)[:count])
+    if not held_out:
+        raise InputError(
+            "config.data.val: no class has a second training group that could be held out to "
+            "validate; add videos, or use a split of your lists (data.val='val')"
+        )
     return held_out
 
 

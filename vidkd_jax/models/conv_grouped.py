@@ -25,12 +25,15 @@ def conv2d_grouped(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.A
     seen = (group - 1) * stride + kw  # columns of the input, by a group
     out_groups = -(-out_width // group)
     after = (out_groups - 1) * group * stride + seen - x.shape[2] - before
-    # Column j of those that a group sees reaches its output column s through tap k.
-    k, j, s = np.ogrid[:kw, :seen, :group]
-    banded = jnp.einsum("hwio,wjs->hjiso", kernel, (j == s * stride + k).astype(np.float32))
+    if group > 1:
+        # Column j of those that a group sees reaches its output column s through tap k.
+        k, j, s = np.ogrid[:kw, :seen, :group]
+        band = (j == s * stride + k).astype(np.float32)
+        banded = jnp.einsum("hwio,wjs->hjiso", kernel, band)
+        kernel = banded.reshape(kh, seen, c_in, group * c_out)
     y = lax.conv_general_dilated(
         x,
-        banded.reshape(kh, seen, c_in, group * c_out),
+        kernel,
         (stride_h, group * stride),
         (padding_h, (before, after)),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),

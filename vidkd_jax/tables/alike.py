@@ -1,7 +1,7 @@
 """Whether finished runs compare: the same videos, and one recipe but for what their rows set."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,17 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
       InputError: one was run with another recipe, or on other videos.
     """
     departures: dict[str, Any] | None = None
+    meant: dict[tuple[str, str], dict[str, Any]] = {}  # by data set and row: seeds share it
     records: dict[str, str] = {}  # by modality: flow has records of its own
     for arm in _with_teachers(runs):
         folder = arm.folder(out)
         if not (folder / "config.json").exists():
             continue
-        found = _departures(arm, folder)
+        row = arm.dataset, arm.row.slug
+        if row not in meant:
+            meant[row] = flatten(ConfigDict(to_json(costs.resolve(arm))))
+        saved = workdir.saved_config(folder)
+        found = _departures(saved, meant[row])
         departures = found if departures is None else departures
         for field in sorted({*departures, *found}):
             if departures.get(field) != found.get(field):
@@ -41,7 +46,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
                     "do not compare; run it again, in another --out"
                 )
         network = json.loads((folder / "config.json").read_text()).get("network", {})
-        modality = workdir.saved_config(folder)["data.modality"]
+        modality = saved["data.modality"]
         if records.setdefault(modality, network.get("records", "")) != network.get("records", ""):
             raise InputError(
                 f"'{folder}' was run on other videos or lists than the table's other runs: they do "
@@ -55,10 +60,8 @@ def _with_teachers(runs: Iterable[Arm]) -> Iterable[Arm]:
         yield from _with_teachers(arm.teachers())
 
 
-def _departures(arm: Arm, folder: Path) -> dict[str, Any]:
+def _departures(saved: Mapping[str, Any], meant: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the fields in which a run was not what its row means, and what they were."""
-    meant = flatten(ConfigDict(to_json(costs.resolve(arm))))
-    saved = workdir.saved_config(folder)
     return {
         field: saved.get(field)
         for field in {*meant, *saved} - _FREE

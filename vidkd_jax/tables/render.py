@@ -229,7 +229,7 @@ def explanation(table: Table, columns: Sequence[Column]) -> str:
     )
     text = (
         f"Per cent; {over}. Overconfidence: mean confidence minus accuracy. Parameters: student + "
-        "teachers. Minutes of training include the teachers', and what else the machine did."
+        "teachers. Minutes of training include the teachers' and depend on what else ran."
     )
     return " ".join([text, *filter(None, [table.note]), *_left_out(columns)])
 
