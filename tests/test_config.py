@@ -158,6 +158,8 @@ def test_unknown_and_ill_typed_fields(field, value, message):
         ("method.ema_decay", 0.0, "more than 0"),
         ("method.teacher_weights", ("a", "b"), "use numbers from 0 up"),
         ("teachers.runs", (1,), r"teachers\.runs: \(1,\); name folders"),
+        ("method.student_blocks", (3,), r"method\.student_blocks: \(3,\); name blocks"),
+        ("method.blocks_of_teacher", (3,), r"method\.blocks_of_teacher: \(3,\); name blocks"),
         ("data.crop_sizes", (0,), "whole numbers from 8 up"),
         ("data.crop_sizes", ("a",), "whole numbers from 8 up"),
         ("data.size", 1, "8 or more"),

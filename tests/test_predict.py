@@ -1,5 +1,6 @@
 """What a finished run says of video files that it was never given a list of."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from vidkd_jax import evaluate, predict, train
+from vidkd_jax import evaluate, predict, train, weights
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluate import Predictions
 
@@ -134,3 +135,10 @@ def test_a_linked_folder_is_named(run, tmp_path):
     (tmp_path / "videos" / "linked").symlink_to(tmp_path)
     with pytest.raises(InputError, match="linked: is a link to a folder"):
         predict.main([f"--run={run}", str(tmp_path / "videos")])
+
+
+def test_a_random_classifier_is_no_prediction(run, square_videos, tmp_path):
+    card, variables = weights.load(run)
+    weights.save(tmp_path / "new", dataclasses.replace(card, has_classifier=False), variables)
+    with pytest.raises(InputError, match="new: its classifier is random"):
+        predict.main([f"--run={tmp_path / 'new'}", str(square_videos / "videos")])

@@ -103,6 +103,18 @@ def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config,
     assert float(metrics["loss/kl"]) > 0
 
 
+def test_a_random_classifier_does_not_teach_classes(small_config, tmp_path):
+    model = models.create("r3d_18", 2, width=1 / 32, normalisation=ACTIVITYNET_BGR)
+    variables = create_variables(jax.random.key(5), (4, 24, 24, 3), model=model)
+    card = weights.Card("r3d_18", 1 / 32, 3, 2, 4, ACTIVITYNET_BGR, has_classifier=False)
+    weights.save(tmp_path, card, variables)
+    run = {"teachers__runs": (str(tmp_path),)}
+    for method in ("distillation", "decoupled"):
+        with pytest.raises(InputError, match=rf"classifier of .* is random: .* '{method}'"):
+            building.build_run(small_config(method__name=method, **run))
+    building.build_run(small_config(method__name="feature_matching", **run))
+
+
 def test_two_teachers_share_the_soft_targets(teacher_run, small_config, tmp_path):
     config = taught(
         small_config, teacher_run, teacher_run, data__crop=32, method__teacher_weights=(2.0, 1.0)

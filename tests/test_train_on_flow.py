@@ -35,7 +35,7 @@ def root(tmp_path_factory):
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(root):
     def make(**overrides):
         config = get_base_config()
@@ -61,12 +61,20 @@ def config(root):
     return make
 
 
-def test_an_epoch_on_flow(config, tmp_path):
-    summary = train.train_and_evaluate(config(), tmp_path)
+@pytest.fixture(scope="module")
+def flow_run(config, tmp_path_factory):
+    """A finished run of a network that sees flow."""
+    workdir = tmp_path_factory.mktemp("flow")
+    train.train_and_evaluate(config(), workdir)
+    return workdir
+
+
+def test_an_epoch_on_flow(flow_run):
+    summary = json.loads((flow_run / "summary.json").read_text())
     assert summary["epochs"] == 1 and 0 <= summary["video_top1"] <= 1
     assert np.isfinite(summary["nll"])
-    assert (tmp_path / "report/index.html").exists()
-    assert json.loads((tmp_path / "config.json").read_text())["data"]["modality"] == "flow"
+    assert (flow_run / "report/index.html").exists()
+    assert json.loads((flow_run / "config.json").read_text())["data"]["modality"] == "flow"
 
 
 def test_what_the_network_gets_of_flow(config):
@@ -80,12 +88,12 @@ def test_what_the_network_gets_of_flow(config):
     assert np.median(np.abs(batch["clip"].astype(int) - 128)) <= 2
 
 
-def test_a_student_of_rgb_learns_from_a_teacher_of_flow(config, tmp_path):
-    train.train_and_evaluate(config(), tmp_path / "teacher")
-    taught = {
-        "method__name": "feature_matching",
-        "teachers__runs": (str(tmp_path / "teacher"),),
-    }
+def taught_by(flow_run):
+    return {"method__name": "feature_matching", "teachers__runs": (str(flow_run),)}
+
+
+def test_a_student_of_rgb_learns_from_a_teacher_of_flow(config, flow_run):
+    taught = taught_by(flow_run)
     run = building.build_run(config(data__modality="rgb_flow", **taught))
     assert run.clip_shape[-1] == 3
     state, batch = run.initial_state(), run.shard(next(run.train_batches))
@@ -95,8 +103,13 @@ def test_a_student_of_rgb_learns_from_a_teacher_of_flow(config, tmp_path):
         building.build_run(config(data__modality="rgb", **taught))
 
 
-def test_rgb_and_its_flow(config):
-    both = building.build_run(config(data__modality="rgb_flow"))
+def test_flow_that_no_network_sees_is_refused(config):
+    with pytest.raises(InputError, match=r"data\.modality: 'rgb_flow', but no teacher sees flow"):
+        building.build_run(config(data__modality="rgb_flow"))
+
+
+def test_rgb_and_its_flow(config, flow_run):
+    both = building.build_run(config(data__modality="rgb_flow", **taught_by(flow_run)))
     rgb, only_flow = (building.build_run(config(data__modality=m)) for m in ("rgb", "flow"))
     batch, clips, fields = (next(run.train_batches) for run in (both, rgb, only_flow))
     assert both.clip_shape == (4, 16, 16, 3)

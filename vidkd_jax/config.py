@@ -22,6 +22,7 @@ def get_base_config() -> ConfigDict:
             "dtype": "float32",
             # The scales of the norms that end residual blocks begin at 0, each block as its
             # shortcut: deep networks learn earlier (Goyal et al. 2017, section 5.1).
+            # Weights of `init_from` replace them.
             "zero_init_residual": False,
             "init_from": "",  # weights to start from: a folder of `convert`, or a finished run's
         }
@@ -47,7 +48,7 @@ def get_base_config() -> ConfigDict:
             "batch_size": 16,
             "epochs": 200,
             # Passes over the training videos in an epoch, more where they are few; 0: as many as
-            # make 64 batches.
+            # make at least 64 batches.
             "repeats": 1,
             "log_every": 20,
             "remat": False,  # half the activations' memory for a little time
@@ -82,7 +83,11 @@ def schedule_defaults() -> ConfigDict:
 
 
 def method_defaults() -> ConfigDict:
-    """Returns the defaults of `config.method`: of all methods' options."""
+    """Returns the defaults of `config.method`: of all methods' options.
+
+    Where methods share an option, the default is TY's, and the methods' own configs (such as
+    `configs/decoupled_r18.py`) set what their papers have.
+    """
     return ConfigDict(
         {
             "name": "supervised",

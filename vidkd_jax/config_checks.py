@@ -54,6 +54,11 @@ _AT_LEAST = {
     "eval.max_clips": 1,
     "eval.calibration_bins": 1,
 }
+_NAMES = {
+    "teachers.runs": "folders",
+    "method.student_blocks": "blocks of the network",
+    "method.blocks_of_teacher": "blocks of the network",
+}
 _SEEDS = 2**32  # JAX's keys take no more
 # low < value <= high, and low <= value < high:
 _WITHIN = {
@@ -105,8 +110,6 @@ def validate(config: ConfigDict) -> None:
 def _validate_unread(config: ConfigDict, leaves: dict[str, Any]) -> None:
     """Refuses settings that would do nothing: two runs that differ in them would be the same."""
     read = {"name", *methods.option_names(config.method.name)}
-    if config.method.name == "teaching_yourself":
-        read.add("first_teacher")
     for name, default in method_defaults().items():
         if name not in read and leaves[f"method.{name}"] != default:
             raise InputError(
@@ -168,14 +171,15 @@ def _validate_modality(data: ConfigDict) -> None:
 
 
 def _validate_numbers(leaves: dict[str, Any]) -> None:
-    """Checks what no other number is, tuples of numbers, and what is 0 or has a least value."""
+    """Checks what no other number is, what is in tuples, and what is 0 or has a least value."""
     for field, value in leaves.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"config.{field}: {value}; use a finite number")
     if leaves["seed"] >= _SEEDS:
         raise InputError(f"config.seed: {leaves['seed']}; use less than {_SEEDS}")
-    if not all(isinstance(run, str) for run in leaves["teachers.runs"]):
-        raise InputError(f"config.teachers.runs: {leaves['teachers.runs']}; name folders")
+    for field, what in _NAMES.items():
+        if not all(isinstance(name, str) for name in leaves[field]):
+            raise InputError(f"config.{field}: {leaves[field]}; name {what}")
     sizes, shares = leaves["data.crop_sizes"], leaves["method.teacher_weights"]
     if not all(isinstance(size, int) and size >= 8 for size in sizes):
         raise InputError(f"config.data.crop_sizes: {sizes}; use whole numbers from 8 up")

@@ -49,6 +49,11 @@ def main(argv: list[str] | None = None) -> None:
     card, variables = weights.load(args.run)
     if card.in_channels != 3:
         raise InputError(f"--run={args.run}: sees optical flow; give a run that sees RGB")
+    if not card.has_classifier:
+        raise InputError(
+            f"--run={args.run}: its classifier is random: the checkpoint had none for these "
+            "classes; train it first (model.init_from)"
+        )
     entries = [
         Entry(str(path), path, 0, "", "predict") for file in args.videos for path in _files(file)
     ]

@@ -80,7 +80,7 @@ class Progress:
         return self.learning_rate * min((self.epoch + 1) / (schedule.warmup_epochs + 1), 1.0)
 
     def is_best(self) -> bool:
-        """Whether the epoch just done set a new best."""
+        """Whether the epoch just done set a new best, or under a cosine equalled it."""
         return self.best_epoch == self.epoch
 
     def should_stop(self, schedule: Schedule) -> bool:

@@ -43,6 +43,12 @@ def load(config: ConfigDict, method: Method, class_names: Sequence[str]) -> tupl
     teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
     for folder, teacher in zip(folders, teachers, strict=True):
         _check_classes(folder, teacher.card, class_names)
+        if method.reads_teacher_logits and not teacher.card.has_classifier:
+            raise InputError(
+                f"config.teachers.runs: the classifier of '{folder}' is random: its checkpoint had "
+                f"none for these classes, and method '{config.method.name}' learns from it; train "
+                "it first (model.init_from), or use a method of features"
+            )
         weights.check_split(
             "teachers.runs",
             Path(folder),
@@ -56,6 +62,11 @@ def load(config: ConfigDict, method: Method, class_names: Sequence[str]) -> tupl
                 f"config.data.modality: '{config.data.modality}', but the teacher '{folder}' sees "
                 f"{sees}; use 'rgb_flow' for an RGB student with a teacher that sees flow"
             )
+    if config.data.modality == "rgb_flow" and all(t.card.in_channels != 2 for t in teachers):
+        raise InputError(
+            "config.data.modality: 'rgb_flow', but no teacher sees flow, nor does the student; use "
+            "'rgb'"
+        )
     return teachers
 
 

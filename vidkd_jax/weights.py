@@ -43,6 +43,7 @@ class Card:
       records: `data.identity` of these; "": not known, or straight from video files.
       selected_on: what chose the epoch, and those of its teachers: "groups", "val" or, where any
         of them saw the test list, "test"; "": not known.
+      has_classifier: False where the checkpoint had none: `logits` is random.
     """
 
     model: str
@@ -59,6 +60,7 @@ class Card:
     split: int = 0
     records: str = ""
     selected_on: str = ""
+    has_classifier: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""

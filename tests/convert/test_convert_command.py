@@ -67,6 +67,20 @@ def test_writes_weights_and_what_must_be_known_of_them(npz, state, tmp_path, cap
     assert capsys.readouterr().out.startswith(f"loaded {len(state)} tensors\n")
 
 
+def test_the_card_says_how_far_apart_the_frames_are(npz, tmp_path):
+    convert(npz, tmp_path / "out", "--stride=2")
+    assert weights.load_card(tmp_path / "out").stride == 2
+    with pytest.raises(InputError, match=r"--stride=0: give a positive number"):
+        convert(npz, tmp_path / "other", "--stride=0")
+
+
+def test_the_card_says_whether_there_is_a_classifier(npz, tmp_path):
+    convert(npz, tmp_path / "out")
+    convert(npz, tmp_path / "new", "--num_classes=9")
+    assert weights.load_card(tmp_path / "out").has_classifier
+    assert not weights.load_card(tmp_path / "new").has_classifier
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".pt", ".tar", ".safetensors"])
 def test_reads_the_common_formats(suffix, state, tmp_path):
     path = tmp_path / f"net{suffix}"

@@ -70,8 +70,23 @@ def test_bfloat16_logits_give_a_float32_loss():
     np.testing.assert_array_equal(loss, expected)
 
 
-def test_label_beyond_the_classes_is_nan_not_a_wrong_class():
-    assert np.isnan(cross_entropy(jnp.array(LOGITS[:1]), jnp.array([5]))[0])
+@pytest.mark.parametrize("label", [5, -1, 100])
+def test_label_that_is_no_class_is_nan_not_a_wrong_class(label):
+    loss = cross_entropy(jnp.array(LOGITS[:2]), jnp.array([label, 2]))
+    np.testing.assert_array_equal(np.isnan(loss), [True, False])
+
+
+def test_a_class_masked_by_infinity_is_no_loss_without_smoothing():
+    logits = jnp.array([[0.0, 0.0, -jnp.inf]])
+    np.testing.assert_allclose(cross_entropy(logits, jnp.array([0])), [np.log(2)], rtol=1e-6)
+
+
+def test_the_smoothing_may_be_traced():
+    arguments = jnp.array(LOGITS), jnp.array(LABELS)
+    for smoothing in (0.0, 0.1):
+        compiled = jax.jit(cross_entropy)(*arguments, label_smoothing=smoothing)
+        expected = cross_entropy(*arguments, label_smoothing=smoothing)
+        np.testing.assert_allclose(compiled, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,33 @@ def test_mismatched_shapes_raise(shape):
         kl_divergence(jnp.zeros((4, 3)), jnp.zeros(shape), temperature=1.0)
 
 
+@pytest.mark.parametrize("shape", [(3,), (2, 2, 3)])
+def test_targets_of_anything_but_a_batch_raise(shape):
+    with pytest.raises(AssertionError):
+        kl_from_targets(jnp.zeros(shape), jnp.full(shape, 1 / 3), temperature=1.0)
+
+
+@pytest.mark.parametrize("label", [3, -1])
+def test_decoupled_kl_of_a_label_that_is_no_class_is_nan(label):
+    loss = decoupled_kl(jnp.zeros((2, 3)), jnp.ones((2, 3)), jnp.array([label, 1]), temperature=4.0)
+    np.testing.assert_array_equal(np.isnan(loss), [True, False])
+
+
+@pytest.mark.parametrize("labels", [np.zeros(1, int), np.zeros(4, np.float32)])
+def test_decoupled_kl_of_labels_of_another_batch_or_type_raises(labels):
+    with pytest.raises(AssertionError):
+        decoupled_kl(jnp.zeros((4, 3)), jnp.ones((4, 3)), jnp.array(labels), temperature=4.0)
+
+
+@pytest.mark.parametrize("loss", [kl_divergence, kl_from_targets])
+@pytest.mark.parametrize("squared", [False, True])
+def test_all_options_may_be_traced(loss, squared):
+    arguments = jnp.array(STUDENT), jax.nn.softmax(jnp.array(TEACHER))
+    options = {"temperature": 3.0, "scale_by_temperature_squared": squared}
+    compiled = jax.jit(loss)(*arguments, **options)
+    np.testing.assert_allclose(compiled, loss(*arguments, **options), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("module", [classification, distillation])
 def test_examples_in_the_docstrings(module):
     result = doctest.testmod(module)

@@ -121,6 +121,13 @@ def test_mismatched_batches_raise(function):
         function(jnp.zeros(shape), jnp.zeros((3, *shape[1:])))
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (2, 4, 4, 3)])
+@pytest.mark.parametrize("function", [losses.align, losses.attention_transfer])
+def test_what_is_no_block_of_a_video_network_raises(function, shape):
+    with pytest.raises(AssertionError):
+        function(jnp.zeros(shape), jnp.zeros(shape))
+
+
 def test_examples_in_the_docstrings():
     result = doctest.testmod(features)
     assert result.attempted > 0

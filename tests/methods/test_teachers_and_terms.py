@@ -162,3 +162,9 @@ def test_every_method_is_a_frozen_dataclass_that_says_what_it_needs(name):
     assert method.frozen_teachers in ("none", "one", "any")
     taught = method.promotes or method.moving_average > 0 or method.has_peer
     assert not (taught and method.frozen_teachers != "none")
+
+
+def test_an_option_that_no_method_has_is_named():
+    with pytest.raises(InputError, match=r"temprature: .*did you mean 'temperature'"):
+        create("distillation", temprature=4.0)
+    create("supervised", temperature=4.0)  # another method's

@@ -5,6 +5,7 @@ train with `--config.model.init_from=weights/r3d_18`.
 """
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     wanted = public_names.by_public_name(shapes, head=backbone.head)
     arrays = inflate(arrays, wanted, over_time=args.inflate)
     variables, report = public_names.fill(shapes, arrays, head=backbone.head, source=source)
+    card = dataclasses.replace(card, has_classifier=not report.initialised)
     _save(args.out, card, _initialise_rest(variables))
     for line in report.lines():
         print(line)
@@ -55,6 +57,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--width", type=float, default=1.0, help="factor on channels")
     parser.add_argument("--frames", type=int, help="of the clips; default: the network's")
+    parser.add_argument("--stride", type=int, default=1, help="from frame to frame; default: 1")
     parser.add_argument(
         "--size", type=int, help="of their sides, in pixels; default: the network's"
     )
@@ -66,7 +69,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help=f"of the input, where not the network's usual: {', '.join(NORMALISATIONS)}",
     )
     args = parser.parse_args(argv)
-    for name in ("num_classes", "width", "frames", "size"):
+    for name in ("num_classes", "width", "frames", "stride", "size"):
         if (value := getattr(args, name)) is not None and not value > 0:
             raise InputError(f"--{name}={value}: give a positive number")
     if args.normalisation not in {None, *NORMALISATIONS}:
@@ -109,6 +112,7 @@ def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int)
         in_channels=normalisation.in_channels,
         num_classes=num_classes,
         frames=args.frames or backbone.frames,
+        stride=args.stride,
         size=args.size or backbone.size,
         normalisation=normalisation,
         source={"file": args.checkpoint.name, "sha256": sha256(args.checkpoint)},

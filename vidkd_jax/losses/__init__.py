@@ -1,7 +1,9 @@
 """Losses: pure functions of arrays that know no model, method or loop.
 
-Each returns one float32 value per example, so that the caller can mask padding and weight terms;
-each casts to float32 first, whatever the compute dtype of the network.
+Every loss returns one float32 value per example, so that the caller can mask padding and weight
+terms, and casts to float32 first, whatever the compute dtype of the network. The relational ones
+compare the examples of a batch with each other: leave padding out before. `soft_targets` and
+`align` are what losses are made of. All options may be traced: every loss compiles as it is.
 """
 
 from vidkd_jax.losses.classification import cross_entropy

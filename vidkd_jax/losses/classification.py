@@ -18,8 +18,8 @@ def cross_entropy(
 
     Args:
         logits: scores before the softmax, `[b, k]`, any float dtype.
-        labels: class numbers in 0..k-1, integer `[b]`. A number of k or more gives NaN, which stops
-            a run, where clipping would train on a wrong class.
+        labels: class numbers in 0..k-1, integer `[b]`. Any other number gives NaN, which stops a
+            run, where clipping would train on a wrong class.
         label_smoothing: :math:`\epsilon`, the share of the target spread evenly over all classes.
 
     Returns:
@@ -37,7 +37,13 @@ def cross_entropy(
     chex.assert_type([logits, labels], [float, int])
     log_probabilities = jax.nn.log_softmax(logits.astype(jnp.float32))
     target = jnp.take_along_axis(log_probabilities, labels[:, None], axis=-1)[:, 0]
-    if label_smoothing == 0.0:
-        return -target
-    uniform = log_probabilities.mean(axis=-1)
-    return -((1.0 - label_smoothing) * target + label_smoothing * uniform)
+    # Not 0 times an infinite mean, where a class is masked by -inf and nothing smooths.
+    uniform = jnp.where(label_smoothing > 0, label_smoothing * log_probabilities.mean(axis=-1), 0.0)
+    return nan_unless_valid(
+        -((1.0 - label_smoothing) * target + uniform), labels, num_classes=logits.shape[-1]
+    )
+
+
+def nan_unless_valid(loss: jax.Array, labels: jax.Array, *, num_classes: int) -> jax.Array:
+    """Returns the loss `[b]`, with NaN where a label `[b]` is no class."""
+    return jnp.where((labels >= 0) & (labels < num_classes), loss, jnp.nan)

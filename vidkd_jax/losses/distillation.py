@@ -4,6 +4,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from vidkd_jax.losses.classification import nan_unless_valid
+
 
 def soft_targets(logits: jax.Array, temperature: float) -> jax.Array:
     r"""Class probabilities softened by a temperature.
@@ -69,7 +71,7 @@ def kl_divergence(
     log_student = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
     log_teacher = jax.nn.log_softmax(teacher_logits.astype(jnp.float32) / temperature)
     loss = jnp.sum(jnp.exp(log_teacher) * (log_teacher - log_student), axis=-1)
-    return loss * temperature**2 if scale_by_temperature_squared else loss
+    return loss * jnp.where(scale_by_temperature_squared, temperature**2, 1.0)
 
 
 def kl_from_targets(
@@ -100,13 +102,15 @@ def kl_from_targets(
     >>> kl_from_targets(jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]]), temperature=3.0).round(3)
     Array([0.693], dtype=float32)
     """
+    chex.assert_rank([student_logits, targets], 2)
     chex.assert_equal_shape([student_logits, targets])
+    chex.assert_type([student_logits, targets], float)
     targets = jax.lax.stop_gradient(targets).astype(jnp.float32)
     log_student = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
     # 0 log 0 = 0.
     log_targets = jnp.log(jnp.where(targets > 0, targets, 1.0))
     loss = jnp.sum(targets * (log_targets - log_student), axis=-1)
-    return loss * temperature**2 if scale_by_temperature_squared else loss
+    return loss * jnp.where(scale_by_temperature_squared, temperature**2, 1.0)
 
 
 def decoupled_kl(
@@ -131,7 +135,7 @@ def decoupled_kl(
     Args:
         student_logits: `[b, k]`, any float dtype.
         teacher_logits: `[b, k]`, any float dtype.
-        labels: class numbers, integer `[b]`.
+        labels: class numbers in 0..k-1, integer `[b]`. Any other number gives NaN.
         temperature: :math:`\tau` > 0, for both networks; 4 in the paper.
         target_weight: :math:`\alpha`; 1 in the paper.
         other_weight: :math:`\beta`; 8 in most of the paper's settings.
@@ -149,6 +153,8 @@ def decoupled_kl(
     """
     chex.assert_rank([student_logits, teacher_logits, labels], [2, 2, 1])
     chex.assert_equal_shape([student_logits, teacher_logits])
+    chex.assert_equal_shape_prefix([student_logits, labels], 1)
+    chex.assert_type([student_logits, teacher_logits, labels], [float, float, int])
     is_target = jax.nn.one_hot(labels, student_logits.shape[-1], dtype=bool)
     student = student_logits.astype(jnp.float32) / temperature
     teacher = jax.lax.stop_gradient(teacher_logits).astype(jnp.float32) / temperature
@@ -159,7 +165,8 @@ def decoupled_kl(
     )
     difference = jnp.where(is_target, 0.0, rest_teacher - rest_student)
     rest = jnp.sum(jnp.exp(rest_teacher) * difference, axis=-1)
-    return temperature**2 * (target_weight * target + other_weight * rest)
+    loss = temperature**2 * (target_weight * target + other_weight * rest)
+    return nan_unless_valid(loss, labels, num_classes=student_logits.shape[-1])
 
 
 def _target_and_rest(logits: jax.Array, is_target: jax.Array) -> jax.Array:

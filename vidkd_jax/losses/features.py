@@ -57,7 +57,6 @@ def attention_transfer(student: jax.Array, teacher: jax.Array) -> jax.Array:
     >>> attention_transfer(one, other)
     Array([1.], dtype=float32)
     """
-    chex.assert_equal_shape_prefix([student, teacher], 1)
     maps = align(_energy(student), _energy(jax.lax.stop_gradient(teacher)))
     ours, theirs = (_normalised(attention) for attention in maps)
     return jnp.mean(jnp.square(ours - theirs), axis=1)
@@ -144,6 +143,8 @@ def align(student: jax.Array, teacher: jax.Array) -> tuple[jax.Array, jax.Array]
     Returns:
         Both, with equal sizes along t, h and w.
     """
+    chex.assert_rank([student, teacher], 5)
+    chex.assert_equal_shape_prefix([student, teacher], 1)
 
     def resized(features: jax.Array) -> jax.Array:
         smaller = map(min, student.shape[1:4], teacher.shape[1:4])

@@ -65,10 +65,15 @@ def create(name: str, *, augment: Augment, **options: Any) -> Method:
     """Returns a method; `options` that belong to other methods are left out.
 
     Raises:
-      InputError: no such method.
+      InputError: no such method, or an option that no method has.
     """
     if name not in _METHODS:
         raise InputError(f"method.name: no method '{name}'{suggest(name, _METHODS)}")
+    known = frozenset().union(*map(option_names, _METHODS))
+    if unknown := sorted(options.keys() - known):
+        raise InputError(
+            f"method.{unknown[0]}: no method has this option{suggest(unknown[0], known)}"
+        )
     read = option_names(name)
     own = {option: value for option, value in options.items() if option in read}
     return _METHODS[name](augment=augment, **own)

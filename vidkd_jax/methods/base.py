@@ -29,6 +29,7 @@ class Method(Protocol):
       moving_average: above 0, the teacher is the moving average of the student's variables, and
         this share of it is kept each step.
       frozen_teachers: how many trained teachers it needs: "none", "one" or "any" (1 or more).
+      reads_teacher_logits: whether the terms need the teachers' classifiers.
       has_peer: whether a second student trains beside the first; its outputs are "peer/<name>".
     """
 
@@ -38,6 +39,7 @@ class Method(Protocol):
     promotes: bool
     moving_average: float
     frozen_teachers: str
+    reads_teacher_logits: bool
     has_peer: bool
 
     def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:

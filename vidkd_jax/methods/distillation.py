@@ -32,6 +32,7 @@ class Distillation(Supervised):
     teacher_weights: tuple[float, ...] = ()
 
     frozen_teachers: ClassVar[str] = "any"
+    reads_teacher_logits: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.teacher_weights and not (
@@ -117,6 +118,7 @@ class Decoupled(Supervised):
     other_weight: float = 8.0
 
     frozen_teachers: ClassVar[str] = "one"
+    reads_teacher_logits: ClassVar[bool] = True
 
     def terms(
         self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch

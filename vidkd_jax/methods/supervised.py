@@ -25,6 +25,7 @@ class Supervised:
     heads: ClassVar[Mapping[str, int]] = {}
     promotes: ClassVar[bool] = False
     frozen_teachers: ClassVar[str] = "none"
+    reads_teacher_logits: ClassVar[bool] = False
     has_peer: ClassVar[bool] = False
 
     @property

@@ -10,8 +10,15 @@ from vidkd_jax.methods.distillation import Distillation
 class TeachingYourself(Distillation):
     """TY's Algorithm 1: distillation from the best past student (eq. 5).
 
-    Until the first promotion there is no teacher and no KL term.
+    What is best says `schedule.Progress`: a better validation accuracy, or under a cosine an equal
+    one of a later epoch.
+
+    Attributes:
+      first_teacher: until the first promotion: "none", and no KL term; or "random", a network that
+        nothing trained, as in the released code.
     """
+
+    first_teacher: str = "none"
 
     frozen_teachers: ClassVar[str] = "none"
     promotes: ClassVar[bool] = True
