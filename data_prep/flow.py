@@ -112,15 +112,25 @@ def _sources(folder: Path, splits: Iterable[str]) -> dict[Entry, tuple[int, Mapp
     for split in splits:
         videos = RecordDataset(folder, split).videos
         # The index has the exact rates, the records float32.
-        with (folder / f"videos-{split}.csv").open(newline="", encoding="utf-8") as file:
-            originals = [
-                {"fps": float(row["fps"]), "height": int(row["height"]), "width": int(row["width"])}
-                for row in csv.DictReader(file)
-            ]
+        originals = _read_originals(folder / f"videos-{split}.csv")
         for video, original in zip(videos, originals, strict=True):
             entry = Entry(video.id, folder, video.label, video.group, split)
             sources[entry] = (video.index, original)
     return sources
+
+
+def _read_originals(path: Path) -> list[Mapping[str, float]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {"fps": float(row["fps"]), "height": int(row["height"]), "width": int(row["width"])}
+                for row in csv.DictReader(file)
+            ]
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InputError(
+            f"'{path}' cannot be read ({type(error).__name__} {error}); delete the records and run "
+            "data_prep.build again"
+        ) from error
 
 
 def _stage_flow(task: _FlowTask) -> StagedVideo | SkippedVideo:

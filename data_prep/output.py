@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,17 @@ def fingerprint_files(dataset: Dataset) -> str:
 
     Sizes tell videos that were rendered again or replaced, and cost no reading.
     """
-    sizes = [[e.id, e.path.stat().st_size if e.path.is_file() else -1] for e in dataset.entries]
+    sizes = [[entry.id, _size(entry.path)] for entry in dataset.entries]
     return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:16]
+
+
+def _size(path: Path) -> int:
+    """Returns a file's size in bytes, -1 where there is none, or none can have this name."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return -1
+    return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
 
 def write_index(

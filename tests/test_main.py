@@ -1,11 +1,16 @@
 """The command as its users type it: exit status 2 and one line for every kind of wrong input."""
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
 
 import pytest
+
+from vidkd_jax import workdir
+from vidkd_jax.config import get_base_config
+from vidkd_jax.errors import InputError, run_command
 
 
 def run(*arguments, env=None, timeout=300):
@@ -144,3 +149,22 @@ def test_the_whole_command(small_flags, tmp_path):
         "Video@1" in result.stdout
         and f"report: {tmp_path / 'report' / 'index.html'}" in result.stdout
     )
+
+
+def test_a_file_without_permission_is_one_line(capsys):
+    def command():
+        raise PermissionError(errno.EACCES, "Permission denied", "/private/model.json")
+
+    with pytest.raises(SystemExit) as end:
+        run_command(command)
+    assert end.value.code == 2
+    assert (
+        capsys.readouterr().err
+        == "error: /private/model.json: Permission denied; give access to it\n"
+    )
+
+
+def test_a_folder_of_converted_weights_is_no_workdir(tmp_path):
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds converted weights"):
+        workdir.check(tmp_path, get_base_config())

@@ -64,7 +64,8 @@ def test_a_folder_is_searched_and_bad_files_are_listed_at_the_end(
     (line,) = out.splitlines()
     assert line.startswith(f"{tmp_path / 'deep' / 'good.MP4'}: ") and line.endswith("%")
     assert line.count(", ") == 0  # --top=1
-    assert "skipped: " in err and "cut.mp4" in err and "notes.txt" not in err
+    assert "skipped: " in err and "cut.mp4" in err
+    assert f"1): {tmp_path / 'notes.txt'}" in err and "left out of" in err
 
 
 def test_a_video_is_printed_as_soon_as_its_clips_are_done(run, square_videos, tmp_path):

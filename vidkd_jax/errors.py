@@ -51,6 +51,11 @@ def run_command(main: Callable[[], None]) -> None:
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except PermissionError as error:
+        if error.filename is None:  # no file of the user's
+            raise
+        print(f"error: {error.filename}: {error.strerror}; give access to it", file=sys.stderr)
+        sys.exit(2)
     except BrokenPipeError:  # whoever read this has enough, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -95,9 +95,16 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise InputError(f"'{path}': there is no such file or folder")
-    found = sorted(file for file in walk(path) if file.suffix.lower() in VIDEO_SUFFIXES)
+    files = sorted(walk(path))
+    found = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
     if not found:
         raise InputError(f"'{path}': holds no video files")
+    if left_out := [str(file) for file in files if file.suffix.lower() not in VIDEO_SUFFIXES]:
+        print(
+            f"left out of '{path}', as they do not end as videos do (name them to have them read; "
+            f"{len(left_out)}): {', '.join(left_out)}",
+            file=sys.stderr,
+        )
     return found
 
 

@@ -27,7 +27,7 @@ class Report:
 
     Attributes:
       loaded: taken over.
-      skipped: not of this network.
+      skipped: not of this network, or of a head that starts afresh.
       initialised: of the network's heads, with the reason why they start afresh.
     """
 
@@ -86,6 +86,7 @@ def fill(
         for path, name in names.items()
     }
     loaded = tuple(name for name in names.values() if name.rpartition(".")[0] not in initialised)
+    skipped += tuple(name for name in heads if name in arrays and name not in loaded)
     return Variables(**unflatten_dict(filled)), Report(loaded, skipped, initialised)
 
 
@@ -140,16 +141,21 @@ def _initialised(
     for name, leaf in heads.items():
         module = name.rpartition(".")[0]
         if name not in arrays:
-            reasons[module] = "not in the checkpoint"
+            reasons[module] = f"{name} is not in the checkpoint"
         elif arrays[name].shape[-1:] != leaf.shape[-1:]:
-            (classes,) = arrays[name].shape[-1:] or (0,)
-            reasons[module] = f"{classes} classes in the checkpoint, {leaf.shape[-1]} here"
+            reasons[module] = _other_classes(arrays[name].shape, leaf.shape)
         elif arrays[name].shape != leaf.shape:
             raise InputError(
                 f"{source}: {name} is {arrays[name].shape}, not {leaf.shape}; "
                 "is the number of frames that of the weights?"
             )
     return reasons
+
+
+def _other_classes(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    if not found:
+        return "a single number in the checkpoint"
+    return f"{found[-1]} classes in the checkpoint, {wanted[-1]} here"
 
 
 def _some(names: list[str]) -> str:

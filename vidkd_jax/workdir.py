@@ -52,8 +52,13 @@ def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
       Its summary where it is finished and wants no more epochs, None otherwise.
 
     Raises:
-      InputError: the folder holds a run of another config, or a damaged one.
+      InputError: the folder holds a run of another config, a damaged one, or converted weights.
     """
+    if os.path.exists(workdir / "model.json"):  # noqa: PTH110 - as in _read_json
+        raise InputError(
+            f"--workdir='{workdir}' holds converted weights, which would be taken for the run's; "
+            "choose another"
+        )
     summary = _read_json(workdir / "summary.json")
     if summary or _has_checkpoint(workdir):  # else nothing was trained that could be mixed up
         _check_same(workdir, config)

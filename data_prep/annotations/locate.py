@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from vidkd_jax.errors import InputError
 
 VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"}
-    | {".mts", ".ogv", ".ts", ".webm", ".wmv"}
+    {".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv"}
+    | {".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
+    | {".y4m"}
 )
 
 
@@ -74,6 +75,10 @@ class VideoFolder:
         Raises:
           InputError: A path leads out of the folder, or the folder cannot be searched; see `walk`.
         """
+        as_listed = [PurePosixPath(file) for file in files if _is_inside(PurePosixPath(file))]
+        for path in as_listed:  # a name may well hold a colon or a backslash
+            if os.path.isfile(self.root / path):  # noqa: PTH113 - no error for an impossible name
+                return self._inside(self.root / path, where)
         relative = [_relative(file, where) for file in files]
         for path in relative:
             if os.path.isfile(self.root / path):  # noqa: PTH113 - no error for an impossible name
@@ -106,12 +111,16 @@ class VideoFolder:
 def _relative(file: str, where: str) -> PurePosixPath:
     """Refuses absolute paths (also those of Windows) and any step upwards."""
     path = PurePosixPath(file.replace("\\", "/"))
-    if path.is_absolute() or PureWindowsPath(file).drive or ".." in path.parts:
+    if not _is_inside(path) or PureWindowsPath(file).drive:
         raise InputError(
             f"{where}: path '{file}' leads out of the video folder; "
             "paths in a list are relative to --videos"
         )
     return path
+
+
+def _is_inside(path: PurePosixPath) -> bool:
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def _distance(candidate: Path, listed: PurePosixPath) -> tuple[int, str]:

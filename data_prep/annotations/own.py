@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +9,7 @@ from data_prep.annotations.folds import assign_fold
 from data_prep.annotations.locate import VideoFolder, walk
 from data_prep.annotations.text import check_label, read_text
 from data_prep.annotations.types import Dataset, Listed, make_dataset
+from data_prep.annotations.ucf101 import GROUP
 from vidkd_jax.errors import InputError, suggest
 
 # Names that people give to the three splits.
@@ -19,7 +19,6 @@ _SPLITS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _COLUMNS = ("path", "label", "split", "group")
-_UCF_GROUP = re.compile(r"_(g\d+)_c\d+$")
 
 
 def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
@@ -44,6 +43,7 @@ def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Datas
     folder = VideoFolder(videos, exact=True)
     files = sorted(path.relative_to(videos) for path in walk(videos))
     _check_names(files, videos)
+    _check_stems(files, videos)
     has_splits = _has_splits(files, videos)
     depth = 1 if has_splits else 0
     rows = []
@@ -69,6 +69,18 @@ def _check_names(files: Sequence[Path], videos: Path) -> None:
             raise InputError(
                 f"{str(videos / path)!a}: the name is not UTF-8 text; rename it to UTF-8"
             ) from error
+
+
+def _check_stems(files: Sequence[Path], videos: Path) -> None:
+    """Refuses two files of one name, which would be one video: often one is no video."""
+    seen: dict[Path, Path] = {}
+    for path in files:
+        other = seen.setdefault(path.with_suffix(""), path)
+        if other != path:
+            raise InputError(
+                f"{videos / path}: '{videos / other}' has the same name but for its ending; move "
+                "away which is no video, or rename one"
+            )
 
 
 def _has_splits(files: Sequence[Path], videos: Path) -> bool:
@@ -181,7 +193,7 @@ def _make(
 
 def _ucf_group(stem: str) -> str:
     """Returns gNN of a name such as v_Clap_g02_c01, else ""."""
-    found = _UCF_GROUP.search(stem)
+    found = GROUP.search(stem)
     return found.group(1) if found else ""
 
 

@@ -45,8 +45,10 @@ def read_dataset(
     if dataset not in DATASETS:
         raise InputError(f"--dataset={dataset} is unknown{suggest(dataset, DATASETS)}")
     name = name or dataset
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise InputError(f"--name={name}: use small letters, digits and _, a letter first")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{,99}", name):
+        raise InputError(
+            f"--name={name}: use small letters, digits and _, a letter first, at most 100"
+        )
     if (annotations is None) != (dataset == "folder"):
         raise InputError(
             "--annotations: leave it out, --dataset=folder has no lists"

@@ -85,8 +85,8 @@ def make_dataset(
     Something-Something: the labels of the test videos are not published).
 
     Raises:
-      InputError: No videos, no training videos, a class, an id or a file twice, a path outside the
-        video folder.
+      InputError: No videos, no training videos, a class, an id or a file twice, an id that is no
+        text, a path outside the video folder.
     """
     listed = list(listed)
     _check_class_names(name, class_names)
@@ -135,9 +135,16 @@ def _check_files(entries: Sequence[Entry], listed: Sequence[Listed]) -> None:
         seen[entry.path] = line.where
 
 
+def _is_text(name: str) -> bool:
+    """Whether a file may have this name, and a text file hold it; JSON can hold more."""
+    return "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def _check_unique(listed: Iterable[Listed]) -> None:
     seen: dict[str, str] = {}
     for line in listed:
+        if not _is_text(line.id):
+            raise InputError(f"{line.where}: {line.id!a} is no name of a video; mend the list")
         if line.id in seen:
             raise InputError(
                 f"{line.where}: video '{line.id}' is listed twice, first at {seen[line.id]}; "

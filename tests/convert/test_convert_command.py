@@ -112,6 +112,15 @@ def test_other_classes_get_a_new_head_and_the_command_says_so(npz, tmp_path, cap
     assert "initialised fc: 4 classes in the checkpoint, 7 here" in capsys.readouterr().out
 
 
+def test_half_a_classifier_is_none_and_what_is_left_of_it_is_named(state, tmp_path, capsys):
+    np.savez(tmp_path / "net.npz", **{k: v for k, v in state.items() if k != "fc.bias"})
+    convert(tmp_path / "net.npz", tmp_path / "out")
+    said = capsys.readouterr().out
+    assert "initialised fc: fc.bias is not in the checkpoint" in said
+    assert "skipped 1: fc.weight" in said
+    assert not weights.load_card(tmp_path / "out").has_classifier
+
+
 def test_flow_weights_have_two_input_channels(tmp_path):
     np.savez(tmp_path / "flow.npz", **random_state(in_channels=2))
     convert(tmp_path / "flow.npz", tmp_path / "out", "--normalisation=mars_flow")
@@ -194,6 +203,14 @@ def test_a_folder_with_weights_is_kept(npz, tmp_path):
     convert(npz, tmp_path / "out")
     with pytest.raises(InputError, match="holds weights already"):
         convert(npz, tmp_path / "out")
+
+
+def test_a_folder_with_a_run_is_kept(npz, tmp_path):
+    """Which of the two would a teacher, or predict, mean?"""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.json").write_text("{}")
+    with pytest.raises(InputError, match="run: holds a run"):
+        convert(npz, tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", ["code.pth", "half.pth", "missing.pth"])

@@ -90,10 +90,10 @@ def test_another_number_of_classes_starts_a_new_head(state):
     variables, report = from_torch(state | {"projector.0.bias": np.zeros(2)}, fresh, "fc")
     assert np.array_equal(variables.params["logits"]["kernel"], fresh.params["logits"]["kernel"])
     assert report.initialised == {"fc": "5 classes in the checkpoint, 3 here"}
-    assert report.skipped == ("projector.0.bias",)
+    assert report.skipped == ("projector.0.bias", "fc.weight", "fc.bias")
     nonsense = {"fc.weight": np.zeros(()), "fc.bias": np.zeros(())}
     _, report = from_torch(state | nonsense, fresh, "fc")
-    assert report.initialised == {"fc": "0 classes in the checkpoint, 3 here"}
+    assert report.initialised == {"fc": "a single number in the checkpoint"}
 
 
 def test_envelopes_and_prefixes_come_off():

@@ -9,6 +9,7 @@ import pytest
 
 from vidkd_jax.data import EvalBatches, PairedDataset, Subset, TrainBatches
 from vidkd_jax.data.clips import ClipSpec
+from vidkd_jax.data.modalities import open_records
 from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.data.records import find_records
 from vidkd_jax.errors import InputError
@@ -73,3 +74,15 @@ def test_records_of_another_modality(tmp_path):
         find_records(tmp_path, "a_flow", 1, 36)
     with pytest.raises(InputError, match=r"config\.data\.short_side: 40, .* have 36"):
         find_records(tmp_path, "a", 1, 40, "flow")
+
+
+def test_flow_of_other_videos_is_refused(tmp_path):
+    for name, modality, videos in (("a", "rgb", "one"), ("a_flow", "flow", "other")):
+        folder = tmp_path / name / "split1/1.0.0"
+        folder.mkdir(parents=True)
+        names = ("name", "dataset", "split", "class_names", "skipped", "counts")
+        info = {**dict.fromkeys(names), "short_side": 36, "lists": "same"}
+        text = json.dumps({**info, "modality": modality, "videos": videos})
+        (folder / "dataset.json").write_text(text)
+    with pytest.raises(InputError, match=r"a_flow.* is the flow of other videos"):
+        open_records(tmp_path, "a", split=1, short_side=36, modality="rgb_flow")

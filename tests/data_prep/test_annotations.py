@@ -231,6 +231,14 @@ def test_labels_that_are_equal_numbers_have_one_order(tmp_path):
     assert dataset.class_names == ("001", "01", "1", "02", "2", "10")
 
 
+def test_names_with_colons_and_backslashes_are_names(tmp_path):
+    """Of files that were found, where a list may mean a drive or a folder of Windows'."""
+    names = ["train/A: intro/a\\b.avi", "test/A: intro/2.avi"]
+    videos = touch(tmp_path / "videos", *names)
+    dataset = read_dataset("folder", None, videos)
+    assert [entry.path for entry in dataset.entries] == [videos / name for name in names]
+
+
 def test_folder_of_splits_in_capitals(tmp_path):
     videos = touch(tmp_path / "videos", "Train/a/1.mp4", "TEST/a/2.mp4")
     dataset = read_dataset("folder", None, videos)

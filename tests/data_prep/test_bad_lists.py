@@ -1,11 +1,13 @@
 """Lists as people damage them: one line that names the file, the line and the remedy."""
 
+import json
 import os
 
 import pytest
 from list_files import HMDB, UCF, UCF_VIDEOS, touch, write
 
 from data_prep.annotations import read_dataset
+from data_prep.output import fingerprint_files
 from vidkd_jax.errors import InputError
 
 HEADER = "label,youtube_id,time_start,time_end,split\n"
@@ -209,6 +211,32 @@ def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path):
     path.write_text(f"{long},x,train\nb.mp4,x,test\n")
     dataset = read_dataset("csv", path, tmp_path)
     assert [entry.path for entry in dataset.entries] == [tmp_path / long, tmp_path / "b.mp4"]
+    assert len(fingerprint_files(dataset)) == 16
+
+
+@pytest.mark.parametrize("other", ["1.json", "1.avi"])
+def test_two_files_of_one_name_in_a_folder_are_named(tmp_path, other):
+    videos = touch(tmp_path / "videos", "a/1.mp4", f"a/{other}", "a/2.mp4", "b/1.mp4", "b/2.mp4")
+    with pytest.raises(InputError, match=r"a/1\..*has the same name but for its ending; move"):
+        read_dataset("folder", None, videos)
+
+
+@pytest.mark.parametrize("name", ["a\0", "\ud800"])
+def test_an_id_that_is_no_text_is_named(tmp_path, name):
+    items = [{"id": name, "template": "Up"}]
+    lists = write(
+        tmp_path / "lists",
+        labels__json=json.dumps({"Up": "0"}),
+        train__json=json.dumps(items),
+        validation__json=json.dumps([{"id": "2", "template": "Up"}]),
+    )
+    with pytest.raises(InputError, match=r"train\.json: item 1: .* is no name of a video"):
+        read_dataset("ssv2", lists, touch(tmp_path / "videos"))
+
+
+def test_a_name_too_long_for_a_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"--name=a+: .* at most 100"):
+        read_dataset("folder", None, touch(tmp_path / "videos"), name="a" * 300)
 
 
 def test_wrong_arguments(tmp_path):

@@ -15,6 +15,7 @@ from squares import write_square
 
 from data_prep import build, check, flow
 from vidkd_jax.data.records import RecordDataset
+from vidkd_jax.errors import InputError
 
 REPO = Path(__file__).parents[2]
 
@@ -187,3 +188,10 @@ def test_wrong_input(source, finished, small, tmp_path, command, monkeypatch):
     status, line = run(algorithm="tvl1")
     assert status == 2 and "needs scikit-image: pip install 'vidkd_jax[flow]'" in line
     assert not (tmp_path / "squares_flow").exists()
+
+
+@pytest.mark.parametrize("text", ["id,height,width\na,1,2\n", "fps,height,width\n1,2\n"])
+def test_a_damaged_index_is_named(tmp_path, text):
+    (tmp_path / "videos-train.csv").write_text(text)
+    with pytest.raises(InputError, match=r"videos-train\.csv' cannot be read"):
+        flow._read_originals(tmp_path / "videos-train.csv")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax.metrics import per_class_accuracy, reliability_bins
-from vidkd_jax.report import write_report
+from vidkd_jax.report import figures, write_report
 from vidkd_jax.report.curves import by_epoch, promotions
 
 NAMES = ["Sit<b>Down</b>", "Stand & Up", "Costs $5 or $6", 'Say "it\'s"', "A" * 80]
@@ -220,3 +220,9 @@ def test_curves_weigh_records_by_their_steps_and_keep_the_epochs_apart():
     assert by_epoch(history, "val")["loss"] == ([1, 2], [9.0, 8.0])
     assert by_epoch(history, "test") == {}
     assert promotions(history) == [1]
+
+
+def test_a_class_that_the_font_cannot_draw_is_a_number():
+    picture = figures.confusion_picture([[1, 0], [0, 1]], ["jump", "\u8df3\u8dc3"])
+    (axes, _) = picture.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["jump", "1"]

@@ -6,6 +6,7 @@ train with `--config.model.init_from=weights/r3d_18`.
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ def main(argv: list[str] | None = None) -> None:
     """Converts one checkpoint; see `--help`."""
     args = _parse(argv)
     backbone = models.lookup(args.model, field="--model")
-    if (args.out / "model.json").exists():
-        raise InputError(f"--out={args.out}: holds weights already; delete it or choose another")
+    for name, what in (("model.json", "weights already"), ("config.json", "a run")):
+        if (args.out / name).exists():
+            raise InputError(f"--out={args.out}: holds {what}; delete it or choose another")
     source = f"--checkpoint={args.checkpoint}"
     arrays, outside = _read(args, backbone, source)
     card = _card(args, backbone, _num_classes(args, arrays, backbone.head, source))
@@ -70,7 +72,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     args = parser.parse_args(argv)
     for name in ("num_classes", "width", "frames", "stride", "size"):
-        if (value := getattr(args, name)) is not None and not value > 0:
+        if (value := getattr(args, name)) is not None and not 0 < value < math.inf:
             raise InputError(f"--{name}={value}: give a positive number")
     if args.normalisation not in {None, *NORMALISATIONS}:
         near = suggest(args.normalisation, NORMALISATIONS)

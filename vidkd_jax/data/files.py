@@ -13,7 +13,7 @@ from vidkd_jax.data.probes import probe_all
 from vidkd_jax.data.videos import Video
 from vidkd_jax.errors import InputError
 
-_MAX_SKIPPED = 0.01  # as data_prep.build
+_MAX_SKIPPED = 0.01  # of each split; data_prep.build: of all
 
 
 class FileDataset:
@@ -94,7 +94,8 @@ def open_files(
         if failures > _MAX_SKIPPED * len(entries):
             raise InputError(
                 f"{failures} of {len(entries)} {name} videos cannot be read (listed above), more "
-                f"than {_MAX_SKIPPED:.0%}: mend them or take them off the lists"
+                f"than {_MAX_SKIPPED:.0%}: mend them, or take them off the lists or out of the "
+                "folder"
             )
         return FileDataset(found, dataset.class_names, short_side)
 

@@ -76,7 +76,19 @@ def open_records(
     if len(open_each) == 1:
         return open_each[0]
     rgb, flow = open_each
+    _check_source(*folders)
     return lambda split_name: PairedDataset(rgb(split_name), flow(split_name))
+
+
+def _check_source(rgb: Path, flow: Path) -> None:
+    """Refuses flow that was computed of other videos than the RGB records were made of."""
+    ours, theirs = (read_info(folder) for folder in (rgb, flow))
+    for field in ("lists", "videos"):  # older records do not say of which video files they are
+        if ours.get(field) and theirs.get(field) and ours[field] != theirs[field]:
+            raise InputError(
+                f"config.data.modality: '{flow}' is the flow of other videos or lists than those "
+                f"in '{rgb}'; delete it and make it again with data_prep.flow"
+            )
 
 
 def _folders(root: Path, name: str, split: int, short_side: int, modality: str) -> list[Path]:

@@ -74,12 +74,24 @@ def _memory() -> Iterator[sqlite3.Connection | None]:
         memory = None
         with contextlib.suppress(OSError, sqlite3.Error):
             cache_folder().mkdir(parents=True, exist_ok=True)
-            opened = sqlite3.connect(cache_folder() / "videos.sqlite", isolation_level=None)
-            stack.callback(opened.close)
-            opened.execute("PRAGMA synchronous=OFF")  # losing it only costs time
-            opened.execute(_SCHEMA)
-            memory = opened
+            memory = _open(cache_folder() / "videos.sqlite")
+            stack.callback(memory.close)
         yield memory
+
+
+def _open(path: Path, *, anew: bool = False) -> sqlite3.Connection:
+    opened = sqlite3.connect(path, isolation_level=None)
+    try:
+        opened.execute("PRAGMA synchronous=OFF")  # losing it only costs time
+        opened.execute(_SCHEMA)
+    except sqlite3.Error as error:
+        opened.close()
+        # Locked, or a full disk, is an OperationalError: the file may be good.
+        if anew or isinstance(error, sqlite3.OperationalError):
+            raise
+        path.unlink()
+        return _open(path, anew=True)
+    return opened
 
 
 def _recall(memory: sqlite3.Connection | None, key: _Key | None) -> video.VideoInfo | None:

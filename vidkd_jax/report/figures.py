@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -178,7 +179,10 @@ def reliability_curves(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
 
 
 def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
-    """Rows: the true class, columns: the prediction, each row's shares adding up to 1."""
+    """Rows: the true class, columns: the prediction, each row's shares adding up to 1.
+
+    Classes whose names the font cannot draw stand there as their numbers.
+    """
     counts = np.asarray(confusion, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     k = len(counts)
@@ -190,7 +194,7 @@ def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) 
     bar = figure.colorbar(image, ax=axes, shrink=0.7, format=PercentFormatter(1))
     bar.outline.set_visible(False)  # type: ignore[operator]
     if k <= _MAX_NAMED_CLASSES:
-        labels = [_shorten(name) for name in names]
+        labels = [_shorten(name) if _is_drawable(name) else str(k) for k, name in enumerate(names)]
         size = min(9.0, 600 / k)  # points: the greatest picture has some 700 for the rows
         axes.set_xticks(range(k), labels, rotation=90, fontsize=size, parse_math=False)
         axes.set_yticks(range(k), labels, fontsize=size, parse_math=False)
@@ -227,6 +231,12 @@ def _line(axes: Axes, curve: Curve, label: str, colour: str, width: float = 1.5)
 def _marker(epochs: Sequence[int]) -> str | None:
     """A line through few epochs needs its points shown; through one it would be invisible."""
     return "o" if len(epochs) <= 3 else None
+
+
+def _is_drawable(name: Any) -> bool:
+    """Whether the font has all letters of a name: else boxes would stand there, all alike."""
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    return all(font.get_char_index(ord(letter)) for letter in str(name))
 
 
 def _shorten(name: Any) -> str:

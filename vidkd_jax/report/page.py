@@ -45,7 +45,7 @@ def write_report(
         _classes(folder, evaluation),
         _mistakes(evaluation),
         _setting("Configuration", config),
-        _setting("Environment", summary.get("environment") or config.get("environment")),
+        _setting("Environment", summary.get("environment")),
     ]
     page = folder / "index.html"
     page.write_text(_document(config, summary, "\n".join(filter(None, sections))), "utf-8")

@@ -86,12 +86,13 @@ def class_table(
         rows.append(
             (
                 html.escape(names[k]),
+                str(k),
                 _bar(accuracy(k)) if accuracy(k) >= 0 else "no test video",
                 _integer(sum(confusion[k])),
                 "" if taken is None else f"{html.escape(names[taken])} ({wrong[taken]})",
             )
         )
-    return html_table(("class", "accuracy", "videos", "most often taken for"), rows)
+    return html_table(("class", "label", "accuracy", "videos", "most often taken for"), rows)
 
 
 def mistakes_table(mistakes: Sequence[Mapping[str, Any]]) -> str:
