@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from data_prep.annotations import Dataset, Entry
 from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.lock import only_one
+from vidkd_jax.video import VideoError, file_status
 
 VERSION = "1.0.0"  # of the records' schema
 INDEX_COLUMNS = ("id", "label", "group", "num_frames", "fps", "height", "width")
@@ -80,10 +80,9 @@ def fingerprint_files(dataset: Dataset) -> str:
 def _size(path: Path) -> int:
     """Returns a file's size in bytes, -1 where there is none, or none can have this name."""
     try:
-        status = path.stat()
-    except (OSError, ValueError):
+        return file_status(path).st_size
+    except (VideoError, ValueError):
         return -1
-    return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
 
 def write_index(

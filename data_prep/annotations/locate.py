@@ -75,18 +75,30 @@ class VideoFolder:
         Raises:
           InputError: A path leads out of the folder, or the folder cannot be searched; see `walk`.
         """
-        as_listed = [PurePosixPath(file) for file in files if _is_inside(PurePosixPath(file))]
-        for path in as_listed:  # a name may well hold a colon or a backslash
-            if os.path.isfile(self.root / path):  # noqa: PTH113 - no error for an impossible name
-                return self._inside(self.root / path, where)
-        relative = [_relative(file, where) for file in files]
+        relative = [self._relative(file, where) for file in files]
         for path in relative:
-            if os.path.isfile(self.root / path):  # noqa: PTH113 - no error for an impossible name
+            if self._holds(path):
                 return self._inside(self.root / path, where)
         for path in () if self._exact else relative:
             if candidates := self._by_stem.get(self._key(path.stem)):
                 return self._inside(min(candidates, key=lambda c: _distance(c, path)), where)
         return self.root / relative[0]
+
+    def _holds(self, path: PurePosixPath) -> bool:
+        return os.path.isfile(self.root / path)  # noqa: PTH113 - no error for an impossible name
+
+    def _relative(self, file: str, where: str) -> PurePosixPath:
+        """Refuses absolute paths (also those of Windows) and any step upwards."""
+        literal, path = PurePosixPath(file), PurePosixPath(file.replace("\\", "/"))
+        of_windows = bool(PureWindowsPath(file).drive)
+        if (of_windows or path != literal) and _is_inside(literal) and self._holds(literal):
+            return literal  # a name may well hold a colon or a backslash
+        if of_windows or not _is_inside(path):
+            raise InputError(
+                f"{where}: path '{file}' leads out of the video folder; "
+                "paths in a list are relative to --videos"
+            )
+        return path
 
     def _key(self, stem: str) -> str:
         return stem.casefold() if self._ignore_case else stem
@@ -106,17 +118,6 @@ class VideoFolder:
                 "put the file itself there"
             )
         return path
-
-
-def _relative(file: str, where: str) -> PurePosixPath:
-    """Refuses absolute paths (also those of Windows) and any step upwards."""
-    path = PurePosixPath(file.replace("\\", "/"))
-    if not _is_inside(path) or PureWindowsPath(file).drive:
-        raise InputError(
-            f"{where}: path '{file}' leads out of the video folder; "
-            "paths in a list are relative to --videos"
-        )
-    return path
 
 
 def _is_inside(path: PurePosixPath) -> bool:

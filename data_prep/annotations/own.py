@@ -9,7 +9,7 @@ from data_prep.annotations.folds import assign_fold
 from data_prep.annotations.locate import VideoFolder, walk
 from data_prep.annotations.text import check_label, read_text
 from data_prep.annotations.types import Dataset, Listed, make_dataset
-from data_prep.annotations.ucf101 import GROUP
+from data_prep.annotations.ucf101 import ucf_group
 from vidkd_jax.errors import InputError, suggest
 
 # Names that people give to the three splits.
@@ -53,7 +53,7 @@ def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Datas
                 f"{videos / path}: is in no class folder; use {videos}/<label>/<video>"
             )
         label, group = path.parts[depth], "/".join(path.parts[depth + 1 : -1])
-        if not group and (number := _ucf_group(path.stem)):
+        if not group and (number := ucf_group(path.stem)):
             group = f"{label}_{number}"  # each class of UCF101 counts its groups anew
         split_name = _SPLITS[path.parts[0].lower()] if has_splits else ""
         rows.append((str(videos / path), path.as_posix(), label, split_name, group))
@@ -184,17 +184,11 @@ def _make(
         if not video.name:
             raise InputError(f"{where}: path '{file}' names no file")
         video_id = str(video.with_suffix(""))
-        group = group or _ucf_group(video.stem) or video_id
+        group = group or ucf_group(video.stem) or video_id
         listed.append(Listed(video_id, (file,), numbers[label], group, split_name, where))
     if not any(line.split for line in listed):
         listed = assign_fold(listed, class_names, split)
     return make_dataset(name, class_names, listed, videos)
-
-
-def _ucf_group(stem: str) -> str:
-    """Returns gNN of a name such as v_Clap_g02_c01, else ""."""
-    found = GROUP.search(stem)
-    return found.group(1) if found else ""
 
 
 def _natural(label: str) -> tuple[int, str]:

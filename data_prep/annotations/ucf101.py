@@ -11,7 +11,7 @@ from data_prep.annotations.types import Dataset, Listed, find_class, make_datase
 from vidkd_jax.errors import InputError
 
 # v_ApplyEyeMakeup_g08_c01: group 8 (one person, one scene), clip 1.
-GROUP = re.compile(r"_(g\d+)_c\d+$")
+_GROUP = re.compile(r"_(g\d+)_c\d+$")
 
 
 def read_ucf101(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
@@ -72,15 +72,20 @@ def _read_list(path: Path, split: str, class_names: list[str]) -> Iterator[Liste
         label = find_class(canonical.get(folder.casefold(), folder), class_names, where)
         if number is not None:
             _check_label(number, label, class_names, where)
-        group = GROUP.search(video.stem)
         yield Listed(
             id=video.stem,
             files=(file,),
             label=label,
-            group=group.group(1) if group else video.stem,
+            group=ucf_group(video.stem) or video.stem,
             split=split,
             where=where,
         )
+
+
+def ucf_group(stem: str) -> str:
+    """Returns gNN of a name such as v_Clap_g02_c01, else ""."""
+    found = _GROUP.search(stem)
+    return found.group(1) if found else ""
 
 
 def _split_label(line: str) -> tuple[str, int | None]:

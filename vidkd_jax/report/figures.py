@@ -194,7 +194,7 @@ def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) 
     bar = figure.colorbar(image, ax=axes, shrink=0.7, format=PercentFormatter(1))
     bar.outline.set_visible(False)  # type: ignore[operator]
     if k <= _MAX_NAMED_CLASSES:
-        labels = [_shorten(name) if _is_drawable(name) else str(k) for k, name in enumerate(names)]
+        labels = [_shorten(name) if _is_drawable(name) else str(i) for i, name in enumerate(names)]
         size = min(9.0, 600 / k)  # points: the greatest picture has some 700 for the rows
         axes.set_xticks(range(k), labels, rotation=90, fontsize=size, parse_math=False)
         axes.set_yticks(range(k), labels, fontsize=size, parse_math=False)
