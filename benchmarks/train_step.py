@@ -11,12 +11,14 @@ other programs on the machine disturb less than time on the clock.
 of JAX's would have done in that time, at `matmul_gflop_per_s`: measured on a quiet machine.
 
 The JAX side keeps freed memory (`vidkd_jax.memory`), as `vidkd_jax.main` does. PyTorch runs as it
-comes, and once more with the same setting: `ratio_kept` is to that.
+comes, and on CPU once more with the same setting: `ratio_kept` is to that. `..._peak_mib` is of the
+process, `..._device_peak_mib` of a GPU's memory.
 """
 
 import argparse
 import json
 import multiprocessing
+import os
 import platform
 import resource
 import sys
@@ -28,9 +30,14 @@ from typing import Any
 from benchmarks import setting
 from vidkd_jax.memory import keep_freed_memory
 
+# What a side's process is asked for: a function that does one step and gives its loss, facts about
+# the side, and a function that gives the bytes of a GPU's memory that it took at most (on CPU, 0).
+Side = tuple[Callable[[], float], dict[str, Any], Callable[[], int]]
 
-def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, Any]]:
-    """Returns a function that does one step and gives its loss, and facts about this side."""
+
+def jax_side(args: argparse.Namespace) -> Side:
+    """This project's step."""
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # the other side needs some of the card
     import jax
 
     from vidkd_jax import models
@@ -55,10 +62,10 @@ def jax_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, A
         state, metrics = compiled(state, (), batch, key)
         return float(metrics["loss"])
 
-    return one_step, facts
+    return one_step, facts, lambda: (device.memory_stats() or {}).get("peak_bytes_in_use", 0)
 
 
-def torch_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, Any]]:
+def torch_side(args: argparse.Namespace) -> Side:
     """The same in PyTorch: channels_last_3d; on a GPU compiled and in bfloat16 autocast."""
     import torch
 
@@ -87,10 +94,13 @@ def torch_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str,
         optimizer.step()
         return loss.item()
 
-    return one_step, {"torch": torch.__version__}
+    def peak() -> int:
+        return torch.cuda.max_memory_allocated() if device == "cuda" else 0
+
+    return one_step, {"torch": torch.__version__, "torch_device": device}, peak
 
 
-def torch_kept_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict[str, Any]]:
+def torch_kept_side(args: argparse.Namespace) -> Side:
     """PyTorch with the same setting for freed memory as JAX."""
     keep_freed_memory()
     return torch_side(args)
@@ -99,13 +109,13 @@ def torch_kept_side(args: argparse.Namespace) -> tuple[Callable[[], float], dict
 def _serve(side: Callable[..., Any], args: argparse.Namespace, pipe: Connection) -> None:
     """Runs in a side's process: answers each message with the seconds that one step took."""
     setting.use_cores(args.threads)
-    one_step, facts = side(args)
+    one_step, facts, device_peak = side(args)
     pipe.send(facts)
     while pipe.recv():
         started, cpu_started = time.perf_counter(), time.process_time()
         one_step()
         pipe.send((time.perf_counter() - started, time.process_time() - cpu_started))
-    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    pipe.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, device_peak() // 2**20))
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
@@ -114,11 +124,18 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     pipes, facts, times = {}, {}, {}
     sides = {"jax": jax_side, "torch": torch_side, "torch_kept": torch_kept_side}
     for name, side in sides.items():
+        if name == "torch_kept" and facts["torch_device"] != "cpu":
+            continue  # a GPU's memory is not the C library's
         pipes[name], theirs = context.Pipe()
         context.Process(target=_serve, args=(side, args, theirs), daemon=True).start()
         theirs.close()  # so that a side that dies ends the wait for it
         facts |= pipes[name].recv()
         times[name] = []
+    if (facts["jax_device"] == "cpu") != (facts["torch_device"] == "cpu"):
+        raise SystemExit(
+            f"error: JAX computes on {facts['jax_device']}, PyTorch on {facts['torch_device']}; "
+            "install both for the same device"
+        )
     for _ in range(args.warmup + args.steps):
         for name, pipe in pipes.items():
             pipe.send(True)
@@ -133,11 +150,13 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         result[f"{name}_clips_per_s"] = round(args.batch / median[name][0], 2)
         rate = facts["step_gflop"] / median[name][0]
         result[f"{name}_mfu"] = round(rate / facts["matmul_gflop_per_s"], 3)
-        result[f"{name}_peak_mib"] = pipe.recv()
-    result["ratio"] = round(median["jax"][0] / median["torch"][0], 3)
-    result["cpu_ratio"] = round(median["jax"][1] / median["torch"][1], 3)
-    result["ratio_kept"] = round(median["jax"][0] / median["torch_kept"][0], 3)
-    result["cpu_ratio_kept"] = round(median["jax"][1] / median["torch_kept"][1], 3)
+        result[f"{name}_peak_mib"], device_peak = pipe.recv()
+        if device_peak:
+            result[f"{name}_device_peak_mib"] = device_peak
+    for name, suffix in (("torch", ""), ("torch_kept", "_kept")):
+        if name in median:
+            result[f"ratio{suffix}"] = round(median["jax"][0] / median[name][0], 3)
+            result[f"cpu_ratio{suffix}"] = round(median["jax"][1] / median[name][1], 3)
     return result | facts | {"machine": setting.machine(), "python": platform.python_version()}
 
 
