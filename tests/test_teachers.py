@@ -176,6 +176,7 @@ def test_peers_train_through_a_whole_run(small_config, tmp_path):
     config = small_config(method__name="mutual_learning", train__epochs=1)
     summary = train.train_and_evaluate(config, tmp_path)
     assert 0 <= summary["video_top1"] <= 1
+    assert summary["weights"] == weights.digest(weights.load(tmp_path)[1])
     (val,) = [r for r in read_records(tmp_path / "metrics.jsonl") if r["split"] == "val"]
     assert 0 <= val["teacher_agreement"] <= 1 and val["teacher_kl"] > 0
 
@@ -249,6 +250,9 @@ def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(
         train.train_and_evaluate(wrong, tmp_path)
     right = taught(small_config, os.path.relpath(teacher_run), data__crop=32)
     summary = train.train_and_evaluate(right, tmp_path)
+    # What the teacher says of its weights is what the student says that it learnt from.
+    learnt = json.loads((tmp_path / "config.json").read_text())["network"]["teachers"]
+    assert learnt == [json.loads((teacher_run / "summary.json").read_text())["weights"]]
     # And a finished run is that one by whatever path, and on whatever mount, its teacher is named.
     elsewhere = shutil.copytree(teacher_run, tmp_path / "mount")
     for folder in (teacher_run, elsewhere):

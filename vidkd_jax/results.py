@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from vidkd_jax import config as config_lib
-from vidkd_jax import evaluate, metrics, report, tracking, workdir
+from vidkd_jax import evaluate, metrics, report, tracking, weights, workdir
 from vidkd_jax.building import Run
 from vidkd_jax.network import Variables
 from vidkd_jax.schedule import Progress
@@ -68,6 +68,7 @@ def _summary(
     return {
         **scores,
         "num_params": _num_params(variables.params),
+        "weights": weights.digest(weights.student_of(variables)),
         "num_classes": len(run.splits.class_names),
         "network": run.card.as_json(),
         "epochs": progress.epoch,

@@ -153,10 +153,14 @@ def load(folder: Path) -> tuple[Card, Variables]:
     if not (folder / "model.json").is_file():
         best_epoch = json.loads((folder / "summary.json").read_text()).get("best_epoch")
         weights = folder / "checkpoints" / "best" / str(best_epoch)
-    variables = load_variables(weights)
-    if "peer" in variables.params:  # of two networks that taught each other
-        variables = Variables(variables.params["student"], variables.batch_stats["student"])
-    return card, variables
+    return card, student_of(load_variables(weights))
+
+
+def student_of(variables: Variables) -> Variables:
+    """Returns the student's weights, of two networks that taught each other; else all."""
+    if "peer" not in variables.params:
+        return variables
+    return Variables(variables.params["student"], variables.batch_stats["student"])
 
 
 def digest(variables: Variables) -> str:

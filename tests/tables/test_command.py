@@ -11,7 +11,7 @@ import pytest
 from vidkd_jax.config import to_json
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.lock import only_one
-from vidkd_jax.tables import Row, Table, costs, load_table, runner, statistics
+from vidkd_jax.tables import Row, Table, alike, costs, load_table, runner, statistics
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.table import Arm, arms, available, row_arm
 from vidkd_jax.workdir import lock_of
@@ -121,6 +121,31 @@ def test_runs_that_do_not_compare_are_no_table(finished, changed, message):
     with pytest.raises(InputError, match=message) as caught:
         tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
     assert "ty_r18/seed1" in str(caught.value)
+
+
+@pytest.mark.parametrize("has_own", [True, False])
+def test_students_learnt_from_the_weights_that_stand_beside_them(tmp_path, has_own):
+    """Also where runs are of a version that did not say its own: their students must agree."""
+    table = load_table("ty_table5")
+    wanted = ("Teacher to Student (3D ResNet-50)", "Teacher to Student, KL times tau^2")
+    students = [row_arm(row, "marionette_third", 0) for row in table.rows if row.name in wanted]
+    (teacher,) = students[0].teachers()
+    for seed, arm in enumerate((teacher, *students)):
+        finish(arm, tmp_path, 0.5, seed)
+
+    def says(arm, file, **values):
+        path = arm.folder(tmp_path) / file
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    if has_own:
+        says(teacher, "summary.json", weights="one")
+    for student in students:
+        says(student, "config.json", network={"records": "r", "teachers": ["one"]})
+    alike.check_alike(students, tmp_path)
+    says(students[1], "config.json", network={"records": "r", "teachers": ["another"]})
+    with pytest.raises(InputError, match="did not learn from the weights that") as caught:
+        alike.check_alike(students, tmp_path)
+    assert str(students[1].folder(tmp_path)) in str(caught.value)
 
 
 def test_what_all_runs_were_run_with_is_no_difference(finished, capsys):

@@ -24,11 +24,13 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
     A flag that all were run with is no difference; nor is what a row sets.
 
     Raises:
-      InputError: one was run with another recipe, or on other videos.
+      InputError: one was run with another recipe, or on other videos, or learnt from weights that
+        its teacher's run no longer has.
     """
     departures: dict[str, Any] | None = None
     meant: dict[tuple[str, str], dict[str, Any]] = {}  # by data set and row: seeds share it
     records: dict[str, str] = {}  # by modality: flow has records of its own
+    weights: dict[Path, str] = {}  # of teachers' runs, by what the first that names them says
     for arm in _with_teachers(runs):
         folder = arm.folder(out)
         if not (folder / "config.json").exists():
@@ -52,12 +54,28 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
                 f"'{folder}' was run on other videos or lists than the table's other runs: they do "
                 "not compare; run it again, in another --out"
             )
+        for run, digest in _weights(arm, out, network):
+            if weights.setdefault(run, digest) != digest:
+                raise InputError(
+                    f"'{folder}' did not learn from the weights that '{run}' has now, or taught "
+                    "others of the table with; delete it, and the same command runs it again"
+                )
+
+
+def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
+    """Returns whose weights a run knows, and their digests: its teachers' and its own."""
+    teachers = [teacher.folder(out) for teacher in arm.teachers()]
+    known = list(zip(teachers, network.get("teachers", ()), strict=False))
+    own = arm.folder(out) / "summary.json"
+    if own.exists() and (digest := json.loads(own.read_text()).get("weights")):
+        known.append((own.parent, digest))
+    return known
 
 
 def _with_teachers(runs: Iterable[Arm]) -> Iterable[Arm]:
     for arm in runs:
-        yield arm
         yield from _with_teachers(arm.teachers())
+        yield arm
 
 
 def _departures(saved: Mapping[str, Any], meant: Mapping[str, Any]) -> dict[str, Any]:
