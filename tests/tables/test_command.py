@@ -99,6 +99,7 @@ def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
     (line,) = [line for line in text.splitlines() if line.startswith("| TY | 1 |")]
     assert "of one seed, over test groups alone" in text
     assert f"| {first:.1f} [" in line and f"| {first - reference:+.1f} [" in line
+    assert "(pairs: 1)" in line  # not the difference of the two means that stand there
     assert "| TY, the released code's recipe |" not in text
     assert "Not run yet: TY, the released code's recipe." in text
 
@@ -121,6 +122,15 @@ def test_runs_that_do_not_compare_are_no_table(finished, changed, message):
     with pytest.raises(InputError, match=message) as caught:
         tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
     assert "ty_r18/seed1" in str(caught.value)
+
+
+def test_rows_of_other_records_compare(tmp_path, capsys):
+    """The gates' rows are of three renders, each with records of its own."""
+    for number, row in enumerate(load_table("marionette_gates").rows):
+        for arm in arms(row, "marionette", 1):
+            finish(arm, tmp_path, 0.5, number, records=row.overrides.get("data.name", "marionette"))
+    tables.main(["--table=marionette_gates", f"--out={tmp_path}", "--seeds=1", "--so_far"])
+    assert "| background only | 1 |" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("has_own", [True, False])

@@ -29,7 +29,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
     """
     departures: dict[str, Any] | None = None
     meant: dict[tuple[str, str], dict[str, Any]] = {}  # by data set and row: seeds share it
-    records: dict[str, str] = {}  # by modality: flow has records of its own
+    records: dict[tuple[str, str], str] = {}  # by name and modality: flow has records of its own
     weights: dict[Path, str] = {}  # of teachers' runs, by what the first that names them says
     for arm in _with_teachers(runs):
         folder = arm.folder(out)
@@ -48,8 +48,8 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
                     "do not compare; run it again, in another --out"
                 )
         network = json.loads((folder / "config.json").read_text()).get("network", {})
-        modality = saved["data.modality"]
-        if records.setdefault(modality, network.get("records", "")) != network.get("records", ""):
+        which, identity = (saved["data.name"], saved["data.modality"]), network.get("records", "")
+        if records.setdefault(which, identity) != identity:
             raise InputError(
                 f"'{folder}' was run on other videos or lists than the table's other runs: they do "
                 "not compare; run it again, in another --out"

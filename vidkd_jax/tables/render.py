@@ -156,7 +156,8 @@ def _change(row: Row, column: Column) -> str:
     if _several(column.table):
         text = f"{text} {against}"
     pairs = column.pairs(row)
-    return text if pairs == column.seeds[row.name] else f"{text} (pairs: {pairs})"
+    most = max(column.seeds[row.name], column.seeds[against])
+    return text if pairs == most else f"{text} (pairs: {pairs})"
 
 
 def grid(column: Column) -> list[list[str]]:
