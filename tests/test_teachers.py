@@ -112,7 +112,12 @@ def test_a_random_classifier_does_not_teach_classes(small_config, tmp_path):
     for method in ("distillation", "decoupled"):
         with pytest.raises(InputError, match=rf"classifier of .* is random: .* '{method}'"):
             building.build_run(small_config(method__name=method, **run))
-    building.build_run(small_config(method__name="feature_matching", **run))
+    # Its features teach; nobody is said to agree with its classes.
+    config = small_config(method__name="feature_matching", train__epochs=1, **run)
+    summary = train.train_and_evaluate(config, tmp_path / "student")
+    records = read_records(tmp_path / "student/metrics.jsonl")
+    assert any("loss/features" in record for record in records)
+    assert not any("agreement" in name for record in (*records, summary) for name in record)
 
 
 def test_two_teachers_share_the_soft_targets(teacher_run, small_config, tmp_path):

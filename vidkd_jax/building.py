@@ -54,6 +54,8 @@ class Run:
       selected_on: what chooses its epoch, as on its card.
       method: what the paper changes.
       teachers: frozen ones, on all devices.
+      teachers_answer: whether all of them know the classes; a random classifier's answer to a clip
+        is nothing that a student could agree with.
       train_step: (state, teachers, batch, key) -> (state, metrics), compiled.
       predict: the student's.
       ask: likewise each teacher's, in their order; of one that is like the student where it is its
@@ -71,6 +73,7 @@ class Run:
     selected_on: str
     method: methods.Method
     teachers: tuple[Variables, ...]
+    teachers_answer: bool
     train_step: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
     predict: Predict
     ask: tuple[Predict, ...]
@@ -189,6 +192,7 @@ def build_run(config: ConfigDict) -> Run:
         ),
         method=method,
         teachers=tuple(sharding.replicate(teacher.variables, mesh) for teacher in teachers),
+        teachers_answer=all(teacher.card.has_classifier for teacher in teachers),
         train_step=jax.jit(step, donate_argnums=0, out_shardings=sharding.replicated(mesh)),
         predict=_predictor(student, mesh),
         ask=tuple(_predictor(network, mesh) for network in teacher_networks or (alike,)),

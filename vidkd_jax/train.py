@@ -61,7 +61,7 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
         best = checkpoints.load_best(progress.best_epoch, state.variables)
         predictions = _predict(run, run.predict, best, run.splits.test, max_clips, "test")
         scores = _scores(run, predictions)
-        if run.teachers:
+        if run.teachers and run.teachers_answer:
             taught = _ask(run, run.teachers, run.splits.test, max_clips, "test")
             scores |= evaluate.agreement(predictions, taught)
         tracker.write(int(state.step), progress.epoch, "test", scores)
@@ -99,7 +99,8 @@ def _train(
         **config.schedule.to_dict(),
     )
     total = config.train.epochs * per_epoch
-    taught = _ask(run, teachers, run.splits.val, None, "val") if teachers else None
+    can_ask = bool(teachers) and run.teachers_answer
+    taught = _ask(run, teachers, run.splits.val, None, "val") if can_ask else None
     is_main, done = sharding.is_main(), int(state.step)
     with progress_bar(total=total, initial=done, desc=config.name, disable=not is_main) as bar:
         while progress.epoch < config.train.epochs and not progress.should_stop(schedule):
