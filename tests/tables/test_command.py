@@ -259,6 +259,22 @@ def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
     assert total.startswith("14 runs")
 
 
+def test_dry_run_says_what_is_left(finished, capsys):
+    out, _ = finished
+    (ty,) = [row for row in load_table("ty_table3").rows if row.name == "TY"]
+    for arm in arms(ty, "marionette_third", 2):
+        (arm.folder(out) / "summary.json").unlink()
+    tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--dry_run"])
+    *lines, total, left = capsys.readouterr().out.splitlines()
+    assert total.startswith("14 runs") and left.startswith("2 of them are left to run, about ")
+    unfinished = [
+        line
+        for line, price in zip(lines[::2], lines[1::2], strict=True)
+        if "(finished)" not in price
+    ]
+    assert len(unfinished) == 2 and all("/ty_r18/seed" in line for line in unfinished)
+
+
 @pytest.mark.parametrize("name", available())
 def test_every_run_of_every_table_resolves_at_every_scale(name, tmp_path):
     table = load_table(name)

@@ -119,26 +119,32 @@ def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[A
 
 
 def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
-    """Prints every run's command and cost, and the sum."""
+    """Prints every run's command and cost, the sum, and what of it is left to run."""
     runs = runner.in_order(wanted)
     dtype = costs.resolve(runs[0], extra).model.dtype
     speed, total = costs.machine_flops_per_second(dtype), 0.0
+    left, num_left = 0.0, 0
     known: dict[str, costs.Cost] = {}
     for arm in runs:
         key = f"{arm.dataset}/{arm.row.slug}"
         known[key] = known.get(key) or costs.cost(arm, extra)
         cost = known[key]
         total += cost.flops
+        finished = arm.is_finished(out)
+        if not finished:
+            left, num_left = left + cost.flops, num_left + 1
         print(shlex.join(runner.command(arm, out, extra)))
         print(
             f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
-            f"about {_hours(cost.flops / speed)} here"
+            f"about {_hours(cost.flops / speed)} here{' (finished)' if finished else ''}"
         )
     print(
         f"{len(runs)} runs, {total:.2e} FLOPs, about {_hours(total / speed)} at "
         f"{speed / 1e9:,.0f} GFLOP/s (half of this machine's {dtype} matrix product; epochs at "
         "most)"
     )
+    if num_left < len(runs):
+        print(f"{num_left} of them are left to run, about {_hours(left / speed)}")
 
 
 def _hours(seconds: float) -> str:
