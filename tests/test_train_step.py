@@ -222,6 +222,27 @@ def test_two_teachers_hold_the_activations_of_one(teacher):
     assert memory(3) < 1.1 * one
 
 
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_a_step_lowers_for_accelerators_with_a_barrier_between_teachers(teacher, platform):
+    """Where there is none of these to run it on, this much is known."""
+    distillation = method("distillation", augment=Augment.none())
+    state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER)
+    step = partial(
+        train_step,
+        student=STUDENT,
+        teacher_networks=(STUDENT, STUDENT),
+        method=distillation,
+        optimizer=OPTIMIZER,
+    )
+
+    def lowered(*teachers):
+        traced = jax.jit(step, donate_argnums=0).trace(state, teachers, batch(), KEY)
+        return traced.lower(lowering_platforms=(platform,)).as_text()
+
+    assert "optimization_barrier" in lowered(teacher, teacher)
+    assert "optimization_barrier" not in lowered(teacher)
+
+
 def test_several_teachers_answer_as_each_alone(teacher):
     other = create_variables(jax.random.key(10), SHAPE, model=MODEL)
     views = method().views(KEY, batch())

@@ -180,10 +180,13 @@ def test_bfloat16_is_summed_in_float32(name):
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
-@pytest.mark.parametrize("name", ["few channels", "stem", "many channels"])
-def test_accelerators_compile_the_native_convolution_and_nothing_else(name, platform):
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize(
+    "name", ["few channels", "stem", "many channels", "many channels, strided"]
+)
+def test_accelerators_compile_the_native_convolution_and_nothing_else(name, dtype, platform):
     x_shape, kernel_size, strides, padding = CASES[name]
-    x, kernel = random_arrays(x_shape, kernel_size)
+    x, kernel = random_arrays(x_shape, kernel_size, dtype)
     options = {"strides": strides, "padding": padding}
 
     def operations(convolve):
