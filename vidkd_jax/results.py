@@ -65,10 +65,11 @@ def _summary(
     history: list[dict[str, Any]],
 ) -> dict[str, Any]:
     epochs = [record for record in history if "clips_per_second" in record]
+    student = weights.student_of(variables)
     return {
         **scores,
-        "num_params": _num_params(variables.params),
-        "weights": weights.digest(weights.student_of(variables)),
+        "num_params": _num_params(student.params),
+        "weights": weights.digest(student),
         "num_classes": len(run.splits.class_names),
         "network": run.card.as_json(),
         "epochs": progress.epoch,
@@ -89,9 +90,8 @@ def _summary(
 
 
 def _num_params(params: Mapping[str, Any]) -> int:
-    """Returns the student's size, without what only its training needed: a peer, adapters."""
-    student = params.get("student", params)
-    kept = {name: tree for name, tree in student.items() if not name.startswith("adapter ")}
+    """Returns the student's size, without the adapters that only its training needed."""
+    kept = {name: tree for name, tree in params.items() if not name.startswith("adapter ")}
     return sum(leaf.size for leaf in jax.tree.leaves(kept))
 
 

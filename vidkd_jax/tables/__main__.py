@@ -123,7 +123,7 @@ def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None
     runs = runner.in_order(wanted)
     dtype = costs.resolve(runs[0], extra).model.dtype
     speed, total = costs.machine_flops_per_second(dtype), 0.0
-    left, num_left = 0.0, 0
+    left: list[float] = []
     known: dict[str, costs.Cost] = {}
     for arm in runs:
         key = f"{arm.dataset}/{arm.row.slug}"
@@ -132,7 +132,7 @@ def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None
         total += cost.flops
         finished = arm.is_finished(out)
         if not finished:
-            left, num_left = left + cost.flops, num_left + 1
+            left.append(cost.flops)
         print(shlex.join(runner.command(arm, out, extra)))
         print(
             f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
@@ -143,8 +143,8 @@ def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None
         f"{speed / 1e9:,.0f} GFLOP/s (half of this machine's {dtype} matrix product; epochs at "
         "most)"
     )
-    if num_left < len(runs):
-        print(f"{num_left} of them are left to run, about {_hours(left / speed)}")
+    if len(left) < len(runs):
+        print(f"{len(left)} of them are left to run, about {_hours(sum(left) / speed)}")
 
 
 def _hours(seconds: float) -> str:

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from vidkd_jax import workdir
 from vidkd_jax.config import flatten, to_json
 from vidkd_jax.errors import InputError
-from vidkd_jax.tables import costs
+from vidkd_jax.tables import costs, runner
 from vidkd_jax.tables.table import Arm
 
 # What does not decide on a run's figures; its length does.
@@ -30,8 +30,8 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
     departures: dict[str, Any] | None = None
     meant: dict[tuple[str, str], dict[str, Any]] = {}  # by data set and row: seeds share it
     records: dict[tuple[str, str], str] = {}  # by name and modality: flow has records of its own
-    weights: dict[Path, str] = {}  # of teachers' runs, by what the first that names them says
-    for arm in _with_teachers(runs):
+    weights: dict[Path, str] = {}  # by run, as the first that knows them says
+    for arm in runner.in_order(runs):
         folder = arm.folder(out)
         if not (folder / "config.json").exists():
             continue
@@ -70,12 +70,6 @@ def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[
     if own.exists() and (digest := json.loads(own.read_text()).get("weights")):
         known.append((own.parent, digest))
     return known
-
-
-def _with_teachers(runs: Iterable[Arm]) -> Iterable[Arm]:
-    for arm in runs:
-        yield from _with_teachers(arm.teachers())
-        yield arm
 
 
 def _departures(saved: Mapping[str, Any], meant: Mapping[str, Any]) -> dict[str, Any]:
