@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
+from vidkd_jax import models
 from vidkd_jax.methods import Outputs, Shapes
 
 
@@ -54,7 +55,8 @@ class Network:
 
     def infer(self, variables: Variables, views: Mapping[str, jax.Array]) -> Outputs:
         """Returns the outputs with running statistics."""
-        outputs: Any = self.model.apply(variables.as_dict(), self.see(views), train=False)
+        with nn.intercept_methods(models.NormFolding()):
+            outputs: Any = self.model.apply(variables.as_dict(), self.see(views), train=False)
         return outputs
 
     def output_shapes(self, variables: Variables, clips: Mapping[str, Sequence[int]]) -> Shapes:

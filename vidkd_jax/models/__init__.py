@@ -2,6 +2,7 @@
 
 from vidkd_jax.models.backbone import Backbone
 from vidkd_jax.models.layers import CONV_OUTPUT
+from vidkd_jax.models.norm_folding import NormFolding
 from vidkd_jax.models.normalisation import Normalisation
 from vidkd_jax.models.recogniser import Peers, Recogniser
 from vidkd_jax.models.registry import available, create, lookup
@@ -9,6 +10,7 @@ from vidkd_jax.models.registry import available, create, lookup
 __all__ = [
     "CONV_OUTPUT",
     "Backbone",
+    "NormFolding",
     "Normalisation",
     "Peers",
     "Recogniser",

@@ -58,15 +58,24 @@ class Conv3D(nn.Module):
         """Maps [b, t, h, w, c] to [b, t', h', w', features], t' = ceil(t / stride)."""
         shape = (*self.kernel_size, x.shape[-1] // self.groups, self.features)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        symmetric = tuple((size // 2, size // 2) for size in self.kernel_size)
-        y = conv3d(
-            x.astype(self.dtype),
-            kernel.astype(self.dtype),
-            strides=tuple(self.strides),
-            padding=self.padding or symmetric,
-            groups=self.groups,
-        )
+        bias = None
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
-            y = y + bias.astype(self.dtype)
-        return checkpoint_name(y, CONV_OUTPUT)
+        return convolve(self, x, kernel, bias)
+
+
+def convolve(
+    layer: Conv3D, x: jax.Array, kernel: jax.Array, bias: jax.Array | None = None
+) -> jax.Array:
+    """Returns what a layer gives for [b, t, h, w, c] with these parameters instead of its own."""
+    symmetric = tuple((size // 2, size // 2) for size in layer.kernel_size)
+    y = conv3d(
+        x.astype(layer.dtype),
+        kernel.astype(layer.dtype),
+        strides=tuple(layer.strides),
+        padding=layer.padding or symmetric,
+        groups=layer.groups,
+    )
+    if bias is not None:
+        y = y + bias.astype(layer.dtype)
+    return checkpoint_name(y, CONV_OUTPUT)

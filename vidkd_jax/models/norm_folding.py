@@ -1,0 +1,53 @@
+"""Frozen BatchNorm as a part of the convolution before it."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from vidkd_jax.models.layers import Conv3D, convolve
+
+
+class NormFolding:
+    """A Flax interceptor: BatchNorm's running statistics scale kernels instead of activations.
+
+    With running statistics BatchNorm is a linear map of each channel; right behind a convolution it
+    is one of the kernel, and a bias. The convolution as it was is then read by nobody, so that a
+    compiled network holds one of the two. It is kept where somebody does: a tapped block.
+
+    One for each call of a network:
+
+        with nn.intercept_methods(NormFolding()):
+            model.apply(variables, clip, train=False)
+    """
+
+    def __init__(self) -> None:
+        # By the id of their output, and with it: while it is here, no other array has its id.
+        self._convolutions: dict[int, tuple[Conv3D, jax.Array, jax.Array]] = {}
+
+    def __call__(
+        self, call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext
+    ) -> Any:
+        """Computes a norm behind a convolution as one of both; all else as it is."""
+        module = context.module
+        found = self._convolutions.get(id(args[0])) if args else None
+        if found and isinstance(module, nn.BatchNorm) and module.use_running_average:
+            convolution, clip, _ = found
+            return _both(convolution, module, clip)
+        output = call(*args, **kwargs)
+        if isinstance(module, Conv3D) and context.method_name == "__call__":
+            self._convolutions[id(output)] = (module, args[0], output)
+        return output
+
+
+def _both(convolution: Conv3D, norm: nn.BatchNorm, clip: jax.Array) -> jax.Array:
+    """Returns norm(convolution(clip)) as one convolution with a bias."""
+    variance: jax.Array = norm.get_variable("batch_stats", "var")
+    scale = norm.get_variable("params", "scale") * jax.lax.rsqrt(variance + norm.epsilon)
+    mean: jax.Array = norm.get_variable("batch_stats", "mean")
+    if convolution.use_bias:
+        mean = mean - convolution.get_variable("params", "bias")
+    bias = norm.get_variable("params", "bias") - mean * scale
+    kernel = convolution.get_variable("params", "kernel") * scale
+    return convolve(convolution, clip, kernel, bias).astype(norm.dtype or jnp.float32)
