@@ -36,8 +36,8 @@ from vidkd_jax.train_step import (
     train_step,
 )
 
-# From variables and a host batch to NumPy outputs of all processes' rows.
-Predict = Callable[[Variables, dict[str, np.ndarray]], Mapping[str, np.ndarray]]
+# From variables and a host batch to outputs of all processes' rows, which it does not wait for.
+Predict = Callable[[Variables, dict[str, np.ndarray]], Mapping[str, jax.Array]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,21 +163,20 @@ def build_run(config: ConfigDict) -> Run:
     sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)
     method = methods.create(augment=augmentation(config), **config.method.to_dict())
     teachers = teachers_lib.load(config, method, splits.class_names)
-    teacher_networks, offsets = teachers_lib.networks(config, method, teachers)
+    frozen, offsets = teachers_lib.networks(config, method, teachers)
     spec = inputs.clip_spec(config, offsets)
     normalisation = init_from.normalisation(config, in_channels=inputs.in_channels(config))
-    student = _student(config, method, teacher_networks, teachers, spec, splits, normalisation)
+    student = _student(config, method, frozen, teachers, spec, splits, normalisation)
+    # Without frozen ones, a student is taught by networks of its own kind.
+    teacher_networks = frozen or (_own_kind(student, teachers_lib.dtype(config)),)
     step = partial(
         train_step,
         student=student,
-        # One that promotes or averages is taught by networks of its own kind.
-        teacher_networks=teacher_networks or (student,),
+        teacher_networks=teacher_networks,
         method=method,
         optimizer=_optimizer(config),
         remat=config.train.remat,
     )
-    is_pair = isinstance(student.model, models.Peers)
-    alike = dataclasses.replace(student, model=student.model.peer) if is_pair else student
     return Run(
         config=config,
         splits=splits,
@@ -195,7 +194,7 @@ def build_run(config: ConfigDict) -> Run:
         teachers_answer=all(teacher.card.has_classifier for teacher in teachers),
         train_step=jax.jit(step, donate_argnums=0, out_shardings=sharding.replicated(mesh)),
         predict=_predictor(student, mesh),
-        ask=tuple(_predictor(network, mesh) for network in teacher_networks or (alike,)),
+        ask=tuple(_predictor(network, mesh) for network in teacher_networks),
         mesh=mesh,
         key=jax.random.key(config.seed),
     )
@@ -235,11 +234,18 @@ def _student(
     )
 
 
+def _own_kind(student: Network, dtype: str) -> Network:
+    """Returns a network of the student's kind: its past, its average or its peer."""
+    model = student.model.peer if isinstance(student.model, models.Peers) else student.model
+    backbone = model.backbone.clone(dtype=jnp.dtype(dtype))
+    return dataclasses.replace(student, model=model.clone(backbone=backbone))
+
+
 def _predictor(network: Network, mesh: jax.sharding.Mesh) -> Predict:
     compiled = jax.jit(
         partial(predict_step, network=network), out_shardings=sharding.replicated(mesh)
     )
-    return lambda variables, batch: jax.device_get(compiled(variables, sharding.shard(batch, mesh)))
+    return lambda variables, batch: compiled(variables, sharding.shard(batch, mesh))
 
 
 def _optimizer(config: ConfigDict) -> Any:

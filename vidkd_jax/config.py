@@ -28,8 +28,14 @@ def get_base_config() -> ConfigDict:
         }
     )
     config.method = method_defaults()
-    # Finished runs, or folders of converted weights: the frozen teachers of methods that need some.
-    config.teachers = ConfigDict({"runs": ()})
+    config.teachers = ConfigDict(
+        {
+            # Finished runs, or folders of converted weights: the frozen teachers of methods that
+            # need some.
+            "runs": (),
+            "dtype": "",  # that teachers compute in, TY's own past, too; "": model.dtype
+        }
+    )
     config.augment = ConfigDict({"enabled": True, **dataclasses.asdict(Augment())})
     config.data = _data_defaults()
     config.optim = ConfigDict(

@@ -10,6 +10,7 @@ from vidkd_jax.config import augmentation, flatten, method_defaults, schedule_de
 from vidkd_jax.errors import InputError, suggest
 
 _CHOICES = {
+    "teachers.dtype": ("", "float32", "bfloat16"),
     "model.dtype": ("float32", "bfloat16"),
     "method.first_teacher": ("none", "random"),
     "optim.name": ("sgd", "adamw"),

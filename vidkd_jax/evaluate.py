@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from vidkd_jax import metrics
+from vidkd_jax.ahead import one_ahead
 
-HostArrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, Any]  # NumPy, or of the device
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,26 +62,26 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-def predict(predict_fn: Callable[[Any], HostArrays], batches: Iterable[Any]) -> Predictions:
+def predict(predict_fn: Callable[[Any], Arrays], batches: Iterable[Any]) -> Predictions:
     """Runs the network over evaluation batches and leaves out the padding.
 
     Args:
-      predict_fn: from a batch to "logits", "label", "video", "mask" of all processes' rows.
+      predict_fn: from a batch to "logits", "label", "video", "mask" of all processes' rows; it
+        need not wait for them.
       batches: as made by `EvalBatches`.
     """
-    return _join([_kept(predict_fn(batch)) for batch in batches])
+    return _join([_kept(output) for output in one_ahead(map(predict_fn, batches))])
 
 
 def predict_videos(
-    predict_fn: Callable[[Any], HostArrays], batches: Iterable[Any]
+    predict_fn: Callable[[Any], Arrays], batches: Iterable[Any]
 ) -> Iterator[Predictions]:
-    """Yields the same as `predict`, each video's as soon as its last clip is done.
+    """Yields the same as `predict`, each video's once the batch after its last clip is begun.
 
     Of one process: its batches hold the clips in the videos' order.
     """
     waiting: list[Predictions] = []
-    for batch in batches:
-        found = _kept(predict_fn(batch))
+    for found in map(_kept, one_ahead(map(predict_fn, batches))):
         for video in np.unique(found.videos):
             if waiting and waiting[0].videos[0] != video:
                 yield _join(waiting)
@@ -90,7 +91,7 @@ def predict_videos(
         yield _join(waiting)
 
 
-def _kept(output: HostArrays) -> Predictions:
+def _kept(output: Arrays) -> Predictions:
     """Returns a batch's rows without the padding."""
     mask = np.asarray(output["mask"])
     return Predictions(*(np.asarray(output[name])[mask] for name in ("logits", "label", "video")))

@@ -158,8 +158,7 @@ def predict(
                 yield batch
                 bar.update()
 
-        ask = partial(step, placed)
-        for clips in evaluate.predict_videos(lambda batch: jax.device_get(ask(batch)), with_bar()):
+        for clips in evaluate.predict_videos(partial(step, placed), with_bar()):
             probabilities, _, _ = clips.by_video(config.eval.average)
             yield probabilities[0]
 

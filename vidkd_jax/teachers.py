@@ -40,6 +40,10 @@ def load(config: ConfigDict, method: Method, class_names: Sequence[str]) -> tupl
     folders = config.teachers.runs
     _check_count(method.frozen_teachers, len(folders), config.method.name)
     _check_shares(config.method.teacher_weights, len(folders))
+    if config.teachers.dtype and not (folders or method.promotes or method.moving_average):
+        raise InputError(
+            f"config.teachers.dtype: method '{config.method.name}' has no teacher; leave it ''"
+        )
     teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
     for folder, teacher in zip(folders, teachers, strict=True):
         _check_classes(folder, teacher.card, class_names)
@@ -106,6 +110,11 @@ def _check_shares(shares: Sequence[float], count: int) -> None:
         )
 
 
+def dtype(config: ConfigDict) -> str:
+    """Returns the type that teachers compute in."""
+    return config.teachers.dtype or config.model.dtype
+
+
 def clip_offsets(config: ConfigDict, cards: Sequence[weights.Card]) -> list[tuple[int, ...]]:
     """Returns which frames each network sees, the student first, counted from its clip's start.
 
@@ -132,8 +141,7 @@ def networks(
     union = tuple(sorted(set().union(*each)))
     found = tuple(
         Network(
-            # A teacher computes in the student's type.
-            model=weights.network_of(card, config.model.dtype).clone(taps=method.teacher_blocks),
+            model=weights.network_of(card, dtype(config)).clone(taps=method.teacher_blocks),
             frames=positions(offsets, union),
             size=card.size or config.data.crop,
             view="flow" if card.in_channels == 2 and config.data.modality != "flow" else "clip",

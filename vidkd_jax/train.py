@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from vidkd_jax import config_checks, evaluate, results, sharding, tracking, weights
 from vidkd_jax import workdir as workdir_lib
+from vidkd_jax.ahead import one_ahead
 from vidkd_jax.building import Predict, Run, build_run
 from vidkd_jax.checkpoints import Checkpoints
 from vidkd_jax.data import Subset
@@ -179,16 +179,11 @@ def _train_epoch(
 
 
 def _device_batches(run: Run, count: int) -> Iterator[dict[str, jax.Array]]:
-    """Yields `count` batches, each sent to the devices while the one before is in use.
+    """Returns `count` batches, each sent to the devices while the one before is in use.
 
     Never asks the data for more than `count`, so that the iterator's saved position is exact.
     """
-    ready: deque[dict[str, jax.Array]] = deque()
-    for batch in itertools.islice(run.train_batches, count):
-        ready.append(run.shard(batch))
-        if len(ready) > 1:
-            yield ready.popleft()
-    yield from ready
+    return one_ahead(map(run.shard, itertools.islice(run.train_batches, count)))
 
 
 def _is_ready(value: Any) -> bool:
