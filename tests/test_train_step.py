@@ -136,9 +136,10 @@ def test_teacher_gets_no_gradient_and_uses_running_statistics(teacher):
 
     grads = jax.jit(jax.grad(loss))(teacher, batch())
     assert all((leaf == 0).all() for leaf in jax.tree.leaves(grads))
+    loss, predict = jax.jit(loss), jax.jit(partial(predict_step, network=STUDENT))
     # The teacher's outputs for a clip do not depend on the other clips of the batch.
-    whole = predict_step(teacher, batch(), network=STUDENT)["logits"]
-    alone = predict_step(teacher, {k: v[:1] for k, v in batch().items()}, network=STUDENT)["logits"]
+    whole = predict(teacher, batch())["logits"]
+    alone = predict(teacher, {k: v[:1] for k, v in batch().items()})["logits"]
     np.testing.assert_allclose(whole[:1], alone, rtol=1e-4, atol=1e-5)
     shifted = teacher.replace(batch_stats=jax.tree.map(lambda s: s + 1.0, teacher.batch_stats))
     assert loss(shifted, batch()) != loss(teacher, batch())
@@ -220,6 +221,27 @@ def test_two_teachers_hold_the_activations_of_one(teacher):
     one = memory(1)
     assert one > 16 * 4 * 16 * 16 * 4 * 4  # the stem's output at least
     assert memory(3) < 1.1 * one
+
+
+def test_a_step_with_three_teachers_holds_no_more_than_with_two(teacher):
+    """One waits for the other beside what the student keeps for its gradient; a third adds none."""
+    clip = jnp.zeros((16, 4, 32, 32, 3), jnp.uint8)
+    many = {"clip": clip, "label": jnp.zeros(16, jnp.int32)}
+    distillation = method("distillation", augment=Augment.none())
+    state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER)
+
+    def memory(count):
+        step = partial(
+            train_step,
+            student=STUDENT,
+            teacher_networks=(STUDENT,) * count,
+            method=distillation,
+            optimizer=OPTIMIZER,
+        )
+        compiled = jax.jit(step, donate_argnums=0).lower(state, (teacher,) * count, many, KEY)
+        return compiled.compile().memory_analysis().temp_size_in_bytes
+
+    assert memory(3) < 1.02 * memory(2)
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
