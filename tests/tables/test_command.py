@@ -494,3 +494,26 @@ def test_wrong_input(arguments, message, tmp_path):
     out = [f"--out={tmp_path}"] if arguments else []
     with pytest.raises(InputError, match=message):
         tables.main([*out, *arguments])
+
+
+@pytest.mark.parametrize(
+    ("given", "slot", "cards"),
+    [
+        ("0,1,2,3", 1, "1,3"),
+        ("0,1", 1, "1"),
+        ("5", 1, "5"),  # shared
+        ("", 1, ""),
+        (None, 0, None),
+    ],
+)
+def test_runs_at_a_time_share_out_the_gpus(given, slot, cards, monkeypatch):
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if given is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    shared = runner.environment(slot, 2)
+    assert shared.get("CUDA_VISIBLE_DEVICES") == cards
+    assert shared["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    alone = runner.environment(0, 1)
+    assert alone.get("CUDA_VISIBLE_DEVICES") == given
+    assert "XLA_PYTHON_CLIENT_PREALLOCATE" not in alone

@@ -20,7 +20,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scale", default="marionette", help="marionette or paper")
     parser.add_argument("--out", type=Path, help="runs, which tables share, and tables go here")
     parser.add_argument("--seeds", type=_count, default=3, help="runs of each row")
-    parser.add_argument("--jobs", type=_count, default=1, help="runs at a time, cores shared out")
+    parser.add_argument(
+        "--jobs",
+        type=_count,
+        default=1,
+        help="runs at a time; cores, and the GPUs of CUDA_VISIBLE_DEVICES, are shared out",
+    )
     parser.add_argument("--row", action="append", help="only this row (may be repeated); no table")
     parser.add_argument("--so_far", action="store_true", help="run nothing: show finished rows")
     parser.add_argument("--dry_run", action="store_true", help="print runs and their cost, stop")

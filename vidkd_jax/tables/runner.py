@@ -114,7 +114,9 @@ def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None
     log = folder / "log.txt"
     with log.open("a") as file:
         start = file.tell()
-        process = subprocess.Popen(arguments, stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            arguments, stdout=file, stderr=subprocess.STDOUT, env=environment(slot, jobs)
+        )
         os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
         status = process.wait()
     if not status:
@@ -124,6 +126,21 @@ def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None
         time.sleep(_WAIT)
         return _BUSY
     return f"'{log}' ends with: {said}"
+
+
+def environment(slot: int, jobs: int) -> dict[str, str]:
+    """Returns a run's environment: its share of the GPUs, where several run at a time.
+
+    Each has those of CUDA_VISIBLE_DEVICES that are its own, or shares one; without that, all share
+    what there is. JAX would take three quarters of a card for the first that comes.
+    """
+    found = dict(os.environ)
+    if jobs > 1:
+        found.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        if cards := [card for card in found.get("CUDA_VISIBLE_DEVICES", "").split(",") if card]:
+            own = cards[slot::jobs] or [cards[slot % len(cards)]]
+            found["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+    return found
 
 
 def _last_error(log: Path, start: int) -> str:

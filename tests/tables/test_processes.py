@@ -1,0 +1,55 @@
+"""A table's command as a real process: killed in the middle of a teacher, and run once more."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from record_files import build_squares
+from squares import SMALL_RUN
+
+from vidkd_jax.tracking import read_records
+
+ROW = "Student to Student (3D ResNet-18)"
+RUNS = "runs/marionette_third"
+
+
+def test_a_killed_table_goes_on_with_the_teacher_that_it_was_at(square_videos, tmp_path):
+    values = {
+        **SMALL_RUN,
+        "train.epochs": 2,
+        "data.root": build_squares(square_videos, tmp_path / "records", name="marionette"),
+        "data.fraction": 1.0,
+        "train.repeats": 1,
+        "schedule.warmup_epochs": 0,
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "vidkd_jax.tables",
+        "--table=ty_table5",
+        f"--row={ROW}",
+        f"--out={tmp_path / 'out'}",
+        *(f"--config.{field}={value}" for field, value in values.items()),
+    ]
+    teacher = tmp_path / "out" / RUNS / "supervised_r18+augment.enabled=False/seed1000"
+
+    def epochs():
+        path = teacher / "metrics.jsonl"
+        records = read_records(path) if path.exists() else []
+        return [r["epoch"] for r in records if r["split"] == "val"]
+
+    with subprocess.Popen(command, start_new_session=True) as first:
+        deadline = time.monotonic() + 240
+        while not epochs():
+            assert first.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(first.pid, signal.SIGKILL)
+    assert not (teacher / "summary.json").exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert epochs() == [1, 2]
+    (student,) = (tmp_path / "out" / RUNS).glob("distillation_r18*/seed0")
+    records = read_records(student / "metrics.jsonl")
+    assert all(r["loss/kl"] > 0 for r in records if r["split"] == "train")
