@@ -108,7 +108,7 @@ def measure(layer: Layer, args: argparse.Namespace) -> dict[str, Any]:
         median = {name: cpu / args.threads for name, (_, cpu) in taken.items()}
         result |= {f"{name}_{what}_ms": round(1e3 * t, 2) for name, t in median.items()}
         result[f"{what}_ratio"] = round(median["conv3d"] / median["torch"], 3)
-    return result | {"jax": jax.__version__, "torch": torch.__version__}
+    return result | setting.place("jax", "torch")
 
 
 def main(argv: list[str] | None = None) -> None:

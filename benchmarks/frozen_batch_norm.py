@@ -8,8 +8,6 @@ save. In turns in one process. Prints one line of JSON: processor time, and the 
 """
 
 import json
-import platform
-import sys
 from typing import Any
 
 from benchmarks import setting
@@ -59,12 +57,10 @@ def measure(args: Any) -> dict[str, Any]:
     cpu = {name: seconds for name, (_, seconds) in median.items()}
     return {
         "benchmark": "frozen_batch_norm",
-        "command": " ".join(sys.argv[1:]),
         **{f"{name}_cpu_ms": round(1e3 * value, 2) for name, value in cpu.items()},
         **{f"{name}_ratio": round(cpu[name] / cpu["whole"], 3) for name in ("folded", "without")},
-        "machine": setting.machine(),
-        "python": platform.python_version(),
-        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+        **setting.place("jax"),
     }
 
 

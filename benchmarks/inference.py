@@ -10,10 +10,10 @@ of reading alone (JPEG decoding and cropping) and of the network alone.
 import argparse
 import dataclasses
 import json
-import platform
 import statistics
-import sys
 import time
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from benchmarks import setting
@@ -25,6 +25,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     setting.prepare(args.threads)
     import jax
 
+    from vidkd_jax import evaluate
     from vidkd_jax.building import build_run
     from vidkd_jax.data import Subset
     from vidkd_jax.recipes import build
@@ -40,16 +41,19 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         return run.eval_batches(test, max_clips=config.eval.max_clips)
 
     kept = [batch for batch, _ in zip(batches(), range(4), strict=False)]
-    run.predict(variables, kept[0])  # compiles
+    jax.block_until_ready(run.predict(variables, kept[0]))  # compiles
+
+    def answered(batches: Iterable[Any]) -> int:
+        return len(evaluate.predict(partial(run.predict, variables), batches).labels)
 
     def whole() -> int:
-        return sum(int(run.predict(variables, batch)["mask"].sum()) for batch in batches())
+        return answered(batches())
 
     def reading() -> int:
         return sum(int(batch["mask"].sum()) for batch in batches())
 
     def network() -> int:
-        return sum(int(run.predict(variables, batch)["mask"].sum()) for batch in kept)
+        return answered(kept)
 
     sides = {"whole": whole, "reading": reading, "network": network}
     rates: dict[str, list[float]] = {name: [] for name in sides}
@@ -62,14 +66,11 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     clips_per_video = reading() / len(test.videos)
     return {
         "benchmark": "inference",
-        "command": " ".join(sys.argv[1:]),
         "videos_per_s": round(median["whole"] / clips_per_video, 2),
         **{f"{name}_clips_per_s": round(value, 1) for name, value in median.items()},
         "clips_per_video": round(clips_per_video, 2),
-        "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
-        "machine": setting.machine(),
-        "python": platform.python_version(),
+        **setting.place("jax"),
     }
 
 

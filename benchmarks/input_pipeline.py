@@ -13,15 +13,13 @@ another side's turn, and ends with a pause in which it comes to rest.
 - torch: a torch DataLoader with the same records, decoder and crops, in as many worker processes;
 - videos: the same pipeline straight from video files (with --videos and --annotations).
 
-`pipeline_of_limit` is pipeline / decoder; `..._over_decoding` are ratios of times. Prints one line
-of JSON.
+`pipeline_of_limit` is pipeline / decoder, `pipeline_over_...` by how much it is faster;
+`..._over_decoding` are ratios of times. Prints one line of JSON.
 """
 
 import argparse
 import json
-import platform
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -161,15 +159,19 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         for name, side in sides.items():
             rates[name].append(_turn(side, args.seconds))
     median = {name: statistics.median(values) for name, values in rates.items()}
+    over = {
+        name: round(median["pipeline"] / median[name], 3)
+        for name in ("torch", "videos")
+        if name in median
+    }
     return {
         "benchmark": "input_pipeline",
-        "command": " ".join(sys.argv[1:]),
         **{f"{name}_clips_per_s": round(value, 1) for name, value in median.items()},
         "pipeline_of_limit": round(median["pipeline"] / median["decoder"], 3),
+        **{f"pipeline_over_{name}": ratio for name, ratio in over.items()},
         "read_over_decoding": round(median["decoder"] / median["read"], 3),
         "whole_read_over_decoding": round(median["decoder"] / median["whole_read"], 3),
-        "machine": setting.machine(),
-        "python": platform.python_version(),
+        **setting.place("jax", "simplejpeg", *([] if args.no_torch else ["torch"])),
     }
 
 

@@ -10,8 +10,6 @@ their ratios to the supervised step's, and the memory that XLA sets aside for th
 
 import argparse
 import json
-import platform
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -93,7 +91,7 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
         state, metrics = compiled(state, teachers, batch, key)
         return float(metrics["loss"])
 
-    facts = {"dtype": dtype, "jax": jax.__version__}
+    facts = {"dtype": dtype, "device": jax.devices()[0].device_kind}
     return one_step, facts | {"step_memory_mib": round(memory.temp_size_in_bytes / 2**20, 1)}
 
 
@@ -110,15 +108,13 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     return [
         {
             "benchmark": "method_overhead",
-            "command": " ".join(sys.argv[1:]),
             "method": name,
             "ms": round(1e3 * wall, 1),
             "cpu_ms": round(1e3 * cpu, 1),
             "ratio": round(wall / base[0], 3),
             "cpu_ratio": round(cpu / base[1], 3),
             **sides[name][1],
-            "machine": setting.machine(),
-            "python": platform.python_version(),
+            **setting.place("jax"),
         }
         for name, (wall, cpu) in median.items()
     ]

@@ -10,7 +10,6 @@ setting, each a fresh process (or two).
 import argparse
 import json
 import os
-import platform
 import socket
 import statistics
 import subprocess
@@ -47,7 +46,7 @@ def worker(args: argparse.Namespace) -> None:
         state, metrics = compiled(state, (), batch, key)
         float(metrics["loss"])
         times.append(time.perf_counter() - started)
-    print(json.dumps({"seconds": statistics.median(times[args.warmup :]), "jax": jax.__version__}))
+    print(json.dumps({"seconds": statistics.median(times[args.warmup :])}))
 
 
 def measure(args: argparse.Namespace, devices: int, processes: int) -> dict[str, Any]:
@@ -103,14 +102,11 @@ def main(argv: list[str] | None = None) -> None:
         base = base or measured["seconds"]
         line = {
             "benchmark": "scaling",
-            "command": " ".join(sys.argv[1:]),
             "devices": devices,
             "processes": processes,
             "ms": round(1e3 * measured["seconds"], 1),
             "ratio": round(measured["seconds"] / base, 3),
-            "jax": measured["jax"],
-            "machine": setting.machine(),
-            "python": platform.python_version(),
+            **setting.place("jax"),
         }
         print(json.dumps(line), flush=True)
 

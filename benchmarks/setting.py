@@ -1,10 +1,12 @@
 """What the benchmarks share: the flags that say what is measured, its clips, and the machine."""
 
 import argparse
+import importlib.metadata
 import os
 import pathlib
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -95,6 +97,16 @@ def medians(times: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Returns the medians of (wall, processor) seconds."""
     wall, cpu = zip(*times, strict=True)
     return statistics.median(wall), statistics.median(cpu)
+
+
+def place(*packages: str) -> dict[str, str]:
+    """Returns what a line says of where it was measured: command, machine and versions."""
+    return {
+        "command": " ".join(sys.argv[1:]),
+        "machine": machine(),
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+    }
 
 
 def machine() -> str:

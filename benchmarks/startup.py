@@ -12,7 +12,6 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -46,7 +45,7 @@ def worker(args: argparse.Namespace) -> None:
         f"{name}_s": round(after - before, 2)
         for name, (before, after) in zip(names, itertools.pairwise(marks), strict=True)
     }
-    print(json.dumps({**stages, "total_s": round(marks[-1] - marks[0], 2), "jax": jax.__version__}))
+    print(json.dumps({**stages, "total_s": round(marks[-1] - marks[0], 2)}))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -66,11 +65,9 @@ def main(argv: list[str] | None = None) -> None:
             )
             line = {
                 "benchmark": "startup",
-                "command": " ".join(sys.argv[1:]),
                 "cache": state,
                 **json.loads(done.stdout.splitlines()[-1]),
-                "machine": setting.machine(),
-                "python": platform.python_version(),
+                **setting.place("jax"),
             }
             print(json.dumps(line), flush=True)
 
