@@ -39,6 +39,7 @@ Side = tuple[Callable[[], float], dict[str, Any], Callable[[], int]]
 def jax_device() -> str:
     """Returns what JAX computes on: "cpu", or the accelerator's name."""
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # the other side needs some of the card
+    keep_freed_memory()  # before JAX has threads with memory of their own
     import jax
 
     return jax.devices()[0].device_kind
@@ -51,7 +52,6 @@ def jax_side(args: argparse.Namespace) -> Side:
     from vidkd_jax import models
     from vidkd_jax.models.costs import count, matmul_flops_per_second
 
-    keep_freed_memory()
     on_cpu = jax.default_backend() == "cpu"
     dtype = "float32" if on_cpu else "bfloat16"
     state, step, host_batch, key = setting.supervised(args, args.classes, dtype=dtype)

@@ -55,6 +55,17 @@ def test_a_training_step_alone_needs_nothing_but_jax_and_flax():
     assert done.stdout.split()[1:] == ["float32", "0"]
 
 
+def test_freed_memory_is_kept_before_jax_has_threads():
+    """After that it would cost JAX half of its speed, and the ratio would be of the C library."""
+    program = (
+        "import sys; from benchmarks import train_step; "
+        "train_step.keep_freed_memory = lambda: print('jax' in sys.modules); "
+        "train_step.jax_device()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
 def test_a_training_step_can_be_measured_without_pytorch():
     (line,) = lines("train_step", *TINY, "--threads=1", "--sides", "jax")
     assert {"jax_ms", "jax_mfu", "jax_peak_mib", "compile_s"} <= set(line)
