@@ -63,7 +63,6 @@ def jax_side(args: argparse.Namespace) -> Side:
     _, macs = count(model, host_batch["clip"].shape[1:])
     facts["step_gflop"] = round(3 * 2 * macs * args.batch / 1e9, 2)
     facts["matmul_gflop_per_s"] = round(matmul_flops_per_second(dtype) / 1e9, 1)
-    facts |= {"jax": jax.__version__}
 
     def one_step() -> float:
         nonlocal state
@@ -125,7 +124,7 @@ def torch_side(args: argparse.Namespace) -> Side:
     def peak() -> int:
         return torch.cuda.max_memory_allocated() if on_gpu else 0
 
-    return one_step, {"torch": torch.__version__}, peak
+    return one_step, {}, peak
 
 
 def torch_kept_side(args: argparse.Namespace) -> Side:
@@ -209,7 +208,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         if {"jax", name} <= set(median):
             result[f"ratio{suffix}"] = round(median["jax"][0] / median[name][0], 3)
             result[f"cpu_ratio{suffix}"] = round(median["jax"][1] / median[name][1], 3)
-    return result | facts | setting.place()
+    return result | facts | setting.place(*({"jax", "torch"} & set(pipes)))
 
 
 def main(argv: list[str] | None = None) -> None:

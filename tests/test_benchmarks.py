@@ -21,17 +21,24 @@ needs_torch = pytest.mark.skipif(
 )
 
 
-def lines(name, *flags, without=()):
-    """Returns the lines that a benchmark prints, run where some modules are not there."""
-    program = (
+def printed(program, *, flags=(), without=()):
+    """Returns what a program prints, run with these flags where some modules are not there."""
+    start = (
         f"import sys; sys.modules.update(dict.fromkeys({without!r})); sys.argv[1:] = {flags!r}; "
-        f"from benchmarks import {name}; {name}.main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", start + program], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return done.stdout
+
+
+def lines(name, *flags, without=()):
+    """Returns the lines that a benchmark prints."""
+    program = f"from benchmarks import {name}; {name}.main()"
+    return [
+        json.loads(line) for line in printed(program, flags=flags, without=without).splitlines()
+    ]
 
 
 def test_method_overhead_needs_nothing_but_jax_and_flax():
@@ -45,25 +52,21 @@ def test_method_overhead_needs_nothing_but_jax_and_flax():
 def test_a_training_step_alone_needs_nothing_but_jax_and_flax():
     """Its processes are new ones; what one of them does is done here."""
     program = (
-        f"import sys; sys.modules.update(dict.fromkeys({ABSENT!r})); import argparse; "
-        "from benchmarks import train_step; "
+        "import argparse; from benchmarks import train_step; "
         "args = argparse.Namespace(width=1/32, frames=4, size=16, batch=2, threads=1, classes=3); "
         "step, facts, peak = train_step.jax_side(args); print(step(), facts['dtype'], peak())"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[1:] == ["float32", "0"]
+    assert printed(program, without=ABSENT).split()[1:] == ["float32", "0"]
 
 
 def test_freed_memory_is_kept_before_jax_has_threads():
     """After that it would cost JAX half of its speed, and the ratio would be of the C library."""
     program = (
-        "import sys; from benchmarks import train_step; "
+        "from benchmarks import train_step; "
         "train_step.keep_freed_memory = lambda: print('jax' in sys.modules); "
         "train_step.jax_device()"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "False\n", done.stderr
+    assert printed(program) == "False\n"
 
 
 def test_a_training_step_can_be_measured_without_pytorch():

@@ -223,23 +223,27 @@ def test_two_teachers_hold_the_activations_of_one(teacher):
     assert memory(3) < 1.1 * one
 
 
+def traced_distillation(teachers, batch):
+    """Returns a step of soft targets of these teachers, traced and not compiled."""
+    step = partial(
+        train_step,
+        student=STUDENT,
+        teacher_networks=(STUDENT,) * len(teachers),
+        method=method("distillation", augment=Augment.none()),
+        optimizer=OPTIMIZER,
+    )
+    state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER)
+    return jax.jit(step, donate_argnums=0).trace(state, teachers, batch, KEY)
+
+
 def test_a_step_with_three_teachers_holds_no_more_than_with_two(teacher):
     """One waits for the other beside what the student keeps for its gradient; a third adds none."""
     clip = jnp.zeros((16, 4, 32, 32, 3), jnp.uint8)
     many = {"clip": clip, "label": jnp.zeros(16, jnp.int32)}
-    distillation = method("distillation", augment=Augment.none())
-    state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER)
 
     def memory(count):
-        step = partial(
-            train_step,
-            student=STUDENT,
-            teacher_networks=(STUDENT,) * count,
-            method=distillation,
-            optimizer=OPTIMIZER,
-        )
-        compiled = jax.jit(step, donate_argnums=0).lower(state, (teacher,) * count, many, KEY)
-        return compiled.compile().memory_analysis().temp_size_in_bytes
+        compiled = traced_distillation((teacher,) * count, many).lower().compile()
+        return compiled.memory_analysis().temp_size_in_bytes
 
     assert memory(3) < 1.02 * memory(2)
 
@@ -247,18 +251,9 @@ def test_a_step_with_three_teachers_holds_no_more_than_with_two(teacher):
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
 def test_a_step_lowers_for_accelerators_with_a_barrier_between_teachers(teacher, platform):
     """Where there is none of these to run it on, this much is known."""
-    distillation = method("distillation", augment=Augment.none())
-    state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER)
-    step = partial(
-        train_step,
-        student=STUDENT,
-        teacher_networks=(STUDENT, STUDENT),
-        method=distillation,
-        optimizer=OPTIMIZER,
-    )
 
     def lowered(*teachers):
-        traced = jax.jit(step, donate_argnums=0).trace(state, teachers, batch(), KEY)
+        traced = traced_distillation(teachers, batch())
         return traced.lower(lowering_platforms=(platform,)).as_text()
 
     assert "optimization_barrier" in lowered(teacher, teacher)

@@ -64,9 +64,7 @@ class Conv3D(nn.Module):
         return convolve(self, x, kernel, bias)
 
 
-def convolve(
-    layer: Conv3D, x: jax.Array, kernel: jax.Array, bias: jax.Array | None = None
-) -> jax.Array:
+def convolve(layer: Conv3D, x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
     """Returns what a layer gives for [b, t, h, w, c] with these parameters instead of its own."""
     symmetric = tuple((size // 2, size // 2) for size in layer.kernel_size)
     y = conv3d(
