@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from vidkd_jax.config import flatten, get_base_config, set_field, to_json
 from vidkd_jax.config_checks import validate
 from vidkd_jax.errors import InputError
-from vidkd_jax.recipes import MARIONETTE_SETS, build
+from vidkd_jax.recipes import DATASETS, build
 
 CONFIGS = Path("configs")
 GOLDEN = Path("tests/golden")
@@ -20,25 +21,19 @@ def load(name, *arguments):
     return module.get_config(*arguments)
 
 
-RECIPES = [
-    (name, dataset)
-    for name in ("supervised_r18", "supervised_r50", "ty_r18", "ty_r50")
-    for dataset in (
-        "ucf101",
-        "hmdb51",
-        "kinetics400",
-        "kinetics600",
-        "ssv2",
-        "laptop",
-        *MARIONETTE_SETS,
-    )
+# Every file of configs/ with every argument that it takes.
+CONFIG_NAMES = [
+    *(f"{path.stem}:{dataset}" for path in CONFIGS.glob("*.py") for dataset in DATASETS),
+    "demo",
 ]
+CONFIG_NAMES = sorted(name for name in CONFIG_NAMES if not name.startswith("demo:"))
 
 
-@pytest.mark.parametrize(("name", "dataset"), RECIPES)
-def test_every_config_is_valid(name, dataset):
-    config = load(name, dataset)
+@pytest.mark.parametrize("name", CONFIG_NAMES)
+def test_every_config_is_valid(name):
+    config = load(*name.split(":"))
     validate(config)
+    dataset = name.partition(":")[2] or "marionette"
     own_name = {"marionette_third": "marionette", "laptop": "mine"}
     assert config.data.name == own_name.get(dataset, dataset) and config.is_locked
 
@@ -68,11 +63,35 @@ def test_papers_values():
     } == {0.5}
 
 
-@pytest.mark.parametrize("name", ["ty_r18", "ty_r18:marionette", "ty_r18:laptop", "demo"])
-def test_resolved_config_is_the_golden_one(name):
-    """What a config file means changes only on purpose: then update the file in tests/golden."""
-    golden = json.loads((GOLDEN / f"{name.replace(':', '_')}.json").read_text())
-    assert to_json(load(*name.split(":"))) == golden
+def departures(config):
+    """What a config sets differently from the defaults, as JSON has it."""
+    plain, base = (flatten_json(to_json(c)) for c in (config, get_base_config()))
+    return {field: value for field, value in plain.items() if base.get(field, ...) != value}
+
+
+def flatten_json(tree, prefix=""):
+    leaves = {}
+    for name, value in tree.items():
+        nested = flatten_json(value, f"{prefix}{name}.") if isinstance(value, dict) else None
+        leaves |= {f"{prefix}{name}": value} if nested is None else nested
+    return leaves
+
+
+def check_golden(name, found):
+    """Compares with tests/golden; writes it anew where UPDATE_GOLDEN=1 says that it may change."""
+    path = GOLDEN / f"{name}.json"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    assert json.loads(path.read_text()) == found
+
+
+def test_defaults_are_the_golden_ones():
+    """What a config means changes only on purpose: then `UPDATE_GOLDEN=1 pytest` and look."""
+    check_golden("defaults", flatten_json(to_json(get_base_config())))
+
+
+def test_what_each_config_sets_is_golden():
+    check_golden("configs", {name: departures(load(*name.split(":"))) for name in CONFIG_NAMES})
 
 
 def test_the_released_recipe_keeps_its_optimiser_where_there_are_steps_for_it():

@@ -48,7 +48,7 @@ _DEEP = ("ty_r3d_34", "ty_r3d_50")
 
 # TY trains all three alike (section IV.A). Kinetics' official validation videos are its test split
 # here, as in the literature: the official test labels are not public.
-_DATASETS: dict[str, dict[str, Any]] = {
+DATASETS: dict[str, dict[str, Any]] = {
     "ucf101": {"data.name": "ucf101"},
     "hmdb51": {"data.name": "hmdb51"},
     "kinetics400": {"data.name": "kinetics400"},
@@ -76,12 +76,12 @@ def build(name: str, dataset: str, **overrides: Any) -> ConfigDict:
     Raises:
       InputError: no such data set.
     """
-    if dataset not in _DATASETS:
-        raise InputError(f"--config=...:{dataset}: no such data set{suggest(dataset, _DATASETS)}")
+    if dataset not in DATASETS:
+        raise InputError(f"--config=...:{dataset}: no such data set{suggest(dataset, DATASETS)}")
     config = get_base_config()
     values: dict[str, Any] = {
         "name": name if dataset == "ucf101" else f"{name}_{dataset}",
-        **_DATASETS[dataset],
+        **DATASETS[dataset],
     }
     values.update({field.replace("__", "."): value for field, value in overrides.items()})
     if dataset in SMALL_SETS and values.get("model.name") in _DEEP:
