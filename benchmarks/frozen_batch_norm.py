@@ -21,8 +21,9 @@ def measure(args: Any) -> dict[str, Any]:
     import jax
     from flax import linen as nn
 
-    from vidkd_jax import models, train_step
-    from vidkd_jax.network import Network, Variables
+    from vidkd_jax import models
+    from vidkd_jax.networks.network import Network, Variables
+    from vidkd_jax.run import train_step
 
     model = models.create("ty_r3d_18", CLASSES, width=args.width)
     clip = setting.clips(args, CLASSES)[0].astype("float32") / 127.5 - 1

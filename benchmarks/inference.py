@@ -25,10 +25,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     setting.prepare(args.threads)
     import jax
 
-    from vidkd_jax import evaluate
-    from vidkd_jax.building import build_run
     from vidkd_jax.data import Subset
-    from vidkd_jax.recipes import build
+    from vidkd_jax.evaluation import evaluate
+    from vidkd_jax.run.building import build_run
+    from vidkd_jax.settings.recipes import build
 
     overrides = {"data__root": args.root, "data__threads": args.threads}
     config = build("inference", args.argument, **overrides, eval__batch_size=args.batch)

@@ -42,8 +42,9 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
     """Returns a function that does one step of a method, and facts about it."""
     import jax
 
-    from vidkd_jax import augment, methods, models, train_step
-    from vidkd_jax.network import Network
+    from vidkd_jax import augment, methods, models
+    from vidkd_jax.networks.network import Network
+    from vidkd_jax.run import train_step
 
     method_name, options, num_teachers = METHODS[name]
     method = methods.create(method_name, augment=augment.Augment.none(), **options)

@@ -25,6 +25,7 @@ COMMON = (
     "data.crop=32",
     "data.val_fraction=0.2",
     "train.epochs=2",
+    "schedule.warmup_epochs=0",
     "train.batch_size=8",
     "augment.hue=0.5",
     "augment.noise=0.5",

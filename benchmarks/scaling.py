@@ -32,7 +32,7 @@ def worker(args: argparse.Namespace) -> None:
         jax.distributed.initialize(
             f"localhost:{args.port}", num_processes=args.processes, process_id=args.process
         )
-    from vidkd_jax import sharding
+    from vidkd_jax.runtime import sharding
 
     mesh = sharding.create_mesh()
     state, step, batch, key = setting.supervised(args, CLASSES)

@@ -43,8 +43,9 @@ def supervised(
     """Returns the supervised step of TY's R3D-18: state, step, batch on the host, and key."""
     import jax
 
-    from vidkd_jax import augment, methods, models, train_step
-    from vidkd_jax.network import Network
+    from vidkd_jax import augment, methods, models
+    from vidkd_jax.networks.network import Network
+    from vidkd_jax.run import train_step
 
     model = models.create("ty_r3d_18", classes, width=args.width, dtype=dtype)
     optimizer = train_step.create_optimizer(
@@ -70,7 +71,7 @@ def use_cores(threads: int) -> None:
 
 def prepare(threads: int) -> None:
     """Sets up this process as `vidkd_jax.main` does, on its last cores."""
-    from vidkd_jax.memory import keep_freed_memory
+    from vidkd_jax.runtime.memory import keep_freed_memory
 
     use_cores(threads)
     keep_freed_memory()

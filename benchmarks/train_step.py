@@ -12,10 +12,11 @@ project's alone, where there is no PyTorch for the device, as on a TPU.
 among them, which nobody computes) over what one large matrix product of JAX's would have done in
 that time, at `matmul_gflop_per_s`: measured on a quiet machine.
 
-The JAX side keeps freed memory (`vidkd_jax.memory`), as `vidkd_jax.main` does. PyTorch runs as it
-comes, and on CPU once more with the same setting: `ratio_kept` is to that. `..._peak_mib` is of the
-process, `..._device_peak_mib` of an accelerator's memory: what XLA sets aside for the step, and
-what PyTorch held at most after the warm-up, in which it tries out algorithms.
+The JAX side keeps freed memory (`vidkd_jax.runtime.memory`), as `vidkd_jax.main` does. PyTorch
+runs as it comes, and on CPU once more with the same setting: `ratio_kept` is to that.
+`..._peak_mib` is of the process, `..._device_peak_mib` of an accelerator's memory: what XLA sets
+aside for the step, and what PyTorch held at most after the warm-up, in which it tries out
+algorithms.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from benchmarks import setting
-from vidkd_jax.memory import keep_freed_memory
+from vidkd_jax.runtime.memory import keep_freed_memory
 
 # A side: a function that does one step and gives its loss, facts about it, and a function that
 # gives the bytes of an accelerator's memory that a step takes at most (on CPU, 0).

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from vidkd_jax.recipes import build
+from vidkd_jax.settings.recipes import build
 
 
 def get_config() -> ConfigDict:

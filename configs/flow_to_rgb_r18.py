@@ -3,12 +3,12 @@
 The teacher is a finished run of a supervised config with `--config.data.modality=flow`: name its
 workdir in teachers.runs. The logit form is distillation_r18 with such a teacher.
 
-The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """
 
 from ml_collections import ConfigDict
 
-from vidkd_jax.recipes import build
+from vidkd_jax.settings.recipes import build
 
 
 def get_config(dataset: str = "ucf101") -> ConfigDict:

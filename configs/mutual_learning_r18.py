@@ -1,11 +1,11 @@
 """Two 3D ResNet-18s that teach each other: deep mutual learning (Zhang et al. 2018).
 
-The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """
 
 from ml_collections import ConfigDict
 
-from vidkd_jax.recipes import build
+from vidkd_jax.settings.recipes import build
 
 
 def get_config(dataset: str = "ucf101") -> ConfigDict:

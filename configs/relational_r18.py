@@ -2,12 +2,12 @@
 
 Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`.
 
-The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """
 
 from ml_collections import ConfigDict
 
-from vidkd_jax.recipes import build
+from vidkd_jax.settings.recipes import build
 
 
 def get_config(dataset: str = "ucf101") -> ConfigDict:

@@ -1,12 +1,12 @@
 """Independent training, TY's baseline with augmentation, on the 3D ResNet-34.
 
-The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 Without augmentation: `--config.augment.enabled=False`.
 """
 
 from ml_collections import ConfigDict
 
-from vidkd_jax.recipes import build
+from vidkd_jax.settings.recipes import build
 
 
 def get_config(dataset: str = "ucf101") -> ConfigDict:

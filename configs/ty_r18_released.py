@@ -12,12 +12,12 @@ edges, where the code has zeros beyond them; the classifier begins with LeCun's 
 The built-in videos, and a laptop, keep their own optimiser and schedule: in their few steps, SGD
 with momentum 0.99 and rate 0.01 does not learn (RESULTS.md).
 
-The argument is the data set: ucf101 (default) or another of vidkd_jax/recipes.py.
+The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """
 
 from ml_collections import ConfigDict
 
-from vidkd_jax.recipes import SMALL_SETS, build
+from vidkd_jax.settings.recipes import SMALL_SETS, build
 
 # Of windows of 112 pixels, from frames of short side 129 in the code; here of 128, as everywhere.
 _CROP_SIZES = (129, 112, 96, 84)

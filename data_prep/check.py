@@ -18,7 +18,7 @@ from data_prep.conversion import add_workers
 from data_prep.output import INDEX_COLUMNS, fingerprint
 from vidkd_jax.data.records import DECODERS, read_info, record_starts
 from vidkd_jax.errors import InputError, run_command
-from vidkd_jax.progress import progress_bar
+from vidkd_jax.runtime.progress import progress_bar
 
 Row = dict[str, str]
 

@@ -22,8 +22,8 @@ from data_prep.output import Converted, Output, write_index, write_skipped
 from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.errors import InputError
-from vidkd_jax.lock import only_one
-from vidkd_jax.progress import progress_bar
+from vidkd_jax.runtime.lock import only_one
+from vidkd_jax.runtime.progress import progress_bar
 
 # What is wrong where a hash differs.
 _OTHER = {

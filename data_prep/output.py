@@ -10,7 +10,7 @@ from typing import Any
 
 from data_prep.annotations import Dataset, Entry
 from data_prep.staging import SkippedVideo, StagedVideo
-from vidkd_jax.lock import only_one
+from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.video import VideoError, file_status
 
 VERSION = "1.0.0"  # of the records' schema

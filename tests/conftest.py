@@ -91,7 +91,7 @@ def square_records(square_videos):
 @pytest.fixture(scope="session")
 def small_config(square_records):
     """A locked TY config for a run of seconds; keyword arguments are dotted fields with "__"."""
-    from vidkd_jax.config import get_base_config, set_field
+    from vidkd_jax.settings.config import get_base_config, set_field
 
     def make(**overrides):
         config = get_base_config()

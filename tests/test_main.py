@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from vidkd_jax import workdir
-from vidkd_jax.config import get_base_config
 from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.run import workdir
+from vidkd_jax.settings.config import get_base_config
 
 
 def run(*arguments, env=None, timeout=300):

@@ -10,9 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from vidkd_jax import evaluate, predict, train, weights
+from vidkd_jax import predict, train
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluate import Predictions
+from vidkd_jax.evaluation import evaluate
+from vidkd_jax.evaluation.evaluate import Predictions
+from vidkd_jax.networks import weights
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,13 @@ import jax
 import numpy as np
 import pytest
 
-from vidkd_jax import building, train
-from vidkd_jax import checkpoints as checkpoints_lib
-from vidkd_jax import workdir as workdir_lib
-from vidkd_jax.checkpoints import Checkpoints
+from vidkd_jax import train
 from vidkd_jax.errors import InputError, RunError
-from vidkd_jax.tracking import read_records
+from vidkd_jax.networks import checkpoints as checkpoints_lib
+from vidkd_jax.networks.checkpoints import Checkpoints
+from vidkd_jax.run import building
+from vidkd_jax.run import workdir as workdir_lib
+from vidkd_jax.run.tracking import read_records
 
 TIMES = ("clips_per_second", "data_wait_fraction")
 

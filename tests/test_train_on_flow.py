@@ -8,10 +8,11 @@ import pytest
 from data_prep import build, flow
 from data_prep.marionette.dataset import Job, write_dataset
 from data_prep.marionette.presets import Preset
-from vidkd_jax import building, train
-from vidkd_jax.config import get_base_config, set_field
-from vidkd_jax.config_checks import validate
+from vidkd_jax import train
 from vidkd_jax.errors import InputError
+from vidkd_jax.run import building
+from vidkd_jax.settings.config import get_base_config, set_field
+from vidkd_jax.settings.config_checks import validate
 
 SIDE = 24
 

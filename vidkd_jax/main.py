@@ -9,12 +9,12 @@ from typing import Any
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from vidkd_jax import sharding
-from vidkd_jax import workdir as workdir_lib
-from vidkd_jax.compilation import cache_compilations
-from vidkd_jax.config import flatten
 from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
-from vidkd_jax.memory import keep_freed_memory
+from vidkd_jax.run import workdir as workdir_lib
+from vidkd_jax.runtime import sharding
+from vidkd_jax.runtime.compilation import cache_compilations
+from vidkd_jax.runtime.memory import keep_freed_memory
+from vidkd_jax.settings.config import flatten
 from vidkd_jax.train import train_and_evaluate
 
 _CONFIG = config_flags.DEFINE_config_file(

@@ -20,17 +20,19 @@ from tqdm import tqdm
 
 from data_prep.annotations import Entry
 from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
-from vidkd_jax import data, evaluate, weights
-from vidkd_jax.compilation import cache_compilations
-from vidkd_jax.config import flatten, get_base_config, set_field
+from vidkd_jax import data
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.files import FileDataset, readable
 from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.errors import InputError, run_command
-from vidkd_jax.memory import keep_freed_memory
-from vidkd_jax.network import Network
-from vidkd_jax.progress import progress_bar
-from vidkd_jax.train_step import predict_step
+from vidkd_jax.evaluation import evaluate
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.network import Network
+from vidkd_jax.run.train_step import predict_step
+from vidkd_jax.runtime.compilation import cache_compilations
+from vidkd_jax.runtime.memory import keep_freed_memory
+from vidkd_jax.runtime.progress import progress_bar
+from vidkd_jax.settings.config import flatten, get_base_config, set_field
 
 # What a run's config says of how videos are cut into clips, and clips averaged.
 _HOW = ("data.short_side", "data.crop", "data.sampler", "eval.max_clips", "eval.average")

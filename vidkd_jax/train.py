@@ -11,24 +11,28 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from vidkd_jax import config_checks, evaluate, results, sharding, tracking, weights
-from vidkd_jax import workdir as workdir_lib
-from vidkd_jax.ahead import one_ahead
-from vidkd_jax.building import Predict, Run, build_run
-from vidkd_jax.checkpoints import Checkpoints
 from vidkd_jax.data import Subset
 from vidkd_jax.errors import RunError
-from vidkd_jax.network import Variables
-from vidkd_jax.progress import progress_bar
-from vidkd_jax.schedule import Progress, Schedule
-from vidkd_jax.train_step import TrainState
+from vidkd_jax.evaluation import evaluate
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.checkpoints import Checkpoints
+from vidkd_jax.networks.network import Variables
+from vidkd_jax.run import results, tracking
+from vidkd_jax.run import workdir as workdir_lib
+from vidkd_jax.run.building import Predict, Run, build_run
+from vidkd_jax.run.schedule import Progress, Schedule
+from vidkd_jax.run.train_step import TrainState
+from vidkd_jax.runtime import sharding
+from vidkd_jax.runtime.ahead import one_ahead
+from vidkd_jax.runtime.progress import progress_bar
+from vidkd_jax.settings import config_checks
 
 
 def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     """Trains, evaluates on test and writes the report; goes on where an earlier call stopped.
 
     Args:
-      config: locked; see `vidkd_jax.config`.
+      config: locked; see `vidkd_jax.settings.config`.
       workdir: the run's folder; see the README for what it holds afterwards.
 
     Returns:

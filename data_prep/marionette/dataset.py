@@ -17,8 +17,8 @@ from data_prep.marionette.presets import FPS, HEIGHT, WIDTH, Preset
 from data_prep.marionette.render import render
 from data_prep.pool import run_tasks
 from vidkd_jax.errors import InputError
-from vidkd_jax.lock import only_one
-from vidkd_jax.progress import progress_bar
+from vidkd_jax.runtime.lock import only_one
+from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.video import write_video
 
 VERSION = 4  # of the pictures: raise it when the same seed renders differently

@@ -9,11 +9,12 @@ import sys
 import numpy as np
 import pytest
 
-from vidkd_jax import models, weights
+from vidkd_jax import models
 from vidkd_jax.convert import to_torch
 from vidkd_jax.convert.__main__ import _abstract, main
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import ACTIVITYNET, TY
+from vidkd_jax.networks import weights
 
 NARROW = ["--model=ty_r3d_18", "--width=0.03125"]
 

@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from vidkd_jax import public_names, weights
 from vidkd_jax.convert.__main__ import _abstract, main
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import TY
+from vidkd_jax.networks import public_names, weights
 
 h5py = pytest.importorskip("h5py", reason="the extra 'parity' brings h5py")
 

@@ -10,7 +10,7 @@ from vidkd_jax.convert.inflation import inflate
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Recogniser
 from vidkd_jax.models.layers import Conv3D, batch_norm
-from vidkd_jax.network import Variables
+from vidkd_jax.networks.network import Variables
 
 
 class _Block(nn.Module):

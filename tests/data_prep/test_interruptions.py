@@ -15,7 +15,7 @@ import pytest
 from data_prep import build, conversion, staging
 from data_prep.pool import run_tasks
 from vidkd_jax.errors import InputError
-from vidkd_jax.lock import only_one
+from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.video import write_video
 
 REPO = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from data_prep.marionette.poses import joints
 from data_prep.marionette.presets import HEIGHT, PRESETS, WIDTH, Preset
 from data_prep.marionette.render import render
 from vidkd_jax.errors import InputError
-from vidkd_jax.lock import only_one
+from vidkd_jax.runtime.lock import only_one
 
 MINI = Preset("mini", groups=3, frames=(26, 28))
 NUM_CLASSES = len(CLASS_NAMES)

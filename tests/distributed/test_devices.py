@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from squares import SMALL_RUN
 
-from vidkd_jax.lock import only_one
-from vidkd_jax.tracking import read_records
-from vidkd_jax.workdir import lock_of
+from vidkd_jax.run.tracking import read_records
+from vidkd_jax.run.workdir import lock_of
+from vidkd_jax.runtime.lock import only_one
 
 
 def launch(workdir, fields, *cluster, devices):

@@ -8,7 +8,7 @@ import pytest
 from flax import linen as nn
 
 from vidkd_jax import models
-from vidkd_jax.network import Network, Variables
+from vidkd_jax.networks.network import Network, Variables
 
 RNG = np.random.default_rng(0)
 CLIP = jnp.asarray(RNG.uniform(-1, 1, (2, 16, 16, 16, 3)), jnp.float32)

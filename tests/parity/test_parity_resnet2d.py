@@ -11,9 +11,9 @@ import torch
 from torch_resnet2d import FrameResNet
 from yardstick import assert_parity, small
 
-from vidkd_jax import public_names, weights
 from vidkd_jax.convert.__main__ import main
 from vidkd_jax.models.resnet2d import BACKBONES
+from vidkd_jax.networks import public_names, weights
 
 INFLATED = ((1, 1, 1), (1, 0, 1, 0), (1, 0, 1, 0, 1, 0), (0, 1, 0))
 INFLATED_101 = (*INFLATED[:2], (1, 0) * 11 + (1,), INFLATED[3])

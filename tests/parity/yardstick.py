@@ -9,7 +9,7 @@ from torch import nn
 
 from vidkd_jax import models
 from vidkd_jax.convert.torch_layout import from_torch
-from vidkd_jax.network import Variables
+from vidkd_jax.networks.network import Variables
 
 NUM_CLASSES = 5
 _NOISE = 1e-6  # of all gradients: what is left of one that is zero but for rounding

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vidkd_jax.metrics import per_class_accuracy, reliability_bins
+from vidkd_jax.evaluation.metrics import per_class_accuracy, reliability_bins
 from vidkd_jax.report import figures, write_report
 from vidkd_jax.report.curves import by_epoch, promotions
 

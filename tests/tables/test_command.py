@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from vidkd_jax.config import to_json
 from vidkd_jax.errors import InputError, RunError
-from vidkd_jax.lock import only_one
+from vidkd_jax.run.workdir import lock_of
+from vidkd_jax.runtime.lock import only_one
+from vidkd_jax.settings.config import to_json
 from vidkd_jax.tables import Row, Table, alike, costs, load_table, runner, statistics
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.table import Arm, arms, available, row_arm
-from vidkd_jax.workdir import lock_of
 
 
 def finish(arm, out, accuracy, seed, records="r"):

@@ -9,7 +9,7 @@ import time
 from record_files import build_squares
 from squares import SMALL_RUN
 
-from vidkd_jax.tracking import read_records
+from vidkd_jax.run.tracking import read_records
 
 ROW = "Student to Student (3D ResNet-18)"
 RUNS = "runs/marionette_third"

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from vidkd_jax import models, public_names, weights
+from vidkd_jax import models
 from vidkd_jax.convert.inflation import inflate
 from vidkd_jax.convert.keras_layout import name_layers
 from vidkd_jax.convert.reading import read_checkpoint, sha256
@@ -23,7 +23,8 @@ from vidkd_jax.convert.torch_layout import to_flax
 from vidkd_jax.convert.unwrapping import unwrap
 from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
 from vidkd_jax.models.normalisation import NORMALISATIONS
-from vidkd_jax.network import Variables
+from vidkd_jax.networks import public_names, weights
+from vidkd_jax.networks.network import Variables
 
 
 def main(argv: list[str] | None = None) -> None:

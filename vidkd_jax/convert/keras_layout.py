@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.network import Variables
-from vidkd_jax.public_names import by_public_name
+from vidkd_jax.networks.network import Variables
+from vidkd_jax.networks.public_names import by_public_name
 
 Layers = Mapping[str, Mapping[str, np.ndarray]]
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from vidkd_jax.convert.inflation import inflate
-from vidkd_jax.network import Variables
-from vidkd_jax.public_names import Report, by_public_name, fill
+from vidkd_jax.networks.network import Variables
+from vidkd_jax.networks.public_names import Report, by_public_name, fill
 
 # By rank: PyTorch's (O, I, D, H, W), (O, I, H, W), (O, I) -> Flax's (D, H, W, I, O) and so on.
 _TO_FLAX = {5: (2, 3, 4, 1, 0), 4: (2, 3, 1, 0), 2: (1, 0)}

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from vidkd_jax import video
-from vidkd_jax.cache import cache_folder
-from vidkd_jax.progress import progress_bar
+from vidkd_jax.runtime.cache import cache_folder
+from vidkd_jax.runtime.progress import progress_bar
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS videos (

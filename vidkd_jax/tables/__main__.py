@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vidkd_jax import data, workdir
+from vidkd_jax import data
 from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.run import workdir
 from vidkd_jax.tables import costs, page, render, runner
 from vidkd_jax.tables.table import Arm, Row, Table, available, load_table, row_arm
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from vidkd_jax import workdir
-from vidkd_jax.config import flatten, to_json
 from vidkd_jax.errors import InputError
+from vidkd_jax.run import workdir
+from vidkd_jax.settings.config import flatten, to_json
 from vidkd_jax.tables import costs, runner
 from vidkd_jax.tables.table import Arm
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from vidkd_jax import config as config_lib
-from vidkd_jax import config_checks, inputs, models
+from vidkd_jax import models
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count, matmul_flops_per_second
+from vidkd_jax.run import inputs
+from vidkd_jax.settings import config as config_lib
+from vidkd_jax.settings import config_checks
 from vidkd_jax.tables.table import Arm
 
 _CONFIGS = Path(__file__).parents[2] / "configs"

@@ -10,10 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from vidkd_jax import metrics, tracking
 from vidkd_jax.data import modalities
 from vidkd_jax.errors import InputError
+from vidkd_jax.evaluation import metrics
 from vidkd_jax.report import figures
+from vidkd_jax.run import tracking
 from vidkd_jax.tables.statistics import read_predictions
 from vidkd_jax.tables.table import Table, finished_arms
 

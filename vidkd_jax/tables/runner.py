@@ -14,10 +14,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
 
-from vidkd_jax import workdir
 from vidkd_jax.errors import RunError
-from vidkd_jax.lock import is_held
-from vidkd_jax.progress import progress_bar
+from vidkd_jax.run import workdir
+from vidkd_jax.runtime.lock import is_held
+from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.tables.table import Arm
 
 _ROOT = Path(__file__).parents[2]

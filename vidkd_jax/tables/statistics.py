@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluate import Predictions
-from vidkd_jax.metrics import confidence_bins
+from vidkd_jax.evaluation.evaluate import Predictions
+from vidkd_jax.evaluation.metrics import confidence_bins
 
 METRICS = (
     "clip_top1",

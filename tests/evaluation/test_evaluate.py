@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from vidkd_jax.evaluation import evaluate
+
+
+def batch(logits, labels, videos, mask):
+    return {
+        "logits": np.asarray(logits, np.float32),
+        "label": np.asarray(labels),
+        "video": np.asarray(videos),
+        "mask": np.asarray(mask),
+    }
+
+
+def test_padding_is_left_out_and_clips_are_ordered_by_video():
+    batches = [
+        batch([[1, 0], [0, 2]], [0, 1], [1, 0], [True, True]),
+        batch([[3, 0], [9, 9]], [0, 0], [1, 0], [True, False]),
+    ]
+    predictions = evaluate.predict(lambda b: b, batches)
+    assert predictions.videos.tolist() == [0, 1, 1]
+    assert predictions.logits.tolist() == [[0, 2], [1, 0], [3, 0]]
+    assert predictions.labels.tolist() == [1, 0, 0]
+
+
+def test_softmax_and_logit_averages_differ_as_computed_by_hand():
+    # Two clips of one video: p = (.9, .1) and (.2, .8); logit averages weigh the surer clip.
+    logits = np.log(np.array([[0.9, 0.1], [0.2, 0.8]], np.float32))
+    predictions = evaluate.Predictions(logits, np.array([0, 0]), np.array([5, 5]))
+    by_softmax, labels, videos = predictions.by_video("softmax")
+    np.testing.assert_allclose(by_softmax, [[0.55, 0.45]], rtol=1e-6)
+    by_logits, _, _ = predictions.by_video("logits")
+    np.testing.assert_allclose(by_logits, [[0.6, 0.4]], rtol=1e-6)  # sqrt(.18) : sqrt(.08) = 3 : 2
+    assert labels.tolist() == [0] and videos.tolist() == [5]
+
+
+def test_each_video_counts_once_however_many_clips_it_has():
+    logits = np.array([[5, 0]] * 9 + [[5, 0]], np.float32)
+    predictions = evaluate.Predictions(logits, np.array([0] * 9 + [1]), np.array([0] * 9 + [1]))
+    summary = evaluate.summarise(predictions, average="softmax", bins=15)
+    assert summary["clip_top1"] == 0.9 and summary["video_top1"] == 0.5
+    assert summary["clip_top5"] == summary["video_top5"] == 1.0
+    p = 1 / (1 + np.exp(-5))
+    assert summary["nll"] == pytest.approx((-np.log(p) - np.log(1 - p)) / 2)
+    assert summary["ece"] == pytest.approx(p - 0.5)
+    assert summary["clip_ece"] == pytest.approx(p - 0.9)

@@ -1,0 +1,137 @@
+"""Metrics: hand-computed values and the edges of their definitions."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vidkd_jax.evaluation import metrics
+
+
+def probabilities_of(confidences):
+    """Two-class predictions of class 0 with these confidences (of at least a half)."""
+    confidences = np.array(confidences)
+    return np.stack([confidences, 1 - confidences], axis=1)
+
+
+def test_top_k_hand_computed():
+    scores = np.array([[0.1, 0.5, 0.4], [0.6, 0.3, 0.1], [-3.0, -1.0, -2.0]])
+    labels = np.array([2, 0, 0])
+    assert metrics.top_k_correct(scores, labels, 1).tolist() == [False, True, False]
+    assert metrics.top_k_correct(scores, labels, 2).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("k", [3, 5, 100])
+def test_top_k_with_as_many_guesses_as_classes_is_always_right(k):
+    scores = np.random.default_rng(0).normal(size=(20, 3))
+    assert metrics.top_k_correct(scores, np.arange(20) % 3, k).all()
+
+
+def test_top_k_ties_go_to_the_lower_class_number():
+    scores, labels = np.zeros((4, 4)), np.arange(4)
+    assert metrics.top_k_correct(scores, labels, 1).tolist() == [True, False, False, False]
+    assert metrics.top_k_correct(scores, labels, 2).tolist() == [True, True, False, False]
+    assert metrics.top_k_correct(scores, labels, 1)[0] == (np.argmax(scores[0]) == 0)
+
+
+def test_top_k_with_a_nan_is_wrong():
+    scores = np.array([[np.nan, np.nan], [np.nan, 1.0], [0.0, 1.0]])
+    assert metrics.top_k_correct(scores, np.array([0, 1, 1]), 1).tolist() == [False, False, True]
+
+
+def test_top_1_agrees_with_argmax():
+    generator = np.random.default_rng(0)
+    scores, labels = generator.integers(0, 4, (500, 6)), generator.integers(0, 6, 500)
+    np.testing.assert_array_equal(
+        metrics.top_k_correct(scores, labels, 1), scores.argmax(axis=1) == labels
+    )
+
+
+def test_negative_log_likelihood_hand_computed():
+    probabilities = np.array([[0.25, 0.75], [0.5, 0.5]])
+    assert metrics.negative_log_likelihood(probabilities, np.array([0, 1])) == pytest.approx(
+        (np.log(4) + np.log(2)) / 2
+    )
+
+
+def test_negative_log_likelihood_of_the_impossible_is_finite_and_large():
+    value = metrics.negative_log_likelihood(np.array([[1.0, 0.0]], np.float32), np.array([1]))
+    assert 700 < value < 710
+
+
+def test_reliability_bins_hand_computed():
+    # Five bins. Two examples in (0.6, 0.8] of which one is right, three in (0.8, 1], all right.
+    bins = metrics.reliability_bins(
+        probabilities_of([0.65, 0.75, 0.85, 0.9, 0.95]), np.array([0, 1, 0, 0, 0]), num_bins=5
+    )
+    assert bins.count.tolist() == [0, 0, 0, 2, 3]
+    np.testing.assert_allclose(bins.confidence, [0, 0, 0, 0.7, 0.9])
+    np.testing.assert_allclose(bins.accuracy, [0, 0, 0, 0.5, 1.0])
+    assert json.loads(json.dumps(bins.as_dict()))["count"] == [0, 0, 0, 2, 3]
+
+
+def test_expected_calibration_error_hand_computed():
+    # The bins above: 2/5 * |0.7 - 0.5| + 3/5 * |0.9 - 1|.
+    error = metrics.expected_calibration_error(
+        probabilities_of([0.65, 0.75, 0.85, 0.9, 0.95]), np.array([0, 1, 0, 0, 0]), num_bins=5
+    )
+    assert error == pytest.approx(0.14)
+
+
+def test_gaps_of_opposite_sign_in_one_bin_cancel_and_in_two_bins_do_not():
+    probabilities, labels = probabilities_of([0.6, 0.9]), np.array([0, 1])
+    assert metrics.expected_calibration_error(probabilities, labels, 1) == pytest.approx(0.25)
+    assert metrics.expected_calibration_error(probabilities, labels, 10) == pytest.approx(0.65)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error"), [([0, 0], 0.0), ([1, 1], 1.0), ([0, 1], 0.5)], ids=str
+)
+def test_certain_predictions_fall_in_the_last_bin(labels, error):
+    probabilities = np.array([[1.0, 0.0], [1.0, 0.0]])
+    bins = metrics.reliability_bins(probabilities, np.array(labels))
+    assert bins.count.tolist() == [0] * 14 + [2]
+    assert metrics.expected_calibration_error(probabilities, np.array(labels)) == error
+
+
+def test_confidences_on_an_edge_fall_in_the_bin_below_and_zero_in_the_first():
+    scores = np.array([[0.0], [0.25], [0.5], [0.75], [1.0], [1.0 + 1e-7], [0.2500001]])
+    bins = metrics.reliability_bins(scores, np.zeros(7, int), num_bins=4)
+    assert bins.count.tolist() == [2, 2, 1, 2]
+
+
+def test_every_multiple_of_the_bin_width_falls_in_the_bin_below():
+    edges = np.linspace(0, 1, 16)[1:, None]
+    bins = metrics.reliability_bins(edges, np.zeros(15, int), num_bins=15)
+    assert bins.count.tolist() == [1] * 15
+
+
+def test_perfectly_calibrated_predictions_have_no_error():
+    probabilities = probabilities_of([0.75] * 400)
+    labels = (np.arange(400) % 4 == 0).astype(int)
+    assert metrics.expected_calibration_error(probabilities, labels) == pytest.approx(0.0)
+
+
+def test_confusion_has_labels_in_rows_and_predictions_in_columns():
+    confusion = metrics.confusion_matrix(np.array([1, 1, 0, 2]), np.array([0, 1, 0, 1]), 4)
+    assert confusion.tolist() == [[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_confusion_counts_beyond_the_range_of_small_integer_labels():
+    labels = np.full(300, 200, np.uint8)
+    assert metrics.confusion_matrix(labels, labels, 201)[200, 200] == 300
+
+
+def test_per_class_accuracy_marks_classes_without_examples():
+    accuracy = metrics.per_class_accuracy(np.array([[3, 1, 0], [0, 0, 0], [2, 0, 0]]))
+    np.testing.assert_array_equal(accuracy, [0.75, np.nan, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels"),
+    [((3, 2), [0, 1]), ((3,), [0, 1, 0]), ((2, 2), [0, 2]), ((2, 2), [0, -1]), ((0, 2), [])],
+    ids=str,
+)
+def test_what_does_not_fit_is_refused(shape, labels):
+    with pytest.raises(ValueError, match="label"):
+        metrics.top_k_correct(np.zeros(shape), np.array(labels, int), 1)

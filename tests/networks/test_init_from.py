@@ -1,0 +1,160 @@
+"""Runs that start from weights: public ones, or another run's."""
+
+import dataclasses
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from vidkd_jax import train
+from vidkd_jax.errors import InputError
+from vidkd_jax.models.normalisation import ACTIVITYNET, TY
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.checkpoints import Checkpoints
+from vidkd_jax.run import building, init_from
+from vidkd_jax.run.train_step import create_variables
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, small_config):
+    """Weights as `convert` leaves them, of four classes, with a normalisation of their own."""
+    path = tmp_path_factory.mktemp("weights") / "net"
+    run = building.build_run(small_config())
+    model = run.student.model.clone(heads={"logits": 4})
+    variables = create_variables(jax.random.key(7), run.clip_shape, model=model)
+    card = weights.Card("ty_r3d_18", 1 / 32, 3, 4, 4, ACTIVITYNET)
+    weights.save(path, card, variables)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, small_config, folder):
+    """The workdir of a finished run of one epoch that started from `folder`."""
+    workdir = tmp_path_factory.mktemp("runs") / "finished"
+    config = small_config(model__init_from=str(folder), train__epochs=1)
+    return workdir, train.train_and_evaluate(config, workdir)
+
+
+def same(tree, other):
+    return jax.tree.all(jax.tree.map(np.array_equal, tree, other))
+
+
+def test_starts_from_the_weights_with_a_new_head(folder, small_config, tmp_path, capsys):
+    run = building.build_run(small_config(model__init_from=str(folder)))
+    state, _, _ = train._start(run, Checkpoints(tmp_path))
+    _, saved = weights.load(folder)
+    assert same(state.variables.params["backbone"], saved.params["backbone"])
+    assert same(state.variables.batch_stats, saved.batch_stats)
+    fresh = run.initial_state().variables
+    assert same(state.variables.params["logits"], fresh.params["logits"])
+    assert not same(fresh.params["backbone"], saved.params["backbone"])
+    assert "initialised fc: 4 classes in the checkpoint, 2 here" in capsys.readouterr().err
+
+
+def test_network_and_records_have_the_weights_normalisation(folder, finished, small_config):
+    workdir, summary = finished
+    run = building.build_run(small_config(model__init_from=str(folder)))
+    assert run.student.model.normalisation == ACTIVITYNET
+    config = json.loads((workdir / "config.json").read_text())
+    assert config["network"]["normalisation"]["mean"] == [114.7748, 107.7354, 99.475]
+    assert {**summary["network"], "teachers": []} == config["network"]
+
+
+def test_prediction_normalises_as_the_weights_want(folder, small_config):
+    run = building.build_run(small_config(model__init_from=str(folder)))
+    variables = run.start_from_weights(run.initial_state()).variables
+    batch = next(iter(run.eval_batches(run.splits.val, max_clips=None)))
+    found = run.predict(variables, batch)["logits"]
+    pixels = np.asarray(batch["clip"], np.float32) - np.float32(ACTIVITYNET.mean)
+    plain = building.build_run(small_config()).student.model
+    expected = plain.apply(variables.as_dict(), pixels, train=False)["logits"]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_starts_from_a_finished_runs_best_student(finished, small_config, tmp_path, capsys):
+    workdir, summary = finished
+    run = building.build_run(small_config(model__init_from=str(workdir)))
+    assert run.student.model.normalisation == ACTIVITYNET
+    state, _, _ = train._start(run, Checkpoints(tmp_path))
+    best = Checkpoints(workdir).load_best(summary["best_epoch"], state.variables)
+    assert same(state.variables, best)
+    assert "initialised" not in capsys.readouterr().err
+
+
+def test_going_on_does_not_start_from_the_weights_again(finished, folder, small_config, tmp_path):
+    workdir, _ = finished
+    shutil.copytree(workdir, tmp_path / "run")
+    hidden = (folder / "weights").rename(folder / "hidden")
+    try:
+        config = small_config(model__init_from=str(folder), train__epochs=2)
+        assert train.train_and_evaluate(config, tmp_path / "run")["epochs"] == 2
+    finally:
+        hidden.rename(folder / "weights")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model__width": 1 / 16}, r"weights of width=0\.03125, the run has width=0\.0625"),
+        ({"model__name": "ty_r3d_34"}, "weights of model=ty_r3d_18, the run has model=ty_r3d_34"),
+    ],
+)
+def test_another_networks_weights_are_refused(changes, message, folder, small_config):
+    with pytest.raises(InputError, match=message):
+        building.build_run(small_config(model__init_from=str(folder), **changes))
+
+
+def test_weights_that_learnt_from_the_test_videos_are_refused(finished, small_config):
+    config = small_config(model__init_from=str(finished[0]), data__split=2)
+    with pytest.raises(InputError, match=r"was trained on split 1 of ucf101, which holds test"):
+        init_from.normalisation(config, in_channels=3)
+
+
+def test_a_folder_without_weights_is_refused(small_config, tmp_path):
+    with pytest.raises(InputError, match="holds no weights; give a folder that"):
+        building.build_run(small_config(model__init_from=str(tmp_path)))
+
+
+def test_a_damaged_folder_is_named(folder, small_config, tmp_path):
+    shutil.copytree(folder, tmp_path / "cut")
+    for path in (tmp_path / "cut" / "weights").rglob("*"):
+        if path.is_file() and path.stat().st_size > 200:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="cannot be read"):
+        weights.load(tmp_path / "cut")
+    (tmp_path / "cut" / "model.json").write_text("{}")
+    with pytest.raises(InputError, match=r"does not say which network it is of"):
+        weights.load(tmp_path / "cut")
+
+
+def test_a_moving_average_starts_where_the_student_does(folder, small_config):
+    run = building.build_run(
+        small_config(method__name="moving_average", model__init_from=str(folder))
+    )
+    started = run.start_from_weights(run.initial_state())
+    assert same(started.average.params, started.variables.params)
+
+
+def test_weights_that_changed_since_the_run_began_are_refused(folder, small_config, tmp_path):
+    shutil.copytree(folder, tmp_path / "weights")
+    options = {"model__init_from": str(tmp_path / "weights")}
+    train.train_and_evaluate(small_config(**options, train__epochs=1), tmp_path / "run")
+    card, variables = weights.load(tmp_path / "weights")
+    weights.save(tmp_path / "weights", dataclasses.replace(card, normalisation=TY), variables)
+    with pytest.raises(InputError, match=r"its normalisation is .* now, the run"):
+        train.train_and_evaluate(small_config(**options, train__epochs=2), tmp_path / "run")
+
+
+def test_of_two_peers_the_first_starts_from_weights_and_the_other_afresh(
+    folder, small_config, tmp_path
+):
+    config = small_config(method__name="mutual_learning", model__init_from=str(folder))
+    run = building.build_run(config)
+    started = run.start_from_weights(run.initial_state()).variables
+    card, saved = weights.load(folder)
+    assert same(started.params["student"]["backbone"], saved.params["backbone"])
+    assert not same(started.params["peer"]["backbone"], saved.params["backbone"])
+    weights.save(tmp_path / "peers", card, started)
+    assert same(weights.load(tmp_path / "peers")[1].params, started.params["student"])

@@ -1,0 +1,98 @@
+import dataclasses
+
+import pytest
+
+from vidkd_jax.run.schedule import Progress, Schedule
+
+SCHEDULE = Schedule(
+    name="plateau",
+    learning_rate=0.1,
+    epochs=100,
+    warmup_epochs=0,
+    patience=3,
+    factor=0.1,
+    min_learning_rate=1e-4,
+    early_stopping=7,
+)
+
+
+def run(accuracies, progress=None):
+    progress = progress or Progress(learning_rate=0.1)
+    for accuracy in accuracies:
+        progress = progress.after_epoch(accuracy, 1.0, SCHEDULE)
+    return progress
+
+
+def test_only_a_strictly_better_epoch_is_best():
+    progress = run([0.5, 0.5])
+    assert (progress.best_epoch, progress.bad_epochs, progress.is_best()) == (1, 1, False)
+    assert run([0.5, 0.6]).is_best()
+
+
+def test_of_equal_epochs_of_a_cosine_the_last_is_best():
+    cosine = dataclasses.replace(SCHEDULE, name="cosine")
+    progress = Progress(learning_rate=0.1)
+    for accuracy in (0.5, 0.5, 0.4):
+        progress = progress.after_epoch(accuracy, 1.0, cosine)
+    assert (progress.best_epoch, progress.best_accuracy) == (2, 0.5)
+
+
+def test_accuracy_zero_is_better_than_none():
+    assert run([0.0]).is_best()
+
+
+def test_rate_drops_after_patience_bad_epochs_and_counts_anew():
+    assert run([0.5, 0.4, 0.4]).learning_rate == 0.1
+    dropped = run([0.5, 0.4, 0.4, 0.4])
+    assert abs(dropped.learning_rate - 0.01) < 1e-12 and dropped.bad_epochs == 0
+    assert abs(run([0.4, 0.4], dropped).learning_rate - 0.01) < 1e-12
+    assert abs(run([0.4, 0.4, 0.4], dropped).learning_rate - 0.001) < 1e-12
+
+
+def test_rate_has_a_floor_and_a_rate_below_it_is_left_alone():
+    assert run([0.5] + [0.4] * 30).learning_rate == 1e-4
+    assert run([0.5] + [0.4] * 30, Progress(learning_rate=1e-6)).learning_rate == 1e-6
+
+
+def test_improvement_resets_the_patience():
+    assert run([0.5, 0.4, 0.4, 0.6, 0.5, 0.5]).learning_rate == 0.1
+
+
+def test_early_stopping_counts_from_the_best_epoch():
+    assert not run([0.5] + [0.4] * 6).should_stop(SCHEDULE)
+    assert run([0.5] + [0.4] * 7).should_stop(SCHEDULE)
+
+
+def test_progress_survives_json():
+    progress = run([0.5, 0.4])
+    assert Progress(**progress.as_dict()) == progress
+
+
+def test_cosine_goes_from_the_first_rate_to_zero_whatever_validation_says():
+    schedule = dataclasses.replace(SCHEDULE, name="cosine", epochs=4)
+    progress, rates = Progress(learning_rate=0.1), []
+    for accuracy in (0.5, 0.4, 0.4, 0.4):
+        rates.append(progress.learning_rate)
+        progress = progress.after_epoch(accuracy, 1.0, schedule)
+    half = 2**-0.5 / 2
+    assert rates == pytest.approx([0.1, 0.1 * (0.5 + half), 0.05, 0.1 * (0.5 - half)])
+    assert progress.learning_rate == 0.0
+
+
+@pytest.mark.parametrize("name", ["plateau", "cosine"])
+def test_a_warm_up_ends_on_the_rate_that_there_would_be_without(name):
+    cold = dataclasses.replace(SCHEDULE, name=name, epochs=6)
+    warm = dataclasses.replace(cold, warmup_epochs=3)
+    progress, ratios = Progress(learning_rate=0.1), []
+    for accuracy in (0.5, 0.6, 0.6, 0.6, 0.7):
+        ratios.append(progress.rate(warm) / progress.rate(cold))
+        progress = progress.after_epoch(accuracy, 1.0, warm)
+    assert ratios == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
+
+
+def test_a_cosine_is_never_stopped_early():
+    schedule = dataclasses.replace(SCHEDULE, name="cosine")
+    progress = Progress(learning_rate=0.1)
+    for epoch in range(20):
+        progress = progress.after_epoch(0.5 - epoch / 100, 1.0, schedule)
+    assert progress.should_stop(SCHEDULE) and not progress.should_stop(schedule)

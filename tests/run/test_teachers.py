@@ -1,0 +1,340 @@
+"""Runs with frozen teachers: from other runs, of another network, length and size."""
+
+import json
+import os
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vidkd_jax import augment, models, train
+from vidkd_jax.errors import InputError
+from vidkd_jax.models import Normalisation
+from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
+from vidkd_jax.networks import weights
+from vidkd_jax.run import building, teachers
+from vidkd_jax.run.tracking import read_records
+from vidkd_jax.run.train_step import create_variables
+
+# Clips longer, denser and larger than the student's.
+TEACHER = {
+    "method__name": "supervised",
+    "data__frames": 8,
+    "data__stride": 1,
+    "data__crop": 32,
+    "model__width": 1 / 16,
+}
+
+
+@pytest.fixture(scope="module")
+def teacher_run(small_config, tmp_path_factory):
+    """A finished run of a teacher."""
+    workdir = tmp_path_factory.mktemp("teacher")
+    train.train_and_evaluate(small_config(**TEACHER, train__epochs=1), workdir)
+    return workdir
+
+
+def taught(small_config, *runs, **overrides):
+    return small_config(
+        method__name="distillation",
+        teachers__runs=tuple(str(run) for run in runs),
+        train__epochs=1,
+        **overrides,
+    )
+
+
+def test_a_run_distils_from_a_finished_one_and_logs_their_agreement(
+    teacher_run, small_config, tmp_path
+):
+    config = taught(small_config, teacher_run, data__crop=32, data__size=24)
+    summary = train.train_and_evaluate(config, tmp_path)
+    assert 0 <= summary["teacher_agreement"] <= 1 and summary["teacher_kl"] > 0
+    records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    val = [record for record in records if record["split"] == "val"]
+    assert all({"teacher_agreement", "teacher_kl"} <= set(record) for record in val)
+    assert all(r["loss/kl"] > 0 for r in records if r["split"] == "train")
+
+
+def test_each_network_gets_its_own_frames_and_size(teacher_run, small_config):
+    run = building.build_run(taught(small_config, teacher_run, data__crop=32, data__size=24))
+    # The student's 0 2 4 6, the teacher's 0..7 shifted so that both have one middle: -1 + 1 // 2.
+    assert run.spec.offsets == (-1, 0, 1, 2, 3, 4, 5, 6)
+    assert run.student.frames == (1, 3, 5, 7) and run.student.size == 24
+    batch = next(run.train_batches)
+    assert batch["clip"].shape == (4, 8, 32, 32, 3)
+    assert run.clip_shape == (4, 24, 24, 3)
+
+
+def test_what_a_teacher_says_in_a_run_is_what_it_says_by_itself(teacher_run, small_config):
+    """Its logits through the student's run are those of its own run, on the same frames."""
+    student = building.build_run(taught(small_config, teacher_run, data__crop=32, data__size=24))
+    own = building.build_run(small_config(**TEACHER))
+    _, variables = weights.load(teacher_run)
+    batch = next(student.train_batches)
+    through = student.ask[0](student.teachers[0], batch)["logits"]
+    np.testing.assert_allclose(through, own.predict(variables, batch)["logits"], rtol=1e-4)
+
+
+def test_a_teacher_computes_in_the_students_type(teacher_run, small_config):
+    config = taught(small_config, teacher_run, model__dtype="bfloat16")
+    method = building.methods.create("distillation", augment=None)
+    (network,), _ = teachers.networks(
+        config, method, teachers.load(config, method, ("Left", "Right"))
+    )
+    assert network.model.backbone.dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("kind", ["frozen", "own"])
+def test_a_teacher_may_compute_in_a_type_of_its_own(kind, teacher_run, small_config):
+    def said(**options):
+        config = (
+            taught(small_config, teacher_run, **options)
+            if kind == "frozen"
+            else small_config(method__first_teacher="random", **options)
+        )
+        run = building.build_run(config)
+        batch, given = run.shard(next(run.train_batches)), run.first_teachers()
+        lowered = run.train_step.lower(run.initial_state(), given, batch, run.key).as_text()
+        logits = run.ask[0](given[0], jax.device_get(batch))["logits"]
+        return np.asarray(logits), "bf16" in lowered
+
+    (exact, exact_is_bf16), (rounded, rounded_is_bf16) = said(), said(teachers__dtype="bfloat16")
+    assert (exact_is_bf16, rounded_is_bf16) == (False, True)
+    assert 0 < np.abs(rounded - exact).max() < 0.05 * max(1, np.abs(exact).max())
+
+
+def test_a_type_for_teachers_that_there_are_not_is_refused(small_config):
+    with pytest.raises(InputError, match=r"teachers\.dtype: method 'supervised' has no teacher"):
+        building.build_run(small_config(method__name="supervised", teachers__dtype="bfloat16"))
+
+
+def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config, tmp_path):
+    """Another family, another scale and order of channels than the student's."""
+    model = models.create("r3d_18", 2, width=1 / 32, normalisation=ACTIVITYNET_BGR)
+    variables = create_variables(jax.random.key(5), (4, 24, 24, 3), model=model)
+    weights.save(
+        tmp_path, weights.Card("r3d_18", 1 / 32, 3, 2, 4, ACTIVITYNET_BGR, stride=2), variables
+    )
+    run = building.build_run(taught(small_config, tmp_path))
+    assert run.student.model.normalisation != ACTIVITYNET_BGR
+    batch = next(run.train_batches)
+    pixels = batch["clip"][..., ::-1].astype(np.float32) - np.array(ACTIVITYNET_BGR.mean)
+    plain = model.clone(normalisation=Normalisation())
+    expected = plain.apply(variables.as_dict(), pixels, train=False)["logits"]
+    said = run.ask[0](run.teachers[0], batch)["logits"]
+    np.testing.assert_allclose(said, expected, rtol=1e-3, atol=1e-4)
+    _, metrics = run.train_step(run.initial_state(), run.teachers, run.shard(batch), run.key)
+    assert float(metrics["loss/kl"]) > 0
+
+
+def test_a_random_classifier_does_not_teach_classes(small_config, tmp_path):
+    model = models.create("r3d_18", 2, width=1 / 32, normalisation=ACTIVITYNET_BGR)
+    variables = create_variables(jax.random.key(5), (4, 24, 24, 3), model=model)
+    card = weights.Card("r3d_18", 1 / 32, 3, 2, 4, ACTIVITYNET_BGR, has_classifier=False)
+    weights.save(tmp_path, card, variables)
+    run = {"teachers__runs": (str(tmp_path),)}
+    for method in ("distillation", "decoupled"):
+        with pytest.raises(InputError, match=rf"classifier of .* is random: .* '{method}'"):
+            building.build_run(small_config(method__name=method, **run))
+    # Its features teach; nobody is said to agree with its classes.
+    config = small_config(method__name="feature_matching", train__epochs=1, **run)
+    summary = train.train_and_evaluate(config, tmp_path / "student")
+    records = read_records(tmp_path / "student/metrics.jsonl")
+    assert any("loss/features" in record for record in records)
+    assert not any("agreement" in name for record in (*records, summary) for name in record)
+
+
+def test_two_teachers_share_the_soft_targets(teacher_run, small_config, tmp_path):
+    config = taught(
+        small_config, teacher_run, teacher_run, data__crop=32, method__teacher_weights=(2.0, 1.0)
+    )
+    run = building.build_run(config)
+    assert len(run.teachers) == len(run.ask) == 2
+    state = run.initial_state()
+    _, metrics = run.train_step(state, run.teachers, run.shard(next(run.train_batches)), run.key)
+    assert float(metrics["loss/kl"]) > 0
+
+
+def test_agreement_is_with_the_teachers_as_they_are_weighted(teacher_run, small_config, tmp_path):
+    other = tmp_path / "other"
+    train.train_and_evaluate(small_config(**TEACHER, train__epochs=1, seed=1), other)
+    both = taught(
+        small_config, other, teacher_run, data__crop=32, method__teacher_weights=(0.0, 1.0)
+    )
+    alone = taught(small_config, teacher_run, data__crop=32)
+    asked = [
+        train._ask(run, run.teachers, run.splits.val, None, "val")
+        for run in (building.build_run(config) for config in (both, alone))
+    ]
+    np.testing.assert_allclose(*asked, rtol=1e-5)
+
+
+def test_a_run_goes_on_with_the_teacher_that_it_began_with(teacher_run, small_config, tmp_path):
+    teacher, student = tmp_path / "teacher", tmp_path / "student"
+    shutil.copytree(teacher_run, teacher)
+    train.train_and_evaluate(taught(small_config, teacher, data__crop=32), student)
+    shutil.rmtree(teacher)
+    train.train_and_evaluate(small_config(**TEACHER, train__epochs=1, seed=1), teacher)
+    config = taught(small_config, teacher, data__crop=32)
+    config.train.epochs = 2
+    with pytest.raises(InputError, match=r"teachers\.runs: their weights are not those that the"):
+        train.train_and_evaluate(config, student)
+
+
+def test_hints_reach_blocks_by_name(teacher_run, small_config):
+    config = small_config(
+        method__name="hints",
+        method__student_blocks=("stage3_block1",),
+        method__blocks_of_teacher=("stage4_block2",),
+        teachers__runs=(str(teacher_run),),
+        data__crop=32,
+    )
+    run = building.build_run(config)
+    state = run.initial_state()
+    adapter = state.variables.params["adapter stage3_block1"]["kernel"]
+    assert adapter.shape == (4, 16)  # the student's 128 / 32 channels to the teacher's 256 / 16
+    before = np.asarray(adapter)
+    state, metrics = run.train_step(
+        state, run.teachers, run.shard(next(run.train_batches)), run.key
+    )
+    assert float(metrics["loss/hint_stage3_block1"]) > 0
+    assert not np.array_equal(before, state.variables.params["adapter stage3_block1"]["kernel"])
+
+
+def test_peers_train_through_a_whole_run(small_config, tmp_path):
+    config = small_config(method__name="mutual_learning", train__epochs=1)
+    summary = train.train_and_evaluate(config, tmp_path)
+    assert 0 <= summary["video_top1"] <= 1
+    assert summary["weights"] == weights.digest(weights.load(tmp_path)[1])
+    (val,) = [r for r in read_records(tmp_path / "metrics.jsonl") if r["split"] == "val"]
+    assert 0 <= val["teacher_agreement"] <= 1 and val["teacher_kl"] > 0
+
+
+def test_a_peer_is_asked_as_it_answers_beside_the_student(small_config):
+    run = building.build_run(small_config(method__name="mutual_learning"))
+    state, batch = run.initial_state(), next(run.train_batches)
+    (peer,) = train._moving_teachers(run, state)
+    both = run.student.infer(state.variables, {"clip": augment.normalise(batch["clip"])})
+    alone = run.ask[0](peer, batch)["logits"]
+    np.testing.assert_allclose(alone, both["peer/logits"], rtol=1e-4, atol=1e-5)
+
+
+def test_a_moving_average_is_saved_and_goes_on(small_config, tmp_path):
+    whole = train.train_and_evaluate(
+        small_config(method__name="moving_average", train__epochs=2), tmp_path / "whole"
+    )
+    train.train_and_evaluate(
+        small_config(method__name="moving_average", train__epochs=1), tmp_path / "parts"
+    )
+    parts = train.train_and_evaluate(
+        small_config(method__name="moving_average", train__epochs=2), tmp_path / "parts"
+    )
+    assert whole["nll"] == parts["nll"] and whole["video_top1"] == parts["video_top1"]
+    records = read_records(tmp_path / "whole" / "metrics.jsonl")
+    agreed = [r["teacher_agreement"] for r in records if r["split"] == "val"]
+    assert len(agreed) == 2 and all(0 <= share <= 1 for share in agreed)
+
+
+@pytest.mark.parametrize(
+    ("method", "count", "message"),
+    [
+        ("distillation", 0, "needs at least one"),
+        ("feature_matching", 2, "needs exactly one"),
+        ("supervised", 1, "takes none"),
+        ("teaching_yourself", 1, "takes none"),
+    ],
+)
+def test_the_number_of_teachers_must_fit_the_method(
+    teacher_run, small_config, method, count, message
+):
+    config = small_config(method__name=method, teachers__runs=(str(teacher_run),) * count)
+    with pytest.raises(InputError, match=rf"teachers\.runs: names {count} .*{message}"):
+        building.build_run(config)
+
+
+def test_a_folder_that_is_no_run_is_named(small_config, tmp_path):
+    with pytest.raises(InputError, match="holds no weights"):
+        building.build_run(taught(small_config, tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "message"),
+    [
+        (("Left", "Right", "Up"), 1, "knows 2 classes, the data set has 3"),
+        (("Left", "Up"), 1, r"label 1 of '.*' is Right, here it is Up"),
+        (("Left", "Right"), 2, "was trained on split 1 of ucf101, which holds test videos"),
+    ],
+)
+def test_a_teacher_of_other_data_is_named(teacher_run, small_config, names, split, message):
+    config = taught(small_config, teacher_run, data__split=split)
+    with pytest.raises(InputError, match=message):
+        teachers.load(config, building.methods.create("distillation", augment=None), names)
+
+
+def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(
+    teacher_run, small_config, tmp_path
+):
+    wrong = taught(small_config, teacher_run, method__teacher_weights=(1.0, 2.0), data__crop=32)
+    with pytest.raises(InputError, match="2 weights for 1 teachers"):
+        train.train_and_evaluate(wrong, tmp_path)
+    right = taught(small_config, os.path.relpath(teacher_run), data__crop=32)
+    summary = train.train_and_evaluate(right, tmp_path)
+    # What the teacher says of its weights is what the student says that it learnt from.
+    learnt = json.loads((tmp_path / "config.json").read_text())["network"]["teachers"]
+    assert learnt == [json.loads((teacher_run / "summary.json").read_text())["weights"]]
+    # And a finished run is that one by whatever path, and on whatever mount, its teacher is named.
+    elsewhere = shutil.copytree(teacher_run, tmp_path / "mount")
+    for folder in (teacher_run, elsewhere):
+        again = taught(small_config, folder, data__crop=32)
+        assert train.train_and_evaluate(again, tmp_path) == summary
+    _, variables = weights.load(elsewhere)
+    scaled = jax.tree.map(lambda leaf: 2 * leaf, variables)
+    other = tmp_path / "other"
+    weights.save(other, weights.load_card(teacher_run), scaled)
+    with pytest.raises(InputError, match=r"are not those that the run in .* began with"):
+        train.train_and_evaluate(taught(small_config, other, data__crop=32), tmp_path)
+
+
+def test_a_weight_for_each_teacher_or_none(teacher_run, small_config):
+    config = taught(small_config, *[teacher_run] * 2, method__teacher_weights=(1.0, 2.0, 3.0))
+    with pytest.raises(InputError, match="3 weights for 2 teachers"):
+        building.build_run(config)
+
+
+def test_selection_on_the_test_list_is_handed_on(teacher_run, small_config, tmp_path):
+    """A teacher whose epoch the test list chose has told its student of that list."""
+    copy = shutil.copytree(teacher_run, tmp_path / "teacher")
+    summary = json.loads((copy / "summary.json").read_text())
+    assert summary["network"]["selected_on"] == summary["model_selection"] == "groups"
+    summary["network"]["selected_on"] = "test"
+    (copy / "summary.json").write_text(json.dumps(summary))
+    assert building.build_run(taught(small_config, teacher_run)).card.selected_on == "groups"
+    assert building.build_run(taught(small_config, copy)).card.selected_on == "test"
+    started = small_config(
+        method__name="supervised",
+        model__init_from=str(copy),
+        **{name: TEACHER[name] for name in TEACHER if name != "method__name"},
+    )
+    assert building.build_run(started).card.selected_on == "test"
+    card = weights.load_card(copy)
+    assert weights.selected_on("groups", "another", [card]) == "groups"
+
+
+def test_a_cosine_of_another_length_is_another_run(small_config, tmp_path):
+    short = small_config(schedule__name="cosine", train__epochs=1)
+    train.train_and_evaluate(short, tmp_path)
+    with pytest.raises(InputError, match=r"holds a run with train\.epochs=1, not 2"):
+        train.train_and_evaluate(small_config(schedule__name="cosine", train__epochs=2), tmp_path)
+
+
+def test_a_block_that_is_not_there_is_named_with_the_nearest(teacher_run, small_config):
+    config = small_config(
+        method__name="attention_transfer",
+        method__student_blocks=("stage3_blok1",),
+        method__blocks_of_teacher=("stage4_block2",),
+        teachers__runs=(str(teacher_run),),
+    )
+    with pytest.raises(InputError, match=r"no block 'stage3_blok1'.*stage3_block1"):
+        building.build_run(config).initial_state()

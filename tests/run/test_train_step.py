@@ -1,0 +1,369 @@
+from functools import partial
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from vidkd_jax import methods
+from vidkd_jax.augment import Augment
+from vidkd_jax.models import CONV_OUTPUT, Peers, Recogniser
+from vidkd_jax.models.resnet3d import BasicBlock, ResNet3D
+from vidkd_jax.networks.network import Network, Variables
+from vidkd_jax.run.train_step import (
+    ask_teachers,
+    create_optimizer,
+    create_train_state,
+    create_variables,
+    predict_step,
+    train_step,
+)
+
+SHAPE = (4, 12, 12, 3)
+KEY = jax.random.key(3)
+RNG = np.random.default_rng(5)
+# Two blocks: the step is the same as a whole network's, and compiles in a second.
+MODEL = Recogniser(ResNet3D(stage_sizes=(1, 1), block=BasicBlock, width=4 / 64), {"logits": 3})
+STUDENT = Network(MODEL)
+OPTIMIZER = create_optimizer(0.1, momentum=0.9, weight_decay=5e-4, nesterov=False)
+
+
+def batch(seed=0, size=4):
+    rng = np.random.default_rng(seed)
+    return {
+        "clip": jnp.asarray(rng.integers(0, 256, (size, *SHAPE), np.uint8)),
+        "label": jnp.asarray(rng.integers(0, 3, size), jnp.int32),
+        "video": jnp.arange(size),
+        "mask": jnp.ones(size, bool),
+    }
+
+
+def steps(
+    method,
+    teachers=(),
+    count=2,
+    optimizer=OPTIMIZER,
+    student=STUDENT,
+    networks=(STUDENT,),
+    remat=False,
+):
+    step = jax.jit(
+        partial(
+            train_step,
+            student=student,
+            teacher_networks=networks,
+            method=method,
+            optimizer=optimizer,
+            remat=remat,
+        )
+    )
+    state = create_train_state(
+        KEY,
+        SHAPE,
+        model=student.model,
+        optimizer=optimizer,
+        moving_average=method.moving_average > 0,
+    )
+    for number in range(count):
+        state, metrics = step(state, teachers, batch(number), KEY)
+    return state, metrics
+
+
+def method(name="teaching_yourself", augment=None, **options):
+    return methods.create(name, augment=augment or Augment(), **options)
+
+
+class _Pooled(nn.Module):
+    """Pixels averaged over time; a statistic that is never used, as Variables wants some."""
+
+    @nn.compact
+    def __call__(self, clip, *, train):
+        self.variable("batch_stats", "unused", lambda: jnp.zeros(1))
+        return clip.mean(1).reshape(len(clip), -1)
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    return create_variables(jax.random.key(9), SHAPE, model=MODEL)
+
+
+def test_kd_weight_zero_is_the_supervised_run_bit_for_bit(teacher):
+    ours, _ = steps(method(kd_weight=0.0), (teacher,))
+    supervised, _ = steps(method("supervised"))
+    chex.assert_trees_all_equal(ours, supervised)
+
+
+def test_without_a_teacher_there_is_no_kl(teacher):
+    first, metrics = steps(method())
+    assert set(metrics) == {"loss", "loss/cross_entropy", "top1"}
+    chex.assert_trees_all_equal(first, steps(method("supervised"))[0])
+    _, metrics = steps(method(), (teacher,))
+    assert set(metrics) == {"loss", "loss/cross_entropy", "loss/kl", "top1"}
+
+
+def test_total_is_the_weighted_sum(teacher):
+    _, metrics = steps(method(kd_weight=0.3), (teacher,))
+    expected = metrics["loss/cross_entropy"] + 0.3 * metrics["loss/kl"]
+    np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-6)
+
+
+def test_temperature_squared_multiplies_the_kl(teacher):
+    plain = steps(method(temperature=4.0), (teacher,), count=1)[1]
+    scaled = steps(method(temperature=4.0, scale_by_temperature_squared=True), (teacher,), count=1)[
+        1
+    ]
+    np.testing.assert_allclose(scaled["loss/kl"], 16 * plain["loss/kl"], rtol=1e-5)
+
+
+def test_teacher_gets_no_gradient_and_uses_running_statistics(teacher):
+    state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER)
+    ty = method(kd_weight=1.0)
+
+    def loss(teacher, batch):
+        step = train_step(
+            state,
+            (teacher,),
+            batch,
+            KEY,
+            student=STUDENT,
+            teacher_networks=(STUDENT,),
+            method=ty,
+            optimizer=OPTIMIZER,
+        )
+        return step[1]["loss"]
+
+    grads = jax.jit(jax.grad(loss))(teacher, batch())
+    assert all((leaf == 0).all() for leaf in jax.tree.leaves(grads))
+    loss, predict = jax.jit(loss), jax.jit(partial(predict_step, network=STUDENT))
+    # The teacher's outputs for a clip do not depend on the other clips of the batch.
+    whole = predict(teacher, batch())["logits"]
+    alone = predict(teacher, {k: v[:1] for k, v in batch().items()})["logits"]
+    np.testing.assert_allclose(whole[:1], alone, rtol=1e-4, atol=1e-5)
+    shifted = teacher.replace(batch_stats=jax.tree.map(lambda s: s + 1.0, teacher.batch_stats))
+    assert loss(shifted, batch()) != loss(teacher, batch())
+
+
+def test_teacher_and_student_see_the_same_view():
+    """A network without BatchNorm, taught by itself, has KL 0: only if both see one view."""
+    model = Recogniser(_Pooled(), {"logits": 3})
+    network = Network(model)
+    state = create_train_state(KEY, SHAPE, model=model, optimizer=OPTIMIZER)
+    ty = method(kd_weight=1.0, temperature=1.0)
+    _, metrics = train_step(
+        state,
+        (state.variables,),
+        batch(),
+        KEY,
+        student=network,
+        teacher_networks=(network,),
+        method=ty,
+        optimizer=OPTIMIZER,
+    )
+    np.testing.assert_allclose(metrics["loss/kl"], 0.0, atol=1e-6)
+    views = [ty.views(jax.random.key(seed), batch())["clip"] for seed in (1, 2)]
+    assert np.abs(views[0] - views[1]).max() > 0.1  # other views would differ
+
+
+def test_the_moving_average_follows_the_student_and_teaches():
+    """It begins as the mean of the students so far, not with their random first weights."""
+    average = method("moving_average", ema_decay=0.6, kd_weight=1.0)
+    (first, metrics), (second, _), (third, _) = (steps(average, count=n) for n in (1, 2, 3))
+    chex.assert_trees_all_equal(first.average, first.variables)
+    half = jax.tree.map(lambda a, b: (a + b) / 2, first.variables, second.variables)
+    chex.assert_trees_all_close(second.average, half, rtol=1e-5)
+    mixed = jax.tree.map(lambda a, b: 0.6 * a + 0.4 * b, half, third.variables)
+    chex.assert_trees_all_close(third.average, mixed, rtol=1e-5, atol=1e-7)
+    assert metrics["loss/kl"] > 0  # running statistics against the batch's
+
+
+def test_peers_start_apart_and_both_learn():
+    peers = Network(Peers.of(MODEL))
+    mutual = method("mutual_learning", kd_weight=1.0, temperature=1.0)
+    state, metrics = steps(mutual, count=1, student=peers, networks=())
+    before = create_train_state(KEY, SHAPE, model=peers.model, optimizer=OPTIMIZER)
+    first, second = before.variables.params["student"], before.variables.params["peer"]
+    chex.assert_trees_all_equal_shapes(first, second)  # a backbone each
+    kernels = [leaf for leaf in jax.tree.leaves(first) if leaf.ndim > 1]
+    others = [leaf for leaf in jax.tree.leaves(second) if leaf.ndim > 1]
+    assert all((a != b).any() for a, b in zip(kernels, others, strict=True))
+    moved = jax.tree.map(
+        lambda a, b: bool((a != b).any()), state.variables.params, before.variables.params
+    )
+    assert all(jax.tree.leaves(moved))
+    assert {"loss/kl", "loss/peer_kl", "loss/peer_cross_entropy"} <= set(metrics)
+
+
+def test_a_teacher_sees_its_own_frames_at_its_own_size(teacher):
+    """A batch holds 8 frames of 24x24; the student sees every other one at 12x12."""
+    large = {**batch(), "clip": jnp.asarray(RNG.integers(0, 256, (4, 8, 24, 24, 3), np.uint8))}
+    views = method(augment=Augment.none()).views(KEY, large)
+    own = Network(MODEL, frames=(0, 2, 4, 6), size=12)
+    expected = jax.image.resize(views["clip"][:, ::2], (4, 4, 12, 12, 3), "linear")
+    np.testing.assert_array_equal(own.see(views), expected)
+    assert own.infer(teacher, views)["logits"].shape == (4, 3)
+    logits = predict_step(teacher, large, network=own)["logits"]
+    np.testing.assert_allclose(logits, own.infer(teacher, views)["logits"], rtol=1e-5)
+
+
+def test_two_teachers_hold_the_activations_of_one(teacher):
+    """Each teacher waits for the one before: memory grows by parameters, not by activations."""
+    views = {"clip": jnp.zeros((16, 4, 32, 32, 3))}
+
+    def memory(count):
+        function = jax.jit(
+            lambda views, *teachers: ask_teachers(teachers, (STUDENT,) * count, views)
+        )
+        compiled = function.lower(views, *(teacher,) * count).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    one = memory(1)
+    assert one > 16 * 4 * 16 * 16 * 4 * 4  # the stem's output at least
+    assert memory(3) < 1.1 * one
+
+
+def traced_distillation(teachers, batch):
+    """Returns a step of soft targets of these teachers, traced and not compiled."""
+    step = partial(
+        train_step,
+        student=STUDENT,
+        teacher_networks=(STUDENT,) * len(teachers),
+        method=method("distillation", augment=Augment.none()),
+        optimizer=OPTIMIZER,
+    )
+    state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER)
+    return jax.jit(step, donate_argnums=0).trace(state, teachers, batch, KEY)
+
+
+def test_a_step_with_three_teachers_holds_no_more_than_with_two(teacher):
+    """One waits for the other beside what the student keeps for its gradient; a third adds none."""
+    clip = jnp.zeros((16, 4, 32, 32, 3), jnp.uint8)
+    many = {"clip": clip, "label": jnp.zeros(16, jnp.int32)}
+
+    def memory(count):
+        compiled = traced_distillation((teacher,) * count, many).lower().compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert memory(3) < 1.02 * memory(2)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_a_step_lowers_for_accelerators_with_a_barrier_between_teachers(teacher, platform):
+    """Where there is none of these to run it on, this much is known."""
+
+    def lowered(*teachers):
+        traced = traced_distillation(teachers, batch())
+        return traced.lower(lowering_platforms=(platform,)).as_text()
+
+    assert "optimization_barrier" in lowered(teacher, teacher)
+    assert "optimization_barrier" not in lowered(teacher)
+
+
+def test_several_teachers_answer_as_each_alone(teacher):
+    other = create_variables(jax.random.key(10), SHAPE, model=MODEL)
+    views = method().views(KEY, batch())
+    both = jax.jit(lambda *pair: ask_teachers(pair, (STUDENT, STUDENT), views))(teacher, other)
+    for outputs, variables in zip(both, (teacher, other), strict=True):
+        alone = STUDENT.infer(variables, views)
+        np.testing.assert_allclose(outputs["logits"], alone["logits"], rtol=1e-4, atol=1e-5)
+
+
+def test_the_step_moves_everything_that_it_should():
+    state, _ = steps(method("supervised"), count=1)
+    before = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER)
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), state.variables, before.variables)
+    assert all(jax.tree.leaves(moved.params))
+    assert all(jax.tree.leaves(moved.batch_stats))
+    assert int(state.step) == 1
+
+
+def test_label_smoothing_reaches_the_loss():
+    plain = steps(method("supervised"), count=1)[1]["loss"]
+    assert steps(method("supervised", label_smoothing=0.1), count=1)[1]["loss"] != plain
+
+
+def test_training_learns_a_batch_by_heart():
+    optimizer = create_optimizer(0.05, momentum=0.9, weight_decay=0.0, nesterov=False)
+    supervised = method("supervised", augment=Augment.none())
+    step = jax.jit(partial(train_step, student=STUDENT, method=supervised, optimizer=optimizer))
+    state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=optimizer)
+    for _ in range(30):
+        state, metrics = step(state, (), batch(), KEY)
+    assert metrics["loss"] < 0.1 and metrics["top1"] == 1.0
+
+
+def test_decay_on_kernels_spares_biases_norms_and_shortcuts():
+    params = {
+        "stem": {"kernel": jnp.ones(2), "bias": jnp.ones(2)},
+        "norm": {"scale": jnp.ones(2)},
+        "block": {"shortcut_conv": {"kernel": jnp.ones(2)}},
+    }
+    options = {"momentum": 0.0, "weight_decay": 0.5, "nesterov": False}
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    moved = {}
+    for decay_on in ("all", "kernels"):
+        optimizer = create_optimizer(0.1, decay_on=decay_on, **options)
+        updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+        moved[decay_on] = [float(leaf[0]) for leaf in jax.tree.leaves(updates)]
+    np.testing.assert_allclose(moved["all"], [-0.05] * 4, rtol=1e-6)
+    # Leaves in order: block/shortcut_conv/kernel, norm/scale, stem/bias, stem/kernel.
+    np.testing.assert_allclose(moved["kernels"], [0, 0, 0, -0.05], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "nesterov"), [("sgd", False), ("sgd", True), ("adamw", False)])
+def test_optimizer_is_pytorchs(name, nesterov):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    start, grads = rng.normal(size=5), rng.normal(size=(4, 5))
+    weights = torch.tensor(start, requires_grad=True)
+    theirs = (
+        torch.optim.SGD([weights], 0.1, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
+        if name == "sgd"
+        else torch.optim.AdamW([weights], 0.1, betas=(0.8, 0.999), weight_decay=0.01)
+    )
+    ours = create_optimizer(0.1, name=name, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
+    params = jnp.asarray(start, jnp.float32)
+    state = ours.init(params)
+    for grad in grads:
+        weights.grad = torch.tensor(grad)
+        theirs.step()
+        updates, state = ours.update(jnp.asarray(grad, jnp.float32), state, params)
+        params = params + updates
+    np.testing.assert_allclose(params, weights.detach().numpy(), rtol=1e-5)
+
+
+def test_learning_rate_is_read_from_the_state():
+    state = OPTIMIZER.init(jnp.ones(2))
+    state.hyperparams["learning_rate"] = jnp.asarray(0.0)
+    updates, _ = OPTIMIZER.update(jnp.ones(2), state, jnp.ones(2))
+    assert (updates == 0).all()
+
+
+def test_variables_are_all_that_a_network_is():
+    variables = create_variables(KEY, SHAPE, model=MODEL)
+    assert isinstance(variables, Variables)
+    assert set(variables.as_dict()) == {"params", "batch_stats"}
+
+
+def test_remat_changes_no_gradient():
+    plain, again = (steps(method("supervised"), count=1, remat=remat)[0] for remat in (False, True))
+    chex.assert_trees_all_close(plain.variables, again.variables, rtol=1e-4, atol=1e-5)
+
+
+def test_remat_keeps_only_what_convolutions_give():
+    variables = create_variables(KEY, SHAPE, model=MODEL).as_dict()
+    clip = jnp.zeros((16, *SHAPE))
+
+    def kept(function):
+        """Bytes that wait for the backward pass, without parameters and clips."""
+        _, backward = jax.vjp(function, variables["params"])
+        given = sum(leaf.nbytes for leaf in jax.tree.leaves((variables["params"], clip)))
+        return sum(leaf.nbytes for leaf in jax.tree.leaves(backward)) - given
+
+    def apply(params):
+        collections = {**variables, "params": params}
+        return MODEL.apply(collections, clip, train=True, mutable=["batch_stats"])[0]["logits"]
+
+    policy = jax.checkpoint_policies.save_only_these_names(CONV_OUTPUT)
+    assert kept(jax.checkpoint(apply, policy=policy)) < 0.5 * kept(apply)

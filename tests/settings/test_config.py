@@ -1,0 +1,215 @@
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.settings.config import flatten, get_base_config, set_field, to_json
+from vidkd_jax.settings.config_checks import validate
+from vidkd_jax.settings.recipes import DATASETS, build
+
+CONFIGS = Path("configs")
+GOLDEN = Path("tests/golden")
+
+
+def load(name, *arguments):
+    spec = importlib.util.spec_from_file_location(name, CONFIGS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config(*arguments)
+
+
+# Every file of configs/ with every argument that it takes.
+CONFIG_NAMES = [
+    *(f"{path.stem}:{dataset}" for path in CONFIGS.glob("*.py") for dataset in DATASETS),
+    "demo",
+]
+CONFIG_NAMES = sorted(name for name in CONFIG_NAMES if not name.startswith("demo:"))
+
+
+@pytest.mark.parametrize("name", CONFIG_NAMES)
+def test_every_config_is_valid(name):
+    config = load(*name.split(":"))
+    validate(config)
+    dataset = name.partition(":")[2] or "marionette"
+    own_name = {"marionette_third": "marionette", "laptop": "mine"}
+    assert config.data.name == own_name.get(dataset, dataset) and config.is_locked
+
+
+@pytest.mark.parametrize("name", ["supervised_r34", "supervised_r50", "ty_r50"])
+def test_narrow_deep_networks_begin_as_their_shortcuts(name):
+    assert load(name, "marionette_third").model.zero_init_residual
+    assert load(name, "laptop").model.zero_init_residual
+    assert not load(name).model.zero_init_residual  # the papers' do not
+    assert not load("ty_r18", "marionette").model.zero_init_residual
+
+
+def test_papers_values():
+    config = load("ty_r18")
+    assert (config.optim.learning_rate, config.optim.momentum, config.optim.weight_decay) == (
+        0.01,
+        0.9,
+        5e-4,
+    )
+    assert (config.train.batch_size, config.train.epochs, config.schedule.patience) == (16, 200, 10)
+    assert (config.data.frames, config.data.crop, config.data.short_side) == (16, 112, 128)
+    assert (config.method.kd_weight, config.method.temperature) == (0.2, 5.0)
+    assert config.method.scale_by_temperature_squared is False
+    assert {
+        config.augment[name]
+        for name in ("flip", "contrast", "brightness", "hue", "blur", "channel_split", "noise")
+    } == {0.5}
+
+
+def departures(config):
+    """What a config sets differently from the defaults, as JSON has it."""
+    plain, base = (flatten_json(to_json(c)) for c in (config, get_base_config()))
+    return {field: value for field, value in plain.items() if base.get(field, ...) != value}
+
+
+def flatten_json(tree, prefix=""):
+    leaves = {}
+    for name, value in tree.items():
+        nested = flatten_json(value, f"{prefix}{name}.") if isinstance(value, dict) else None
+        leaves |= {f"{prefix}{name}": value} if nested is None else nested
+    return leaves
+
+
+def check_golden(name, found):
+    """Compares with tests/golden; writes it anew where UPDATE_GOLDEN=1 says that it may change."""
+    path = GOLDEN / f"{name}.json"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    assert json.loads(path.read_text()) == found
+
+
+def test_defaults_are_the_golden_ones():
+    """What a config means changes only on purpose: then `UPDATE_GOLDEN=1 pytest` and look."""
+    check_golden("defaults", flatten_json(to_json(get_base_config())))
+
+
+def test_what_each_config_sets_is_golden():
+    check_golden("configs", {name: departures(load(*name.split(":"))) for name in CONFIG_NAMES})
+
+
+def test_the_released_recipe_keeps_its_optimiser_where_there_are_steps_for_it():
+    released = load("ty_r18_released").optim
+    assert (released.name, released.momentum, released.nesterov) == ("sgd", 0.99, True)
+    for small in ("marionette_third", "laptop"):
+        assert load("ty_r18_released", small).optim.name == "adamw"
+        assert load("ty_r18_released", small).optim.learning_rate == 2e-3
+
+
+def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
+    assert load("ty_r18", "ssv2").augment.flip == 0.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"method.name": "decoupled", "method.kd_weight": 0.5},
+            r"method\.kd_weight: method 'decoupled' does not read it; it reads label_smoothing, ",
+        ),
+        ({"method.name": "distillation", "method.first_teacher": "random"}, "does not read it"),
+        ({"schedule.name": "cosine", "schedule.patience": 3}, r"schedule\.patience: .*'cosine'"),
+        (
+            {"optim.name": "adamw", "optim.nesterov": True},
+            r"optim\.nesterov: 'adamw' does not read",
+        ),
+        ({"optim.momentum": 0.0, "optim.nesterov": True}, r"optim\.nesterov: .*optim\.momentum"),
+        ({"data.videos": "clips"}, r"data\.videos: data\.source='records' does not read it"),
+        (
+            {"train.epochs": 3, "schedule.warmup_epochs": 3},
+            r"schedule\.warmup_epochs: 3 of train\.epochs=3: .* never be reached",
+        ),
+    ],
+)
+def test_settings_that_would_do_nothing(fields, message):
+    config = get_base_config()
+    for field, value in fields.items():
+        set_field(config, field, value)
+    with pytest.raises(InputError, match=message):
+        validate(config)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        (
+            "optim.lerning_rate",
+            0.1,
+            r"optim\.lerning_rate: no such field; did you mean 'optim\.learning_rate'",
+        ),
+        ("data.frames", "many", r"data\.frames: 'many' is not of type int"),
+        ("train.epochs", 1.5, r"train\.epochs: 1\.5 is not of type int"),
+        ("augment.enabled", "yes", r"augment\.enabled: 'yes' is not of type bool"),
+    ],
+)
+def test_unknown_and_ill_typed_fields(field, value, message):
+    with pytest.raises(InputError, match=message):
+        set_field(get_base_config(), field, value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("model.name", "ty_r3d18", "did you mean 'ty_r3d_18'"),
+        ("method.name", "teach_yourself", "did you mean 'teaching_yourself'"),
+        ("model.dtype", "float16", "bfloat16"),
+        ("data.crop", 160, r"data\.crop: 160 is larger than data\.short_side \(128\)"),
+        ("data.frames", 0, "at least 1"),
+        ("data.fraction", 0.0, "more than 0"),
+        ("data.fraction", 1.5, "at most 1"),
+        ("data.val_fraction", 0.0, "more than 0"),
+        ("seed", -1, "at least 0"),
+        ("seed", 2**32, "less than 4294967296"),
+        ("model.width", float("inf"), "finite"),
+        ("optim.learning_rate", float("nan"), "finite"),
+        ("data.val", "validation", "no 'validation'"),
+        ("eval.average", "mean", "softmax"),
+        ("optim.learning_rate", -0.1, "too small"),
+        ("optim.momentum", 1.0, "less than 1"),
+        ("method.temperature", 0.0, "more than 0"),
+        ("method.label_smoothing", 1.0, "less than 1"),
+        ("method.ema_decay", 0.0, "more than 0"),
+        ("method.teacher_weights", ("a", "b"), "use numbers from 0 up"),
+        ("teachers.runs", (1,), r"teachers\.runs: \(1,\); name folders"),
+        ("method.student_blocks", (3,), r"method\.student_blocks: \(3,\); name blocks"),
+        ("method.blocks_of_teacher", (3,), r"method\.blocks_of_teacher: \(3,\); name blocks"),
+        ("data.crop_sizes", (0,), "whole numbers from 8 up"),
+        ("data.crop_sizes", ("a",), "whole numbers from 8 up"),
+        ("data.size", 1, "8 or more"),
+        ("augment.blur", 2.0, r"augment\.blur"),
+        ("augment.blur_size", 4, r"augment\.blur_size"),
+        ("augment.hue_range", (0.5, 0.1), r"augment\.hue_range"),
+        ("train.batch_size", 0, "at least 1"),
+    ],
+)
+def test_impossible_values_name_the_field_and_the_remedy(field, value, message):
+    config = get_base_config()
+    set_field(config, field, value)
+    with pytest.raises(InputError, match=message) as caught:
+        validate(config)
+    assert "\n" not in str(caught.value) and field in str(caught.value)
+
+
+def test_settings_that_would_do_nothing_are_refused():
+    config = build("ty", "ucf101", method__name="teaching_yourself")
+    set_field(config, "method.teacher_weights", (1.0, 2.0))
+    with pytest.raises(InputError, match=r"'teaching_yourself' does not read it"):
+        validate(config)
+    config = build("c3d", "ucf101", model__name="vcop_c3d", model__zero_init_residual=True)
+    with pytest.raises(InputError, match=r"'vcop_c3d' has no residual blocks that end in a norm"):
+        validate(config)
+
+
+def test_unknown_dataset_names_the_nearest():
+    with pytest.raises(InputError, match="did you mean 'hmdb51'"):
+        build("ty_r18", "hmdb")
+
+
+def test_fields_are_listed_by_dotted_name():
+    assert flatten(get_base_config())["data.frames"] == 16

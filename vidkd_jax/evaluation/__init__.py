@@ -1,0 +1,1 @@
+"""From scores of clips to figures: predictions, metrics."""

@@ -1,0 +1,148 @@
+"""Evaluation: every clip and every video counts exactly once, on any number of devices.
+
+Clip metrics are over clips; video metrics average a video's clips first, their softmax or (the
+papers that say so) their logits.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vidkd_jax.evaluation import metrics
+from vidkd_jax.runtime.ahead import one_ahead
+
+Arrays = Mapping[str, Any]  # NumPy, or of the device
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """Scores of the evaluation clips.
+
+    Attributes:
+      logits: float32 [n, k], one row a clip.
+      labels: int [n].
+      videos: int [n], the clip's video.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    videos: np.ndarray
+
+    def of(self, video: int) -> "Predictions":
+        """Returns one video's clips."""
+        kept = self.videos == video
+        return Predictions(self.logits[kept], self.labels[kept], self.videos[kept])
+
+    def clip_probabilities(self) -> np.ndarray:
+        """Returns float64 [n, k]."""
+        return softmax(self.logits)
+
+    def by_video(self, average: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns probabilities float64 [v, k], labels [v] and numbers [v] of the videos.
+
+        Args:
+          average: of a video's clips: "softmax" or "logits".
+        """
+        scores = self.clip_probabilities() if average == "softmax" else self.logits.astype(float)
+        videos, first, inverse, counts = np.unique(
+            self.videos, return_index=True, return_inverse=True, return_counts=True
+        )
+        sums = np.zeros((len(videos), scores.shape[1]))
+        np.add.at(sums, inverse, scores)
+        means = sums / counts[:, None]
+        return means if average == "softmax" else softmax(means), self.labels[first], videos
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Returns the softmax over the last axis, in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def predict(predict_fn: Callable[[Any], Arrays], batches: Iterable[Any]) -> Predictions:
+    """Runs the network over evaluation batches and leaves out the padding.
+
+    Args:
+      predict_fn: from a batch to "logits", "label", "video", "mask" of all processes' rows; it
+        need not wait for them.
+      batches: as made by `EvalBatches`.
+    """
+    return _join([_kept(output) for output in one_ahead(map(predict_fn, batches))])
+
+
+def predict_videos(
+    predict_fn: Callable[[Any], Arrays], batches: Iterable[Any]
+) -> Iterator[Predictions]:
+    """Yields the same as `predict`, each video's once the batch after its last clip is begun.
+
+    Of one process: its batches hold the clips in the videos' order.
+    """
+    waiting: list[Predictions] = []
+    for found in map(_kept, one_ahead(map(predict_fn, batches))):
+        for video in np.unique(found.videos):
+            if waiting and waiting[0].videos[0] != video:
+                yield _join(waiting)
+                waiting = []
+            waiting.append(found.of(video))
+    if waiting:
+        yield _join(waiting)
+
+
+def _kept(output: Arrays) -> Predictions:
+    """Returns a batch's rows without the padding."""
+    mask = np.asarray(output["mask"])
+    return Predictions(*(np.asarray(output[name])[mask] for name in ("logits", "label", "video")))
+
+
+def _join(parts: Sequence[Predictions]) -> Predictions:
+    """Returns all parts' rows in the videos' order."""
+    logits, labels, videos = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("logits", "labels", "videos")
+    )
+    order = np.argsort(videos, kind="stable")
+    return Predictions(logits[order], labels[order], videos[order])
+
+
+def summarise(predictions: Predictions, *, average: str, bins: int) -> dict[str, float]:
+    """Returns the headline metrics; `ece` and `nll` are over videos, `clip_*` over clips."""
+    clip = predictions.clip_probabilities()
+    video, labels, _ = predictions.by_video(average)
+    summary: dict[str, float] = {}
+    for prefix, probabilities, truth in (
+        ("clip", clip, predictions.labels),
+        ("video", video, labels),
+    ):
+        summary |= {
+            f"{prefix}_top1": float(metrics.top_k_correct(probabilities, truth, 1).mean()),
+            f"{prefix}_top5": float(metrics.top_k_correct(probabilities, truth, 5).mean()),
+            f"{prefix}_nll": float(metrics.negative_log_likelihood(probabilities, truth)),
+            f"{prefix}_ece": float(
+                metrics.expected_calibration_error(probabilities, truth, num_bins=bins)
+            ),
+        }
+    return {**summary, "ece": summary["video_ece"], "nll": summary["video_nll"]}
+
+
+def agreement(student: Predictions, teacher: np.ndarray) -> dict[str, float]:
+    """Returns how far a student agrees with its teacher on the same clips.
+
+    Args:
+      student: its predictions.
+      teacher: probabilities [n, k] of the same clips: of several teachers, their mean.
+
+    Returns:
+      `teacher_agreement`, the share of clips whose most probable class is the same, and
+      `teacher_kl`, the mean KL(teacher || student) in nats, both without temperature.
+    """
+    probabilities = student.clip_probabilities()
+    same = probabilities.argmax(axis=1) == teacher.argmax(axis=1)
+    tiny = np.finfo(float).tiny  # a probability of 0 is one that underflowed
+    ratio = np.log(np.maximum(teacher, tiny)) - np.log(np.maximum(probabilities, tiny))
+    return {
+        "teacher_agreement": float(same.mean()),
+        "teacher_kl": float((teacher * ratio).sum(axis=1).mean()),
+    }

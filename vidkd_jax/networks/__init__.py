@@ -1,0 +1,1 @@
+"""Networks beside their weights: what they see, how they are saved, named and loaded."""

@@ -1,0 +1,156 @@
+"""Checkpoints: the only file that knows Orbax.
+
+A workdir holds `checkpoints/latest` (everything a run needs to go on, the two newest epochs) and
+`checkpoints/best` (the students that set a new best on validation: parameters and statistics).
+Two are kept of each, so that a kill between the two saves of an epoch loses nothing: the run goes
+on from the older `latest`, whose best is still there.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from orbax.checkpoint import v1 as ocp
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.networks.network import Variables
+
+_PROCESSES = "processes"
+
+logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates; what fails is raised, too
+
+
+def _abstract(tree: Any) -> Any:
+    """Shapes, dtypes and shardings of a pytree, which Orbax restores to."""
+
+    def leaf(x: jax.Array) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding)
+
+    return jax.tree.map(leaf, tree)
+
+
+class Checkpoints:
+    """The checkpoints of one run, by epoch."""
+
+    def __init__(self, workdir: Path) -> None:
+        folder = (workdir / "checkpoints").absolute()
+        keep_two = ocp.training.preservation_policies.LatestN(2)
+        self._latest, self._best = (
+            ocp.training.Checkpointer(
+                folder / name, preservation_policy=keep_two, cleanup_tmp_directories=True
+            )
+            for name in ("latest", "best")
+        )
+        self._drop_newer_best()
+
+    def _drop_newer_best(self) -> None:
+        """Deletes the best of an epoch whose other half was lost: the epoch is done again."""
+        done = self.latest_epoch() or 0
+        for checkpoint in list(self._best.checkpoints):
+            if checkpoint.step > done:
+                self._best.delete(checkpoint.step, missing_ok=True)
+
+    def save_latest(self, epoch: int, state: Any, data: Any, progress: dict[str, Any]) -> None:
+        """Saves all that the run needs to go on after `epoch`.
+
+        Args:
+          epoch: epochs done.
+          state: the train state.
+          data: the training data's Grain iterator.
+          progress: the rest, JSON: schedule, best epoch.
+        """
+        self._latest.save_checkpointables(
+            epoch,
+            {"state": state, "data": data},
+            custom_metadata={**progress, _PROCESSES: jax.process_count()},
+            force=True,
+            overwrite=True,
+        )
+
+    def save_best(self, epoch: int, variables: Variables) -> None:
+        """Saves the student that set a new best on validation."""
+        self._best.save_checkpointables(epoch, {"variables": variables}, force=True, overwrite=True)
+
+    def latest_epoch(self) -> int | None:
+        """Returns the epoch of the newest checkpoint, None before the first."""
+        return self._latest.latest.step if self._latest.latest else None
+
+    def load_latest(self, state: Any, data: Any) -> tuple[Any, dict[str, Any]]:
+        """Returns the saved state and progress, and moves the iterator `data` to its place.
+
+        Args:
+          state: of the structure, shapes and shardings that are expected.
+          data: the training data's Grain iterator.
+
+        Raises:
+          InputError: the checkpoint is of another model, optimiser or number of processes, or is
+            damaged.
+        """
+        newest = self._latest.latest
+        path = self._latest.directory / str(newest.step)
+        with _readable(path, "delete it to go on from the one before, or use another --workdir"):
+            progress = dict(self._latest.checkpointables_metadata(newest).custom_metadata)
+            # Grain names its part by process.
+            if (processes := progress.pop(_PROCESSES, 0)) not in (0, jax.process_count()):
+                raise InputError(
+                    f"checkpoint '{path}' was written by {processes} processes; start as many"
+                )
+            loaded = self._latest.load_checkpointables(
+                newest, {"state": _abstract(state), "data": data}
+            )
+        return loaded["state"], progress
+
+    def load_best(self, epoch: int, variables: Variables) -> Variables:
+        """Returns the student saved as best after `epoch`, shaped and sharded as `variables`.
+
+        Raises:
+          InputError: the checkpoint is of another model, or is damaged or gone.
+        """
+        path = self._best.directory / str(epoch)
+        remedy = f"delete '{path.parent.parent}' to start again, or use another --workdir"
+        with _readable(path, remedy):
+            loaded = self._best.load_checkpointables(epoch, {"variables": _abstract(variables)})
+        return loaded["variables"]
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Waits for what is being written."""
+        self._latest.close()
+        self._best.close()
+
+
+def save_variables(folder: Path, variables: Variables) -> None:
+    """Saves a network by itself, as `Checkpoints.save_best` does; replaces what is there."""
+    ocp.save_checkpointables(folder.absolute(), {"variables": variables}, overwrite=True)
+
+
+def load_variables(folder: Path) -> Variables:
+    """Returns a network saved by itself, or a run's best of an epoch, in NumPy arrays.
+
+    Raises:
+      InputError: the checkpoint is damaged or gone.
+    """
+    folder = folder.absolute()
+    with _readable(folder, "make it again"):
+        saved = ocp.checkpointables_metadata(folder).metadata["variables"]
+        as_numpy = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), saved)
+        return Variables(**ocp.load_checkpointables(folder, {"variables": as_numpy})["variables"])
+
+
+@contextlib.contextmanager
+def _readable(path: Any, remedy: str) -> Iterator[None]:
+    """Turns whatever Orbax raises on a foreign or damaged checkpoint into one line."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+        cause = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
+        raise InputError(
+            f"checkpoint '{path}' cannot be read: it is damaged, or of another model or optimiser "
+            f"({cause}); {remedy}"
+        ) from error

@@ -1,0 +1,190 @@
+"""Weights in a folder, with a card that says what they are of.
+
+A folder is what `python -m vidkd_jax.convert` writes (`model.json` and `weights/`), or the workdir
+of a finished run, whose best student counts.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from vidkd_jax import models
+from vidkd_jax.errors import InputError
+from vidkd_jax.models import Normalisation
+from vidkd_jax.networks.checkpoints import load_variables, save_variables
+from vidkd_jax.networks.network import Variables
+from vidkd_jax.runtime.json_files import write_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What must be known of weights besides the weights.
+
+    Attributes:
+      model: name of the backbone.
+      width: factor on its channels.
+      in_channels: 3, or 2 for flow.
+      num_classes: of the head `logits`.
+      frames: of the clips; the classifiers of TY's networks depend on it.
+      normalisation: of the input.
+      stride: frames from one of a clip to the next.
+      size: side of the input in pixels; 0: not known, whatever it gets.
+      source: the file's name and its SHA-256; {} where a run is the source.
+      class_names: by label; (): not known.
+      dataset: that the weights were trained on; "": not known.
+      split: number of its official split; 0: not known.
+      records: `data.identity` of these; "": not known, or straight from video files.
+      selected_on: what chose the epoch, and those of its teachers: "groups", "val" or, where any
+        of them saw the test list, "test"; "": not known.
+      has_classifier: False where the checkpoint had none: `logits` is random.
+    """
+
+    model: str
+    width: float
+    in_channels: int
+    num_classes: int
+    frames: int
+    normalisation: Normalisation
+    stride: int = 1
+    size: int = 0
+    source: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
+    dataset: str = ""
+    split: int = 0
+    records: str = ""
+    selected_on: str = ""
+    has_classifier: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the JSON of `model.json`."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # lists for tuples
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Card":
+        """Returns the card; LookupError, TypeError or ValueError where that is none."""
+        saved = value["normalisation"]
+        normalisation = Normalisation(tuple(saved["mean"]), tuple(saved["std"]), saved["order"])
+        class_names = tuple(value.get("class_names", ()))
+        return cls(**{**value, "normalisation": normalisation, "class_names": class_names})
+
+
+def network_of(card: Card, dtype: str = "float32") -> models.Recogniser:
+    """Returns the network that the weights are of, which computes in `dtype`."""
+    return models.create(
+        card.model,
+        card.num_classes,
+        in_channels=card.in_channels,
+        width=card.width,
+        dtype=jnp.dtype(dtype),
+        normalisation=card.normalisation,
+    )
+
+
+def save(folder: Path, card: Card, variables: Variables) -> None:
+    """Writes a folder; the card comes last, so that a folder with a card is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_variables(folder / "weights", variables)
+    write_json(folder / "model.json", card.as_json())
+
+
+def load_card(folder: Path) -> Card:
+    """Returns the card of a folder of `convert`, or of a finished run's workdir.
+
+    Raises:
+      InputError: it is neither.
+    """
+    if (folder / "model.json").is_file():
+        return _read_card(folder / "model.json", lambda value: value)
+    if (folder / "summary.json").is_file():
+        return _read_card(folder / "summary.json", lambda value: value["network"])
+    raise InputError(
+        f"'{folder}' holds no weights; give a folder that `python -m vidkd_jax.convert` wrote, or "
+        "the workdir of a finished run"
+    )
+
+
+def check_split(field: str, folder: Path, card: Card, *, dataset: str, split: int) -> None:
+    """Refuses weights that learnt from videos which a run tests on.
+
+    Args:
+      field: of the config, that names the folder.
+      folder: of the weights.
+      card: theirs.
+      dataset: of the run.
+      split: number of its official split.
+
+    Raises:
+      InputError: they are of another split of the same data set.
+    """
+    if card.dataset == dataset and card.split not in (0, split):
+        raise InputError(
+            f"config.{field}: '{folder}' was trained on split {card.split} of {dataset}, which "
+            f"holds test videos of split {split}; use one of split {split}"
+        )
+
+
+def selected_on(own: str, dataset: str, sources: Iterable[Card]) -> str:
+    """Returns what chose a run's epoch: "test" where that chose one of its sources'.
+
+    Args:
+      own: what chooses the run's own, `data.val`.
+      dataset: of the run; of another one the test list may be seen.
+      sources: cards of its teachers, and of the weights that it starts from.
+    """
+    saw_test = any(card.dataset == dataset and card.selected_on == "test" for card in sources)
+    return "test" if saw_test else own
+
+
+def load(folder: Path) -> tuple[Card, Variables]:
+    """Returns card and variables, NumPy, of a folder of `convert` or a finished run's best student.
+
+    Raises:
+      InputError: it is neither, or is damaged.
+    """
+    card = load_card(folder)
+    weights = folder / "weights"
+    if not (folder / "model.json").is_file():
+        best_epoch = json.loads((folder / "summary.json").read_text()).get("best_epoch")
+        weights = folder / "checkpoints" / "best" / str(best_epoch)
+    return card, student_of(load_variables(weights))
+
+
+def student_of(variables: Variables) -> Variables:
+    """Returns the student's weights, of two networks that taught each other; else all."""
+    if "peer" not in variables.params:
+        return variables
+    return Variables(variables.params["student"], variables.batch_stats["student"])
+
+
+def digest(variables: Variables) -> str:
+    """Returns a hash of a network's weights."""
+    found = hashlib.sha256()
+    for path, leaf in sorted(flatten_dict(variables.as_dict(), sep="/").items()):
+        found.update(path.encode() + np.asarray(leaf).tobytes())
+    return found.hexdigest()[:16]
+
+
+def digests(folders: Iterable[str]) -> list[str]:
+    """Returns a hash of the weights in each folder.
+
+    Raises:
+      InputError: one holds none.
+    """
+    return [digest(load(Path(folder))[1]) for folder in folders]
+
+
+def _read_card(path: Path, select: Any) -> Card:
+    try:
+        return Card.from_json(select(json.loads(path.read_text())))
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"'{path}' does not say which network it is of ({cause}); make it again"
+        ) from error

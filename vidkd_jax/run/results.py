@@ -1,0 +1,142 @@
+"""What a finished run leaves: summary.json, evaluation.json, predictions.npz and the report."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from vidkd_jax import report
+from vidkd_jax.evaluation import evaluate, metrics
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.network import Variables
+from vidkd_jax.run import tracking, workdir
+from vidkd_jax.run.building import Run
+from vidkd_jax.run.schedule import Progress
+from vidkd_jax.runtime.json_files import write_json
+from vidkd_jax.settings import config as config_lib
+
+_MISTAKES = 12  # the most confident ones, in the report
+
+
+def write_results(
+    folder: Path,
+    run: Run,
+    predictions: evaluate.Predictions,
+    scores: Mapping[str, float],
+    variables: Variables,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Writes everything that a finished run leaves, `summary.json` last.
+
+    Only the first process writes, and returns the summary; the others return {}.
+
+    Args:
+      folder: the workdir.
+      run: its parts.
+      predictions: of the test clips, by the best student.
+      scores: their headline metrics.
+      variables: the best student.
+      progress: where training ended.
+    """
+    if jax.process_index() != 0:
+        return {}
+    history = tracking.read_records(folder / "metrics.jsonl")
+    summary = _summary(run, scores, variables, progress, history)
+    evaluation = evaluate_details(run, predictions)
+    write_json(folder / "evaluation.json", evaluation)
+    np.savez_compressed(
+        folder / "predictions.npz",
+        logits=predictions.logits,
+        labels=predictions.labels,
+        videos=np.asarray([run.splits.test.videos[v].id for v in predictions.videos]),
+        groups=np.asarray([run.splits.test.videos[v].group for v in predictions.videos]),
+    )
+    config = config_lib.to_json(run.config)
+    report.write_report(
+        folder, config=config, summary=summary, history=history, evaluation=evaluation
+    )
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _summary(
+    run: Run,
+    scores: Mapping[str, float],
+    variables: Variables,
+    progress: Progress,
+    history: list[dict[str, Any]],
+) -> dict[str, Any]:
+    epochs = [record for record in history if "clips_per_second" in record]
+    student = weights.student_of(variables)
+    return {
+        **scores,
+        "num_params": _num_params(student.params),
+        "weights": weights.digest(student),
+        "num_classes": len(run.splits.class_names),
+        "network": run.card.as_json(),
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "stopped_early": progress.epoch < run.config.train.epochs,
+        "val_clip_top1": progress.best_accuracy,
+        # Medians over epochs: the first one compiles.
+        "clips_per_second": float(np.median([r["clips_per_second"] for r in epochs])),
+        "data_wait_fraction": float(np.median([r["data_wait_fraction"] for r in epochs])),
+        "train_seconds": progress.train_seconds,
+        "peak_memory_bytes": workdir.peak_memory_bytes(),
+        "model_selection": run.selected_on,
+        "videos": {
+            name: len(getattr(run.splits, name).videos) for name in ("train", "val", "test")
+        },
+        "environment": workdir.environment(),
+    }
+
+
+def _num_params(params: Mapping[str, Any]) -> int:
+    """Returns the student's size, without the adapters that only its training needed."""
+    kept = {name: tree for name, tree in params.items() if not name.startswith("adapter ")}
+    return sum(leaf.size for leaf in jax.tree.leaves(kept))
+
+
+def evaluate_details(run: Run, predictions: evaluate.Predictions) -> dict[str, Any]:
+    """Returns what the report draws, JSON: confusion, reliability, classes, mistakes."""
+    bins = run.config.eval.calibration_bins
+    probabilities, labels, videos = predictions.by_video(run.config.eval.average)
+    confusion = metrics.confusion_matrix(
+        probabilities.argmax(axis=1), labels, len(run.splits.class_names)
+    )
+    clip = metrics.reliability_bins(
+        predictions.clip_probabilities(), predictions.labels, num_bins=bins
+    )
+    return {
+        "class_names": list(run.splits.class_names),
+        "confusion": confusion.tolist(),
+        "per_class": [
+            None if np.isnan(accuracy) else accuracy  # a class without test videos
+            for accuracy in metrics.per_class_accuracy(confusion).tolist()
+        ],
+        "clip_reliability": clip.as_dict(),
+        "video_reliability": metrics.reliability_bins(
+            probabilities, labels, num_bins=bins
+        ).as_dict(),
+        "mistakes": _mistakes(run, probabilities, labels, videos),
+    }
+
+
+def _mistakes(
+    run: Run, probabilities: np.ndarray, labels: np.ndarray, videos: np.ndarray
+) -> list[dict[str, Any]]:
+    """Returns the wrong videos of which the model was surest, surest first."""
+    names, predicted = run.splits.class_names, probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:_MISTAKES]
+    return [
+        {
+            "video": run.splits.test.videos[videos[row]].id,
+            "label": names[labels[row]],
+            "predicted": names[predicted[row]],
+            "confidence": float(probabilities[row].max()),
+        }
+        for row in surest
+    ]

@@ -1,0 +1,1 @@
+"""What any program here needs: devices, memory, locks, caches, progress."""
