@@ -17,6 +17,7 @@ CORE = [
     "optax>=0.2.6",
     "orbax-checkpoint>=0.12.7",  # before, `Checkpointer` cannot delete
     "protobuf",  # of the records; TFDS has it
+    "scikit-learn",  # the linear probe
     "simplejpeg>=1.8",  # releases the GIL while decoding: threads suffice
     "tensorboardX>=2.6",
     "tensorflow-datasets>=4.9.9",

@@ -33,7 +33,7 @@ def measure(args: Any) -> dict[str, Any]:
         return model.apply(variables.as_dict(), clip, train=False)["logits"]
 
     def folded(variables: Variables, clip: Any) -> Any:
-        return Network(model).infer(variables, {"clip": clip})["logits"]
+        return Network(model).infer(variables, {"clip": clip[:, None]})["logits"]
 
     def skip(call: Any, inputs: Any, options: Any, context: Any) -> Any:
         is_norm = isinstance(context.module, nn.BatchNorm)

@@ -26,25 +26,27 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     import jax
 
     from vidkd_jax.data import Subset
-    from vidkd_jax.evaluation import evaluate
+    from vidkd_jax.evaluation.collect import collect
     from vidkd_jax.run.building import build_run
+    from vidkd_jax.settings.config import read
     from vidkd_jax.settings.recipes import build
 
     overrides = {"data__root": args.root, "data__threads": args.threads}
-    config = build("inference", args.argument, **overrides, eval__batch_size=args.batch)
-    run = build_run(config)
+    settings = read(build("inference", args.argument, **overrides, eval__batch_size=args.batch))
+    run = build_run(settings)
+    predict = run.predictor()
     test = Subset(run.splits.test.dataset, run.splits.test.videos[: args.videos])
     run = dataclasses.replace(run, splits=dataclasses.replace(run.splits, test=test))
     variables = run.initial_state().variables
 
     def batches() -> Any:
-        return run.eval_batches(test, max_clips=config.eval.max_clips)
+        return run.eval_batches(test, max_clips=settings.eval.max_clips)
 
     kept = [batch for batch, _ in zip(batches(), range(4), strict=False)]
-    jax.block_until_ready(run.predict(variables, kept[0]))  # compiles
+    jax.block_until_ready(predict(variables, kept[0]))  # compiles
 
     def answered(batches: Iterable[Any]) -> int:
-        return len(evaluate.predict(partial(run.predict, variables), batches).labels)
+        return len(collect(partial(predict, variables), batches).labels)
 
     def whole() -> int:
         return answered(batches())

@@ -30,12 +30,13 @@ import numpy as np
 import simplejpeg
 
 from benchmarks import setting
-from vidkd_jax.data import RecordDataset, Subset, TrainBatches, sampling
+from vidkd_jax.data import RecordDataset, Subset, TrainBatches
 from vidkd_jax.data.clips import ClipSpec, load_batch, random_row
 from vidkd_jax.data.files import open_files
 from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.data.videos import Video
 from vidkd_jax.errors import run_command
+from vidkd_jax.samplers import Contiguous
 
 _MEMORY = 64  # videos whose frames the decoder's loop keeps
 _AHEAD = 256  # clips that a side has at most made, or begun, beyond those that it was asked for
@@ -116,22 +117,21 @@ class TorchClips:
         return len(self._subset.videos)
 
     def __getitem__(self, position: int) -> tuple[np.ndarray, int]:
-        shares = np.random.default_rng().random(4).tolist()
-        row = random_row(self._subset, self._spec, position, shares)
+        draws = np.random.default_rng().random(self._spec.num_draws).tolist()
+        row = random_row(self._subset, self._spec, position, draws)
         batch = load_batch(self._subset, self._spec, [row])
-        return batch["clip"][0], int(batch["label"][0])
+        return batch["clip"][0, 0], int(batch["label"][0])
 
 
 def _random_clip(rng: np.random.Generator, video: Video, spec: ClipSpec) -> list[int]:
     """Returns the numbers of a random clip's frames."""
-    start = sampling.start_at(
-        rng.random(), video.num_frames, frames=spec.frames, stride=spec.stride
-    )
-    return sampling.frames_at(start, spec.offsets, video.num_frames).tolist()
+    draws = rng.random(spec.sampler.num_draws).tolist()
+    numbers: list[int] = spec.sampler.sample(video.num_frames, draws)[0].tolist()
+    return numbers
 
 
 def _spec(args: argparse.Namespace) -> ClipSpec:
-    return ClipSpec(args.frames, args.stride, args.size)
+    return ClipSpec(Contiguous(args.frames, args.stride), args.size)
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:

@@ -48,48 +48,44 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
 
     method_name, options, num_teachers = METHODS[name]
     method = methods.create(method_name, augment=augment.Augment.none(), **options)
+    sources = {source.name: source for source in method.teachers}
     dtype = "float32" if jax.devices()[0].platform == "cpu" else "bfloat16"
     model = models.create("ty_r3d_18", CLASSES, width=args.width, dtype=dtype)
     clip, label = setting.clips(args, CLASSES)
-    batch = jax.device_put({"clip": clip, "label": label.astype("int32")})
+    batch = jax.device_put({"clip": clip[:, None], "label": label.astype("int32")})
     key = jax.random.key(0)
-    teacher = Network(model.clone(taps=method.teacher_blocks))
+    teacher = Network(model.clone(taps=getattr(sources.get("frozen"), "blocks", ())))
     teachers = tuple(
         train_step.create_variables(jax.random.key(1 + i), clip.shape[1:], model=teacher.model)
         for i in range(num_teachers)
     )
-    shapes = tuple(teacher.output_shapes(t, {"clip": (1, *clip.shape[1:])}) for t in teachers)
+    view = {"clip": (1, 1, *clip.shape[1:])}
+    shapes = tuple(teacher.output_shapes(variables, view) for variables in teachers)
     plain = model.clone(taps=method.blocks)
     init = partial(plain.init_with_output, key, train=False)
     ours = jax.eval_shape(init, jax.ShapeDtypeStruct((1, *clip.shape[1:]), "float32"))[0]
-    model = plain.clone(adapters=method.adapters(ours, shapes))
-    student = Network(models.Peers.of(model) if method.has_peer else model)
-    optimizer = train_step.create_optimizer(
-        setting.LEARNING_RATE,
-        momentum=setting.MOMENTUM,
-        weight_decay=setting.WEIGHT_DECAY,
-        nesterov=False,
-    )
+    alone = plain.clone(adapters=method.adapters(ours, shapes))
+    student = Network(models.Peers.of(alone) if "peer" in sources else alone)
+    optimizer = setting.optimizer()
     state = train_step.create_train_state(
-        key,
-        clip.shape[1:],
-        model=student.model,
-        optimizer=optimizer,
-        moving_average=method.moving_average > 0,
+        key, clip.shape[1:], model=student.model, optimizer=optimizer
     )
+    sizes = methods.Sizes(key, state.variables, ours, shapes, num_videos=args.batch)
+    state = state.replace(memory=method.init_memory(sizes))
+    given = {source: teachers for source in ("frozen", "best") if source in sources}
     step = partial(
         train_step.train_step,
         student=student,
-        teacher_networks=(teacher,) * num_teachers or (student,),
+        teacher_networks={n: (teacher,) * max(num_teachers, 1) for n in sources if n != "peer"},
         method=method,
         optimizer=optimizer,
     )
-    compiled = jax.jit(step, donate_argnums=0).lower(state, teachers, batch, key).compile()
+    compiled = jax.jit(step, donate_argnums=0).lower(state, given, batch, key).compile()
     memory = compiled.memory_analysis()
 
     def one_step() -> float:
         nonlocal state
-        state, metrics = compiled(state, teachers, batch, key)
+        state, metrics = compiled(state, given, batch, key)
         return float(metrics["loss"])
 
     facts = {"dtype": dtype, "device": jax.devices()[0].device_kind}

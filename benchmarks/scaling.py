@@ -43,7 +43,7 @@ def worker(args: argparse.Namespace) -> None:
     times = []
     for _ in range(args.warmup + args.steps):
         started = time.perf_counter()
-        state, metrics = compiled(state, (), batch, key)
+        state, metrics = compiled(state, {}, batch, key)
         float(metrics["loss"])
         times.append(time.perf_counter() - started)
     print(json.dumps({"seconds": statistics.median(times[args.warmup :])}))

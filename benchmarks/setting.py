@@ -45,22 +45,29 @@ def supervised(
 
     from vidkd_jax import augment, methods, models
     from vidkd_jax.networks.network import Network
-    from vidkd_jax.run import train_step
+    from vidkd_jax.run.train_step import create_train_state, train_step
 
     model = models.create("ty_r3d_18", classes, width=args.width, dtype=dtype)
-    optimizer = train_step.create_optimizer(
-        LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False
-    )
     clip, label = clips(args, classes)
     key = jax.random.key(0)
-    state = train_step.create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer)
+    state = create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer())
     step = partial(
-        train_step.train_step,
+        train_step,
         student=Network(model),
+        teacher_networks={},
         method=methods.create("supervised", augment=augment.Augment.none()),
-        optimizer=optimizer,
+        optimizer=optimizer(),
     )
-    return state, step, {"clip": clip, "label": label.astype(np.int32)}, key
+    return state, step, {"clip": clip[:, None], "label": label.astype(np.int32)}, key
+
+
+def optimizer() -> Any:
+    """Returns TY's optimiser."""
+    from vidkd_jax.run.optimizer import create_optimizer
+
+    return create_optimizer(
+        LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False
+    )
 
 
 def use_cores(threads: int) -> None:

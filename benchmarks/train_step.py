@@ -58,16 +58,16 @@ def jax_side(args: argparse.Namespace) -> Side:
     state, step, host_batch, key = setting.supervised(args, args.classes, dtype=dtype)
     batch = jax.device_put(host_batch)
     started = time.perf_counter()
-    compiled = jax.jit(step, donate_argnums=0).lower(state, (), batch, key).compile()
+    compiled = jax.jit(step, donate_argnums=0).lower(state, {}, batch, key).compile()
     facts = {"compile_s": round(time.perf_counter() - started, 1), "dtype": dtype}
     model = models.create("ty_r3d_18", args.classes, width=args.width)
-    _, macs = count(model, host_batch["clip"].shape[1:])
+    _, macs = count(model, host_batch["clip"].shape[2:])
     facts["step_gflop"] = round(3 * 2 * macs * args.batch / 1e9, 2)
     facts["matmul_gflop_per_s"] = round(matmul_flops_per_second(dtype) / 1e9, 1)
 
     def one_step() -> float:
         nonlocal state
-        state, metrics = compiled(state, (), batch, key)
+        state, metrics = compiled(state, {}, batch, key)
         return float(metrics["loss"])
 
     def peak() -> int:

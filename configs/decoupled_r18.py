@@ -17,5 +17,4 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         dataset,
         model__name="ty_r3d_18",
         method__name="decoupled",
-        method__temperature=4.0,
     )

@@ -15,6 +15,4 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         dataset,
         model__name="ty_r3d_18",
         method__name="mutual_learning",
-        method__kd_weight=1.0,
-        method__temperature=1.0,
     )

@@ -19,11 +19,13 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 from squares import SMALL_RUN, write_square
 
 from vidkd_jax.data.splits import Subset
-from vidkd_jax.data.videos import Video
+from vidkd_jax.data.videos import WHOLE_FRAME, Video
 
 
 class MemoryDataset:
     """Videos whose pixels say which video, frame and place they are."""
+
+    parts = WHOLE_FRAME
 
     def __init__(self, lengths, num_classes=2, size=(20, 24), groups=None):
         self.class_names = tuple(f"class{i}" for i in range(num_classes))

@@ -9,10 +9,12 @@ import sys
 
 import numpy as np
 import pytest
+from small_runs import build
 
 from vidkd_jax import predict, train
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation import evaluate
+from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.evaluation.evaluate import Predictions
 from vidkd_jax.networks import weights
 
@@ -103,7 +105,7 @@ def test_clips_of_videos_across_batches():
     ]
     each = list(evaluate.predict_videos(lambda batch: batch, batches))
     assert [found.videos.tolist() for found in each] == [[0, 0], [1, 1], [3, 3, 3], [4]]
-    together = evaluate.predict(lambda batch: batch, batches)
+    together = collect(lambda batch: batch, batches).predictions()
     np.testing.assert_array_equal(np.concatenate([found.logits for found in each]), together.logits)
 
 
@@ -145,3 +147,44 @@ def test_a_random_classifier_is_no_prediction(run, square_videos, tmp_path):
     weights.save(tmp_path / "new", dataclasses.replace(card, has_classifier=False), variables)
     with pytest.raises(InputError, match="new: its classifier is random"):
         predict.main([f"--run={tmp_path / 'new'}", str(square_videos / "videos")])
+
+
+def test_a_student_of_residual_frames_is_tested_taught_and_asked_with_them(
+    small_config, square_videos, tmp_path, capsys
+):
+    """Its card says so: evaluation, prediction and teaching agree, and plain frames differ."""
+    videos = {
+        "data__source": "videos",
+        "data__videos": str(square_videos / "videos"),
+        "data__annotations": str(square_videos / "annotations"),
+    }
+    config = small_config(
+        **videos, method__name="supervised", model__residual="circular", train__epochs=1
+    )
+    train.train_and_evaluate(config, tmp_path / "run")
+    card, variables = weights.load(tmp_path / "run")
+    assert card.normalisation.residual == "circular"
+    with np.load(tmp_path / "run/predictions.npz") as saved:
+        names, numbers = np.unique(saved["videos"], return_inverse=True)
+        wanted, _, _ = Predictions(saved["logits"], saved["labels"], numbers).by_video("softmax")
+    files = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in names]
+    predict.main([f"--run={tmp_path / 'run'}", "--json", *map(str, files)])
+    lines = objects(capsys.readouterr().out)
+    found = [{e["name"]: e["probability"] for e in line["classes"]}["Left"] for line in lines]
+    np.testing.assert_allclose(found, wanted[:, 0], atol=1e-5)
+    # The same weights on plain frames say something else.
+    plain = dataclasses.replace(card.normalisation, residual="none")
+    weights.save(tmp_path / "plain", dataclasses.replace(card, normalisation=plain), variables)
+    shutil.copy(tmp_path / "run/config.json", tmp_path / "plain")
+    predict.main([f"--run={tmp_path / 'plain'}", "--json", *map(str, files)])
+    others = objects(capsys.readouterr().out)
+    other = [{e["name"]: e["probability"] for e in line["classes"]}["Left"] for line in others]
+    assert np.abs(np.subtract(found, other)).max() > 1e-3
+    # As a teacher it sees residual frames; weights of another input are refused as a start.
+    taught = {"method__name": "distillation", "teachers__runs": (str(tmp_path / "run"),)}
+    run = build(small_config(**videos, **taught))
+    (network,) = run.teachers.networks["frozen"]
+    assert network.model.normalisation.residual == "circular"
+    assert run.student.model.normalisation.residual == "none"
+    with pytest.raises(InputError, match="weights of residual=circular, the run has residual=none"):
+        build(small_config(**videos, model__init_from=str(tmp_path / "run")))

@@ -11,14 +11,17 @@ import time
 import jax
 import numpy as np
 import pytest
+from small_runs import build
 
 from vidkd_jax import train
 from vidkd_jax.errors import InputError, RunError
+from vidkd_jax.evaluation import evaluators
 from vidkd_jax.networks import checkpoints as checkpoints_lib
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import building
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.run.tracking import read_records
+from vidkd_jax.settings.config import read
 
 TIMES = ("clips_per_second", "data_wait_fraction")
 
@@ -134,11 +137,13 @@ def test_interrupted_with_adamw_and_a_warm_up_is_the_same_run(small_config, tmp_
 
 def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, small_config):
     workdir, summary = finished
-    run = building.build_run(small_config())
-    _, progress, (teacher,) = train._start(run, Checkpoints(workdir))
+    run = build(small_config())
+    _, progress, teachers = train._start(run, Checkpoints(workdir))
     best = Checkpoints(workdir).load_best(summary["best_epoch"], run.initial_state().variables)
     assert progress.best_epoch == summary["best_epoch"]
-    for ours, theirs in zip(jax.tree.leaves(teacher), jax.tree.leaves(best), strict=True):
+    for ours, theirs in zip(
+        jax.tree.leaves(teachers["best"][0]), jax.tree.leaves(best), strict=True
+    ):
         assert np.array_equal(ours, theirs)
 
 
@@ -156,7 +161,7 @@ def test_another_config_in_the_same_workdir_is_refused(finished, small_config):
 
 def test_two_runs_in_one_workdir_are_refused(small_config, tmp_path):
     with (
-        workdir_lib.claim(tmp_path, small_config(), {}),
+        workdir_lib.claim(tmp_path, read(small_config()), {}),
         pytest.raises(InputError, match="another run is writing there"),
     ):
         train.train_and_evaluate(small_config(), tmp_path)
@@ -182,7 +187,8 @@ def test_a_run_that_another_machine_finished_meanwhile_is_left_alone(
 
 
 def test_validation_that_is_not_finite_is_never_saved(small_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "_scores", lambda *_: {"clip_nll": float("nan"), "clip_top1": 0.0})
+    scores = {"clip_nll": float("nan"), "clip_top1": 0.0}
+    monkeypatch.setattr(evaluators, "judge", lambda *_: evaluators.Judged(scores, {}))
     with pytest.raises(RunError, match=r"validation loss is not finite at step 2 .* none yet"):
         train.train_and_evaluate(small_config(), tmp_path)
     assert Checkpoints(tmp_path).latest_epoch() is None
@@ -192,7 +198,7 @@ def test_best_of_an_epoch_whose_other_half_was_lost_is_dropped(finished, small_c
     workdir, _ = finished
     shutil.copytree(workdir, tmp_path / "lost")
     shutil.rmtree(tmp_path / "lost" / "checkpoints" / "latest" / "3")
-    run = building.build_run(small_config())
+    run = build(small_config())
     with Checkpoints(tmp_path / "lost") as checkpoints:
         _, progress, _ = train._start(run, checkpoints)  # its best epoch is still there
     assert progress.epoch == 2
@@ -223,7 +229,7 @@ def test_checkpoint_of_another_number_of_processes_is_named(
 
     workdir, _ = finished
     shutil.copytree(workdir, tmp_path / "pair")
-    run = building.build_run(small_config())
+    run = build(small_config())
     monkeypatch.setattr(checkpoints_lib, "jax", TwoProcesses())
     with (
         Checkpoints(tmp_path / "pair") as checkpoints,
@@ -236,7 +242,7 @@ def test_what_a_kill_left_of_a_first_checkpoint_is_none(finished, small_config, 
     workdir, _ = finished
     (tmp_path / "checkpoints/latest/1.orbax-checkpoint-tmp-7").mkdir(parents=True)
     shutil.copy(workdir / "config.json", tmp_path)
-    assert workdir_lib.check(tmp_path, small_config(optim__learning_rate=0.5)) is None
+    assert workdir_lib.check(tmp_path, read(small_config(optim__learning_rate=0.5))) is None
 
 
 def test_checkpoint_of_another_model_is_named(finished, small_config, tmp_path):
@@ -302,3 +308,40 @@ def test_a_field_younger_than_the_run_has_its_default(finished, small_config, tm
     del saved["model"]["init_from"]
     path.write_text(json.dumps(saved))
     assert train.train_and_evaluate(small_config(), tmp_path / "old") == summary
+
+
+def test_checkpoints_of_named_epochs_are_kept(small_config, tmp_path):
+    """All of the state, beside the two newest: what branches start from."""
+    config = small_config(train__epochs=5, train__keep_epochs=(2,))
+    train.train_and_evaluate(config, tmp_path)
+    kept = {path.name for path in (tmp_path / "checkpoints/latest").iterdir() if path.is_dir()}
+    assert {"2", "4", "5"} <= kept and not {"1", "3"} & kept
+
+
+def test_steps_and_multipliers_reach_the_optimiser(small_config, tmp_path):
+    config = small_config(
+        schedule__name="steps",
+        schedule__drops=(1,),
+        schedule__group_drops=(("^logits/", (2,)),),
+        optim__multipliers=(("^logits/", 0.5),),
+    )
+    train.train_and_evaluate(config, tmp_path)
+    records = read_records(tmp_path / "metrics.jsonl")
+    rates = [r["learning_rate"] for r in records if r["split"] == "train"]
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.001, 0.001])
+    run = build(config)
+    with Checkpoints(tmp_path) as checkpoints:
+        state, _, _ = train._start(run, checkpoints)
+    assert state.opt_state.hyperparams["factors"].tolist() == pytest.approx([0.05])
+
+
+def test_resumed_with_steps_and_multipliers_it_is_the_same_run(small_config, tmp_path):
+    options = {
+        "schedule__name": "steps",
+        "schedule__drops": (2,),
+        "optim__multipliers": (("^logits/", 0.5),),
+    }
+    train.train_and_evaluate(small_config(**options), tmp_path / "whole")
+    train.train_and_evaluate(small_config(**options, train__epochs=1), tmp_path / "parts")
+    train.train_and_evaluate(small_config(**options), tmp_path / "parts")
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")

@@ -14,7 +14,8 @@ from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
-from vidkd_jax.settings.config import flatten
+from vidkd_jax.settings.config import read
+from vidkd_jax.settings.settings import flatten
 from vidkd_jax.train import train_and_evaluate
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -33,7 +34,7 @@ def main() -> None:
     if config.distributed:
         sharding.initialize()
     workdir = Path(_WORKDIR.value or Path("runs") / config.name)
-    already = (workdir_lib.check(workdir, config) and "already ") or ""
+    already = (workdir_lib.check(workdir, read(config)) and "already ") or ""
     summary = _run(config, workdir)
     if sharding.is_main():
         _print(summary, workdir, f"{already}finished")
@@ -41,9 +42,15 @@ def main() -> None:
 
 def _print(summary: dict[str, Any], workdir: Path, state: str) -> None:
     print(f"{state}: {workdir}")
+    figures = {"Video@1": "video_top1", "Clip@1": "clip_top1"}
+    found = [f"{title} {summary[name]:.1%}" for title, name in figures.items() if name in summary]
+    if "ece" in summary:
+        found.append(f"ECE {summary['ece']:.3f}")
+    if not found:
+        name = summary["selected_on"]
+        found = [f"validation {name} {summary[f'val_{name}']:.3f}"]
     print(
-        f"Video@1 {summary['video_top1']:.1%}  Clip@1 {summary['clip_top1']:.1%}  "
-        f"ECE {summary['ece']:.3f}  ({summary['num_classes']} classes, {summary['epochs']} epochs, "
+        f"{'  '.join(found)}  ({summary['num_classes']} classes, {summary['epochs']} epochs, "
         f"{summary['train_seconds'] / 60:.1f} min)"
     )
     print(f"report: {workdir / 'report' / 'index.html'}")
@@ -89,7 +96,7 @@ def parse_flags(argv: list[str]) -> ConfigDict:
 
 def _explain(given: dict[str, str], error: Exception) -> str:
     """Returns one line: the first field that does not exist, or what the flags library says."""
-    valid = flatten(_load_config(given["config"]))
+    valid = flatten(_load_config(given["config"]).to_dict())
     for name in given:
         field = name.removeprefix("config.")
         if field != name and field not in valid:

@@ -6,6 +6,7 @@ object a line: `video` and its `classes`, each with `name` and `probability`.
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from data_prep.annotations import Entry
@@ -29,13 +29,31 @@ from vidkd_jax.evaluation import evaluate
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run.train_step import predict_step
+from vidkd_jax.run.workdir import saved_fields
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.runtime.progress import progress_bar
-from vidkd_jax.settings.config import flatten, get_base_config, set_field
+from vidkd_jax.samplers import Contiguous
+from vidkd_jax.settings.settings import DataSettings, EvalSettings
 
-# What a run's config says of how videos are cut into clips, and clips averaged.
-_HOW = ("data.short_side", "data.crop", "data.sampler", "eval.max_clips", "eval.average")
+
+@dataclasses.dataclass(frozen=True)
+class Cutting:
+    """How a run cuts videos into clips, and averages a video's clips.
+
+    Attributes:
+      short_side: that frames are resized to, in pixels.
+      crop: side of the window in their centre.
+      still: whether each clip shows one frame all the time.
+      max_clips: of a video.
+      average: of a video's clips: "softmax" or "logits".
+    """
+
+    short_side: int = DataSettings.short_side
+    crop: int = DataSettings.crop
+    still: bool = False
+    max_clips: int = EvalSettings.max_clips
+    average: str = EvalSettings.average
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -62,9 +80,9 @@ def main(argv: list[str] | None = None) -> None:
     found = readable(entries, "videos")
     if found:
         names = card.class_names or [str(label) for label in range(card.num_classes)]
-        config = _config(args.run, card)
-        dataset = FileDataset(found, names, config.data.short_side)
-        probabilities = predict(card, variables, dataset, config, batch_size=args.batch_size)
+        cutting = _cutting(args.run, card)
+        dataset = FileDataset(found, names, cutting.short_side)
+        probabilities = predict(card, variables, dataset, cutting, batch_size=args.batch_size)
         for video, scores in zip(dataset.videos, probabilities, strict=True):
             line = _line(video.id, scores, names, args.top, as_json=args.json)
             tqdm.write(line, file=sys.stdout)  # around the progress bar
@@ -110,27 +128,31 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _config(run: Path, card: weights.Card) -> ConfigDict:
-    """Returns how a run cuts clips and averages; of weights without a run, as the papers do."""
-    config, path = get_base_config(), run / "config.json"
-    if path.is_file():
-        try:
-            saved = flatten(ConfigDict(json.loads(path.read_text())))
-        except (OSError, ValueError, AttributeError) as error:
-            raise InputError(f"--run={run}: config.json is damaged ({error})") from error
-        for field in _HOW:  # a field that is younger than the run has its default
-            set_field(config, field, saved.get(field, flatten(config)[field]))
-    elif card.size:
-        config.data.short_side = round(config.data.short_side * card.size / config.data.crop)
-        config.data.crop = card.size
-    return config
+def _cutting(run: Path, card: weights.Card) -> Cutting:
+    """Returns how a run cuts clips and averages; of weights without a run, as the papers do.
+
+    Raises:
+      InputError: the run's config.json is damaged.
+    """
+    if saved := saved_fields(run):  # a field that is younger than the run has its default
+        return Cutting(
+            short_side=saved.get("data.short_side", Cutting.short_side),
+            crop=saved.get("data.crop", Cutting.crop),
+            still=saved.get("data.sampler") == "still",
+            max_clips=saved.get("eval.max_clips", Cutting.max_clips),
+            average=saved.get("eval.average", Cutting.average),
+        )
+    if not card.size:
+        return Cutting()
+    scale = card.size / Cutting.crop
+    return Cutting(short_side=round(Cutting.short_side * scale), crop=card.size)
 
 
 def predict(
     card: weights.Card,
     variables: Any,
     dataset: data.VideoDataset,
-    config: ConfigDict,
+    cutting: Cutting,
     *,
     batch_size: int,
 ) -> Iterator[np.ndarray]:
@@ -140,7 +162,7 @@ def predict(
       card: of the network.
       variables: its weights.
       dataset: the videos.
-      config: of the run: how clips are cut and averaged.
+      cutting: how clips are cut and averaged.
       batch_size: clips at a time.
     """
     network = Network(weights.network_of(card), size=card.size or None)
@@ -148,9 +170,9 @@ def predict(
     placed = jax.device_put(variables)
     batches = data.EvalBatches(
         data.Subset(dataset, dataset.videos),
-        ClipSpec(card.frames, card.stride, config.data.crop, config.data.sampler),
+        ClipSpec(Contiguous(card.frames, card.stride), cutting.crop, still=cutting.still),
         batch_size=batch_size,
-        max_clips=config.eval.max_clips,
+        max_clips=cutting.max_clips,
         reading=Reading(),
     )
     with progress_bar(total=batches.num_batches, desc="predicting", delay=2, leave=False) as bar:
@@ -161,7 +183,7 @@ def predict(
                 bar.update()
 
         for clips in evaluate.predict_videos(partial(step, placed), with_bar()):
-            probabilities, _, _ = clips.by_video(config.eval.average)
+            probabilities, _, _ = clips.by_video(cutting.average)
             yield probabilities[0]
 
 

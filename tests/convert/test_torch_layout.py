@@ -8,7 +8,7 @@ from flax import linen as nn
 from vidkd_jax.convert import from_torch, to_torch, unwrap
 from vidkd_jax.convert.inflation import inflate
 from vidkd_jax.errors import InputError
-from vidkd_jax.models import Recogniser
+from vidkd_jax.models import Head, Recogniser
 from vidkd_jax.models.layers import Conv3D, batch_norm
 from vidkd_jax.networks.network import Variables
 
@@ -27,7 +27,7 @@ class _Backbone(nn.Module):
 
 
 def network(num_classes=5):
-    model = Recogniser(_Backbone(), {"logits": num_classes})
+    model = Recogniser(_Backbone(), {"logits": Head(num_classes)})
     variables = model.init(jax.random.key(0), np.zeros((1, 2, 3, 4, 3)), train=False)
     return Variables(variables["params"], variables["batch_stats"])
 

@@ -13,6 +13,7 @@ from vidkd_jax.data.modalities import open_records
 from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.data.records import find_records
 from vidkd_jax.errors import InputError
+from vidkd_jax.samplers import Contiguous
 
 
 class FlowOf:
@@ -30,12 +31,12 @@ class FlowOf:
 def test_a_paired_batch_has_the_same_windows_and_frames_of_both(memory_dataset):
     dataset = memory_dataset([10] * 4)
     paired = PairedDataset(dataset, FlowOf(dataset))
-    subset, spec = Subset(paired, paired.videos[1:]), ClipSpec(frames=4, stride=2, crop=16)
+    subset, spec = Subset(paired, paired.videos[1:]), ClipSpec(Contiguous(4, 2), crop=16)
     train = TrainBatches(subset, spec, batch_size=3, seed=0, reading=Reading())
     test = EvalBatches(subset, spec, batch_size=3, max_clips=30, reading=Reading())
     for batch in itertools.chain(itertools.islice(train, 2), test):
-        assert batch["clip"].shape == (3, 4, 16, 16, 3)
-        assert batch["flow"].shape == (3, 4, 16, 16, 2)
+        assert batch["clip"].shape == (3, 1, 4, 16, 16, 3)
+        assert batch["flow"].shape == (3, 1, 4, 16, 16, 2)
         assert np.array_equal(batch["flow"], batch["clip"][..., :2])
     plain = TrainBatches(
         Subset(dataset, dataset.videos[1:]), spec, batch_size=3, seed=0, reading=Reading()

@@ -6,8 +6,9 @@ import pytest
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.pipeline import EvalBatches, Process, Reading, TrainBatches
 from vidkd_jax.errors import InputError
+from vidkd_jax.samplers import Contiguous
 
-SPEC = ClipSpec(frames=4, stride=1, crop=16)
+SPEC = ClipSpec(Contiguous(frames=4, stride=1), crop=16)
 
 
 def train_batches(subset, **options):
@@ -25,10 +26,10 @@ def equal(a, b):
 
 def test_batch_contract(memory_subset):
     (batch,) = take(train_batches(memory_subset([10] * 8)), 1)
-    assert batch["clip"].shape == (4, 4, 16, 16, 3) and batch["clip"].dtype == np.uint8
+    assert batch["clip"].shape == (4, 1, 4, 16, 16, 3) and batch["clip"].dtype == np.uint8
     assert batch["label"].dtype == np.int32 and batch["video"].dtype == np.int32
     assert batch["mask"].all()
-    first = batch["clip"][0]
+    first = batch["clip"][0, 0]
     assert (first[0, :, :, 0] // 16 == batch["video"][0]).all()  # pixels say which video
     assert np.array_equal(first[1:, 0, 0, 0], first[:-1, 0, 0, 0] + 1)  # and which frame
     assert np.ptp(first[0, :, :, 1]) == 15 and np.ptp(first[0, :, :, 2]) == 15  # a 16x16 window
@@ -68,24 +69,24 @@ def test_padding_is_not_read(memory_subset, monkeypatch):
 
 
 def test_frames_of_teachers_are_read_around_the_clip(memory_subset):
-    spec = ClipSpec(frames=2, stride=2, crop=16, others=(-1, 2, 4))
-    assert spec.offsets == (-1, 0, 2, 4)
+    spec = ClipSpec(Contiguous(frames=2, stride=2).reading((-1, 0, 2, 4)), crop=16)
+    assert spec.sampler.offsets == (-1, 0, 2, 4)
     batches = TrainBatches(
         memory_subset([10] * 4), spec, batch_size=4, seed=0, reading=Reading(threads=1)
     )
-    frames = next(batches)["clip"][:, :, 0, 0, 0].astype(int) % 16
+    frames = next(batches)["clip"][:, 0, :, 0, 0, 0].astype(int) % 16
     start = frames[:, 1]
     assert start.min() >= 0 and start.max() <= 7  # the clip itself lies inside
-    for offset, column in zip(spec.offsets, frames.T, strict=True):
+    for offset, column in zip(spec.sampler.offsets, frames.T, strict=True):
         assert np.array_equal(column, np.clip(start + offset, 0, 9))
 
 
 def test_windows_of_several_sizes_are_resized_to_one(memory_subset):
-    spec = ClipSpec(frames=1, stride=1, crop=10, crop_sizes=(5, 10, 20))
+    spec = ClipSpec(Contiguous(frames=1, stride=1), crop=10, crop_sizes=(5, 10, 20))
     batches = TrainBatches(
         memory_subset([1] * 12), spec, batch_size=12, seed=0, reading=Reading(threads=1)
     )
-    clips = np.concatenate([batch["clip"] for batch in take(batches, 6)])
+    clips = np.concatenate([batch["clip"][:, 0] for batch in take(batches, 6)])
     rows = clips[:, 0, :, 0, 1].astype(int)  # each pixel's row in the video
     assert rows.shape == (72, 10)
     heights = rows[:, -1] - rows[:, 0]
@@ -101,7 +102,7 @@ def test_an_epoch_shows_every_video_once_in_a_new_order_with_new_clips(memory_su
     assert not np.array_equal(*order)
     starts = [
         {
-            int(v): int(c[0, 0, 0, 0])
+            int(v): int(c[0, 0, 0, 0, 0])
             for b in epoch
             for v, c in zip(b["video"], b["clip"], strict=True)
         }
@@ -146,7 +147,7 @@ def test_batch_larger_than_the_data_is_refused(memory_subset):
 
 
 def test_clip_longer_than_every_video_is_refused(memory_subset):
-    spec = ClipSpec(frames=4, stride=3, crop=16)
+    spec = ClipSpec(Contiguous(frames=4, stride=3), crop=16)
     TrainBatches(memory_subset([9, 10]), spec, batch_size=2, seed=0, reading=Reading())
     with pytest.raises(InputError, match=r"data\.frames: 4 frames, 3 apart, span 10, .* has 9"):
         TrainBatches(memory_subset([9, 9]), spec, batch_size=2, seed=0, reading=Reading())
@@ -171,7 +172,7 @@ def test_evaluation_has_every_clip_once_and_masks_the_padding(memory_subset):
     assert len(rows) == batches.num_batches == 3
     mask = np.concatenate([b["mask"] for b in rows])
     video = np.concatenate([b["video"] for b in rows])[mask]
-    start = np.concatenate([b["clip"][:, 0, 0, 0, 0] for b in rows])[mask] % 16
+    start = np.concatenate([b["clip"][:, 0, 0, 0, 0, 0] for b in rows])[mask] % 16
     assert mask.tolist() == [True] * 8 + [False]
     assert video.tolist() == [0, 1, 1, 2, 3, 3, 3, 3]
     assert start.tolist() == [0, 0, 4, 0, 0, 4, 8, 12]
@@ -182,8 +183,8 @@ def test_evaluation_centre_clip(memory_subset):
         memory_subset([10, 4]), SPEC, batch_size=2, max_clips=None, reading=Reading()
     )
     (batch,) = batches
-    assert batch["clip"][0, :, 0, 0, 0].tolist() == [3, 4, 5, 6]
-    assert batch["clip"][0, 0, 0, 0, 1:].tolist() == [2, 4]  # centre of 20 x 24
+    assert batch["clip"][0, 0, :, 0, 0, 0].tolist() == [3, 4, 5, 6]
+    assert batch["clip"][0, 0, 0, 0, 0, 1:].tolist() == [2, 4]  # centre of 20 x 24
 
 
 def test_processes_evaluate_every_clip_once(memory_subset):
@@ -197,7 +198,7 @@ def test_processes_evaluate_every_clip_once(memory_subset):
 
 
 def test_still_sampler_repeats_one_frame(memory_subset):
-    spec = ClipSpec(frames=4, stride=1, crop=16, sampler="still")
+    spec = ClipSpec(Contiguous(frames=4, stride=1), crop=16, still=True)
     options = {"batch_size": 4, "seed": 0, "reading": Reading()}
     (batch,) = take(TrainBatches(memory_subset([10] * 8), spec, **options), 1)
-    assert (batch["clip"] == batch["clip"][:, :1]).all()
+    assert (batch["clip"] == batch["clip"][:, :, :1]).all()

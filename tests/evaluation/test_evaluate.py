@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax.evaluation import evaluate
+from vidkd_jax.evaluation.collect import collect
 
 
 def batch(logits, labels, videos, mask):
@@ -18,7 +19,7 @@ def test_padding_is_left_out_and_clips_are_ordered_by_video():
         batch([[1, 0], [0, 2]], [0, 1], [1, 0], [True, True]),
         batch([[3, 0], [9, 9]], [0, 0], [1, 0], [True, False]),
     ]
-    predictions = evaluate.predict(lambda b: b, batches)
+    predictions = collect(lambda b: b, batches).predictions()
     assert predictions.videos.tolist() == [0, 1, 1]
     assert predictions.logits.tolist() == [[0, 2], [1, 0], [3, 0]]
     assert predictions.labels.tolist() == [1, 0, 0]

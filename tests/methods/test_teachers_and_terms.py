@@ -13,7 +13,7 @@ from vidkd_jax.errors import InputError
 
 RNG = np.random.default_rng(4)
 LABEL = jnp.asarray([0, 2])
-BATCH = {"label": LABEL}
+CONTEXT = methods.Context(jax.random.key(0), jnp.zeros((), jnp.int32), {"label": LABEL}, {})
 
 
 def outputs(seed, width=6, **blocks):
@@ -34,7 +34,7 @@ def test_several_teachers_are_averaged_by_their_weights():
     student, teachers = outputs(0), (outputs(1), outputs(2))
     for weights, shares in (((), (0.5, 0.5)), ((3.0, 1.0), (0.75, 0.25))):
         method = create("distillation", temperature=2.0, teacher_weights=weights, kd_weight=0.7)
-        term = method.terms(student, teachers, BATCH)["kl"]
+        term = method.terms(student, {"frozen": teachers}, CONTEXT)["kl"]
         targets = sum(
             share * jax.nn.softmax(teacher["logits"] / 2)
             for share, teacher in zip(shares, teachers, strict=True)
@@ -47,8 +47,9 @@ def test_several_teachers_are_averaged_by_their_weights():
 
 def test_one_of_several_teachers_at_full_weight_is_that_teacher():
     student, teachers = outputs(0), (outputs(1), outputs(2))
-    both = create("distillation", teacher_weights=(0.0, 1.0)).terms(student, teachers, BATCH)
-    alone = create("distillation").terms(student, teachers[1:], BATCH)
+    weighted = create("distillation", teacher_weights=(0.0, 1.0))
+    both = weighted.terms(student, {"frozen": teachers}, CONTEXT)
+    alone = create("distillation").terms(student, {"frozen": teachers[1:]}, CONTEXT)
     np.testing.assert_allclose(both["kl"].value, alone["kl"].value, rtol=1e-4, atol=1e-6)
 
 
@@ -56,13 +57,13 @@ def test_one_of_several_teachers_at_full_weight_is_that_teacher():
 def test_bad_teacher_weights_are_named(weights):
     with pytest.raises(InputError, match=r"teacher_weights"):
         method = create("distillation", teacher_weights=weights)
-        method.terms(outputs(0), (outputs(1), outputs(2)), BATCH)
+        method.terms(outputs(0), {"frozen": (outputs(1), outputs(2))}, CONTEXT)
 
 
 def test_weights_of_two_for_one_teacher_are_refused():
-    method = create("distillation", teacher_weights=(1.0, 2.0))
-    with pytest.raises(InputError, match="2 weights for 1 teachers"):
-        method.terms(outputs(0), (outputs(1),), BATCH)
+    method = create("distillation", teacher_weights=(1.0, 2.0, 3.0))
+    with pytest.raises(InputError, match="3 weights for 2 teachers"):
+        method.terms(outputs(0), {"frozen": (outputs(1), outputs(2))}, CONTEXT)
 
 
 def test_feature_matching_adapts_to_the_teachers_width():
@@ -70,7 +71,7 @@ def test_feature_matching_adapts_to_the_teachers_width():
     method = create("feature_matching", feature_weight=50.0)
     assert method.adapters(shapes(outputs(0)), (shapes(teacher),)) == {"features": 9}
     student = {**outputs(0), "features/adapted": teacher["features"] + 2.0}
-    terms = method.terms(student, (teacher,), BATCH)
+    terms = method.terms(student, {"frozen": (teacher,)}, CONTEXT)
     assert terms["features"].weight == 50.0
     np.testing.assert_allclose(terms["features"].value, [4.0, 4.0], rtol=1e-5)
 
@@ -80,7 +81,7 @@ def test_features_of_equal_width_are_compared_as_they_are():
     student, teacher = outputs(0), outputs(1)
     method = create("feature_matching")
     assert method.adapters(shapes(student), (shapes(teacher),)) == {}
-    value = method.terms(student, (teacher,), BATCH)["features"].value
+    value = method.terms(student, {"frozen": (teacher,)}, CONTEXT)["features"].value
     expected = losses.mean_squared_error(student["features"], teacher["features"])
     np.testing.assert_array_equal(value, expected)
 
@@ -89,10 +90,10 @@ def test_hints_compare_blocks_of_different_sizes():
     block = np.ones((2, 2, 4, 4, 5))
     teacher = outputs(1, conv=np.ones((2, 4, 2, 2, 7)))
     method = create("hints", student_blocks=("mid",), blocks_of_teacher=("conv",), hint_weight=2.0)
-    assert (method.blocks, method.teacher_blocks) == (("mid",), ("conv",))
+    assert (method.blocks, method.teachers[0].blocks) == (("mid",), ("conv",))
     assert method.adapters(shapes(outputs(0)), (shapes(teacher),)) == {"mid": 7}
     student = {**outputs(0, mid=block), "mid/adapted": jnp.full((2, 2, 4, 4, 7), 4.0)}
-    term = method.terms(student, (teacher,), BATCH)["hint_mid"]
+    term = method.terms(student, {"frozen": (teacher,)}, CONTEXT)["hint_mid"]
     np.testing.assert_allclose(term.value, [9.0, 9.0], rtol=1e-5)
     assert term.weight == 2.0
 
@@ -101,9 +102,14 @@ def test_attention_of_equal_maps_costs_nothing_and_of_others_something():
     maps, other = RNG.normal(size=(2, 2, 2, 3, 3, 4))
     method = create("attention_transfer", student_blocks=("a",), blocks_of_teacher=("b",))
     student = outputs(0, a=maps)
-    same = method.terms(student, (outputs(1, b=3 * maps),), BATCH)["attention_a"].value
+    same = method.terms(student, {"frozen": (outputs(1, b=3 * maps),)}, CONTEXT)[
+        "attention_a"
+    ].value
     np.testing.assert_allclose(same, 0, atol=1e-6)
-    assert (method.terms(student, (outputs(1, b=other),), BATCH)["attention_a"].value > 1e-3).all()
+    assert (
+        method.terms(student, {"frozen": (outputs(1, b=other),)}, CONTEXT)["attention_a"].value
+        > 1e-3
+    ).all()
 
 
 @pytest.mark.parametrize("name", ["hints", "attention_transfer"])
@@ -117,7 +123,7 @@ def test_unpaired_blocks_are_named(name, blocks):
 
 def test_relational_terms_have_the_papers_weights():
     student, teacher = outputs(0), outputs(1, width=9)
-    terms = create("relational").terms(student, (teacher,), BATCH)
+    terms = create("relational").terms(student, {"frozen": (teacher,)}, CONTEXT)
     assert (terms["distance"].weight, terms["angle"].weight) == (25.0, 50.0)
     expected = losses.relational_angle(student["features"], teacher["features"])
     np.testing.assert_array_equal(terms["angle"].value, expected)
@@ -134,37 +140,127 @@ def test_decoupled_passes_its_weights_on():
         target_weight=0.5,
         other_weight=3.0,
     )
-    terms = method.terms(student, (teacher,), BATCH)
+    terms = method.terms(student, {"frozen": (teacher,)}, CONTEXT)
     np.testing.assert_array_equal(terms["decoupled_kl"].value, expected)
 
 
 def test_mutual_learning_teaches_both_ways_and_each_target_is_frozen():
     method = create("mutual_learning", kd_weight=1.0, temperature=1.0)
     mine, theirs = outputs(0)["logits"], outputs(1)["logits"]
-    terms = method.terms({"logits": mine, "peer/logits": theirs}, (), BATCH)
-    assert set(terms) == {"cross_entropy", "peer_cross_entropy", "kl", "peer_kl"}
+
+    def terms(mine):
+        return method.terms({"logits": mine}, {"peer": ({"logits": theirs},)}, CONTEXT)
+
+    assert set(terms(mine)) == {"cross_entropy", "peer_cross_entropy", "kl", "peer_kl"}
     np.testing.assert_allclose(
-        terms["peer_kl"].value, losses.kl_divergence(theirs, mine, temperature=1.0)
+        terms(mine)["peer_kl"].value, losses.kl_divergence(theirs, mine, temperature=1.0)
     )
+    kl_only = jax.grad(lambda mine: terms(mine)["peer_kl"].value.sum())
+    np.testing.assert_array_equal(kl_only(mine), np.zeros((2, 3)))
 
-    def kl_only(mine):
-        terms = method.terms({"logits": mine, "peer/logits": theirs}, (), BATCH)
-        return terms["peer_kl"].value.sum()
 
-    np.testing.assert_array_equal(jax.grad(kl_only)(mine), np.zeros((2, 3)))
+# Every method's defaults, from its paper: who changes one changes what people's runs mean.
+DEFAULTS = {
+    "supervised": {},
+    "teaching_yourself": {
+        "kd_weight": 0.2,
+        "temperature": 5.0,
+        "scale_by_temperature_squared": False,
+        "first_teacher": "none",
+    },
+    "distillation": {
+        "kd_weight": 0.2,
+        "temperature": 5.0,
+        "scale_by_temperature_squared": False,
+        "teacher_weights": (),
+    },
+    "moving_average": {
+        "kd_weight": 0.2,
+        "temperature": 5.0,
+        "scale_by_temperature_squared": False,
+        "ema_decay": 0.999,
+    },
+    "decoupled": {"temperature": 4.0, "target_weight": 1.0, "other_weight": 8.0},
+    "feature_matching": {"feature_weight": 50.0},
+    "hints": {"hint_weight": 100.0, "student_blocks": (), "blocks_of_teacher": ()},
+    "attention_transfer": {
+        "attention_weight": 1000.0,
+        "student_blocks": (),
+        "blocks_of_teacher": (),
+    },
+    "relational": {"distance_weight": 25.0, "angle_weight": 50.0},
+    "mutual_learning": {"kd_weight": 1.0, "temperature": 1.0},
+}
+# Where each method's teachers come from, and whether the loss reads trained ones' classifiers.
+SOURCES = {
+    "supervised": (),
+    "teaching_yourself": (methods.BestPast("none"),),
+    "distillation": (methods.Frozen(least=1, most=None, reads_logits=True),),
+    "moving_average": (methods.Average(0.999),),
+    "decoupled": (methods.Frozen(least=1, most=1, reads_logits=True),),
+    "feature_matching": (methods.Frozen(least=1, most=1, reads_logits=False),),
+    "hints": (methods.Frozen(most=1, blocks=("b",)),),
+    "attention_transfer": (methods.Frozen(most=1, blocks=("b",)),),
+    "relational": (methods.Frozen(most=1),),
+    "mutual_learning": (methods.Peer(),),
+}
+BLOCKS = {"student_blocks": ("a",), "blocks_of_teacher": ("b",)}
 
 
 @pytest.mark.parametrize("name", methods.available())
-def test_every_method_is_a_frozen_dataclass_that_says_what_it_needs(name):
-    pairs = {"student_blocks": ("a",), "blocks_of_teacher": ("b",)}
-    method = create(name, **pairs)
-    assert dataclasses.is_dataclass(method) and hash(method)
-    assert method.frozen_teachers in ("none", "one", "any")
-    taught = method.promotes or method.moving_average > 0 or method.has_peer
-    assert not (taught and method.frozen_teachers != "none")
+def test_every_methods_defaults_and_teachers_are_its_papers(name):
+    assert methods.options(name) == {"label_smoothing": 0.0, **DEFAULTS[name]}
+    given = {option: value for option, value in BLOCKS.items() if option in DEFAULTS[name]}
+    method = create(name, **given)
+    assert dataclasses.is_dataclass(method) and hash(method) == hash(create(name, **given))
+    assert method.teachers == SOURCES[name]
 
 
-def test_an_option_that_no_method_has_is_named():
-    with pytest.raises(InputError, match=r"temprature: .*did you mean 'temperature'"):
+def test_methods_that_share_an_option_agree_on_its_type():
+    kinds = {}
+    for name in methods.available():
+        for option, default in methods.options(name).items():
+            assert kinds.setdefault(option, type(default)) is type(default)
+
+
+def test_an_option_that_the_method_does_not_have_is_named():
+    with pytest.raises(InputError, match=r"temprature: method 'distillation' has no .* it has kd_"):
         create("distillation", temprature=4.0)
-    create("supervised", temperature=4.0)  # another method's
+    with pytest.raises(InputError, match=r"temperature: method 'supervised' has no such option"):
+        create("supervised", temperature=4.0)  # another method's
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("distillation", {"temperature": 0.0}, "use more than 0"),
+        ("decoupled", {"temperature": -1.0}, "use more than 0"),
+        ("supervised", {"label_smoothing": 1.0}, "use at least 0, less than 1"),
+        ("moving_average", {"ema_decay": 0.0}, "use more than 0, less than 1"),
+        ("moving_average", {"ema_decay": 1.0}, "use more than 0, less than 1"),
+        ("mutual_learning", {"kd_weight": -0.1}, "use at least 0"),
+        ("relational", {"angle_weight": float("nan")}, "use a finite number"),
+        ("teaching_yourself", {"first_teacher": "randm"}, "did you mean 'random'"),
+    ],
+)
+def test_options_outside_their_range_are_named(name, options, message):
+    (option,) = options
+    with pytest.raises(InputError, match=rf"config\.method\.{option}: .*{message}"):
+        create(name, **options)
+
+
+def test_a_method_of_ones_own_has_a_name_of_its_own():
+    with pytest.raises(ValueError, match="a method 'supervised' already"):
+        methods.register("supervised", methods.Distillation)
+
+
+def test_a_teacher_and_an_average_both_answer():
+    """Soft targets of several sources are averaged over all of their networks."""
+    teacher, average = outputs(1), outputs(2)
+    method = methods.SoftTargets(augment=Augment.none(), kd_weight=1.0, temperature=2.0)
+    term = method.terms(outputs(0), {"frozen": (teacher,), "average": (average,)}, CONTEXT)["kl"]
+    targets = sum(jax.nn.softmax(taught["logits"] / 2) for taught in (teacher, average)) / 2
+    expected = losses.kl_from_targets(
+        outputs(0)["logits"], targets, temperature=2.0, scale_by_temperature_squared=False
+    )
+    np.testing.assert_allclose(term.value, expected, rtol=1e-5)

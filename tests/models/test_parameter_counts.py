@@ -106,13 +106,13 @@ def test_c3d_refuses_what_its_pools_leave_nothing_of(shape):
 
 
 def test_a_confidence_head_adds_its_linear_layer():
-    model = models.create("shufflenet3d_v2_2.0x", 600, heads={"confidence": 1})
+    model = models.create("shufflenet3d_v2_2.0x", 600, heads={"confidence": models.Head(1)})
     assert count(shapes(model)) == 6_639_816 + 2049
 
 
 def test_torchvision_rule_for_middle_channels_at_depth_34():
     backbone = torchvision.VideoResNet(stage_sizes=(3, 4, 6, 3), factorised=True)
-    assert count(shapes(models.Recogniser(backbone, {"logits": 400}))) == 61_831_661
+    assert count(shapes(models.Recogniser(backbone, {"logits": models.Head(400)}))) == 61_831_661
 
 
 RESIDUAL_BLOCKS = {  # of each backbone, by its papers

@@ -5,6 +5,7 @@ import pytest
 
 from vidkd_jax import models
 from vidkd_jax.errors import InputError
+from vidkd_jax.models import Head
 from vidkd_jax.models.resnet3d import BasicBlock, ResNet3D
 
 # TY, Table 2: output of the last block of each stage for a 16-frame clip of 112 x 112.
@@ -88,7 +89,7 @@ def test_bfloat16_computes_narrow_and_keeps_parameters_and_outputs_wide():
 
 def test_training_mode_moves_the_statistics_as_pytorch_does():
     model = models.Recogniser(
-        ResNet3D(stage_sizes=(1,), block=BasicBlock, width=2 / 64), {"logits": 3}
+        ResNet3D(stage_sizes=(1,), block=BasicBlock, width=2 / 64), {"logits": Head(3)}
     )
     clip = jax.random.normal(jax.random.key(1), (2, 4, 16, 16, 3))
     variables = model.init(jax.random.key(0), clip, train=False)

@@ -39,7 +39,7 @@ class _Tiny(nn.Module):
 
 
 def test_products_are_counted_by_hand():
-    model = models.Recogniser(_Tiny(), {"logits": 5})
+    model = models.Recogniser(_Tiny(), {"logits": models.Head(5)})
     parameters, macs = count(model, (4, 6, 6, 3))
     assert parameters == 27 * 3 * 8 + 3 * 8 + 8 * 5 + 5
     positions = 4 * 3 * 3

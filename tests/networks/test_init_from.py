@@ -7,22 +7,25 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from small_runs import build
 
 from vidkd_jax import train
 from vidkd_jax.errors import InputError
+from vidkd_jax.models import Head
 from vidkd_jax.models.normalisation import ACTIVITYNET, TY
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
-from vidkd_jax.run import building, init_from
+from vidkd_jax.run import init_from
 from vidkd_jax.run.train_step import create_variables
+from vidkd_jax.settings.config import read
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, small_config):
     """Weights as `convert` leaves them, of four classes, with a normalisation of their own."""
     path = tmp_path_factory.mktemp("weights") / "net"
-    run = building.build_run(small_config())
-    model = run.student.model.clone(heads={"logits": 4})
+    run = build(small_config())
+    model = run.student.model.clone(heads={"logits": Head(4)})
     variables = create_variables(jax.random.key(7), run.clip_shape, model=model)
     card = weights.Card("ty_r3d_18", 1 / 32, 3, 4, 4, ACTIVITYNET)
     weights.save(path, card, variables)
@@ -42,7 +45,7 @@ def same(tree, other):
 
 
 def test_starts_from_the_weights_with_a_new_head(folder, small_config, tmp_path, capsys):
-    run = building.build_run(small_config(model__init_from=str(folder)))
+    run = build(small_config(model__init_from=str(folder)))
     state, _, _ = train._start(run, Checkpoints(tmp_path))
     _, saved = weights.load(folder)
     assert same(state.variables.params["backbone"], saved.params["backbone"])
@@ -55,7 +58,7 @@ def test_starts_from_the_weights_with_a_new_head(folder, small_config, tmp_path,
 
 def test_network_and_records_have_the_weights_normalisation(folder, finished, small_config):
     workdir, summary = finished
-    run = building.build_run(small_config(model__init_from=str(folder)))
+    run = build(small_config(model__init_from=str(folder)))
     assert run.student.model.normalisation == ACTIVITYNET
     config = json.loads((workdir / "config.json").read_text())
     assert config["network"]["normalisation"]["mean"] == [114.7748, 107.7354, 99.475]
@@ -63,19 +66,19 @@ def test_network_and_records_have_the_weights_normalisation(folder, finished, sm
 
 
 def test_prediction_normalises_as_the_weights_want(folder, small_config):
-    run = building.build_run(small_config(model__init_from=str(folder)))
+    run = build(small_config(model__init_from=str(folder)))
     variables = run.start_from_weights(run.initial_state()).variables
     batch = next(iter(run.eval_batches(run.splits.val, max_clips=None)))
-    found = run.predict(variables, batch)["logits"]
-    pixels = np.asarray(batch["clip"], np.float32) - np.float32(ACTIVITYNET.mean)
-    plain = building.build_run(small_config()).student.model
+    found = run.predictor()(variables, batch)["logits"]
+    pixels = np.asarray(batch["clip"][:, 0], np.float32) - np.float32(ACTIVITYNET.mean)
+    plain = build(small_config()).student.model
     expected = plain.apply(variables.as_dict(), pixels, train=False)["logits"]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_starts_from_a_finished_runs_best_student(finished, small_config, tmp_path, capsys):
     workdir, summary = finished
-    run = building.build_run(small_config(model__init_from=str(workdir)))
+    run = build(small_config(model__init_from=str(workdir)))
     assert run.student.model.normalisation == ACTIVITYNET
     state, _, _ = train._start(run, Checkpoints(tmp_path))
     best = Checkpoints(workdir).load_best(summary["best_epoch"], state.variables)
@@ -103,18 +106,18 @@ def test_going_on_does_not_start_from_the_weights_again(finished, folder, small_
 )
 def test_another_networks_weights_are_refused(changes, message, folder, small_config):
     with pytest.raises(InputError, match=message):
-        building.build_run(small_config(model__init_from=str(folder), **changes))
+        build(small_config(model__init_from=str(folder), **changes))
 
 
 def test_weights_that_learnt_from_the_test_videos_are_refused(finished, small_config):
     config = small_config(model__init_from=str(finished[0]), data__split=2)
     with pytest.raises(InputError, match=r"was trained on split 1 of ucf101, which holds test"):
-        init_from.normalisation(config, in_channels=3)
+        init_from.normalisation(read(config), in_channels=3)
 
 
 def test_a_folder_without_weights_is_refused(small_config, tmp_path):
     with pytest.raises(InputError, match="holds no weights; give a folder that"):
-        building.build_run(small_config(model__init_from=str(tmp_path)))
+        build(small_config(model__init_from=str(tmp_path)))
 
 
 def test_a_damaged_folder_is_named(folder, small_config, tmp_path):
@@ -130,11 +133,9 @@ def test_a_damaged_folder_is_named(folder, small_config, tmp_path):
 
 
 def test_a_moving_average_starts_where_the_student_does(folder, small_config):
-    run = building.build_run(
-        small_config(method__name="moving_average", model__init_from=str(folder))
-    )
+    run = build(small_config(method__name="moving_average", model__init_from=str(folder)))
     started = run.start_from_weights(run.initial_state())
-    assert same(started.average.params, started.variables.params)
+    assert same(started.memory["average"].params, started.variables.params)
 
 
 def test_weights_that_changed_since_the_run_began_are_refused(folder, small_config, tmp_path):
@@ -151,7 +152,7 @@ def test_of_two_peers_the_first_starts_from_weights_and_the_other_afresh(
     folder, small_config, tmp_path
 ):
     config = small_config(method__name="mutual_learning", model__init_from=str(folder))
-    run = building.build_run(config)
+    run = build(config)
     started = run.start_from_weights(run.initial_state()).variables
     card, saved = weights.load(folder)
     assert same(started.params["student"]["backbone"], saved.params["backbone"])

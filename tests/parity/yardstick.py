@@ -144,4 +144,4 @@ def small(name_or_backbone, width=1 / 8, **options):
     if isinstance(name_or_backbone, str):
         return models.create(name_or_backbone, NUM_CLASSES, width=width, **options)
     backbone = name_or_backbone(width=width, dtype=jnp.float32)
-    return models.Recogniser(backbone, {"logits": NUM_CLASSES}, **options)
+    return models.Recogniser(backbone, {"logits": models.Head(NUM_CLASSES)}, **options)

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from small_runs import build
 
 from vidkd_jax import train
 from vidkd_jax.errors import RunError
@@ -42,8 +43,8 @@ def test_a_run_compiles_its_step_once_and_once_more_when_a_teacher_comes(
 
 
 def test_a_step_takes_over_the_state_and_nothing_else(small_config):
-    run = building.build_run(small_config(method__first_teacher="random"))
-    state, teachers = run.initial_state(), run.first_teachers()
+    run = build(small_config(method__first_teacher="random"))
+    state, teachers = run.initial_state(), run.teachers.first
     batch = run.shard(next(run.train_batches))
     run.train_step(state, teachers, batch, run.key)
     assert teachers and all(leaf.is_deleted() for leaf in jax.tree.leaves(state))

@@ -96,3 +96,23 @@ def test_a_cosine_is_never_stopped_early():
     for epoch in range(20):
         progress = progress.after_epoch(0.5 - epoch / 100, 1.0, schedule)
     assert progress.should_stop(SCHEDULE) and not progress.should_stop(schedule)
+
+
+def test_steps_drop_the_rate_after_their_epochs_and_a_groups_after_its_own():
+    """ConDi: tenfold every 15 epochs, and the confidence branch after every epoch."""
+    steps = dataclasses.replace(
+        SCHEDULE,
+        name="steps",
+        drops=(2, 4),
+        factors=(("confidence", 1.0), ("logits", 5.0)),
+        group_drops=(("confidence", (1, 2, 3)),),
+    )
+    progress, rates, factors = Progress(learning_rate=0.1), [], []
+    for _ in range(5):
+        rates.append(progress.rate(steps))
+        factors.append(progress.factors(steps))
+        progress = progress.after_epoch(0.1, 1.0, steps)
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
+    assert [f[0] for f in factors] == pytest.approx([1, 0.1, 0.01, 0.001, 0.001])
+    assert [f[1] for f in factors] == pytest.approx([5.0] * 5)
+    assert not progress.should_stop(dataclasses.replace(steps, early_stopping=1))

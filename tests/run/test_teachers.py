@@ -1,5 +1,6 @@
 """Runs with frozen teachers: from other runs, of another network, length and size."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -8,15 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_runs import build
 
 from vidkd_jax import augment, models, train
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
 from vidkd_jax.networks import weights
-from vidkd_jax.run import building, teachers
+from vidkd_jax.run import judging, trained
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.run.train_step import create_variables
+from vidkd_jax.settings.config import read
 
 # Clips longer, denser and larger than the student's.
 TEACHER = {
@@ -58,31 +61,29 @@ def test_a_run_distils_from_a_finished_one_and_logs_their_agreement(
 
 
 def test_each_network_gets_its_own_frames_and_size(teacher_run, small_config):
-    run = building.build_run(taught(small_config, teacher_run, data__crop=32, data__size=24))
+    run = build(taught(small_config, teacher_run, data__crop=32, data__size=24))
     # The student's 0 2 4 6, the teacher's 0..7 shifted so that both have one middle: -1 + 1 // 2.
-    assert run.spec.offsets == (-1, 0, 1, 2, 3, 4, 5, 6)
+    assert run.spec.sampler.offsets == (-1, 0, 1, 2, 3, 4, 5, 6)
     assert run.student.frames == (1, 3, 5, 7) and run.student.size == 24
     batch = next(run.train_batches)
-    assert batch["clip"].shape == (4, 8, 32, 32, 3)
+    assert batch["clip"].shape == (4, 1, 8, 32, 32, 3)
     assert run.clip_shape == (4, 24, 24, 3)
 
 
 def test_what_a_teacher_says_in_a_run_is_what_it_says_by_itself(teacher_run, small_config):
     """Its logits through the student's run are those of its own run, on the same frames."""
-    student = building.build_run(taught(small_config, teacher_run, data__crop=32, data__size=24))
-    own = building.build_run(small_config(**TEACHER))
+    student = build(taught(small_config, teacher_run, data__crop=32, data__size=24))
+    own = build(small_config(**TEACHER))
     _, variables = weights.load(teacher_run)
     batch = next(student.train_batches)
-    through = student.ask[0](student.teachers[0], batch)["logits"]
-    np.testing.assert_allclose(through, own.predict(variables, batch)["logits"], rtol=1e-4)
+    (ask,), (teacher,) = student.ask["frozen"], student.teachers.first["frozen"]
+    expected = own.predictor()(variables, batch)["logits"]
+    np.testing.assert_allclose(ask(teacher, batch)["logits"], expected, rtol=1e-4)
 
 
 def test_a_teacher_computes_in_the_students_type(teacher_run, small_config):
-    config = taught(small_config, teacher_run, model__dtype="bfloat16")
-    method = building.methods.create("distillation", augment=None)
-    (network,), _ = teachers.networks(
-        config, method, teachers.load(config, method, ("Left", "Right"))
-    )
+    run = build(taught(small_config, teacher_run, model__dtype="bfloat16"))
+    (network,) = run.teachers.networks["frozen"]
     assert network.model.backbone.dtype == jnp.bfloat16
 
 
@@ -94,10 +95,11 @@ def test_a_teacher_may_compute_in_a_type_of_its_own(kind, teacher_run, small_con
             if kind == "frozen"
             else small_config(method__first_teacher="random", **options)
         )
-        run = building.build_run(config)
-        batch, given = run.shard(next(run.train_batches)), run.first_teachers()
+        run = build(config)
+        batch, given = run.shard(next(run.train_batches)), run.teachers.first
         lowered = run.train_step.lower(run.initial_state(), given, batch, run.key).as_text()
-        logits = run.ask[0](given[0], jax.device_get(batch))["logits"]
+        ((name, (teacher,)),) = given.items()
+        logits = run.ask[name][0](teacher, jax.device_get(batch))["logits"]
         return np.asarray(logits), "bf16" in lowered
 
     (exact, exact_is_bf16), (rounded, rounded_is_bf16) = said(), said(teachers__dtype="bfloat16")
@@ -107,7 +109,7 @@ def test_a_teacher_may_compute_in_a_type_of_its_own(kind, teacher_run, small_con
 
 def test_a_type_for_teachers_that_there_are_not_is_refused(small_config):
     with pytest.raises(InputError, match=r"teachers\.dtype: method 'supervised' has no teacher"):
-        building.build_run(small_config(method__name="supervised", teachers__dtype="bfloat16"))
+        build(small_config(method__name="supervised", teachers__dtype="bfloat16"))
 
 
 def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config, tmp_path):
@@ -117,15 +119,16 @@ def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config,
     weights.save(
         tmp_path, weights.Card("r3d_18", 1 / 32, 3, 2, 4, ACTIVITYNET_BGR, stride=2), variables
     )
-    run = building.build_run(taught(small_config, tmp_path))
+    run = build(taught(small_config, tmp_path))
     assert run.student.model.normalisation != ACTIVITYNET_BGR
     batch = next(run.train_batches)
-    pixels = batch["clip"][..., ::-1].astype(np.float32) - np.array(ACTIVITYNET_BGR.mean)
+    pixels = batch["clip"][:, 0, ..., ::-1].astype(np.float32) - np.array(ACTIVITYNET_BGR.mean)
     plain = model.clone(normalisation=Normalisation())
     expected = plain.apply(variables.as_dict(), pixels, train=False)["logits"]
-    said = run.ask[0](run.teachers[0], batch)["logits"]
+    (ask,), (teacher,) = run.ask["frozen"], run.teachers.first["frozen"]
+    said = ask(teacher, batch)["logits"]
     np.testing.assert_allclose(said, expected, rtol=1e-3, atol=1e-4)
-    _, metrics = run.train_step(run.initial_state(), run.teachers, run.shard(batch), run.key)
+    _, metrics = run.train_step(run.initial_state(), run.teachers.first, run.shard(batch), run.key)
     assert float(metrics["loss/kl"]) > 0
 
 
@@ -137,7 +140,7 @@ def test_a_random_classifier_does_not_teach_classes(small_config, tmp_path):
     run = {"teachers__runs": (str(tmp_path),)}
     for method in ("distillation", "decoupled"):
         with pytest.raises(InputError, match=rf"classifier of .* is random: .* '{method}'"):
-            building.build_run(small_config(method__name=method, **run))
+            build(small_config(method__name=method, **run))
     # Its features teach; nobody is said to agree with its classes.
     config = small_config(method__name="feature_matching", train__epochs=1, **run)
     summary = train.train_and_evaluate(config, tmp_path / "student")
@@ -150,10 +153,11 @@ def test_two_teachers_share_the_soft_targets(teacher_run, small_config, tmp_path
     config = taught(
         small_config, teacher_run, teacher_run, data__crop=32, method__teacher_weights=(2.0, 1.0)
     )
-    run = building.build_run(config)
-    assert len(run.teachers) == len(run.ask) == 2
-    state = run.initial_state()
-    _, metrics = run.train_step(state, run.teachers, run.shard(next(run.train_batches)), run.key)
+    run = build(config)
+    teachers = run.teachers.first
+    assert len(teachers["frozen"]) == len(run.ask["frozen"]) == 2
+    batch = run.shard(next(run.train_batches))
+    _, metrics = run.train_step(run.initial_state(), teachers, batch, run.key)
     assert float(metrics["loss/kl"]) > 0
 
 
@@ -165,8 +169,8 @@ def test_agreement_is_with_the_teachers_as_they_are_weighted(teacher_run, small_
     )
     alone = taught(small_config, teacher_run, data__crop=32)
     asked = [
-        train._ask(run, run.teachers, run.splits.val, None, "val")
-        for run in (building.build_run(config) for config in (both, alone))
+        judging.ask(run, run.teachers.first, run.splits.val, max_clips=None, title="val")["frozen"]
+        for run in (build(config) for config in (both, alone))
     ]
     np.testing.assert_allclose(*asked, rtol=1e-5)
 
@@ -191,13 +195,13 @@ def test_hints_reach_blocks_by_name(teacher_run, small_config):
         teachers__runs=(str(teacher_run),),
         data__crop=32,
     )
-    run = building.build_run(config)
+    run = build(config)
     state = run.initial_state()
     adapter = state.variables.params["adapter stage3_block1"]["kernel"]
     assert adapter.shape == (4, 16)  # the student's 128 / 32 channels to the teacher's 256 / 16
     before = np.asarray(adapter)
     state, metrics = run.train_step(
-        state, run.teachers, run.shard(next(run.train_batches)), run.key
+        state, run.teachers.first, run.shard(next(run.train_batches)), run.key
     )
     assert float(metrics["loss/hint_stage3_block1"]) > 0
     assert not np.array_equal(before, state.variables.params["adapter stage3_block1"]["kernel"])
@@ -213,11 +217,11 @@ def test_peers_train_through_a_whole_run(small_config, tmp_path):
 
 
 def test_a_peer_is_asked_as_it_answers_beside_the_student(small_config):
-    run = building.build_run(small_config(method__name="mutual_learning"))
+    run = build(small_config(method__name="mutual_learning"))
     state, batch = run.initial_state(), next(run.train_batches)
-    (peer,) = train._moving_teachers(run, state)
+    (peer,) = run.teachers.moving(state)["peer"]
     both = run.student.infer(state.variables, {"clip": augment.normalise(batch["clip"])})
-    alone = run.ask[0](peer, batch)["logits"]
+    alone = run.ask["peer"][0](peer, batch)["logits"]
     np.testing.assert_allclose(alone, both["peer/logits"], rtol=1e-4, atol=1e-5)
 
 
@@ -251,12 +255,12 @@ def test_the_number_of_teachers_must_fit_the_method(
 ):
     config = small_config(method__name=method, teachers__runs=(str(teacher_run),) * count)
     with pytest.raises(InputError, match=rf"teachers\.runs: names {count} .*{message}"):
-        building.build_run(config)
+        build(config)
 
 
 def test_a_folder_that_is_no_run_is_named(small_config, tmp_path):
     with pytest.raises(InputError, match="holds no weights"):
-        building.build_run(taught(small_config, tmp_path / "nothing"))
+        build(taught(small_config, tmp_path / "nothing"))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +274,7 @@ def test_a_folder_that_is_no_run_is_named(small_config, tmp_path):
 def test_a_teacher_of_other_data_is_named(teacher_run, small_config, names, split, message):
     config = taught(small_config, teacher_run, data__split=split)
     with pytest.raises(InputError, match=message):
-        teachers.load(config, building.methods.create("distillation", augment=None), names)
+        trained.load(read(config), names)
 
 
 def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(
@@ -300,7 +304,7 @@ def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(
 def test_a_weight_for_each_teacher_or_none(teacher_run, small_config):
     config = taught(small_config, *[teacher_run] * 2, method__teacher_weights=(1.0, 2.0, 3.0))
     with pytest.raises(InputError, match="3 weights for 2 teachers"):
-        building.build_run(config)
+        build(config)
 
 
 def test_selection_on_the_test_list_is_handed_on(teacher_run, small_config, tmp_path):
@@ -310,14 +314,14 @@ def test_selection_on_the_test_list_is_handed_on(teacher_run, small_config, tmp_
     assert summary["network"]["selected_on"] == summary["model_selection"] == "groups"
     summary["network"]["selected_on"] = "test"
     (copy / "summary.json").write_text(json.dumps(summary))
-    assert building.build_run(taught(small_config, teacher_run)).card.selected_on == "groups"
-    assert building.build_run(taught(small_config, copy)).card.selected_on == "test"
+    assert build(taught(small_config, teacher_run)).card.selected_on == "groups"
+    assert build(taught(small_config, copy)).card.selected_on == "test"
     started = small_config(
         method__name="supervised",
         model__init_from=str(copy),
         **{name: TEACHER[name] for name in TEACHER if name != "method__name"},
     )
-    assert building.build_run(started).card.selected_on == "test"
+    assert build(started).card.selected_on == "test"
     card = weights.load_card(copy)
     assert weights.selected_on("groups", "another", [card]) == "groups"
 
@@ -337,4 +341,40 @@ def test_a_block_that_is_not_there_is_named_with_the_nearest(teacher_run, small_
         teachers__runs=(str(teacher_run),),
     )
     with pytest.raises(InputError, match=r"no block 'stage3_blok1'.*stage3_block1"):
-        building.build_run(config).initial_state()
+        build(config).initial_state()
+
+
+def test_a_teacher_of_other_classes_teaches_features_and_no_classes(
+    teacher_run, small_config, tmp_path
+):
+    """One of ImageNet or Places knows other classes: only a loss of its logits needs ours."""
+    card, variables = weights.load(teacher_run)
+    variables.params["logits"] = {"kernel": np.ones((32, 365)), "bias": np.zeros(365)}
+    names = tuple(f"place{number}" for number in range(365))
+    other = dataclasses.replace(card, num_classes=365, class_names=names, dataset="places")
+    weights.save(tmp_path / "places", other, variables)
+    options = {"teachers__runs": (str(tmp_path / "places"),), "data__crop": 32}
+    for name in ("distillation", "decoupled"):
+        with pytest.raises(InputError, match="knows 365 classes, the data set has 2; use"):
+            build(small_config(method__name=name, **options))
+    config = small_config(method__name="feature_matching", train__epochs=1, **options)
+    train.train_and_evaluate(config, tmp_path / "student")
+    records = read_records(tmp_path / "student/metrics.jsonl")
+    assert any(record.get("loss/features", 0) > 0 for record in records)
+    assert not any("agreement" in name for record in records for name in record)
+
+
+def test_networks_and_variables_are_paired_strictly(teacher_run, small_config):
+    """A teacher more or less than there are networks is an error, never left out."""
+    run = build(taught(small_config, teacher_run, data__crop=32))
+    batch = run.shard(next(run.train_batches))
+    (teacher,) = run.teachers.first["frozen"]
+    with pytest.raises(ValueError, match="zip"):
+        run.train_step(run.initial_state(), {"frozen": (teacher, teacher)}, batch, run.key)
+
+
+def test_an_output_that_a_teacher_does_not_have_is_named(teacher_run):
+    card = weights.load_card(teacher_run)
+    assert set(card.heads) == {"logits"}
+    with pytest.raises(InputError, match=r"no output 'logit'; did you mean 'logits'"):
+        weights.network_of(card, heads=("logit",))

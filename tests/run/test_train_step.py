@@ -9,12 +9,12 @@ from flax import linen as nn
 
 from vidkd_jax import methods
 from vidkd_jax.augment import Augment
-from vidkd_jax.models import CONV_OUTPUT, Peers, Recogniser
+from vidkd_jax.models import CONV_OUTPUT, Head, Peers, Recogniser
 from vidkd_jax.models.resnet3d import BasicBlock, ResNet3D
-from vidkd_jax.networks.network import Network, Variables
+from vidkd_jax.networks.network import Network
+from vidkd_jax.run.optimizer import create_optimizer
 from vidkd_jax.run.train_step import (
     ask_teachers,
-    create_optimizer,
     create_train_state,
     create_variables,
     predict_step,
@@ -25,7 +25,9 @@ SHAPE = (4, 12, 12, 3)
 KEY = jax.random.key(3)
 RNG = np.random.default_rng(5)
 # Two blocks: the step is the same as a whole network's, and compiles in a second.
-MODEL = Recogniser(ResNet3D(stage_sizes=(1, 1), block=BasicBlock, width=4 / 64), {"logits": 3})
+MODEL = Recogniser(
+    ResNet3D(stage_sizes=(1, 1), block=BasicBlock, width=4 / 64), {"logits": Head(3)}
+)
 STUDENT = Network(MODEL)
 OPTIMIZER = create_optimizer(0.1, momentum=0.9, weight_decay=5e-4, nesterov=False)
 
@@ -33,7 +35,7 @@ OPTIMIZER = create_optimizer(0.1, momentum=0.9, weight_decay=5e-4, nesterov=Fals
 def batch(seed=0, size=4):
     rng = np.random.default_rng(seed)
     return {
-        "clip": jnp.asarray(rng.integers(0, 256, (size, *SHAPE), np.uint8)),
+        "clip": jnp.asarray(rng.integers(0, 256, (size, 1, *SHAPE), np.uint8)),
         "label": jnp.asarray(rng.integers(0, 3, size), jnp.int32),
         "video": jnp.arange(size),
         "mask": jnp.ones(size, bool),
@@ -41,34 +43,30 @@ def batch(seed=0, size=4):
 
 
 def steps(
-    method,
-    teachers=(),
-    count=2,
-    optimizer=OPTIMIZER,
-    student=STUDENT,
-    networks=(STUDENT,),
-    remat=False,
+    method, teachers=None, count=2, optimizer=OPTIMIZER, student=STUDENT, networks=None, remat=False
 ):
+    """Does steps of a method whose teachers are all networks like the student."""
+    names = [source.name for source in method.teachers if source.name != "peer"]
     step = jax.jit(
         partial(
             train_step,
             student=student,
-            teacher_networks=networks,
+            teacher_networks=networks or {name: (STUDENT,) for name in names},
             method=method,
             optimizer=optimizer,
             remat=remat,
         )
     )
-    state = create_train_state(
-        KEY,
-        SHAPE,
-        model=student.model,
-        optimizer=optimizer,
-        moving_average=method.moving_average > 0,
-    )
+    state = first_state(method, student, optimizer)
     for number in range(count):
-        state, metrics = step(state, teachers, batch(number), KEY)
+        state, metrics = step(state, teachers or {}, batch(number), KEY)
     return state, metrics
+
+
+def first_state(method, student=STUDENT, optimizer=OPTIMIZER):
+    state = create_train_state(KEY, SHAPE, model=student.model, optimizer=optimizer)
+    sizes = methods.Sizes(KEY, state.variables, {}, (), num_videos=4)
+    return state.replace(memory=method.init_memory(sizes))
 
 
 def method(name="teaching_yourself", augment=None, **options):
@@ -90,7 +88,7 @@ def teacher():
 
 
 def test_kd_weight_zero_is_the_supervised_run_bit_for_bit(teacher):
-    ours, _ = steps(method(kd_weight=0.0), (teacher,))
+    ours, _ = steps(method(kd_weight=0.0), {"best": (teacher,)})
     supervised, _ = steps(method("supervised"))
     chex.assert_trees_all_equal(ours, supervised)
 
@@ -99,21 +97,21 @@ def test_without_a_teacher_there_is_no_kl(teacher):
     first, metrics = steps(method())
     assert set(metrics) == {"loss", "loss/cross_entropy", "top1"}
     chex.assert_trees_all_equal(first, steps(method("supervised"))[0])
-    _, metrics = steps(method(), (teacher,))
+    _, metrics = steps(method(), {"best": (teacher,)})
     assert set(metrics) == {"loss", "loss/cross_entropy", "loss/kl", "top1"}
 
 
 def test_total_is_the_weighted_sum(teacher):
-    _, metrics = steps(method(kd_weight=0.3), (teacher,))
+    _, metrics = steps(method(kd_weight=0.3), {"best": (teacher,)})
     expected = metrics["loss/cross_entropy"] + 0.3 * metrics["loss/kl"]
     np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-6)
 
 
 def test_temperature_squared_multiplies_the_kl(teacher):
-    plain = steps(method(temperature=4.0), (teacher,), count=1)[1]
-    scaled = steps(method(temperature=4.0, scale_by_temperature_squared=True), (teacher,), count=1)[
-        1
-    ]
+    squared = method(temperature=4.0, scale_by_temperature_squared=True)
+    plain, scaled = (
+        steps(m, {"best": (teacher,)}, count=1)[1] for m in (method(temperature=4.0), squared)
+    )
     np.testing.assert_allclose(scaled["loss/kl"], 16 * plain["loss/kl"], rtol=1e-5)
 
 
@@ -124,11 +122,11 @@ def test_teacher_gets_no_gradient_and_uses_running_statistics(teacher):
     def loss(teacher, batch):
         step = train_step(
             state,
-            (teacher,),
+            {"best": (teacher,)},
             batch,
             KEY,
             student=STUDENT,
-            teacher_networks=(STUDENT,),
+            teacher_networks={"best": (STUDENT,)},
             method=ty,
             optimizer=OPTIMIZER,
         )
@@ -147,17 +145,17 @@ def test_teacher_gets_no_gradient_and_uses_running_statistics(teacher):
 
 def test_teacher_and_student_see_the_same_view():
     """A network without BatchNorm, taught by itself, has KL 0: only if both see one view."""
-    model = Recogniser(_Pooled(), {"logits": 3})
+    model = Recogniser(_Pooled(), {"logits": Head(3)})
     network = Network(model)
     state = create_train_state(KEY, SHAPE, model=model, optimizer=OPTIMIZER)
     ty = method(kd_weight=1.0, temperature=1.0)
     _, metrics = train_step(
         state,
-        (state.variables,),
+        {"best": (state.variables,)},
         batch(),
         KEY,
         student=network,
-        teacher_networks=(network,),
+        teacher_networks={"best": (network,)},
         method=ty,
         optimizer=OPTIMIZER,
     )
@@ -170,18 +168,18 @@ def test_the_moving_average_follows_the_student_and_teaches():
     """It begins as the mean of the students so far, not with their random first weights."""
     average = method("moving_average", ema_decay=0.6, kd_weight=1.0)
     (first, metrics), (second, _), (third, _) = (steps(average, count=n) for n in (1, 2, 3))
-    chex.assert_trees_all_equal(first.average, first.variables)
+    chex.assert_trees_all_equal(first.memory["average"], first.variables)
     half = jax.tree.map(lambda a, b: (a + b) / 2, first.variables, second.variables)
-    chex.assert_trees_all_close(second.average, half, rtol=1e-5)
+    chex.assert_trees_all_close(second.memory["average"], half, rtol=1e-5)
     mixed = jax.tree.map(lambda a, b: 0.6 * a + 0.4 * b, half, third.variables)
-    chex.assert_trees_all_close(third.average, mixed, rtol=1e-5, atol=1e-7)
+    chex.assert_trees_all_close(third.memory["average"], mixed, rtol=1e-5, atol=1e-7)
     assert metrics["loss/kl"] > 0  # running statistics against the batch's
 
 
 def test_peers_start_apart_and_both_learn():
     peers = Network(Peers.of(MODEL))
     mutual = method("mutual_learning", kd_weight=1.0, temperature=1.0)
-    state, metrics = steps(mutual, count=1, student=peers, networks=())
+    state, metrics = steps(mutual, count=1, student=peers)
     before = create_train_state(KEY, SHAPE, model=peers.model, optimizer=OPTIMIZER)
     first, second = before.variables.params["student"], before.variables.params["peer"]
     chex.assert_trees_all_equal_shapes(first, second)  # a backbone each
@@ -197,10 +195,10 @@ def test_peers_start_apart_and_both_learn():
 
 def test_a_teacher_sees_its_own_frames_at_its_own_size(teacher):
     """A batch holds 8 frames of 24x24; the student sees every other one at 12x12."""
-    large = {**batch(), "clip": jnp.asarray(RNG.integers(0, 256, (4, 8, 24, 24, 3), np.uint8))}
+    large = {**batch(), "clip": jnp.asarray(RNG.integers(0, 256, (4, 1, 8, 24, 24, 3), np.uint8))}
     views = method(augment=Augment.none()).views(KEY, large)
     own = Network(MODEL, frames=(0, 2, 4, 6), size=12)
-    expected = jax.image.resize(views["clip"][:, ::2], (4, 4, 12, 12, 3), "linear")
+    expected = jax.image.resize(views["clip"][:, 0, ::2], (4, 4, 12, 12, 3), "linear")
     np.testing.assert_array_equal(own.see(views), expected)
     assert own.infer(teacher, views)["logits"].shape == (4, 3)
     logits = predict_step(teacher, large, network=own)["logits"]
@@ -209,11 +207,13 @@ def test_a_teacher_sees_its_own_frames_at_its_own_size(teacher):
 
 def test_two_teachers_hold_the_activations_of_one(teacher):
     """Each teacher waits for the one before: memory grows by parameters, not by activations."""
-    views = {"clip": jnp.zeros((16, 4, 32, 32, 3))}
+    views = {"clip": jnp.zeros((16, 1, 4, 32, 32, 3))}
 
     def memory(count):
         function = jax.jit(
-            lambda views, *teachers: ask_teachers(teachers, (STUDENT,) * count, views)
+            lambda views, *teachers: ask_teachers(
+                {"frozen": teachers}, {"frozen": (STUDENT,) * count}, views
+            )
         )
         compiled = function.lower(views, *(teacher,) * count).compile()
         return compiled.memory_analysis().temp_size_in_bytes
@@ -228,17 +228,17 @@ def traced_distillation(teachers, batch):
     step = partial(
         train_step,
         student=STUDENT,
-        teacher_networks=(STUDENT,) * len(teachers),
+        teacher_networks={"frozen": (STUDENT,) * len(teachers)},
         method=method("distillation", augment=Augment.none()),
         optimizer=OPTIMIZER,
     )
     state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=OPTIMIZER)
-    return jax.jit(step, donate_argnums=0).trace(state, teachers, batch, KEY)
+    return jax.jit(step, donate_argnums=0).trace(state, {"frozen": teachers}, batch, KEY)
 
 
 def test_a_step_with_three_teachers_holds_no_more_than_with_two(teacher):
     """One waits for the other beside what the student keeps for its gradient; a third adds none."""
-    clip = jnp.zeros((16, 4, 32, 32, 3), jnp.uint8)
+    clip = jnp.zeros((16, 1, 4, 32, 32, 3), jnp.uint8)
     many = {"clip": clip, "label": jnp.zeros(16, jnp.int32)}
 
     def memory(count):
@@ -263,7 +263,9 @@ def test_a_step_lowers_for_accelerators_with_a_barrier_between_teachers(teacher,
 def test_several_teachers_answer_as_each_alone(teacher):
     other = create_variables(jax.random.key(10), SHAPE, model=MODEL)
     views = method().views(KEY, batch())
-    both = jax.jit(lambda *pair: ask_teachers(pair, (STUDENT, STUDENT), views))(teacher, other)
+    networks = {"frozen": (STUDENT, STUDENT)}
+    ask = jax.jit(lambda *pair: ask_teachers({"frozen": pair}, networks, views)["frozen"])
+    both = ask(teacher, other)
     for outputs, variables in zip(both, (teacher, other), strict=True):
         alone = STUDENT.infer(variables, views)
         np.testing.assert_allclose(outputs["logits"], alone["logits"], rtol=1e-4, atol=1e-5)
@@ -286,64 +288,32 @@ def test_label_smoothing_reaches_the_loss():
 def test_training_learns_a_batch_by_heart():
     optimizer = create_optimizer(0.05, momentum=0.9, weight_decay=0.0, nesterov=False)
     supervised = method("supervised", augment=Augment.none())
-    step = jax.jit(partial(train_step, student=STUDENT, method=supervised, optimizer=optimizer))
+    step = jax.jit(
+        partial(
+            train_step,
+            student=STUDENT,
+            teacher_networks={},
+            method=supervised,
+            optimizer=optimizer,
+        )
+    )
     state = create_train_state(KEY, SHAPE, model=MODEL, optimizer=optimizer)
     for _ in range(30):
-        state, metrics = step(state, (), batch(), KEY)
+        state, metrics = step(state, {}, batch(), KEY)
     assert metrics["loss"] < 0.1 and metrics["top1"] == 1.0
 
 
-def test_decay_on_kernels_spares_biases_norms_and_shortcuts():
-    params = {
-        "stem": {"kernel": jnp.ones(2), "bias": jnp.ones(2)},
-        "norm": {"scale": jnp.ones(2)},
-        "block": {"shortcut_conv": {"kernel": jnp.ones(2)}},
-    }
-    options = {"momentum": 0.0, "weight_decay": 0.5, "nesterov": False}
-    zeros = jax.tree.map(jnp.zeros_like, params)
-    moved = {}
-    for decay_on in ("all", "kernels"):
-        optimizer = create_optimizer(0.1, decay_on=decay_on, **options)
-        updates, _ = optimizer.update(zeros, optimizer.init(params), params)
-        moved[decay_on] = [float(leaf[0]) for leaf in jax.tree.leaves(updates)]
-    np.testing.assert_allclose(moved["all"], [-0.05] * 4, rtol=1e-6)
-    # Leaves in order: block/shortcut_conv/kernel, norm/scale, stem/bias, stem/kernel.
-    np.testing.assert_allclose(moved["kernels"], [0, 0, 0, -0.05], rtol=1e-6)
-
-
-@pytest.mark.parametrize(("name", "nesterov"), [("sgd", False), ("sgd", True), ("adamw", False)])
-def test_optimizer_is_pytorchs(name, nesterov):
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(0)
-    start, grads = rng.normal(size=5), rng.normal(size=(4, 5))
-    weights = torch.tensor(start, requires_grad=True)
-    theirs = (
-        torch.optim.SGD([weights], 0.1, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
-        if name == "sgd"
-        else torch.optim.AdamW([weights], 0.1, betas=(0.8, 0.999), weight_decay=0.01)
+def test_fresh_variables_are_a_function_of_the_key():
+    first, again, other = (
+        create_variables(jax.random.key(k), SHAPE, model=MODEL) for k in (1, 1, 2)
     )
-    ours = create_optimizer(0.1, name=name, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
-    params = jnp.asarray(start, jnp.float32)
-    state = ours.init(params)
-    for grad in grads:
-        weights.grad = torch.tensor(grad)
-        theirs.step()
-        updates, state = ours.update(jnp.asarray(grad, jnp.float32), state, params)
-        params = params + updates
-    np.testing.assert_allclose(params, weights.detach().numpy(), rtol=1e-5)
-
-
-def test_learning_rate_is_read_from_the_state():
-    state = OPTIMIZER.init(jnp.ones(2))
-    state.hyperparams["learning_rate"] = jnp.asarray(0.0)
-    updates, _ = OPTIMIZER.update(jnp.ones(2), state, jnp.ones(2))
-    assert (updates == 0).all()
-
-
-def test_variables_are_all_that_a_network_is():
-    variables = create_variables(KEY, SHAPE, model=MODEL)
-    assert isinstance(variables, Variables)
-    assert set(variables.as_dict()) == {"params", "batch_stats"}
+    chex.assert_trees_all_equal(first, again)
+    kernels = [
+        (a, b)
+        for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(other), strict=True)
+        if a.ndim > 1
+    ]
+    assert kernels and all((a != b).all() for a, b in kernels)
 
 
 def test_remat_changes_no_gradient():

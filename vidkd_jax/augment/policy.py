@@ -163,18 +163,22 @@ def apply(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
         config: probabilities and ranges; static under `jit`. An operator of probability 0 costs
             nothing.
         key: of this batch; the clips' keys are split from it.
-        clip: `[b, t, h, w, 3]` in [-1, 1], any float dtype; or flow `[b, t, h, w, 2]`.
+        clip: `[b, t, h, w, 3]` in [-1, 1], any float dtype; or flow `[b, t, h, w, 2]`. Of clips
+            `[b, n, t, h, w, c]` each has a draw of its own.
 
     Returns:
         The transformed clips, same shape and dtype, in [-1, 1].
     """
-    chex.assert_shape(clip, (None, None, None, None, {2, 3}))
+    chex.assert_rank(clip, {5, 6})
+    chex.assert_shape(clip, (..., {2, 3}))
     chex.assert_type(clip, float)
     if all(getattr(config, name) == 0 for name in _PAPER_ORDER):
         return clip
-    keys = jax.random.split(key, clip.shape[0])
+    each = clip.reshape(-1, *clip.shape[-4:])
+    keys = jax.random.split(key, len(each))
     apply_one = _apply_one if clip.shape[-1] == 3 else _mirror_flow
-    return jax.vmap(lambda key, clip: apply_one(config, key, clip))(keys, clip)
+    transformed = jax.vmap(lambda key, clip: apply_one(config, key, clip))(keys, each)
+    return transformed.reshape(clip.shape)
 
 
 def _mirror_flow(config: Augment, key: jax.Array, flow: jax.Array) -> jax.Array:

@@ -1,4 +1,9 @@
-"""From a place in a video to a row of a batch: where a clip starts, and the window it is cut to."""
+"""From a video to a row of a batch: its clips' frames, and the window that is cut from them.
+
+A batch is a dict: "clip" uint8 [b, n, t, h, w, c], "label" int32 [b], "video" int32 [b] (position
+in its subset), "mask" bool [b] (False: padding). n clips of each video belong together, one for
+most methods. Where RGB and flow are read, "clip" is RGB and "flow" is the flow of the same clips.
+"""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -7,93 +12,82 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from vidkd_jax.data import sampling
+from vidkd_jax import samplers
 from vidkd_jax.data.splits import Subset
 from vidkd_jax.data.videos import Video
 from vidkd_jax.errors import InputError
+from vidkd_jax.samplers import Sampler
 
 HostBatch = dict[str, np.ndarray]
-
-# What the channels of a frame are; of other numbers of them, all are the clip's.
-_PARTS = {5: {"clip": slice(3), "flow": slice(3, 5)}}
-_ALL = {"clip": slice(None)}
+_WINDOW_DRAWS = 3  # the window's size, top and left
 
 
 @dataclasses.dataclass(frozen=True)
 class ClipSpec:
-    """The shape of a clip: `frames` frames, `stride` apart, cropped to `crop` pixels square.
+    """Which clips are read, and the window that is cut from all of their frames.
 
     Attributes:
-      frames: of the student's clip, which decides where clips may start.
-      stride: frames from one of them to the next.
-      crop: side of the window, in pixels.
-      crop_sizes: sides of training windows, one drawn for each clip and resized to `crop`; (): all
+      sampler: chooses the frames.
+      crop: side of the square window, in pixels.
+      crop_sizes: sides of training windows, one drawn for each row and resized to `crop`; (): all
         windows have side `crop`.
-      sampler: "clip", or "still" for one frame repeated.
-      others: further frames that are read, counted from the clip's start: those of teachers.
+      still: shows each clip's middle frame all the time instead, which hides motion.
     """
 
-    frames: int
-    stride: int
+    sampler: Sampler
     crop: int
-    sampler: str = "clip"
-    others: tuple[int, ...] = ()
     crop_sizes: tuple[int, ...] = ()
+    still: bool = False
 
     @property
-    def offsets(self) -> tuple[int, ...]:
-        """The frames that are read, counted from the clip's start."""
-        own = range(0, self.frames * self.stride, self.stride)
-        return tuple(sorted({*own, *self.others}))
-
-    @property
-    def span(self) -> int:
-        """How many frames of a video a clip stretches over."""
-        return (self.frames - 1) * self.stride + 1
+    def num_draws(self) -> int:
+        """How many uniform random numbers a training row needs."""
+        return self.sampler.num_draws + _WINDOW_DRAWS
 
 
 class Row(NamedTuple):
-    """A clip that is to be a row of a batch.
+    """What is to be a row of a batch.
 
     Attributes:
       position: of its video in the subset.
-      start: its first frame.
-      shares: three numbers in [0, 1) that decide on the size and the place of its window; None: the
+      frames: int64 [n, t], their numbers.
+      shares: three numbers in [0, 1) that decide on the size and the place of the window; None: the
         window in the centre.
       mask: False for padding.
     """
 
     position: int
-    start: int
-    shares: tuple[float, float, float] | None = None
+    frames: np.ndarray
+    shares: Sequence[float] | None = None
     mask: bool = True
 
 
-def random_row(subset: Subset, spec: ClipSpec, position: int, shares: Sequence[float]) -> Row:
-    """Returns a training clip: where it starts and its window are what `shares` [4] say."""
-    start, size, top, left = shares
-    num_frames = subset.videos[position].num_frames
-    first = sampling.start_at(start, num_frames, frames=spec.frames, stride=spec.stride)
-    return Row(position, first, (size, top, left))
+def random_row(subset: Subset, spec: ClipSpec, position: int, draws: Sequence[float]) -> Row:
+    """Returns a training row; `draws` are `spec.num_draws` numbers in [0, 1)."""
+    of_frames, of_window = draws[:-_WINDOW_DRAWS], draws[-_WINDOW_DRAWS:]
+    frames = spec.sampler.sample(subset.videos[position].num_frames, of_frames)
+    return Row(position, frames, of_window)
 
 
 def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch:
-    """Reads the clips of a batch; each window is copied into it as soon as it is decoded.
+    """Reads the clips of a batch: each frame is decoded once, and copied to wherever it is shown.
 
-    Padding is zeros, but for a first row: that one says how large the others are.
+    Padding is zeros, except in a first row, which shows how large the others are.
     """
-    offsets, batch = np.asarray(spec.offsets, np.int64), HostBatch()
+    batch = HostBatch()
     for place, row in enumerate(rows):
         if batch and not row.mask:
             continue
-        for time, window in enumerate(_windows(subset, spec, row, offsets)):
-            parts = _PARTS.get(window.shape[-1], _ALL)
-            if not batch:
-                shape = (len(rows), len(offsets), *window.shape[:2])
-                for name, part in parts.items():
-                    batch[name] = np.zeros((*shape, window[..., part].shape[-1]), np.uint8)
-            for name, part in parts.items():
-                batch[name][place, time] = window[..., part]
+        shown = samplers.still(row.frames) if spec.still else row.frames
+        numbers, places = np.unique(shown, return_inverse=True)
+        places = places.reshape(shown.shape)
+        for index, window in enumerate(_windows(subset, spec, row, numbers)):
+            where = places == index
+            for name, part in subset.dataset.parts.items():
+                if name not in batch:
+                    shape = (len(rows), *shown.shape, *window[..., part].shape)
+                    batch[name] = np.zeros(shape, np.uint8)
+                batch[name][place, where] = window[..., part]
     labels = [subset.videos[row.position].label for row in rows]
     return {
         **batch,
@@ -103,13 +97,9 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
     }
 
 
-def _windows(subset: Subset, spec: ClipSpec, row: Row, offsets: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields the windows of a clip's frames, each uint8 [crop, crop, c]."""
-    video = subset.videos[row.position]
-    numbers = sampling.frames_at(row.start, offsets, video.num_frames)
-    if spec.sampler == "still":
-        numbers = sampling.still(numbers)
-    cut = None
+def _windows(subset: Subset, spec: ClipSpec, row: Row, numbers: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the windows of frames, each uint8 [crop, crop, c]."""
+    video, cut = subset.videos[row.position], None
     for frame in subset.dataset.frames(video.index, numbers):
         if cut is None:
             cut = _cut(video, frame.shape[0], frame.shape[1], spec, row.shares)
@@ -122,18 +112,28 @@ def _cut(
     """Returns the rows and the columns of a clip's window."""
     size = spec.crop
     if shares is not None and spec.crop_sizes:
-        size = spec.crop_sizes[sampling.pick(shares[0], len(spec.crop_sizes))]
+        size = spec.crop_sizes[samplers.pick(shares[0], len(spec.crop_sizes))]
     if min(height, width) < size:
         raise InputError(
             f"config.data.crop: {size} is larger than video '{video.id}' ({width}x{height}); "
             "use a smaller crop, or convert with a larger --short_side"
         )
     top, left = (
-        sampling.centre_crop(height, width, size)
+        centre_crop(height, width, size)
         if shares is None
-        else sampling.crop_at(shares[1], shares[2], height, width, size)
+        else crop_at(shares[1], shares[2], height, width, size)
     )
     return slice(top, top + size), slice(left, left + size)
+
+
+def crop_at(top: float, left: float, height: int, width: int, size: int) -> tuple[int, int]:
+    """Returns (top, left) of a window of `size` pixels, from shares in [0, 1)."""
+    return samplers.pick(top, height - size + 1), samplers.pick(left, width - size + 1)
+
+
+def centre_crop(height: int, width: int, size: int) -> tuple[int, int]:
+    """Returns (top, left) of the window of `size` pixels in the middle."""
+    return (height - size) // 2, (width - size) // 2
 
 
 def _resize(window: np.ndarray, size: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from data_prep.annotations import DATASETS, Dataset, Entry, read_dataset
 from data_prep.output import fingerprint, fingerprint_files
 from vidkd_jax import video
 from vidkd_jax.data.probes import probe_all
-from vidkd_jax.data.videos import Video
+from vidkd_jax.data.videos import WHOLE_FRAME, Video
 from vidkd_jax.errors import InputError
 
 _MAX_SKIPPED = 0.01  # of each split; data_prep.build: of all
@@ -22,7 +22,10 @@ class FileDataset:
     Attributes:
       videos: in the order of the lists, without the unreadable ones.
       class_names: names by label.
+      parts: see `VideoDataset`.
     """
+
+    parts = WHOLE_FRAME
 
     def __init__(
         self,

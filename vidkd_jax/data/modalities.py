@@ -4,9 +4,10 @@ Both are for a student that sees the one and a teacher that sees the other.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,7 +22,10 @@ class PairedDataset:
     Attributes:
       videos: as in the RGB records.
       class_names: names by label.
+      parts: see `VideoDataset`.
     """
+
+    parts: Mapping[str, slice] = MappingProxyType({"clip": slice(3), "flow": slice(3, 5)})
 
     def __init__(self, rgb: VideoDataset, flow: VideoDataset) -> None:
         """Finds every video's flow by its id.

@@ -1,20 +1,18 @@
 """Grain pipelines: shuffled training batches, and the fixed grid of evaluation clips.
 
-A batch is a dict: "clip" uint8 [b, t, h, w, c], "label" int32 [b], "video" int32 [b] (position in
-its subset), "mask" bool [b] (False: padding). `b` is this process' share of the global batch.
-Clips are RGB (c = 3) or optical flow (c = 2); where both are read, "clip" is RGB and "flow" is the
-flow of the same clip.
+`vidkd_jax.data.clips` says what a batch holds. A pipeline gives this process' share of the rows of
+the global batch.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import grain
 import numpy as np
 from absl import flags
 
-from vidkd_jax.data import sampling
 from vidkd_jax.data.clips import ClipSpec, HostBatch, Row, load_batch, random_row
 from vidkd_jax.data.splits import Subset
 from vidkd_jax.errors import InputError
@@ -57,14 +55,14 @@ class _LoadTraining(grain.transforms.Map):
         number_of_pass, index = divmod(number, per_pass)
         begin = index * self._batch_size
         positions = self._order(number_of_pass)[begin : begin + self._batch_size]
-        shares = np.random.default_rng((self._seed, _CLIPS, number)).random((self._batch_size, 4))
+        rng = np.random.default_rng((self._seed, _CLIPS, number))
+        draws = rng.random((self._batch_size, self._spec.num_draws))
+        own = slice(self._process.index, None, self._process.count)
         rows = [
             random_row(self._subset, self._spec, position, each)
-            for position, each in zip(positions.tolist(), shares.tolist(), strict=True)
+            for position, each in zip(positions[own].tolist(), draws[own].tolist(), strict=True)
         ]
-        return load_batch(
-            self._subset, self._spec, rows[self._process.index :: self._process.count]
-        )
+        return load_batch(self._subset, self._spec, rows)
 
     def _order(self, number_of_pass: int) -> np.ndarray:
         """Returns the permutation of the videos in one pass; keeps those in use."""
@@ -108,10 +106,10 @@ class TrainBatches:
                 f"({len(subset.videos)} videos); use at most that"
             )
         longest = max(video.num_frames for video in subset.videos)
-        if spec.span > longest:
+        if spec.sampler.span > longest:
             raise InputError(
-                f"config.data.frames: {spec.frames} frames, {spec.stride} apart, span {spec.span}, "
-                f"but the longest training video has {longest}; use fewer, or a smaller data.stride"
+                f"config.data.frames: {spec.sampler.describe()}, span {spec.sampler.span}, but the "
+                f"longest training video has {longest}; use fewer, or a smaller data.stride"
             )
         self.per_epoch = per_pass * (repeats or -(-_LEAST // per_pass))
         load = _LoadTraining(subset, spec, batch_size=batch_size, seed=seed, process=process)
@@ -126,16 +124,20 @@ class TrainBatches:
 
 
 class _LoadRows(grain.transforms.Map):
-    """Reads one evaluation batch: rows of (position, start), padded with (-1, 0)."""
+    """Reads one evaluation batch: rows of (position, place in its grid), padded with (-1, 0)."""
 
-    def __init__(self, subset: Subset, spec: ClipSpec, rows: np.ndarray) -> None:
-        self._subset, self._spec, self._rows = subset, spec, rows
+    def __init__(
+        self, subset: Subset, spec: ClipSpec, rows: np.ndarray, max_clips: int | None
+    ) -> None:
+        self._subset, self._spec = subset, spec
+        self._rows, self._max_clips = rows, max_clips
 
     def map(self, index: int) -> HostBatch:
-        rows = [
-            Row(max(position, 0), start, mask=position >= 0)
-            for position, start in self._rows[index].tolist()
-        ]
+        rows = []
+        for position, place in self._rows[index].tolist():
+            video = self._subset.videos[max(position, 0)]
+            frames = evaluation_frames(self._spec, video.num_frames, self._max_clips)[place]
+            rows.append(Row(max(position, 0), frames, mask=position >= 0))
         return load_batch(self._subset, self._spec, rows)
 
 
@@ -163,7 +165,7 @@ class EvalBatches:
         padding = np.tile([[-1, 0]], (self.num_batches * batch_size - len(rows), 1))
         batches = np.concatenate([rows, padding]).reshape(self.num_batches, batch_size, 2)
         dataset = grain.MapDataset.range(self.num_batches).map(
-            _LoadRows(subset, spec, batches[:, process.index :: process.count])
+            _LoadRows(subset, spec, batches[:, process.index :: process.count], max_clips)
         )
         # In threads: worker processes would start anew for every evaluation.
         self._dataset = _to_iterable(dataset, dataclasses.replace(reading, workers=0))
@@ -173,20 +175,23 @@ class EvalBatches:
 
 
 def evaluation_rows(subset: Subset, spec: ClipSpec, max_clips: int | None) -> np.ndarray:
-    """Returns int64 [n, 2]: position in the subset and first frame of each evaluation clip."""
-    rows: list[tuple[int, int]] = []
-    for position, video in enumerate(subset.videos):
-        starts: Sequence[int]
-        if max_clips is None:
-            starts = [
-                sampling.centre_start(video.num_frames, frames=spec.frames, stride=spec.stride)
-            ]
-        else:
-            starts = sampling.grid_starts(
-                video.num_frames, frames=spec.frames, stride=spec.stride, max_clips=max_clips
-            )
-        rows.extend((position, start) for start in starts)
+    """Returns int64 [m, 2]: a position in the subset, and a place in the grid of its clips."""
+    lengths = np.asarray([video.num_frames for video in subset.videos], np.int64)
+    counts = {n: len(evaluation_frames(spec, n, max_clips)) for n in set(lengths.tolist())}
+    rows = [
+        (position, place)
+        for position, length in enumerate(lengths.tolist())
+        for place in range(counts[length])
+    ]
     return np.asarray(rows, np.int64).reshape(-1, 2)
+
+
+@functools.lru_cache(maxsize=1024)  # the clips of one video are read one by one
+def evaluation_frames(spec: ClipSpec, num_frames: int, max_clips: int | None) -> np.ndarray:
+    """Returns the frames of a video's evaluation clips, int64 [m, n, t]; `None`: of the middle."""
+    if max_clips is None:
+        return spec.sampler.centre(num_frames)[None]
+    return spec.sampler.grid(num_frames, max_clips)
 
 
 def _check_divisible(batch_size: int, process: Process) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import simplejpeg
 from google.protobuf.message import DecodeError
 
-from vidkd_jax.data.videos import Video
+from vidkd_jax.data.videos import WHOLE_FRAME, Video
 from vidkd_jax.errors import InputError
 from vidkd_jax.video.flow import decode_flow
 
@@ -140,7 +140,10 @@ class RecordDataset:
     Attributes:
       videos: in record order.
       class_names: names by label.
+      parts: see `VideoDataset`.
     """
+
+    parts = WHOLE_FRAME
 
     def __init__(self, folder: Path, split: str) -> None:
         info = read_info(folder)

@@ -1,7 +1,7 @@
 """What the pipeline needs of a data set, wherever its frames come from."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +26,10 @@ class Video:
     index: int
 
 
+# What a batch calls the channels of a frame, where a data set has one kind of them.
+WHOLE_FRAME: Mapping[str, slice] = {"clip": slice(None)}
+
+
 class VideoDataset(Protocol):
     """Random access to the frames of the videos of one split."""
 
@@ -36,6 +40,10 @@ class VideoDataset(Protocol):
     @property
     def class_names(self) -> Sequence[str]:
         """Names by label."""
+
+    @property
+    def parts(self) -> Mapping[str, slice]:
+        """What a batch calls which channels of a frame: "clip", and perhaps "flow"."""
 
     def frames(self, index: int, numbers: np.ndarray) -> Iterable[np.ndarray]:
         """Gives the frames `numbers` of video `index`, each uint8 [h, w, c], as it decodes them.

@@ -62,23 +62,16 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-def predict(predict_fn: Callable[[Any], Arrays], batches: Iterable[Any]) -> Predictions:
-    """Runs the network over evaluation batches and leaves out the padding.
-
-    Args:
-      predict_fn: from a batch to "logits", "label", "video", "mask" of all processes' rows; it
-        need not wait for them.
-      batches: as made by `EvalBatches`.
-    """
-    return _join([_kept(output) for output in one_ahead(map(predict_fn, batches))])
-
-
 def predict_videos(
     predict_fn: Callable[[Any], Arrays], batches: Iterable[Any]
 ) -> Iterator[Predictions]:
-    """Yields the same as `predict`, each video's once the batch after its last clip is begun.
+    """Yields each video's predictions, once the batch after its last clip has been begun.
 
-    Of one process: its batches hold the clips in the videos' order.
+    Only for a single process, whose batches hold the clips in the order of the videos.
+
+    Args:
+      predict_fn: from a batch to "logits", "label", "video", "mask"; it need not wait for them.
+      batches: as made by `EvalBatches`.
     """
     waiting: list[Predictions] = []
     for found in map(_kept, one_ahead(map(predict_fn, batches))):

@@ -17,13 +17,13 @@ def cross_entropy(
     which without smoothing (:math:`\epsilon = 0`) is TY, eq. 4, for one example.
 
     Args:
-        logits: scores before the softmax, `[b, k]`, any float dtype.
-        labels: class numbers in 0..k-1, integer `[b]`. Any other number gives NaN, which stops a
-            run, where clipping would train on a wrong class.
+        logits: scores before the softmax, `[b, k]`, any float dtype; or `[b, n, k]` of n clips.
+        labels: class numbers in 0..k-1, integer `[b]`, or `[b, n]`. Any other number gives NaN,
+            which stops a run, where clipping would train on a wrong class.
         label_smoothing: :math:`\epsilon`, the share of the target spread evenly over all classes.
 
     Returns:
-        The loss of each example, float32 `[b]`.
+        The loss of each example, float32, of the shape of the labels.
 
     References:
         Szegedy et al., `Rethinking the Inception Architecture
@@ -32,11 +32,11 @@ def cross_entropy(
     >>> cross_entropy(jnp.array([[2.0, 0.0]]), jnp.array([0])).round(3)
     Array([0.127], dtype=float32)
     """
-    chex.assert_rank([logits, labels], [2, 1])
-    chex.assert_equal_shape_prefix([logits, labels], 1)
+    chex.assert_rank(logits, {2, 3})
+    chex.assert_shape(labels, logits.shape[:-1])
     chex.assert_type([logits, labels], [float, int])
     log_probabilities = jax.nn.log_softmax(logits.astype(jnp.float32))
-    target = jnp.take_along_axis(log_probabilities, labels[:, None], axis=-1)[:, 0]
+    target = jnp.take_along_axis(log_probabilities, labels[..., None], axis=-1)[..., 0]
     # Not 0 times an infinite mean, where a class is masked by -inf and nothing smooths.
     uniform = jnp.where(label_smoothing > 0, label_smoothing * log_probabilities.mean(axis=-1), 0.0)
     return nan_unless_valid(

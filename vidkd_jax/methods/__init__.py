@@ -1,40 +1,60 @@
 """Methods by name: what each paper changes about a training step."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 from vidkd_jax.augment import Augment
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.methods.base import Batch, Method, Outputs, Shapes, Term
-from vidkd_jax.methods.distillation import Decoupled, Distillation, MovingAverage
+from vidkd_jax.methods.base import (
+    Batch,
+    Context,
+    Method,
+    Outputs,
+    Shapes,
+    Sizes,
+    Taught,
+    Term,
+)
+from vidkd_jax.methods.distillation import Decoupled, Distillation, MovingAverage, SoftTargets
 from vidkd_jax.methods.features import AttentionTransfer, FeatureMatching, Hints, Relational
 from vidkd_jax.methods.mutual_learning import MutualLearning
+from vidkd_jax.methods.sources import Average, BestPast, Frozen, Memory, Peer, Source
 from vidkd_jax.methods.supervised import Supervised
 from vidkd_jax.methods.teaching_yourself import TeachingYourself
 
 __all__ = [
     "AttentionTransfer",
+    "Average",
     "Batch",
+    "BestPast",
+    "Context",
     "Decoupled",
     "Distillation",
     "FeatureMatching",
+    "Frozen",
     "Hints",
+    "Memory",
     "Method",
     "MovingAverage",
     "MutualLearning",
     "Outputs",
+    "Peer",
     "Relational",
     "Shapes",
+    "Sizes",
+    "SoftTargets",
+    "Source",
     "Supervised",
+    "Taught",
     "TeachingYourself",
     "Term",
     "available",
     "create",
-    "option_names",
+    "options",
+    "register",
 ]
 
-_METHODS: Mapping[str, Any] = {
+_METHODS: dict[str, Any] = {
     "supervised": Supervised,
     "teaching_yourself": TeachingYourself,
     "distillation": Distillation,
@@ -46,6 +66,7 @@ _METHODS: Mapping[str, Any] = {
     "relational": Relational,
     "mutual_learning": MutualLearning,
 }
+_OURS = frozenset(_METHODS)
 
 
 def available() -> tuple[str, ...]:
@@ -53,27 +74,46 @@ def available() -> tuple[str, ...]:
     return tuple(_METHODS)
 
 
-def option_names(name: str) -> frozenset[str]:
-    """Returns the names of the options that a method reads."""
-    unread = {"augment"}
-    if _METHODS[name].frozen_teachers != "any":
-        unread.add("teacher_weights")  # inherited, and there are never several
-    return frozenset(field.name for field in dataclasses.fields(_METHODS[name])) - unread
+def register(name: str, method: type[Any]) -> None:
+    """Adds a method of one's own, a frozen dataclass that fulfils `Method`.
 
-
-def create(name: str, *, augment: Augment, **options: Any) -> Method:
-    """Returns a method; `options` that belong to other methods are left out.
+    A file in configs/ may do so, which is read more than once: the last one counts.
 
     Raises:
-      InputError: no such method, or an option that no method has.
+      ValueError: a method of ours has this name.
+    """
+    if name in _OURS:
+        raise ValueError(f"there is a method '{name}' already")
+    _METHODS[name] = method
+
+
+def options(name: str) -> dict[str, Any]:
+    """Returns the options of a method, and their defaults.
+
+    Raises:
+      InputError: no such method.
     """
     if name not in _METHODS:
-        raise InputError(f"method.name: no method '{name}'{suggest(name, _METHODS)}")
-    known = frozenset().union(*map(option_names, _METHODS))
-    if unknown := sorted(options.keys() - known):
+        raise InputError(f"config.method.name: no method '{name}'{suggest(name, _METHODS)}")
+    fields = dataclasses.fields(_METHODS[name])
+    return {field.name: field.default for field in fields if field.name != "augment"}
+
+
+def create(name: str, *, augment: Augment, **given: Any) -> Method:
+    """Returns a method.
+
+    Args:
+      name: one of `available()`.
+      augment: transforms of the training clips.
+      **given: options that differ from the method's defaults.
+
+    Raises:
+      InputError: no such method, or it does not have one of the options.
+    """
+    own = options(name)
+    if unknown := sorted(given.keys() - own.keys()):
         raise InputError(
-            f"method.{unknown[0]}: no method has this option{suggest(unknown[0], known)}"
+            f"config.method.{unknown[0]}: method '{name}' has no such option; it has "
+            f"{', '.join(sorted(own))}"
         )
-    read = option_names(name)
-    own = {option: value for option, value in options.items() if option in read}
-    return _METHODS[name](augment=augment, **own)
+    return _METHODS[name](augment=augment, **given)

@@ -1,54 +1,127 @@
 """What a method is: the few things in which the papers differ, and nothing else."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 
+from vidkd_jax.methods.sources import Memory, Source
+from vidkd_jax.models import Head
+from vidkd_jax.samplers import Sampler
+
 Outputs = Mapping[str, jax.Array]  # a network's outputs by name: "logits" [b, k], "features" [b, d]
+Taught = Mapping[str, tuple[Outputs, ...]]  # the teachers' outputs by the name of their source
 Shapes = Mapping[str, jax.ShapeDtypeStruct]  # of one network's outputs
-# "clip" uint8 [b, t, h, w, c], perhaps "flow" [b, t, h, w, 2]; "label", "video", "mask" [b]
+# "clip" uint8 [b, n, t, h, w, c], perhaps "flow" [b, n, t, h, w, 2]; "label", "video", "mask" [b]
 Batch = Mapping[str, jax.Array]
 
 
 class Term(NamedTuple):
     """One weighted loss: the total is the sum of weight * mean(value) over a method's terms."""
 
-    weight: float
+    weight: float | jax.Array
     value: jax.Array  # [b]
 
 
-class Method(Protocol):
-    """A method of training a student.
+class Context(NamedTuple):
+    """What a loss may read besides the networks' outputs.
 
     Attributes:
-      heads: outputs that the student needs besides `logits`, name -> width.
-      blocks: names of the student's blocks whose outputs the terms need.
-      teacher_blocks: likewise of every teacher.
-      promotes: whether a student that sets a new best on validation becomes the teacher (TY).
-      moving_average: above 0, the teacher is the moving average of the student's variables, and
-        this share of it is kept each step.
-      frozen_teachers: how many trained teachers it needs: "none", "one" or "any" (1 or more).
-      reads_teacher_logits: whether the terms need the teachers' classifiers.
-      has_peer: whether a second student trains beside the first; its outputs are "peer/<name>".
+      key: of this step; the views were drawn from it, too. Fold a number in before drawing.
+      step: number of steps done before this one, int32 [].
+      batch: the labels, among others.
+      memory: the method's, as the step before left it.
     """
 
-    heads: Mapping[str, int]
-    blocks: tuple[str, ...]
-    teacher_blocks: tuple[str, ...]
-    promotes: bool
-    moving_average: float
-    frozen_teachers: str
-    reads_teacher_logits: bool
-    has_peer: bool
+    key: jax.Array
+    step: jax.Array
+    batch: Batch
+    memory: Memory
+
+
+class Sizes(NamedTuple):
+    """What a method is told about a run when it makes its memory.
+
+    Attributes:
+      key: of the run's first values.
+      variables: the student's.
+      student: shapes of the student's outputs, for one row of a batch.
+      teachers: shapes of the frozen teachers' outputs, likewise.
+      num_videos: how many videos train; a batch's "video" is a number below it.
+    """
+
+    key: jax.Array
+    variables: Any
+    student: Shapes
+    teachers: tuple[Shapes, ...]
+    num_videos: int
+
+
+class Method(Protocol):
+    """A method of training a student. Its options are the fields of its dataclass.
+
+    Where a method draws n > 1 clips of a video, the outputs of its networks are [b, n, ...], but
+    those of heads over the tuple; else [b, ...].
+
+    Attributes:
+      teachers: where they come from.
+      blocks: names of the student's blocks whose outputs the terms need.
+      clips: which of a video's clips the student sees; None: all.
+      sharded_memory: names in the memory whose arrays are split over the devices along their first
+        axis; all else is copied to every device.
+      validated_by: the evaluators that judge the student after every epoch, by name.
+      tested_by: those that judge the best student at the end.
+      selected_on: the validation metric that chooses the best epoch; more is better.
+    """
+
+    @property
+    def teachers(self) -> tuple[Source, ...]: ...  # noqa: D102
+    @property
+    def blocks(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def clips(self) -> tuple[int, ...] | None: ...  # noqa: D102
+    @property
+    def sharded_memory(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def validated_by(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def tested_by(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def selected_on(self) -> str: ...  # noqa: D102
+
+    def heads(self, num_classes: int) -> Mapping[str, Head]:
+        """Returns the student's heads; the classifier is called "logits"."""
+
+    def sampler(self, frames: int, stride: int) -> Sampler:
+        """Returns what chooses the frames; `frames` and `stride` are those of the config."""
 
     def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
-        """Returns the student's outputs that need a linear map, and the teacher's width."""
+        """Returns the student's outputs that need a linear map, and the frozen teacher's width."""
 
     def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
-        """Returns what student and teachers see: float clips [b, t, h, w, c] in [-1, 1]."""
+        """Returns what student and teachers see: float clips [b, n, t, h, w, c] in [-1, 1]."""
 
-    def terms(
-        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
-    ) -> dict[str, Term]:
-        """Returns the named terms of the loss; teachers' outputs carry no gradient."""
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
+        """Returns the named terms of the loss.
+
+        Teachers' outputs carry no gradient, except a peer's. A source whose teacher is not there
+        yet is missing.
+        """
+
+    def metrics(self, student: Outputs, context: Context) -> dict[str, jax.Array]:
+        """Returns what a step logs besides its losses, float32 scalars."""
+
+    def init_memory(self, sizes: Sizes) -> Memory:
+        """Returns the memory before the first step."""
+
+    def remember(
+        self, student: Outputs, teachers: Taught, context: Context, variables: Any
+    ) -> Memory:
+        """Returns the memory after a step; no gradient goes through it.
+
+        Args:
+          student: its outputs in this step, as `terms` saw them.
+          teachers: likewise.
+          context: likewise; its memory is the old one.
+          variables: the student's after the step.
+        """

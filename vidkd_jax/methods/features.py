@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
 
 import jax.numpy as jnp
 
 from vidkd_jax import losses
 from vidkd_jax.errors import InputError
-from vidkd_jax.methods.base import Batch, Outputs, Shapes, Term
+from vidkd_jax.methods.base import Context, Outputs, Shapes, Taught, Term
+from vidkd_jax.methods.option import option
+from vidkd_jax.methods.sources import Frozen, Source
 from vidkd_jax.methods.supervised import Supervised
 
 
@@ -23,22 +24,23 @@ class FeatureMatching(Supervised):
       feature_weight: alpha of eq. 3; 50 in the paper.
     """
 
-    feature_weight: float = 50.0
+    feature_weight: float = option(50.0, at_least=0)
 
-    frozen_teachers: ClassVar[str] = "one"
+    @property
+    def teachers(self) -> tuple[Source, ...]:
+        """One trained network, whose classifier is not read."""
+        return (Frozen(most=1),)
 
     def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
         """Returns the width of the teacher's features, where the student's is another."""
         ours, theirs = (shapes["features"].shape[-1] for shapes in (student, teachers[0]))
         return {} if ours == theirs else {"features": theirs}
 
-    def terms(
-        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
-    ) -> dict[str, Term]:
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the cross-entropy and the distance of the pooled features."""
         ours = student.get("features/adapted", student["features"])
-        value = losses.mean_squared_error(ours, teachers[0]["features"])
-        terms = super().terms(student, teachers, batch)
+        value = losses.mean_squared_error(ours, teachers["frozen"][0]["features"])
+        terms = super().terms(student, teachers, context)
         return {**terms, "features": Term(self.feature_weight, value)}
 
 
@@ -54,11 +56,16 @@ class _FromBlocks(Supervised):
     student_blocks: tuple[str, ...] = ()
     blocks_of_teacher: tuple[str, ...] = ()
 
-    frozen_teachers: ClassVar[str] = "one"
+    @property
+    def teachers(self) -> tuple[Source, ...]:
+        """One trained network, of which blocks are read."""
+        return (Frozen(most=1, blocks=self.blocks_of_teacher),)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         each_once = len(set(self.student_blocks)) == len(self.student_blocks) > 0
-        if not each_once or len(self.student_blocks) != len(self.blocks_of_teacher):
+        named = all(isinstance(b, str) for b in (*self.student_blocks, *self.blocks_of_teacher))
+        if not named or not each_once or len(self.student_blocks) != len(self.blocks_of_teacher):
             raise InputError(
                 "config.method.student_blocks and method.blocks_of_teacher: name as many blocks of "
                 "one as of the other, at least one, each of the student's once; "
@@ -69,11 +76,6 @@ class _FromBlocks(Supervised):
     def blocks(self) -> tuple[str, ...]:
         """Those of the student."""
         return self.student_blocks
-
-    @property
-    def teacher_blocks(self) -> tuple[str, ...]:
-        """Those of the teacher."""
-        return self.blocks_of_teacher
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         return zip(self.student_blocks, self.blocks_of_teacher, strict=True)
@@ -92,21 +94,19 @@ class Hints(_FromBlocks):
       hint_weight: of each pair of blocks; 100 in RepDistiller.
     """
 
-    hint_weight: float = 100.0
+    hint_weight: float = option(100.0, at_least=0)
 
     def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
         """Returns the channels of the teacher's blocks: always a layer, as FitNets has."""
         del student
         return {ours: teachers[0][theirs].shape[-1] for ours, theirs in self._pairs()}
 
-    def terms(
-        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
-    ) -> dict[str, Term]:
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the cross-entropy and a term for each pair of blocks."""
-        terms = super().terms(student, teachers, batch)
+        terms = super().terms(student, teachers, context)
         for ours, theirs in self._pairs():
             value = losses.mean_squared_error(
-                *losses.align(student[f"{ours}/adapted"], teachers[0][theirs])
+                *losses.align(student[f"{ours}/adapted"], teachers["frozen"][0][theirs])
             )
             terms[f"hint_{ours}"] = Term(self.hint_weight, value)
         return terms
@@ -122,15 +122,13 @@ class AttentionTransfer(_FromBlocks):
       attention_weight: of each pair of blocks; 1000 in their code (beta).
     """
 
-    attention_weight: float = 1000.0
+    attention_weight: float = option(1000.0, at_least=0)
 
-    def terms(
-        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
-    ) -> dict[str, Term]:
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the cross-entropy and a term for each pair of blocks."""
-        terms = super().terms(student, teachers, batch)
+        terms = super().terms(student, teachers, context)
         for ours, theirs in self._pairs():
-            value = losses.attention_transfer(student[ours], teachers[0][theirs])
+            value = losses.attention_transfer(student[ours], teachers["frozen"][0][theirs])
             terms[f"attention_{ours}"] = Term(self.attention_weight, value)
         return terms
 
@@ -144,18 +142,19 @@ class Relational(Supervised):
       angle_weight: of the angle-wise loss; 50 in the paper.
     """
 
-    distance_weight: float = 25.0
-    angle_weight: float = 50.0
+    distance_weight: float = option(25.0, at_least=0)
+    angle_weight: float = option(50.0, at_least=0)
 
-    frozen_teachers: ClassVar[str] = "one"
+    @property
+    def teachers(self) -> tuple[Source, ...]:
+        """One trained network, whose classifier is not read."""
+        return (Frozen(most=1),)
 
-    def terms(
-        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
-    ) -> dict[str, Term]:
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the cross-entropy and the two relational terms."""
-        ours, theirs = student["features"], jnp.asarray(teachers[0]["features"])
+        ours, theirs = student["features"], jnp.asarray(teachers["frozen"][0]["features"])
         return {
-            **super().terms(student, teachers, batch),
+            **super().terms(student, teachers, context),
             "distance": Term(self.distance_weight, losses.relational_distance(ours, theirs)),
             "angle": Term(self.angle_weight, losses.relational_angle(ours, theirs)),
         }

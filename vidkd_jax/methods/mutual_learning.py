@@ -1,10 +1,11 @@
 """Deep mutual learning: two students that train together and teach each other."""
 
 import dataclasses
-from typing import ClassVar
 
 from vidkd_jax import losses
-from vidkd_jax.methods.base import Batch, Outputs, Term
+from vidkd_jax.methods.base import Context, Outputs, Taught, Term
+from vidkd_jax.methods.option import option
+from vidkd_jax.methods.sources import Peer, Source
 from vidkd_jax.methods.supervised import Supervised
 
 
@@ -16,22 +17,23 @@ class MutualLearning(Supervised):
     is validated, kept and tested.
 
     Attributes:
-      kd_weight: of the KL terms; 1 in the paper, and in `configs/mutual_learning_r18.py`.
-      temperature: of both peers' soft targets; likewise.
+      kd_weight: of the KL terms; 1 in the paper.
+      temperature: of both peers' soft targets; 1 in the paper.
     """
 
-    kd_weight: float = 1.0
-    temperature: float = 1.0
+    kd_weight: float = option(1.0, at_least=0)
+    temperature: float = option(1.0, more_than=0)
 
-    has_peer: ClassVar[bool] = True
+    @property
+    def teachers(self) -> tuple[Source, ...]:
+        """The other student."""
+        return (Peer(),)
 
-    def terms(
-        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
-    ) -> dict[str, Term]:
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns both peers' cross-entropies and KL terms."""
-        peer = {"logits": student["peer/logits"]}
-        terms = super().terms(student, teachers, batch)
-        terms["peer_cross_entropy"] = super().terms(peer, teachers, batch)["cross_entropy"]
+        (peer,) = teachers["peer"]
+        terms = super().terms(student, teachers, context)
+        terms["peer_cross_entropy"] = super().terms(peer, teachers, context)["cross_entropy"]
         for name, ours, theirs in (("kl", student, peer), ("peer_kl", peer, student)):
             value = losses.kl_divergence(
                 ours["logits"], theirs["logits"], temperature=self.temperature

@@ -2,12 +2,17 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 
 from vidkd_jax import augment, losses
-from vidkd_jax.methods.base import Batch, Outputs, Shapes, Term
+from vidkd_jax.methods.base import Batch, Context, Outputs, Shapes, Sizes, Taught, Term
+from vidkd_jax.methods.option import check_options, option
+from vidkd_jax.methods.sources import Average, Memory, Source
+from vidkd_jax.models import Head
+from vidkd_jax.samplers import Contiguous, Sampler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,28 +25,34 @@ class Supervised:
     """
 
     augment: augment.Augment
-    label_smoothing: float = 0.0
+    label_smoothing: float = option(0.0, at_least=0, less_than=1)
 
-    heads: ClassVar[Mapping[str, int]] = {}
-    promotes: ClassVar[bool] = False
-    frozen_teachers: ClassVar[str] = "none"
-    reads_teacher_logits: ClassVar[bool] = False
-    has_peer: ClassVar[bool] = False
+    clips: ClassVar[tuple[int, ...] | None] = None
+    sharded_memory: ClassVar[tuple[str, ...]] = ()
+    validated_by: ClassVar[tuple[str, ...]] = ("classification",)
+    tested_by: ClassVar[tuple[str, ...]] = ("classification",)
+    selected_on: ClassVar[str] = "clip_top1"
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    @property
+    def teachers(self) -> tuple[Source, ...]:
+        """None."""
+        return ()
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """None of the student's."""
+        """None."""
         return ()
 
-    @property
-    def teacher_blocks(self) -> tuple[str, ...]:
-        """None of a teacher's."""
-        return ()
+    def heads(self, num_classes: int) -> Mapping[str, Head]:
+        """Returns the classifier."""
+        return {"logits": Head(num_classes)}
 
-    @property
-    def moving_average(self) -> float:
-        """The teacher is no moving average of the student."""
-        return 0.0
+    def sampler(self, frames: int, stride: int) -> Sampler:
+        """Returns the sampler of one contiguous clip."""
+        return Contiguous(frames, stride)
 
     def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
         """Returns no adapter."""
@@ -56,12 +67,36 @@ class Supervised:
             if name in batch
         }
 
-    def terms(
-        self, student: Outputs, teachers: tuple[Outputs, ...], batch: Batch
-    ) -> dict[str, Term]:
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the cross-entropy term (TY eq. 4)."""
         del teachers
         value = losses.cross_entropy(
-            student["logits"], batch["label"], label_smoothing=self.label_smoothing
+            student["logits"], context.batch["label"], label_smoothing=self.label_smoothing
         )
         return {"cross_entropy": Term(1.0, value)}
+
+    def metrics(self, student: Outputs, context: Context) -> dict[str, jax.Array]:
+        """Returns the accuracy on the batch."""
+        predicted = jnp.argmax(student["logits"], axis=-1)
+        return {"top1": jnp.mean(predicted == context.batch["label"])}
+
+    def init_memory(self, sizes: Sizes) -> Memory:
+        """Returns a copy of the student for each average of it that teaches."""
+        # A copy: the state is donated to the step, and a buffer can be donated once.
+        return {
+            source.name: jax.tree.map(jnp.copy, sizes.variables)
+            for source in self.teachers
+            if isinstance(source, Average)
+        }
+
+    def remember(
+        self, student: Outputs, teachers: Taught, context: Context, variables: Any
+    ) -> Memory:
+        """Returns the memory with its averages moved towards the student."""
+        del student, teachers
+        moved = {
+            source.name: source.moved(context.memory[source.name], variables, context.step)
+            for source in self.teachers
+            if isinstance(source, Average)
+        }
+        return {**context.memory, **moved}

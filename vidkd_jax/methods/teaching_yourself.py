@@ -1,16 +1,19 @@
 """Teaching Yourself (TY): the student's own best past model is its teacher."""
 
 import dataclasses
-from typing import ClassVar
 
-from vidkd_jax.methods.distillation import Distillation
+from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.methods.distillation import SoftTargets
+from vidkd_jax.methods.sources import BestPast, Source
+
+_FIRST = ("none", "random")
 
 
 @dataclasses.dataclass(frozen=True)
-class TeachingYourself(Distillation):
+class TeachingYourself(SoftTargets):
     """TY's Algorithm 1: distillation from the best past student (eq. 5).
 
-    What is best says `schedule.Progress`: a better validation accuracy, or under a cosine an equal
+    `schedule.Progress` says what is best: a better validation accuracy or, under a cosine, an equal
     one of a later epoch.
 
     Attributes:
@@ -20,5 +23,15 @@ class TeachingYourself(Distillation):
 
     first_teacher: str = "none"
 
-    frozen_teachers: ClassVar[str] = "none"
-    promotes: ClassVar[bool] = True
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.first_teacher not in _FIRST:
+            raise InputError(
+                f"config.method.first_teacher: no '{self.first_teacher}'"
+                f"{suggest(self.first_teacher, _FIRST)}"
+            )
+
+    @property
+    def teachers(self) -> tuple[Source, ...]:
+        """The student's best past self."""
+        return (BestPast(self.first_teacher),)

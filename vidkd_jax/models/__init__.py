@@ -1,6 +1,7 @@
 """Backbones by name, with heads: `create(name, num_classes)`."""
 
 from vidkd_jax.models.backbone import Backbone
+from vidkd_jax.models.heads import Head
 from vidkd_jax.models.layers import CONV_OUTPUT
 from vidkd_jax.models.norm_folding import NormFolding
 from vidkd_jax.models.normalisation import Normalisation
@@ -10,6 +11,7 @@ from vidkd_jax.models.registry import available, create, lookup
 __all__ = [
     "CONV_OUTPUT",
     "Backbone",
+    "Head",
     "NormFolding",
     "Normalisation",
     "Peers",

@@ -1,4 +1,4 @@
-"""How a network wants its pixels: channel order, mean and standard deviation."""
+"""How a network wants its pixels: channel order, mean, standard deviation, or their changes."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 _ORDERS = ("rgb", "bgr", "flow")
+RESIDUALS = ("none", "first_repeated", "circular")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,15 +22,21 @@ class Normalisation:
       mean: subtracted from pixels in 0..255, one for all channels or one each, in `order`.
       std: divides afterwards, likewise.
       order: "rgb"; "bgr" for weights that were trained on OpenCV's order; "flow".
+      residual: "none", or the network sees residual frames, the frame before minus the frame:
+        "circular": the frame before the first is the last one (PCL's released code);
+        "first_repeated": the first residual frame is the second one's.
     """
 
     mean: tuple[float, ...] = (127.5,)
     std: tuple[float, ...] = (127.5,)
     order: str = "rgb"
+    residual: str = "none"
 
     def __post_init__(self) -> None:
         if self.order not in _ORDERS:
             raise ValueError(f"order: '{self.order}'; one of {', '.join(_ORDERS)}")
+        if self.residual not in RESIDUALS:
+            raise ValueError(f"residual: '{self.residual}'; one of {', '.join(RESIDUALS)}")
         if not all(std > 0 for std in self.std):
             raise ValueError(f"std: {self.std}; use positive numbers")
 
@@ -39,13 +46,23 @@ class Normalisation:
         return 2 if self.order == "flow" else 3
 
     def __call__(self, clip: jax.Array) -> jax.Array:
-        """Maps clips [..., c] from [-1, 1], RGB, to the network's own scale and order."""
+        """Maps clips [..., t, h, w, c] from [-1, 1], RGB, to the network's own scale and order."""
         if self.order == "bgr":
             clip = clip[..., ::-1]
-        if self.mean == (127.5,) and self.std == (127.5,):
-            return clip
-        mean, std = (jnp.asarray(values, jnp.float32) for values in (self.mean, self.std))
-        return clip * (127.5 / std) + (127.5 - mean) / std
+        if self.mean != (127.5,) or self.std != (127.5,):
+            mean, std = (jnp.asarray(values, jnp.float32) for values in (self.mean, self.std))
+            clip = clip * (127.5 / std) + (127.5 - mean) / std
+        return clip if self.residual == "none" else self._residual(clip)
+
+    def _residual(self, clip: jax.Array) -> jax.Array:
+        """Returns the frame before minus the frame, of clips [..., t, h, w, c]."""
+        time = clip.ndim - 4
+        change = jnp.roll(clip, 1, axis=time) - clip
+        if self.residual == "circular" or clip.shape[time] == 1:
+            return change
+        later = jax.lax.slice_in_dim(change, 1, None, axis=time)
+        first = jax.lax.slice_in_dim(later, 0, 1, axis=time)
+        return jnp.concatenate([first, later], axis=time)
 
 
 TY = Normalisation()
@@ -79,10 +96,13 @@ NORMALISATIONS: Mapping[str, Normalisation] = {
 }
 
 
-def default_normalisation(in_channels: int) -> Normalisation:
+def default_normalisation(in_channels: int, residual: str = "none") -> Normalisation:
     """Returns what a network without public weights gets: TY's for RGB, MARS' for flow.
+
+    `residual` is one of `RESIDUALS`.
 
     On TY's scale flow is so small that the epsilon of the first BatchNorm, 1e-5, weighs against it:
     behind R3D-18's first convolution the variance is 3e-6 to 3e-3 on eight real videos.
     """
-    return MARS_FLOW if in_channels == 2 else TY
+    usual = MARS_FLOW if in_channels == 2 else TY
+    return dataclasses.replace(usual, residual=residual)

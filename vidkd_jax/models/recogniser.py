@@ -1,4 +1,4 @@
-"""A backbone with heads: what a method trains, and what it is taught by."""
+"""A backbone with heads: what a method trains, and what teaches it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,24 +9,26 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.models.heads import Head, apply_head, layer_names
 from vidkd_jax.models.normalisation import TY, Normalisation
 
 
 class Recogniser(nn.Module):
-    """A backbone, named linear heads on its pooled features, and a view of its blocks.
+    """A backbone, named heads on its pooled features, and a view of its blocks.
 
     Attributes:
       backbone: module from clips [b, t, h, w, c] to features [b, d].
-      heads: output name -> width; each is one linear layer. Methods name the heads they need.
+      heads: by the name of their output. A classifier is called "logits".
       in_channels: of the clips: 3, or 2 for flow.
       normalisation: what the backbone wants its clips to be.
       taps: names of blocks (paths of submodules of the backbone) whose outputs are asked for.
       adapters: output name ("features" or a tap) -> width: a linear layer over its channels, which
-        brings it to the width of a teacher's; its output is "<name>/adapted".
+        brings it to the width of a teacher's; its output is "<name>/adapted". Only training needs
+        adapters.
     """
 
     backbone: nn.Module
-    heads: Mapping[str, int]
+    heads: Mapping[str, Head]
     in_channels: int = 3
     normalisation: Normalisation = TY
     taps: tuple[str, ...] = ()
@@ -36,11 +38,19 @@ class Recogniser(nn.Module):
     def __call__(self, clip: jax.Array, *, train: bool) -> dict[str, jax.Array]:
         """Maps clips in [-1, 1] to named outputs, all float32.
 
+        Args:
+          clip: [b, t, h, w, c], or [b, n, t, h, w, c] where n clips of each video belong together.
+          train: whether BatchNorm uses the statistics of the batch.
+
         Returns:
           `features` [b, d]; each head's output [b, width]; each tap's output, as the block gives
-          it; each adapter's output, as its input but for the last axis.
+          it; each adapter's output, as its input but for the last axis. For n clips a video all of
+          them are [b, n, ...], but a head over the tuple, which is [b, width].
         """
-        chex.assert_shape(clip, (None, None, None, None, self.in_channels))
+        chex.assert_rank(clip, {5, 6})
+        chex.assert_axis_dimension(clip, -1, self.in_channels)
+        together = clip.shape[:-4]  # [b] or [b, n]
+        clip = clip.reshape(-1, *clip.shape[-4:])
         tapped: dict[str, jax.Array] = {}
         with nn.intercept_methods(self._listen(tapped)):
             features = self.backbone(self.normalisation(clip), train=train)
@@ -48,16 +58,24 @@ class Recogniser(nn.Module):
             name = min(missing)
             raise InputError(f"no block '{name}' in the network{suggest(name, self.blocks(clip))}")
         outputs = {"features": features, **{name: tapped[name] for name in self.taps}}
-        outputs = {name: value.astype(jnp.float32) for name, value in outputs.items()}
+        outputs = {
+            name: value.astype(jnp.float32).reshape(*together, *value.shape[1:])
+            for name, value in outputs.items()
+        }
         adapted = {
-            f"{name}/adapted": nn.Dense(width, name=f"adapter {name.replace('/', '.')}")(
-                outputs[name]
-            )
+            f"{name}/adapted": nn.Dense(width, name=_adapter(name))(outputs[name])
             for name, width in (self.adapters or {}).items()
         }
-        for name, width in self.heads.items():
-            outputs[name] = nn.Dense(width, name=name)(outputs["features"])
+        for name, head in self.heads.items():
+            outputs[name] = apply_head(head, name, outputs["features"])
         return {**outputs, **adapted}
+
+    def deployed(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the parameters without those of adapters and heads that only training needs."""
+        left_out = {_adapter(name) for name in self.adapters or {}}
+        for name, head in self.heads.items():
+            left_out.update(layer_names(head, name) if head.training_only else ())
+        return {name: tree for name, tree in params.items() if name not in left_out}
 
     def _listen(self, tapped: dict[str, jax.Array]) -> Callable[..., Any]:
         """Returns a Flax interceptor that keeps the outputs of the tapped blocks."""
@@ -90,6 +108,11 @@ class Recogniser(nn.Module):
         return tuple(found)
 
 
+def _adapter(name: str) -> str:
+    """Returns the name of an adapter's layer."""
+    return f"adapter {name.replace('/', '.')}"
+
+
 class Peers(nn.Module):
     """Two networks side by side that see the same clips (deep mutual learning).
 
@@ -98,8 +121,8 @@ class Peers(nn.Module):
       peer: the other one; its outputs are named "peer/<name>".
     """
 
-    student: nn.Module
-    peer: nn.Module
+    student: Recogniser
+    peer: Recogniser
 
     @classmethod
     def of(cls, model: Recogniser) -> "Peers":
@@ -113,3 +136,12 @@ class Peers(nn.Module):
             **self.student(clip, train=train),
             **{f"peer/{name}": value for name, value in peer.items()},
         }
+
+    def split(
+        self, outputs: Mapping[str, jax.Array]
+    ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        """Returns the outputs of the student and of the peer, each by its own names."""
+        prefix = "peer/"
+        own = {n: value for n, value in outputs.items() if not n.startswith(prefix)}
+        peer = {n.removeprefix(prefix): v for n, v in outputs.items() if n.startswith(prefix)}
+        return own, peer

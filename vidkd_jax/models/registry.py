@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.models import hara, resnet2d, resnet3d, shufflenet3d, torchvision, ty_keras, vcop
 from vidkd_jax.models.backbone import Backbone
+from vidkd_jax.models.heads import Head
 from vidkd_jax.models.normalisation import TY, Normalisation
 from vidkd_jax.models.recogniser import Recogniser
 
@@ -44,31 +45,32 @@ def lookup(name: str, *, field: str = "model.name") -> Backbone:
 
 def create(
     name: str,
-    num_classes: int,
+    num_classes: int | None,
     *,
     in_channels: int = 3,
     width: float = 1.0,
     dtype: Any = jnp.float32,
-    heads: Mapping[str, int] | None = None,
+    heads: Mapping[str, Head] | None = None,
     normalisation: Normalisation = TY,
 ) -> Recogniser:
     """Returns a backbone with a classifier.
 
     Args:
       name: one of `available()`.
-      num_classes: width of the head `logits`.
+      num_classes: width of the classifier, the linear head `logits`; None: there is none.
       in_channels: 3, or 2 for flow.
       width: factor on every number of channels; 1.0 is the paper's network.
       dtype: compute dtype; parameters, statistics and outputs are float32.
-      heads: further heads, name -> width.
+      heads: further heads by the name of their output.
       normalisation: of the input; a network that starts from public weights takes theirs.
 
     Raises:
       InputError: no such backbone, or a width that leaves no channel.
     """
+    classifier = {} if num_classes is None else {"logits": Head(num_classes)}
     return Recogniser(
         backbone=lookup(name).build(width=width, dtype=dtype),
-        heads={"logits": num_classes, **(heads or {})},
+        heads={**classifier, **(heads or {})},
         in_channels=in_channels,
         normalisation=normalisation,
     )

@@ -8,7 +8,7 @@ on from the older `latest`, whose best is still there.
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,17 @@ def _abstract(tree: Any) -> Any:
 class Checkpoints:
     """The checkpoints of one run, by epoch."""
 
-    def __init__(self, workdir: Path) -> None:
+    def __init__(self, workdir: Path, *, keep_epochs: Sequence[int] = ()) -> None:
+        """Opens the folder; the checkpoints after the epochs `keep_epochs` are never deleted."""
         folder = (workdir / "checkpoints").absolute()
-        keep_two = ocp.training.preservation_policies.LatestN(2)
+        policies = ocp.training.preservation_policies
+        keep_two = policies.LatestN(2)
+        keep = policies.AnyPreservationPolicy([keep_two, policies.CustomSteps(keep_epochs)])
         self._latest, self._best = (
             ocp.training.Checkpointer(
-                folder / name, preservation_policy=keep_two, cleanup_tmp_directories=True
+                folder / name, preservation_policy=policy, cleanup_tmp_directories=True
             )
-            for name in ("latest", "best")
+            for name, policy in (("latest", keep if keep_epochs else keep_two), ("best", keep_two))
         )
         self._drop_newer_best()
 

@@ -32,32 +32,48 @@ class Network:
     that is cut from the records. Each network picks its own frames and resizes to its own size.
 
     Attributes:
-      model: module from clips [b, t, h, w, c] in [-1, 1] to named outputs.
+      model: module from clips [b, t, h, w, c], or [b, n, t, h, w, c], in [-1, 1] to named outputs.
       frames: positions of its frames in a batch's clip; None: all of them.
       size: side of its input in pixels; None: the clip's own.
       view: which of the views it sees: "clip", or "flow" beside it.
+      clips: which of the n clips of a video it sees; None: all of them.
     """
 
     model: nn.Module
     frames: tuple[int, ...] | None = None
     size: int | None = None
     view: str = "clip"
+    clips: tuple[int, ...] | None = None
 
     def see(self, views: Mapping[str, jax.Array]) -> jax.Array:
-        """Returns what the network sees of named views, each [b, t, h, w, c]."""
+        """Returns what the network sees of named views, each [b, n, t, h, w, c].
+
+        Of one clip a video that is [b, t, h, w, c], else [b, n, t, h, w, c].
+        """
         clip = views[self.view]
+        if self.clips is not None:
+            clip = clip[:, jnp.asarray(self.clips)]
+        if clip.shape[1] == 1:
+            clip = jnp.squeeze(clip, 1)
         if self.frames is not None:
-            clip = clip[:, jnp.asarray(self.frames)]
-        b, t, h, w, c = clip.shape
+            clip = clip[..., jnp.asarray(self.frames), :, :, :]
+        *lead, h, w, c = clip.shape
         if self.size in (None, h):
             return clip
-        return jax.image.resize(clip, (b, t, self.size, self.size * w // h, c), "linear")
+        return jax.image.resize(clip, (*lead, self.size, self.size * w // h, c), "linear")
 
     def infer(self, variables: Variables, views: Mapping[str, jax.Array]) -> Outputs:
         """Returns the outputs with running statistics."""
         with nn.intercept_methods(models.NormFolding()):
             outputs: Any = self.model.apply(variables.as_dict(), self.see(views), train=False)
         return outputs
+
+    def split(self, outputs: Outputs) -> tuple[Outputs, dict[str, tuple[Outputs, ...]]]:
+        """Returns the student's own outputs, and those of what trains beside it, by source."""
+        if not isinstance(self.model, models.Peers):
+            return outputs, {}
+        student, peer = self.model.split(outputs)
+        return student, {"peer": (peer,)}
 
     def output_shapes(self, variables: Variables, clips: Mapping[str, Sequence[int]]) -> Shapes:
         """Returns the shapes of its outputs for clips of these shapes, by view."""

@@ -16,8 +16,8 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from vidkd_jax import models
-from vidkd_jax.errors import InputError
-from vidkd_jax.models import Normalisation
+from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.networks.checkpoints import load_variables, save_variables
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.runtime.json_files import write_json
@@ -31,7 +31,7 @@ class Card:
       model: name of the backbone.
       width: factor on its channels.
       in_channels: 3, or 2 for flow.
-      num_classes: of the head `logits`.
+      num_classes: of the classifier, the head "logits"; 0: there is none.
       frames: of the clips; the classifiers of TY's networks depend on it.
       normalisation: of the input.
       stride: frames from one of a clip to the next.
@@ -43,7 +43,8 @@ class Card:
       records: `data.identity` of these; "": not known, or straight from video files.
       selected_on: what chose the epoch, and those of its teachers: "groups", "val" or, where any
         of them saw the test list, "test"; "": not known.
-      has_classifier: False where the checkpoint had none: `logits` is random.
+      has_classifier: False where the checkpoint had none: "logits" is random, or is not there.
+      heads: that can be asked of the network, by name; {}: the classifier alone.
     """
 
     model: str
@@ -61,6 +62,7 @@ class Card:
     records: str = ""
     selected_on: str = ""
     has_classifier: bool = True
+    heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""
@@ -70,19 +72,47 @@ class Card:
     def from_json(cls, value: Any) -> "Card":
         """Returns the card; LookupError, TypeError or ValueError where that is none."""
         saved = value["normalisation"]
-        normalisation = Normalisation(tuple(saved["mean"]), tuple(saved["std"]), saved["order"])
-        class_names = tuple(value.get("class_names", ()))
-        return cls(**{**value, "normalisation": normalisation, "class_names": class_names})
+        normalisation = Normalisation(
+            tuple(saved["mean"]),
+            tuple(saved["std"]),
+            saved["order"],
+            saved.get("residual", "none"),  # younger than some cards
+        )
+        return cls(
+            **{
+                **value,
+                "normalisation": normalisation,
+                "class_names": tuple(value.get("class_names", ())),
+                "heads": {n: Head.from_json(head) for n, head in value.get("heads", {}).items()},
+            }
+        )
 
 
-def network_of(card: Card, dtype: str = "float32") -> models.Recogniser:
-    """Returns the network that the weights are of, which computes in `dtype`."""
+def network_of(
+    card: Card, dtype: str = "float32", *, heads: Iterable[str] = ()
+) -> models.Recogniser:
+    """Returns the network that the weights are of.
+
+    Args:
+      card: of the weights.
+      dtype: that it computes in.
+      heads: names of outputs that it gives besides its features and its classifier.
+
+    Raises:
+      InputError: the network does not have one of these outputs.
+    """
+    for name in heads:
+        if name not in card.heads:
+            raise InputError(
+                f"the weights of {card.model} have no output '{name}'{suggest(name, card.heads)}"
+            )
     return models.create(
         card.model,
-        card.num_classes,
+        card.num_classes or None,
         in_channels=card.in_channels,
         width=card.width,
         dtype=jnp.dtype(dtype),
+        heads={name: card.heads[name] for name in heads},
         normalisation=card.normalisation,
     )
 

@@ -1,34 +1,42 @@
-"""From a config to the parts of a run."""
+"""From settings to the parts of a run."""
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from ml_collections import ConfigDict
+import optax
 
-from vidkd_jax import data, methods, models
+from vidkd_jax import data, models
 from vidkd_jax.data.clips import ClipSpec
+from vidkd_jax.methods import Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
-from vidkd_jax.run import init_from, inputs, workdir
+from vidkd_jax.run import init_from, inputs
 from vidkd_jax.run import teachers as teachers_lib
+from vidkd_jax.run import trained as trained_lib
+from vidkd_jax.run.student import (
+    build_student,
+    clip_shape_of,
+    optimizer_of,
+    output_shapes,
+    own_kind,
+)
 from vidkd_jax.run.train_step import (
+    MEMORY_STREAM,
     TEACHER_STREAM,
+    BySource,
     TrainState,
-    create_optimizer,
     create_train_state,
     create_variables,
     predict_step,
     train_step,
 )
 from vidkd_jax.runtime import sharding
-from vidkd_jax.settings import config_checks
-from vidkd_jax.settings.config import augmentation
+from vidkd_jax.settings.settings import Settings
 
 # From variables and a host batch to outputs of all processes' rows, which it does not wait for.
 Predict = Callable[[Variables, dict[str, np.ndarray]], Mapping[str, jax.Array]]
@@ -36,218 +44,240 @@ Predict = Callable[[Variables, dict[str, np.ndarray]], Mapping[str, jax.Array]]
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """The parts of a run, built once from its config.
+    """The parts of a run, built once from its settings.
 
     Attributes:
-      config: locked and validated.
+      settings: validated.
       splits: the videos.
       train_batches: endless, checkpointable.
-      spec: of the clips.
+      spec: of the clips: all frames that any network sees.
       student: the network that trains.
-      normalisation: of its input.
-      selected_on: what chooses its epoch, as on its card.
-      method: what the paper changes.
-      teachers: frozen ones, on all devices.
-      teachers_answer: whether all of them know the classes; a random classifier's answer to a clip
-        is nothing that a student could agree with.
+      clip_shape: of its input, [t, h, w, c], or [n, t, h, w, c] of n clips a video.
+      selected_on: the videos that chose its epoch, as its card says.
+      teachers: what teaches it.
+      frozen_shapes: of the trained teachers' outputs for a row of a batch.
+      frozen_digests: of their weights.
+      optimizer: of the student.
       train_step: (state, teachers, batch, key) -> (state, metrics), compiled.
-      predict: the student's.
-      ask: likewise each teacher's, in their order; of one that is like the student where it is its
-        own past, its average or a peer.
       mesh: the devices.
       key: the run's one key.
     """
 
-    config: ConfigDict
+    settings: Settings
     splits: data.Splits
     train_batches: data.TrainBatches
     spec: ClipSpec
     student: Network
-    normalisation: models.Normalisation
+    clip_shape: tuple[int, ...]
     selected_on: str
-    method: methods.Method
-    teachers: tuple[Variables, ...]
-    teachers_answer: bool
+    teachers: teachers_lib.Teachers
+    frozen_shapes: tuple[Shapes, ...]
+    frozen_digests: tuple[str, ...]
+    optimizer: optax.GradientTransformation
     train_step: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
-    predict: Predict
-    ask: tuple[Predict, ...]
     mesh: jax.sharding.Mesh
     key: jax.Array
-
-    @property
-    def clip_shape(self) -> tuple[int, int, int, int]:
-        """[t, h, w, c] of the student's input."""
-        return inputs.clip_shape(self.config)
 
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         """Puts a host batch on the devices."""
         return sharding.shard(batch, self.mesh)
 
     def initial_state(self) -> TrainState:
-        """Returns the state before the first step, on all devices."""
-        model = self.config.model
+        """Returns the state before the first step, on all devices: freshly initialised."""
+        model = self.settings.model
         state = create_train_state(
             self.key,
             self.clip_shape,
             model=self.student.model,
-            optimizer=_optimizer(self.config),
-            moving_average=self.method.moving_average > 0,
+            optimizer=self.optimizer,
             zero_norms=models.lookup(model.name).last_norm if model.zero_init_residual else "",
         )
-        return sharding.replicate(state, self.mesh)
+        return self._with_memory(sharding.replicate(state, self.mesh))
 
     def start_from_weights(self, state: TrainState) -> TrainState:
         """Returns the state before the first step, with the weights of `model.init_from`."""
-        variables = init_from.first_variables(self.config, state.variables)
-        variables = sharding.replicate(variables, self.mesh)
-        averages = isinstance(state.average, Variables)
-        average = jax.tree.map(jnp.copy, variables) if averages else ()
-        return state.replace(variables=variables, average=average)
+        variables = init_from.first_variables(self.settings.model, state.variables)
+        if variables is state.variables:
+            return state
+        return self._with_memory(
+            state.replace(variables=sharding.replicate(variables, self.mesh), memory={})
+        )
+
+    def _with_memory(self, state: TrainState) -> TrainState:
+        """Returns the state with the method's memory as it is before the first step."""
+        sizes = Sizes(
+            key=jax.random.fold_in(self.key, MEMORY_STREAM),
+            variables=state.variables,
+            student=output_shapes(self.student.model, self.clip_shape),
+            teachers=self.frozen_shapes,
+            num_videos=len(self.splits.train.videos),
+        )
+        method = self.settings.method
+        memory = method.init_memory(sizes)
+        return state.replace(memory=sharding.place(memory, method.sharded_memory, self.mesh))
 
     @functools.cached_property  # it reads what the records, or the video files, are
     def card(self) -> weights.Card:
         """What must be known of the network to use its weights elsewhere."""
-        frames, size, _, in_channels = self.clip_shape
+        *_, frames, size, _, in_channels = self.clip_shape
+        model = self._student_alone
+        heads = {n: head for n, head in model.heads.items() if not head.training_only}
+        has_classifier = "logits" in heads
         return weights.Card(
-            model=self.config.model.name,
-            width=self.config.model.width,
+            model=self.settings.model.name,
+            width=self.settings.model.width,
             in_channels=in_channels,
-            num_classes=len(self.splits.class_names),
+            num_classes=len(self.splits.class_names) if has_classifier else 0,
             frames=frames,
-            stride=self.config.data.stride,
+            stride=self.settings.data.stride,
             size=size,
-            normalisation=self.normalisation,
+            normalisation=model.normalisation,
             class_names=tuple(self.splits.class_names),
-            dataset=self.config.data.name,
-            split=self.config.data.split,
-            records=workdir.records_identity(self.config),
+            dataset=self.settings.data.name,
+            split=self.settings.data.split,
+            records=inputs.records_identity(self.settings.data),
             selected_on=self.selected_on,
+            has_classifier=has_classifier,
+            heads=heads,
         )
 
-    def first_teachers(self) -> tuple[Variables, ...]:
-        """Returns the teachers before any promotion.
+    @property
+    def _student_alone(self) -> models.Recogniser:
+        model: Any = self.student.model
+        found: models.Recogniser = getattr(model, "student", model)
+        return found
 
-        The frozen ones; for a method that promotes none, or the released code's random one.
-        """
-        if not self.method.promotes or self.config.method.first_teacher == "none":
-            return self.teachers
-        key = jax.random.fold_in(self.key, TEACHER_STREAM)
-        return (
-            sharding.replicate(
-                create_variables(key, self.clip_shape, model=self.student.model), self.mesh
-            ),
-        )
+    def num_params(self, variables: Variables) -> int:
+        """Returns the size of the student, without what only its training needed."""
+        params = self._student_alone.deployed(weights.student_of(variables).params)
+        return sum(leaf.size for leaf in jax.tree.leaves(params))
 
-    def eval_batches(self, subset: Any, *, max_clips: int | None) -> data.EvalBatches:
+    def eval_batches(self, subset: data.Subset, *, max_clips: int | None) -> data.EvalBatches:
         """Returns the evaluation clips of a subset; one centre clip a video for `None`."""
-        return inputs.eval_batches(self.config, subset, self.spec, max_clips=max_clips)
+        return inputs.eval_batches(self.settings, subset, self.spec, max_clips=max_clips)
+
+    @functools.cache  # noqa: B019 - a run lives as long as its process
+    def predictor(self, outputs: tuple[str, ...] = ("logits",)) -> Predict:
+        """Returns the student's compiled prediction of named outputs."""
+        return _predictor(self.student, self.mesh, outputs)
+
+    @functools.cached_property
+    def ask(self) -> Mapping[str, tuple[Predict, ...]]:
+        """The compiled predictions of every teacher's classifier, by source."""
+        return {
+            name: tuple(_predictor(network, self.mesh, ("logits",)) for network in networks)
+            for name, networks in self.teachers.networks.items()
+        }
+
+    def __hash__(self) -> int:
+        return id(self)
 
 
-def build_run(config: ConfigDict) -> Run:
-    """Opens the data and builds the network, the method and the compiled steps.
+def build_run(settings: Settings) -> Run:
+    """Opens the data and builds the networks, the teachers and the compiled step.
 
     Raises:
       InputError: names what in the config or the data is wrong.
     """
-    config_checks.validate(config)
-    splits = inputs.load_splits(config)
+    splits = inputs.load_splits(settings.data)
     sharding.check_same("config.data: the videos", splits.fingerprint)
-    mesh = sharding.create_mesh()
-    sharding.check_divisible("train.batch_size", config.train.batch_size, mesh)
-    sharding.check_divisible("eval.batch_size", config.eval.batch_size, mesh)
-    method = methods.create(augment=augmentation(config), **config.method.to_dict())
-    teachers = teachers_lib.load(config, method, splits.class_names)
-    frozen, offsets = teachers_lib.networks(config, method, teachers)
-    spec = inputs.clip_spec(config, offsets)
-    normalisation = init_from.normalisation(config, in_channels=inputs.in_channels(config))
-    student = _student(config, method, frozen, teachers, spec, splits, normalisation)
-    # Without frozen ones, a student is taught by networks of its own kind.
-    teacher_networks = frozen or (_own_kind(student, teachers_lib.dtype(config)),)
-    step = partial(
-        train_step,
-        student=student,
-        teacher_networks=teacher_networks,
-        method=method,
-        optimizer=_optimizer(config),
-        remat=config.train.remat,
+    mesh, key = sharding.create_mesh(), jax.random.key(settings.seed)
+    sharding.check_divisible("train.batch_size", settings.train.batch_size, mesh)
+    sharding.check_divisible("eval.batch_size", settings.eval.batch_size, mesh)
+    own = settings.method.sampler(settings.data.frames, settings.data.stride)
+    trained = trained_lib.load(settings, splits.class_names)
+    sampler = teachers_lib.widened(own, trained)
+    networks = teachers_lib.frozen_networks(settings, trained, own, sampler)
+    window = inputs.window_shapes(settings.data, sampler)
+    shapes = tuple(
+        network.output_shapes(teacher.variables, window)
+        for network, teacher in zip(networks, trained, strict=True)
     )
+    clip_shape = clip_shape_of(settings, own)
+    student = build_student(settings, shapes, own, sampler, len(splits.class_names), clip_shape)
+    cards = [teacher.card for teacher in trained]
+    teachers = teachers_lib.assemble(
+        settings.method.teachers,
+        [
+            (n, sharding.replicate(t.variables, mesh))
+            for n, t in zip(networks, trained, strict=True)
+        ],
+        own_kind(student, teachers_lib.dtype(settings)),
+        _random_past(settings, key, clip_shape, student, mesh),
+        cards=cards,
+        class_names=splits.class_names,
+    )
+    optimizer = optimizer_of(settings.optim)
+    spec = inputs.clip_spec(settings.data, sampler)
     return Run(
-        config=config,
+        settings=settings,
         splits=splits,
-        train_batches=inputs.train_batches(config, splits.train, spec),
+        train_batches=inputs.train_batches(settings, splits.train, spec),
         spec=spec,
         student=student,
-        normalisation=normalisation,
+        clip_shape=clip_shape,
         selected_on=weights.selected_on(
-            config.data.val,
-            config.data.name,
-            [*(teacher.card for teacher in teachers), *init_from.cards(config)],
+            settings.data.val, settings.data.name, [*cards, *init_from.cards(settings.model)]
         ),
-        method=method,
-        teachers=tuple(sharding.replicate(teacher.variables, mesh) for teacher in teachers),
-        teachers_answer=all(teacher.card.has_classifier for teacher in teachers),
-        train_step=jax.jit(step, donate_argnums=0, out_shardings=sharding.replicated(mesh)),
-        predict=_predictor(student, mesh),
-        ask=tuple(_predictor(network, mesh) for network in teacher_networks),
+        teachers=teachers,
+        frozen_shapes=shapes,
+        frozen_digests=tuple(weights.digest(teacher.variables) for teacher in trained),
+        optimizer=optimizer,
+        train_step=_compiled_step(settings, student, teachers, optimizer, mesh),
         mesh=mesh,
-        key=jax.random.key(config.seed),
+        key=key,
     )
 
 
-def _student(
-    config: ConfigDict,
-    method: methods.Method,
-    teacher_networks: tuple[Network, ...],
-    teachers: tuple[teachers_lib.Teacher, ...],
-    spec: ClipSpec,
-    splits: data.Splits,
-    normalisation: models.Normalisation,
-) -> Network:
-    """Returns the student with what the method asks for: heads, blocks, adapters, a peer."""
-    shapes = tuple(
-        network.output_shapes(teacher.variables, inputs.window_shapes(config, spec))
-        for network, teacher in zip(teacher_networks, teachers, strict=True)
-    )
-    plain = models.create(
-        config.model.name,
-        len(splits.class_names),
-        in_channels=inputs.in_channels(config),
-        width=config.model.width,
-        dtype=jnp.dtype(config.model.dtype),
-        heads=method.heads,
-        normalisation=normalisation,
-    ).clone(taps=method.blocks)
-    init = partial(plain.init_with_output, jax.random.key(0), train=False)
-    clip = jax.ShapeDtypeStruct((1, *inputs.clip_shape(config)), jnp.float32)
-    model = plain.clone(adapters=method.adapters(jax.eval_shape(init, clip)[0], shapes))
-    own = teachers_lib.clip_offsets(config, ())[0]
-    return Network(
-        model=models.Peers.of(model) if method.has_peer else model,
-        frames=teachers_lib.positions(own, spec.offsets),
-        size=config.data.size or None,
-    )
+def _random_past(
+    settings: Settings,
+    key: jax.Array,
+    clip_shape: tuple[int, ...],
+    student: Network,
+    mesh: jax.sharding.Mesh,
+) -> Variables | None:
+    """Returns the variables of an untrained first teacher; None where the method wants none."""
+    if not teachers_lib.begins_random(settings.method.teachers):
+        return None
+    key = jax.random.fold_in(key, TEACHER_STREAM)
+    return sharding.replicate(create_variables(key, clip_shape, model=student.model), mesh)
 
 
-def _own_kind(student: Network, dtype: str) -> Network:
-    """Returns a network of the student's kind: its past, its average or its peer."""
-    model = student.model.peer if isinstance(student.model, models.Peers) else student.model
-    backbone = model.backbone.clone(dtype=jnp.dtype(dtype))
-    return dataclasses.replace(student, model=model.clone(backbone=backbone))
+def _compiled_step(
+    settings: Settings,
+    student: Network,
+    teachers: teachers_lib.Teachers,
+    optimizer: optax.GradientTransformation,
+    mesh: jax.sharding.Mesh,
+) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
+    def step(
+        state: TrainState, taught: BySource, batch: Mapping[str, jax.Array], key: jax.Array
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
+        state, metrics = train_step(
+            state,
+            taught,
+            batch,
+            key,
+            student=student,
+            teacher_networks=teachers.networks,
+            method=settings.method,
+            optimizer=optimizer,
+            remat=settings.train.remat,
+        )
+        if not split_names:
+            return state, metrics
+        memory = sharding.keep_place(state.memory, split_names, mesh)
+        rest, metrics = sharding.keep_copied((state.replace(memory={}), metrics), mesh)
+        return rest.replace(memory=memory), metrics
+
+    split_names: Sequence[str] = settings.method.sharded_memory
+    out_shardings = None if split_names else sharding.replicated(mesh)
+    return jax.jit(step, donate_argnums=0, out_shardings=out_shardings)
 
 
-def _predictor(network: Network, mesh: jax.sharding.Mesh) -> Predict:
+def _predictor(network: Network, mesh: jax.sharding.Mesh, outputs: tuple[str, ...]) -> Predict:
     compiled = jax.jit(
-        partial(predict_step, network=network), out_shardings=sharding.replicated(mesh)
+        partial(predict_step, network=network, outputs=outputs),
+        out_shardings=sharding.replicated(mesh),
     )
     return lambda variables, batch: compiled(variables, sharding.shard(batch, mesh))
-
-
-def _optimizer(config: ConfigDict) -> Any:
-    return create_optimizer(
-        config.optim.learning_rate,
-        name=config.optim.name,
-        momentum=config.optim.momentum,
-        weight_decay=config.optim.weight_decay,
-        nesterov=config.optim.nesterov,
-        decay_on=config.optim.decay_on,
-    )

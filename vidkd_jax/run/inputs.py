@@ -1,85 +1,92 @@
-"""From a config to what a run reads: the videos, the clips and their shapes, the batches."""
+"""From settings to what a run reads: the videos, the clips and their shapes, the batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
-from ml_collections import ConfigDict
 
 from vidkd_jax import data
 from vidkd_jax.data import pipeline
+from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.run import workdir
+from vidkd_jax.samplers import Sampler
+from vidkd_jax.settings.settings import DataSettings, Settings
 
 
-def load_splits(config: ConfigDict) -> data.Splits:
+def load_splits(settings: DataSettings) -> data.Splits:
     """Opens the videos that train, validate and test.
 
     Raises:
       InputError: the data is not there, or not as the config says.
     """
     return data.load_splits(
-        _open_split(config),
-        val=config.data.val,
-        val_fraction=config.data.val_fraction,
-        fraction=config.data.fraction,
+        _open_split(settings),
+        val=settings.val,
+        val_fraction=settings.val_fraction,
+        fraction=settings.fraction,
     )
 
 
-def _open_split(config: ConfigDict) -> Callable[[str], data.VideoDataset]:
-    if config.data.source == "videos":
+def _open_split(settings: DataSettings) -> Callable[[str], data.VideoDataset]:
+    if settings.source == "videos":
         from vidkd_jax.data import files  # knows data_prep: only where asked for
 
-        if not config.data.videos:
+        if not settings.videos:
             raise InputError("config.data.videos: names no folder; give the folder of video files")
-        if config.data.name not in files.formats():
+        if settings.name not in files.formats():
             raise InputError(
-                f"config.data.name: '{config.data.name}' is no format of lists"
-                f"{suggest(config.data.name, files.formats())}; with data.source='videos' it is one"
+                f"config.data.name: '{settings.name}' is no format of lists"
+                f"{suggest(settings.name, files.formats())}; with data.source='videos' it is one"
             )
         return files.open_files(
-            config.data.name,
-            Path(config.data.videos),
-            config.data.annotations or None,
-            split=config.data.split,
-            short_side=config.data.short_side,
+            settings.name,
+            Path(settings.videos),
+            settings.annotations or None,
+            split=settings.split,
+            short_side=settings.short_side,
         )
-    return data.open_records(**workdir.records_of(config))
+    return data.open_records(**records_of(settings))
 
 
-def clip_spec(config: ConfigDict, others: tuple[int, ...] = ()) -> pipeline.ClipSpec:
-    """Returns how clips are cut; with the frames `others`, counted from a clip's start, as well."""
-    return pipeline.ClipSpec(
-        config.data.frames,
-        config.data.stride,
-        config.data.crop,
-        config.data.sampler,
-        others,
-        config.data.crop_sizes,
-    )
+def records_of(settings: DataSettings) -> dict[str, Any]:
+    """Returns which records a run reads: the arguments of `data.open_records`."""
+    fields = ("name", "split", "short_side", "modality")
+    return {"root": Path(settings.root), **{field: getattr(settings, field) for field in fields}}
 
 
-def in_channels(config: ConfigDict) -> int:
+def records_identity(settings: DataSettings) -> str:
+    """Returns a hash of the lists and video files that a run reads, or its records were made of."""
+    if settings.source == "records":
+        return data.identity(**records_of(settings))
+    from vidkd_jax.data.files import identity  # knows data_prep: only where asked for
+
+    where = Path(settings.videos), settings.annotations or None
+    try:
+        return identity(settings.name, *where, split=settings.split)
+    except InputError:  # they are gone, which a finished run does not mind; opening them says so
+        return ""
+
+
+def clip_spec(settings: DataSettings, sampler: Sampler) -> ClipSpec:
+    """Returns how clips are cut from the frames that a sampler chooses."""
+    still = settings.sampler == "still"
+    return ClipSpec(sampler, settings.crop, settings.crop_sizes, still)
+
+
+def in_channels(settings: DataSettings) -> int:
     """Number of channels that the student sees; "rgb_flow" has the flow for a teacher."""
-    return 2 if config.data.modality == "flow" else 3
+    return 2 if settings.modality == "flow" else 3
 
 
-def clip_shape(config: ConfigDict) -> tuple[int, int, int, int]:
-    """[t, h, w, c] of the student's input."""
-    size = config.data.size or config.data.crop
-    return (config.data.frames, size, size, in_channels(config))
+def window_shapes(settings: DataSettings, sampler: Sampler) -> Mapping[str, tuple[int, ...]]:
+    """Shapes [b, n, t, h, w, c] of one row of a batch, by view."""
+    frames = sampler.sample(sampler.span, [0.0] * sampler.num_draws).shape
+    shape = (1, *frames, settings.crop, settings.crop)
+    return {"clip": (*shape, in_channels(settings)), "flow": (*shape, 2)}
 
 
-def window_shapes(config: ConfigDict, spec: pipeline.ClipSpec) -> dict[str, tuple[int, ...]]:
-    """Shapes [b, t, h, w, c] of what is cut from the records, by view."""
-    frames, crop = len(spec.offsets), config.data.crop
-    channels = in_channels(config)
-    return {"clip": (1, frames, crop, crop, channels), "flow": (1, frames, crop, crop, 2)}
-
-
-def train_batches(
-    config: ConfigDict, subset: data.Subset, spec: pipeline.ClipSpec
-) -> data.TrainBatches:
+def train_batches(settings: Settings, subset: data.Subset, spec: ClipSpec) -> data.TrainBatches:
     """Returns this process' share of the endless training batches.
 
     Raises:
@@ -88,30 +95,30 @@ def train_batches(
     return data.TrainBatches(
         subset,
         spec,
-        batch_size=config.train.batch_size,
-        seed=config.seed,
-        repeats=config.train.repeats,
-        reading=_reading(config),
+        batch_size=settings.train.batch_size,
+        seed=settings.seed,
+        repeats=settings.train.repeats,
+        reading=_reading(settings.data),
         process=_process(),
     )
 
 
 def eval_batches(
-    config: ConfigDict, subset: data.Subset, spec: pipeline.ClipSpec, *, max_clips: int | None
+    settings: Settings, subset: data.Subset, spec: ClipSpec, *, max_clips: int | None
 ) -> data.EvalBatches:
     """Returns the evaluation clips of a subset; one centre clip a video for `None`."""
     return data.EvalBatches(
         subset,
         spec,
-        batch_size=config.eval.batch_size,
+        batch_size=settings.eval.batch_size,
         max_clips=max_clips,
-        reading=_reading(config),
+        reading=_reading(settings.data),
         process=_process(),
     )
 
 
-def _reading(config: ConfigDict) -> pipeline.Reading:
-    return pipeline.Reading(config.data.threads, config.data.workers, config.data.prefetch)
+def _reading(settings: DataSettings) -> pipeline.Reading:
+    return pipeline.Reading(settings.threads, settings.workers, settings.prefetch)
 
 
 def _process() -> pipeline.Process:

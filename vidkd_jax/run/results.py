@@ -8,14 +8,15 @@ import jax
 import numpy as np
 
 from vidkd_jax import report
-from vidkd_jax.evaluation import evaluate, metrics
+from vidkd_jax.evaluation import metrics
+from vidkd_jax.evaluation.collect import Collected
+from vidkd_jax.evaluation.evaluate import Predictions
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run import tracking, workdir
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.schedule import Progress
 from vidkd_jax.runtime.json_files import write_json
-from vidkd_jax.settings import config as config_lib
 
 _MISTAKES = 12  # the most confident ones, in the report
 
@@ -23,8 +24,9 @@ _MISTAKES = 12  # the most confident ones, in the report
 def write_results(
     folder: Path,
     run: Run,
-    predictions: evaluate.Predictions,
+    collected: Collected,
     scores: Mapping[str, float],
+    arrays: Mapping[str, Mapping[str, np.ndarray]],
     variables: Variables,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -35,8 +37,10 @@ def write_results(
     Args:
       folder: the workdir.
       run: its parts.
-      predictions: of the test clips, by the best student.
-      scores: their headline metrics.
+      collected: the best student's outputs for the test clips. Where its classifier is among them,
+        its predictions are kept and drawn.
+      scores: the figures of all evaluators.
+      arrays: of evaluators, for pictures: each goes to a file of its own, `<evaluator>.npz`.
       variables: the best student.
       progress: where training ended.
     """
@@ -44,21 +48,35 @@ def write_results(
         return {}
     history = tracking.read_records(folder / "metrics.jsonl")
     summary = _summary(run, scores, variables, progress, history)
-    evaluation = evaluate_details(run, predictions)
-    write_json(folder / "evaluation.json", evaluation)
-    np.savez_compressed(
-        folder / "predictions.npz",
-        logits=predictions.logits,
-        labels=predictions.labels,
-        videos=np.asarray([run.splits.test.videos[v].id for v in predictions.videos]),
-        groups=np.asarray([run.splits.test.videos[v].group for v in predictions.videos]),
-    )
-    config = config_lib.to_json(run.config)
+    evaluation: dict[str, Any] = {}
+    if "logits" in collected.outputs:
+        predictions = collected.predictions()
+        evaluation = evaluate_details(run, predictions)
+        write_json(folder / "evaluation.json", evaluation)
+        _save_predictions(folder / "predictions.npz", run, predictions)
+    for name, found in arrays.items():
+        named: dict[str, Any] = dict(found)
+        np.savez_compressed(folder / f"{name}.npz", **named)
     report.write_report(
-        folder, config=config, summary=summary, history=history, evaluation=evaluation
+        folder,
+        config=run.settings.as_json(),
+        summary=summary,
+        history=history,
+        evaluation=evaluation,
     )
     write_json(folder / "summary.json", summary)
     return summary
+
+
+def _save_predictions(path: Path, run: Run, predictions: Predictions) -> None:
+    videos = [run.splits.test.videos[video] for video in predictions.videos]
+    np.savez_compressed(
+        path,
+        logits=predictions.logits,
+        labels=predictions.labels,
+        videos=np.asarray([video.id for video in videos]),
+        groups=np.asarray([video.group for video in videos]),
+    )
 
 
 def _summary(
@@ -69,17 +87,18 @@ def _summary(
     history: list[dict[str, Any]],
 ) -> dict[str, Any]:
     epochs = [record for record in history if "clips_per_second" in record]
-    student = weights.student_of(variables)
+    selected_on = run.settings.method.selected_on
     return {
         **scores,
-        "num_params": _num_params(student.params),
-        "weights": weights.digest(student),
+        "num_params": run.num_params(variables),
+        "weights": weights.digest(weights.student_of(variables)),
         "num_classes": len(run.splits.class_names),
         "network": run.card.as_json(),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
-        "stopped_early": progress.epoch < run.config.train.epochs,
-        "val_clip_top1": progress.best_accuracy,
+        "stopped_early": progress.epoch < run.settings.train.epochs,
+        "selected_on": selected_on,
+        f"val_{selected_on}": progress.best_accuracy,
         # Medians over epochs: the first one compiles.
         "clips_per_second": float(np.median([r["clips_per_second"] for r in epochs])),
         "data_wait_fraction": float(np.median([r["data_wait_fraction"] for r in epochs])),
@@ -93,16 +112,10 @@ def _summary(
     }
 
 
-def _num_params(params: Mapping[str, Any]) -> int:
-    """Returns the student's size, without the adapters that only its training needed."""
-    kept = {name: tree for name, tree in params.items() if not name.startswith("adapter ")}
-    return sum(leaf.size for leaf in jax.tree.leaves(kept))
-
-
-def evaluate_details(run: Run, predictions: evaluate.Predictions) -> dict[str, Any]:
+def evaluate_details(run: Run, predictions: Predictions) -> dict[str, Any]:
     """Returns what the report draws, JSON: confusion, reliability, classes, mistakes."""
-    bins = run.config.eval.calibration_bins
-    probabilities, labels, videos = predictions.by_video(run.config.eval.average)
+    bins = run.settings.eval.calibration_bins
+    probabilities, labels, videos = predictions.by_video(run.settings.eval.average)
     confusion = metrics.confusion_matrix(
         probabilities.argmax(axis=1), labels, len(run.splits.class_names)
     )

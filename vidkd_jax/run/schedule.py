@@ -2,7 +2,10 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
+
+from vidkd_jax.settings.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,7 +15,7 @@ class Schedule:
     Attributes:
       name: "plateau": the rate drops where validation accuracy does not improve (TY, section IV.A);
         "cosine": half a cosine from `learning_rate` to 0 over `epochs` (Loshchilov & Hutter 2017),
-        which ends flat within a small budget.
+        which ends flat within a small budget; "steps": the rate drops after the epochs `drops`.
       learning_rate: of the first epoch, where nothing warms up.
       epochs: of the whole run.
       warmup_epochs: at the start, over which the rate rises in equal steps, epoch by epoch, to what
@@ -21,6 +24,9 @@ class Schedule:
       factor: what it is multiplied by.
       min_learning_rate: it never drops below.
       early_stopping: epochs without a better accuracy after which training ends; plateau only.
+      drops: of "steps".
+      factors: multipliers of the learning rate by the pattern of the parameters' names.
+      group_drops: of "steps": further drops, by such a pattern.
     """
 
     name: str
@@ -31,6 +37,23 @@ class Schedule:
     factor: float
     min_learning_rate: float
     early_stopping: int
+    drops: tuple[int, ...] = ()
+    factors: tuple[tuple[str, float], ...] = ()
+    group_drops: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Schedule":
+        """Returns the schedule that a run's settings describe."""
+        return cls(
+            **dataclasses.asdict(settings.schedule),
+            learning_rate=settings.optim.learning_rate,
+            epochs=settings.train.epochs,
+            factors=settings.optim.multipliers,
+        )
+
+    def dropped(self, drops: Iterable[int], epoch: int) -> float:
+        """Returns what the drops until the end of `epoch` multiply a rate by."""
+        return self.factor ** sum(drop <= epoch for drop in drops)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +86,8 @@ class Progress:
         learning_rate = self.learning_rate
         if schedule.name == "cosine":
             learning_rate = schedule.learning_rate * _half_cosine(epoch / schedule.epochs)
+        elif schedule.name == "steps":
+            learning_rate = schedule.learning_rate * schedule.dropped(schedule.drops, epoch)
         elif bad_epochs >= schedule.patience:
             floor = min(schedule.min_learning_rate, learning_rate)
             learning_rate, bad_epochs = max(learning_rate * schedule.factor, floor), 0
@@ -86,11 +111,19 @@ class Progress:
     def should_stop(self, schedule: Schedule) -> bool:
         """Whether validation has not improved for too long (Algorithm 1, line 22).
 
-        A cosine is gone through to its end: its last epochs are the best ones.
+        Only a plateau stops early; the other schedules are gone through to their ends.
         """
-        if schedule.name == "cosine":
-            return False
-        return self.epoch - self.best_epoch >= schedule.early_stopping
+        return schedule.name == "plateau" and (
+            self.epoch - self.best_epoch >= schedule.early_stopping
+        )
+
+    def factors(self, schedule: Schedule) -> list[float]:
+        """Returns the multipliers of the learning rate for the next epoch, in their order."""
+        drops = dict(schedule.group_drops)
+        return [
+            factor * schedule.dropped(drops.get(pattern, ()), self.epoch)
+            for pattern, factor in schedule.factors
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Returns JSON."""

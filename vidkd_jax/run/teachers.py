@@ -1,158 +1,178 @@
-"""Frozen teachers: trained networks that a run reads once, each with its own view of a clip."""
+"""The teachers of a run. This file alone knows what each kind of source means."""
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from ml_collections import ConfigDict
 
-from vidkd_jax.errors import InputError
-from vidkd_jax.methods import Method
+from vidkd_jax.methods import BestPast, Frozen, Source
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
+from vidkd_jax.run.train_step import BySource, TrainState
+from vidkd_jax.run.trained import Teacher, frozen_source, knows_classes
+from vidkd_jax.samplers import Sampler
+from vidkd_jax.settings.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
-class Teacher:
-    """A trained network.
+class Teachers:
+    """The teachers of a run, by the name of their source.
 
     Attributes:
-      card: what it is of.
-      variables: NumPy.
+      sources: where they come from, as the method says.
+      networks: one for each teacher; a source of the student's own kind has one.
+      first: variables before any promotion. A source is missing whose teacher is not there yet, or
+        lives in the state.
+      know_classes: sources whose classifiers answer in the run's classes, so that it can be said
+        how far the student agrees with them.
     """
 
-    card: weights.Card
-    variables: Variables
+    sources: tuple[Source, ...]
+    networks: BySource
+    first: BySource
+    know_classes: frozenset[str]
+
+    def promoted(self, teachers: BySource, student: Variables) -> BySource:
+        """Returns the teachers after the student has set a new best on validation."""
+        if not self.promotes:
+            return teachers
+        return {**teachers, BestPast.name: (student,)}
+
+    @property
+    def promotes(self) -> bool:
+        """Whether a new best student becomes a teacher (TY, Algorithm 1, line 21)."""
+        return any(isinstance(source, BestPast) for source in self.sources)
+
+    def moving(self, state: TrainState) -> BySource:
+        """Returns the teachers that move with every step: an average, a peer."""
+        found = {name: (state.memory[name],) for name in self.networks if name in state.memory}
+        if "peer" in self.networks:
+            params, batch_stats = state.variables.params, state.variables.batch_stats
+            found["peer"] = (Variables(params["peer"], batch_stats["peer"]),)
+        return found
+
+    def shares(self, name: str) -> tuple[float, ...] | None:
+        """Returns the weights of a source's teachers; None: all alike."""
+        source = next(source for source in self.sources if source.name == name)
+        return (isinstance(source, Frozen) and source.weights) or None
 
 
-def load(config: ConfigDict, method: Method, class_names: Sequence[str]) -> tuple[Teacher, ...]:
-    """Returns the teachers that the config names, in its order.
-
-    Args:
-      config: of the run.
-      method: that they serve.
-      class_names: of the data set, by label.
-
-    Raises:
-      InputError: the method wants another number of them, or one does not fit the data.
-    """
-    folders = config.teachers.runs
-    _check_count(method.frozen_teachers, len(folders), config.method.name)
-    _check_shares(config.method.teacher_weights, len(folders))
-    if config.teachers.dtype and not (folders or method.promotes or method.moving_average):
-        raise InputError(
-            f"config.teachers.dtype: method '{config.method.name}' has no teacher; leave it ''"
-        )
-    teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
-    for folder, teacher in zip(folders, teachers, strict=True):
-        _check_classes(folder, teacher.card, class_names)
-        if method.reads_teacher_logits and not teacher.card.has_classifier:
-            raise InputError(
-                f"config.teachers.runs: the classifier of '{folder}' is random: its checkpoint had "
-                f"none for these classes, and method '{config.method.name}' learns from it; train "
-                "it first (model.init_from), or use a method of features"
-            )
-        weights.check_split(
-            "teachers.runs",
-            Path(folder),
-            teacher.card,
-            dataset=config.data.name,
-            split=config.data.split,
-        )
-        sees = "flow" if teacher.card.in_channels == 2 else "rgb"
-        if sees not in config.data.modality.split("_"):
-            raise InputError(
-                f"config.data.modality: '{config.data.modality}', but the teacher '{folder}' sees "
-                f"{sees}; use 'rgb_flow' for an RGB student with a teacher that sees flow"
-            )
-    if config.data.modality == "rgb_flow" and all(t.card.in_channels != 2 for t in teachers):
-        raise InputError(
-            "config.data.modality: 'rgb_flow', but no teacher sees flow, nor does the student; use "
-            "'rgb'"
-        )
-    return teachers
-
-
-def _check_classes(folder: str, card: weights.Card, class_names: Sequence[str]) -> None:
-    if card.num_classes != len(class_names):
-        raise InputError(
-            f"config.teachers.runs: '{folder}' knows {card.num_classes} classes, the data set has "
-            f"{len(class_names)}; use a teacher of this data set"
-        )
-    for label, (its, ours) in enumerate(zip(card.class_names, class_names, strict=False)):
-        if its != ours:
-            raise InputError(
-                f"config.teachers.runs: label {label} of '{folder}' is {its}, here it is {ours}; "
-                "use a teacher of this data set"
-            )
-
-
-def _check_count(wanted: str, count: int, method: str) -> None:
-    if wanted == "none" and count:
-        raise InputError(
-            f"config.teachers.runs: names {count} teachers, but method '{method}' takes none; "
-            "method.name='distillation' does"
-        )
-    if (wanted == "any" and not count) or (wanted == "one" and count != 1):
-        raise InputError(
-            f"config.teachers.runs: names {count} teachers, but method '{method}' needs "
-            f"{'exactly one' if wanted == 'one' else 'at least one'}; name workdirs of finished "
-            "runs, or folders of converted weights"
-        )
-
-
-def _check_shares(shares: Sequence[float], count: int) -> None:
-    if shares and len(shares) != count:
-        raise InputError(
-            f"config.method.teacher_weights: {len(shares)} weights for {count} teachers; give one "
-            "each"
-        )
-
-
-def dtype(config: ConfigDict) -> str:
+def dtype(settings: Settings) -> str:
     """Returns the type that teachers compute in."""
-    return config.teachers.dtype or config.model.dtype
+    return settings.teachers.dtype or settings.model.dtype
 
 
-def clip_offsets(config: ConfigDict, cards: Sequence[weights.Card]) -> list[tuple[int, ...]]:
-    """Returns which frames each network sees, the student first, counted from its clip's start.
+def widened(sampler: Sampler, teachers: Sequence[Teacher]) -> Sampler:
+    """Returns the sampler whose clips hold the teachers' frames, too.
 
     A teacher's clip has the same middle as the student's, and may begin before it.
     """
-    student = config.data.stride * np.arange(config.data.frames)
-    offsets = [tuple(student.tolist())]
-    for card in cards:
-        teacher = card.stride * np.arange(card.frames)
-        shift = (int(student[-1]) - int(teacher[-1])) // 2
-        offsets.append(tuple((teacher + shift).tolist()))
-    return offsets
+    if sampler.offsets is None or not teachers:
+        return sampler
+    own = sampler.offsets
+    return sampler.reading(sorted({*own, *(o for t in teachers for o in _offsets(own, t.card))}))
 
 
-def networks(
-    config: ConfigDict, method: Method, teachers: Sequence[Teacher]
-) -> tuple[tuple[Network, ...], tuple[int, ...]]:
-    """Returns the teachers' networks, and the offsets of all frames that a batch's clips need.
+def _offsets(student: Sequence[int], card: weights.Card) -> tuple[int, ...]:
+    """Returns the frames that a teacher sees, counted from the start of the student's clip."""
+    teacher = card.stride * np.arange(card.frames)
+    shift = (student[-1] - int(teacher[-1])) // 2
+    return tuple((teacher + shift).tolist())
 
-    The student's own place among these is `positions(offsets of the student, all of them)`.
+
+def places(own: Sampler, all_frames: Sampler, card: weights.Card | None) -> tuple[int, ...] | None:
+    """Returns where the frames of a network stand among those of a clip; None: they are all of it.
+
+    Args:
+      own: the student's sampler.
+      all_frames: the one whose clips hold the frames of all networks.
+      card: of a teacher; None for the student.
     """
-    cards = [teacher.card for teacher in teachers]
-    each = clip_offsets(config, cards)
-    union = tuple(sorted(set().union(*each)))
-    found = tuple(
-        Network(
-            model=weights.network_of(card, dtype(config)).clone(taps=method.teacher_blocks),
-            frames=positions(offsets, union),
-            size=card.size or config.data.crop,
-            view="flow" if card.in_channels == 2 and config.data.modality != "flow" else "clip",
-        )
-        for card, offsets in zip(cards, each[1:], strict=True)
-    )
-    return found, union
-
-
-def positions(offsets: Sequence[int], union: Sequence[int]) -> tuple[int, ...] | None:
-    """Returns where `offsets` stand in `union`; None where they are all of it."""
-    if tuple(offsets) == tuple(union):
+    if own.offsets is None or all_frames.offsets is None:
+        frames = own.span
+        if card is None or card.frames >= frames:
+            return None
+        return tuple(((np.arange(card.frames) + 0.5) * frames / card.frames).astype(int).tolist())
+    wanted = own.offsets if card is None else _offsets(own.offsets, card)
+    if tuple(wanted) == tuple(all_frames.offsets):
         return None
-    return tuple(union.index(offset) for offset in offsets)
+    return tuple(all_frames.offsets.index(offset) for offset in wanted)
+
+
+def frozen_networks(
+    settings: Settings, teachers: Sequence[Teacher], own: Sampler, all_frames: Sampler
+) -> tuple[Network, ...]:
+    """Returns the networks of the trained teachers, each with what it sees of a batch's clips."""
+    source = frozen_source(settings.method.teachers)
+    if source is None:
+        return ()
+    return tuple(
+        Network(
+            model=weights.network_of(teacher.card, dtype(settings), heads=source.heads).clone(
+                taps=source.blocks
+            ),
+            frames=places(own, all_frames, teacher.card),
+            size=teacher.card.size or settings.data.crop,
+            view="flow"
+            if teacher.card.in_channels == 2 and settings.data.modality != "flow"
+            else "clip",
+            clips=source.clips,
+        )
+        for teacher in teachers
+    )
+
+
+def assemble(
+    sources: tuple[Source, ...],
+    frozen: Sequence[tuple[Network, Variables]],
+    own_kind: Network,
+    fresh: Variables | None,
+    *,
+    cards: Sequence[weights.Card],
+    class_names: Sequence[str],
+) -> Teachers:
+    """Pairs every teacher's network with its variables.
+
+    Args:
+      sources: of the method.
+      frozen: the trained networks and their variables, on all devices.
+      own_kind: a network like the student: its past self, its average, its peer.
+      fresh: variables that nothing trained, for a past self that begins with them; None: without.
+      cards: of the frozen ones.
+      class_names: of the run, by label.
+    """
+    networks: dict[str, tuple[Network, ...]] = {}
+    first: dict[str, tuple[Variables, ...]] = {}
+    for source in sources:
+        if isinstance(source, Frozen):
+            networks[source.name] = tuple(network for network, _ in frozen)
+            first[source.name] = tuple(variables for _, variables in frozen)
+        else:
+            networks[source.name] = (own_kind,)
+        if isinstance(source, BestPast) and fresh is not None:
+            first[source.name] = (fresh,)
+    know = {name for name in networks if name != Frozen.name}
+    if cards and all(knows_classes(card, class_names) for card in cards):
+        know.add(Frozen.name)
+    return Teachers(sources, networks, first, frozenset(know))
+
+
+def begins_random(sources: Sequence[Source]) -> bool:
+    """Whether a past self begins as a network that nothing trained."""
+    return any(isinstance(source, BestPast) and source.first == "random" for source in sources)
+
+
+def trains_beside(sources: Sequence[Source]) -> bool:
+    """Whether a second student trains beside the first one."""
+    return any(source.name == "peer" for source in sources)
+
+
+def forward_passes(sources: Sequence[Source]) -> Mapping[str, int]:
+    """Returns what a step of a method costs besides its student's step and its frozen teachers.
+
+    Returns:
+      "forward": forward passes of networks of the student's kind; "step": whole further steps.
+    """
+    own = [source for source in sources if not isinstance(source, Frozen)]
+    beside = sum(source.name == "peer" for source in own)
+    return {"forward": len(own) - beside, "step": beside}

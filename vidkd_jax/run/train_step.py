@@ -10,11 +10,15 @@ from flax import linen as nn
 from flax import struct
 
 from vidkd_jax import augment, models
-from vidkd_jax.methods import Batch, Method, Outputs
+from vidkd_jax.methods import Batch, Context, Memory, Method, Outputs, Taught, Term
 from vidkd_jax.networks.network import Network, Variables
+from vidkd_jax.run.optimizer import path_names
 
 # Streams of the run's one key: everything random on the device is a fold_in of one of these.
-INIT_STREAM, STEP_STREAM, TEACHER_STREAM = 0, 1, 2
+INIT_STREAM, STEP_STREAM, TEACHER_STREAM, MEMORY_STREAM = 0, 1, 2, 3
+
+# Teachers, or what belongs to them, by the name of their source, such as "frozen".
+BySource = Mapping[str, tuple[Any, ...]]
 
 
 class TrainState(struct.PyTreeNode):
@@ -24,68 +28,19 @@ class TrainState(struct.PyTreeNode):
       step: number of steps done, int32 [].
       variables: the student.
       opt_state: the optimiser's, with the learning rate as a hyper-parameter inside.
-      average: the moving average of the student, where that is its teacher; else ().
+      memory: the method's, by name; {} where it has none.
     """
 
     step: jax.Array
     variables: Variables
     opt_state: optax.OptState
-    average: Variables | tuple[()] = ()
-
-
-def create_optimizer(
-    learning_rate: float,
-    *,
-    name: str = "sgd",
-    momentum: float,
-    weight_decay: float,
-    nesterov: bool,
-    decay_on: str = "all",
-) -> optax.GradientTransformation:
-    """Returns SGD with PyTorch's coupled weight decay, or AdamW (Loshchilov & Hutter 2019).
-
-    AdamW's first moment decays by `momentum`; its second by 0.999, and its epsilon is 1e-8.
-    `nesterov` is SGD's. `decay_on` is "all" parameters, or "kernels" but those of shortcuts, as in
-    TY's released code.
-
-    The learning rate is a hyper-parameter of the optimiser's state, so that a schedule may set it
-    between epochs without compiling again.
-    """
-    mask = _is_kernel if decay_on == "kernels" else None
-
-    def sgd(learning_rate: float) -> optax.GradientTransformation:
-        return optax.chain(
-            optax.add_decayed_weights(weight_decay, mask),
-            optax.sgd(learning_rate, momentum=momentum or None, nesterov=nesterov),
-        )
-
-    def adamw(learning_rate: float) -> optax.GradientTransformation:
-        return optax.adamw(learning_rate, b1=momentum, weight_decay=weight_decay, mask=mask)
-
-    return optax.inject_hyperparams({"sgd": sgd, "adamw": adamw}[name])(learning_rate=learning_rate)
-
-
-def _is_kernel(params: Any) -> Any:
-    """Returns a tree of bools: kernels, but those of shortcuts."""
-
-    def decays(path: Any, leaf: Any) -> bool:
-        del leaf
-        names = _names(path)
-        in_shortcut = any("shortcut" in name or "downsample" in name for name in names)
-        return names[-1] == "kernel" and not in_shortcut
-
-    return jax.tree_util.tree_map_with_path(decays, params)
-
-
-def _names(path: Any) -> list[str]:
-    """Returns the names on the way to a leaf."""
-    return jax.tree_util.keystr(path, simple=True, separator="/").split("/")
+    memory: Memory
 
 
 def create_variables(
     key: jax.Array, clip_shape: tuple[int, ...], *, model: nn.Module, zero_norms: str = ""
 ) -> Variables:
-    """Returns freshly initialised variables for clips of shape [t, h, w, c].
+    """Returns freshly initialised variables for clips of shape [t, h, w, c] or [n, t, h, w, c].
 
     The scales of norms named `zero_norms` begin at 0 instead of 1.
     """
@@ -98,7 +53,7 @@ def create_variables(
     )
     variables = init(key)
     params = jax.tree_util.tree_map_with_path(
-        lambda path, leaf: 0 * leaf if _names(path)[-2:] == [zero_norms, "scale"] else leaf,
+        lambda path, leaf: 0 * leaf if path_names(path)[-2:] == [zero_norms, "scale"] else leaf,
         variables["params"],
     )
     return Variables(params, variables["batch_stats"])
@@ -110,44 +65,55 @@ def create_train_state(
     *,
     model: nn.Module,
     optimizer: optax.GradientTransformation,
-    moving_average: bool = False,
     zero_norms: str = "",
 ) -> TrainState:
-    """Returns the state before the first step; `key` is the run's."""
+    """Returns the state before the first step, without a memory; `key` is the run's."""
     key = jax.random.fold_in(key, INIT_STREAM)
     variables = create_variables(key, clip_shape, model=model, zero_norms=zero_norms)
     opt_state = jax.jit(optimizer.init)(variables.params)
-    # A copy: the state is donated to the step, and a buffer can be donated once.
-    average = jax.tree.map(jnp.copy, variables) if moving_average else ()
-    return TrainState(jnp.zeros((), jnp.int32), variables, opt_state, average)
+    return TrainState(jnp.zeros((), jnp.int32), variables, opt_state, {})
 
 
-def total_loss(
-    student: Outputs, teachers: tuple[Outputs, ...], batch: Batch, *, method: Method
-) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Returns the weighted sum of the method's terms, and each term's mean before weighting."""
-    terms = method.terms(student, teachers, batch)
+def total_loss(terms: Mapping[str, Term]) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Returns the sum of weight * mean over the terms, and each term's mean, unweighted."""
     parts = {name: jnp.mean(term.value) for name, term in terms.items()}
-    total = sum(term.weight * parts[name] for name, term in terms.items())
-    return jnp.asarray(total), parts
+    total = jnp.zeros((), jnp.float32)
+    for name, term in terms.items():
+        total = total + term.weight * parts[name]
+    return total, parts
 
 
 def ask_teachers(
-    teachers: tuple[Variables, ...], networks: tuple[Network, ...], views: Mapping[str, jax.Array]
-) -> tuple[Outputs, ...]:
-    """Returns each teacher's outputs, without gradient.
+    teachers: BySource, networks: BySource, views: Mapping[str, jax.Array]
+) -> dict[str, tuple[Outputs, ...]]:
+    """Returns each teacher's outputs by source, without gradient.
 
-    Each waits for the one before, so that no two teachers' activations are held at a time.
+    Each teacher waits for the one before, so that no two hold their activations at a time.
+
+    Args:
+      teachers: their variables. A source whose teacher is not there yet is missing.
+      networks: of every source; as many as there are variables.
+      views: what all of them see, each its own part.
     """
-    outputs: list[Outputs] = []
-    for teacher, network in zip(teachers, networks, strict=False):  # fewer before a promotion
-        ask = _after(outputs[-1]["logits"], network.infer) if outputs else network.infer
-        outputs.append(jax.lax.stop_gradient(ask(teacher, views)))
-    return tuple(outputs)
+    before: Outputs = {}
+    taught: dict[str, tuple[Outputs, ...]] = {}
+    for source, pairs in networks.items():
+        if source not in teachers:
+            continue
+        outputs = []
+        for network, variables in zip(pairs, teachers[source], strict=True):
+            ask = _after(before["features"], network.infer) if before else network.infer
+            before = jax.lax.stop_gradient(ask(variables, views))
+            outputs.append(before)
+        taught[source] = tuple(outputs)
+    return taught
 
 
 def _after(value: jax.Array, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns `function`, computed only once `value` is there; NaN where that begins with NaN."""
+    """Runs `function` only after `value` has been computed.
+
+    On CPU this is a branch on the first number in `value`: if it is NaN, every output is NaN.
+    """
 
     def on_cpu(*arguments: Any) -> Any:
         # XLA's CPU backend drops the barrier before it decides on the order; a branch stays.
@@ -164,12 +130,12 @@ def _after(value: jax.Array, function: Callable[..., Any]) -> Callable[..., Any]
 
 def train_step(
     state: TrainState,
-    teachers: tuple[Variables, ...],
+    teachers: BySource,
     batch: Batch,
     key: jax.Array,
     *,
     student: Network,
-    teacher_networks: tuple[Network, ...] = (),
+    teacher_networks: BySource,
     method: Method,
     optimizer: optax.GradientTransformation,
     remat: bool = False,
@@ -177,23 +143,24 @@ def train_step(
     """Does one step of the method.
 
     Args:
-      state: the student and its optimiser.
-      teachers: frozen; they use running statistics.
-      batch: "clip" uint8 [b, t, h, w, c] and perhaps "flow" [b, t, h, w, 2], "label" int32 [b].
+      state: the student, its optimiser and the method's memory.
+      teachers: variables of the frozen teachers by source; they use running statistics.
+      batch: as `vidkd_jax.data.clips` says.
       key: the run's key; the step's own is folded in from it.
       student: the network that trains.
-      teacher_networks: of the teachers, in their order, then of the student's moving average.
-      method: gives views and loss terms.
+      teacher_networks: of the teachers, and of those that live in the memory, by source.
+      method: gives views, loss terms and the next memory.
       optimizer: as made by `create_optimizer`.
       remat: keep the convolutions' outputs alone for the backward pass, and compute the rest again.
 
     Returns:
-      The next state, and metrics: "loss", "loss/<term>" and "top1", float32 scalars.
+      The next state, and metrics: "loss", "loss/<term>" and the method's, float32 scalars.
     """
     step_key = jax.random.fold_in(jax.random.fold_in(key, STEP_STREAM), state.step)
+    context = Context(step_key, state.step, batch, state.memory)
     views = method.views(step_key, batch)
-    averages = (state.average,) if isinstance(state.average, Variables) else ()
-    taught = ask_teachers((*teachers, *averages), teacher_networks, views)
+    in_memory = {name: (state.memory[name],) for name in teacher_networks if name in state.memory}
+    taught = ask_teachers({**teachers, **in_memory}, teacher_networks, views)
     clip = student.see(views)
 
     def apply(params: Any, clip: jax.Array) -> Any:
@@ -204,41 +171,31 @@ def train_step(
         policy = jax.checkpoint_policies.save_only_these_names(models.CONV_OUTPUT)
         apply = jax.checkpoint(apply, policy=policy)
 
-    def loss_fn(params: Any) -> tuple[jax.Array, tuple[dict[str, jax.Array], Outputs, Any]]:
+    def loss_fn(params: Any) -> tuple[jax.Array, tuple[dict[str, jax.Array], Outputs, Taught, Any]]:
         outputs, updated = apply(params, clip)
-        total, parts = total_loss(outputs, taught, batch, method=method)
-        return total, (parts, outputs, updated["batch_stats"])
+        own, beside = student.split(outputs)
+        all_taught = {**taught, **beside}
+        total, parts = total_loss(method.terms(own, all_taught, context))
+        return total, (parts, own, all_taught, updated["batch_stats"])
 
     gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
-    (loss, (parts, outputs, batch_stats)), grads = gradient_fn(state.variables.params)
+    (loss, (parts, own, all_taught, batch_stats)), grads = gradient_fn(state.variables.params)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.variables.params)
     variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
-    top1 = jnp.mean(jnp.argmax(outputs["logits"], axis=-1) == batch["label"])
-    metrics = {"loss": loss, "top1": top1, **{f"loss/{name}": part for name, part in parts.items()}}
-    # From the plain mean of all so far on: no share of the random first weights stays for long.
-    decay = jnp.minimum(method.moving_average, 1 - 1 / (state.step + 1))
-    average = move_average(state.average, variables, decay=decay)
-    return TrainState(state.step + 1, variables, opt_state, average), metrics
-
-
-def move_average(
-    average: Variables | tuple[()], variables: Variables, *, decay: jax.Array
-) -> Variables | tuple[()]:
-    """Returns decay * average + (1 - decay) * variables; () where there is none."""
-    if not isinstance(average, Variables):
-        return ()
-    moved: Variables = jax.tree.map(
-        lambda old, new: decay * old + (1 - decay) * new, average, variables
-    )
-    return moved
+    memory = method.remember(own, all_taught, context, variables)
+    metrics = {"loss": loss, **method.metrics(own, context)}
+    metrics |= {f"loss/{name}": part for name, part in parts.items()}
+    return TrainState(state.step + 1, variables, opt_state, memory), metrics
 
 
 def predict_step(
-    variables: Variables, batch: Batch, *, network: Network
+    variables: Variables, batch: Batch, *, network: Network, outputs: tuple[str, ...] = ("logits",)
 ) -> Mapping[str, jax.Array]:
-    """Returns `logits` [b, k] of unaugmented clips, with the batch's label, video and mask."""
+    """Returns named outputs of unaugmented clips, with the batch's label, video and mask."""
     views = {name: augment.normalise(batch[name]) for name in ("clip", "flow") if name in batch}
+    found = network.infer(variables, views)
+    own, _ = network.split(found)
     return {
-        "logits": network.infer(variables, views)["logits"],
+        **{name: own[name] for name in outputs},
         **{name: batch[name] for name in ("label", "video", "mask")},
     }

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from ml_collections import ConfigDict
 
 import vidkd_jax
-from vidkd_jax import data
 from vidkd_jax.errors import InputError
+from vidkd_jax.run.inputs import records_identity
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.json_files import read_json, write_json
 from vidkd_jax.runtime.lock import only_one
-from vidkd_jax.settings.config import flatten, get_base_config, to_json
+from vidkd_jax.settings.config import from_json, read
+from vidkd_jax.settings.settings import Settings, flatten
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 # What may differ when a run goes on: how it reads and reports, how long it lasts.
@@ -40,7 +40,7 @@ def lock_of(workdir: Path) -> Path:
     return workdir / ".lock"
 
 
-def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
+def check(workdir: Path, settings: Settings) -> dict[str, Any] | None:
     """Checks that a run in this folder is the same one; writes nothing.
 
     Returns:
@@ -56,16 +56,16 @@ def check(workdir: Path, config: ConfigDict) -> dict[str, Any] | None:
         )
     summary = read_json(workdir / "summary.json")
     if summary or _has_checkpoint(workdir):  # else nothing was trained that could be mixed up
-        _check_same(workdir, config)
-        _check_records(workdir, config)
-    if summary and (summary["stopped_early"] or summary["epochs"] >= config.train.epochs):
+        _check_same(workdir, settings)
+        _check_records(workdir, settings)
+    if summary and (summary["stopped_early"] or summary["epochs"] >= settings.train.epochs):
         return summary
     return None
 
 
 @contextlib.contextmanager
 def claim(
-    workdir: Path, config: ConfigDict, network: Mapping[str, Any]
+    workdir: Path, settings: Settings, network: Mapping[str, Any]
 ) -> Iterator[dict[str, Any] | None]:
     """Creates the folder, writes `config.json` and keeps a second run of it out.
 
@@ -74,7 +74,7 @@ def claim(
 
     Args:
       workdir: the run's folder.
-      config: of the run.
+      settings: of the run.
       network: its card, JSON: among others, the normalisation of the input; and "teachers",
         digests of their weights.
 
@@ -86,14 +86,14 @@ def claim(
         if sharding.is_main():
             try:
                 stack.enter_context(_lock(workdir))
-                finished = check(workdir, config)
+                finished = check(workdir, settings)
                 if finished is None:
                     _check_network(workdir, network)
-                    _begin(workdir, config, network)
+                    _begin(workdir, settings, network)
             except InputError as caught:
                 error = caught
         sharding.raise_together(error)
-        yield finished if sharding.is_main() else check(workdir, config)
+        yield finished if sharding.is_main() else check(workdir, settings)
 
 
 @contextlib.contextmanager
@@ -108,12 +108,12 @@ def _lock(workdir: Path) -> Iterator[None]:
         yield
 
 
-def _begin(workdir: Path, config: ConfigDict, network: Mapping[str, Any]) -> None:
+def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> None:
     # A run that goes on is not finished: nobody may take its last summary for it.
     (workdir / "summary.json").unlink(missing_ok=True)
     write_json(
         workdir / "config.json",
-        {**to_json(config), "network": network, "environment": environment()},
+        {**settings.as_json(), "network": network, "environment": environment()},
     )
 
 
@@ -125,12 +125,12 @@ def _has_checkpoint(workdir: Path) -> bool:
     )
 
 
-def check_teachers(workdir: Path, config: ConfigDict, digests: Callable[[], list[str]]) -> None:
+def check_teachers(workdir: Path, settings: Settings, digests: Callable[[], list[str]]) -> None:
     """Refuses a finished run whose teachers were others, by whatever path they go.
 
     Args:
       workdir: the run's folder.
-      config: of the run.
+      settings: of the run.
       digests: gives those of the weights that the config names; asked only where the paths differ.
 
     Raises:
@@ -138,7 +138,7 @@ def check_teachers(workdir: Path, config: ConfigDict, digests: Callable[[], list
     """
     saved = read_json(workdir / "config.json") or {}
     before = saved.get("teachers", {}).get("runs", [])
-    if [*map(os.path.realpath, before)] == [*map(os.path.realpath, config.teachers.runs)]:
+    if [*map(os.path.realpath, before)] == [*map(os.path.realpath, settings.teachers.runs)]:
         return
     if saved.get("network", {}).get("teachers") != digests():
         raise InputError(_other_teachers(workdir))
@@ -157,6 +157,8 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
     if not saved or not _has_checkpoint(workdir):
         return
     now = json.loads(json.dumps(network))  # tuples are lists in a file
+    if "normalisation" in saved:  # its field for residual frames is younger than some runs
+        saved["normalisation"] = {"residual": "none", **saved["normalisation"]}
     for name in ("normalisation", "model", "width"):
         if saved.get(name) != now[name]:
             raise InputError(
@@ -167,35 +169,28 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
         raise InputError(_other_teachers(workdir))
 
 
-def records_of(config: ConfigDict) -> dict[str, Any]:
-    """Returns which records a run reads: the arguments of `data.open_records`."""
-    fields = ("name", "split", "short_side", "modality")
-    return {"root": Path(config.data.root), **{field: config.data[field] for field in fields}}
-
-
-def records_identity(config: ConfigDict) -> str:
-    """Returns a hash of the lists and video files that a run reads, or its records were made of."""
-    if config.data.source == "records":
-        return data.identity(**records_of(config))
-    from vidkd_jax.data.files import identity  # knows data_prep: only where asked for
-
-    where = Path(config.data.videos), config.data.annotations or None
-    try:
-        return identity(config.data.name, *where, split=config.data.split)
-    except InputError:  # they are gone, which a finished run does not mind; opening them says so
-        return ""
-
-
-def _check_records(workdir: Path, config: ConfigDict) -> None:
+def _check_records(workdir: Path, settings: Settings) -> None:
     """Refuses a run on other videos than those that now go by the same name."""
     saved = (read_json(workdir / "config.json") or {}).get("network", {}).get("records", "")
-    now = records_identity(config)
+    now = records_identity(settings.data)
     if saved and now and saved != now:
-        where = config.data.root if config.data.source == "records" else config.data.videos
+        data = settings.data
         raise InputError(
-            f"'{workdir}' holds a run on other videos or lists of '{config.data.name}' than those "
-            f"in '{where}'; use another --workdir"
+            f"'{workdir}' holds a run on other videos or lists of '{data.name}' than those in "
+            f"'{data.root if data.source == 'records' else data.videos}'; use another --workdir"
         )
+
+
+def saved_fields(workdir: Path) -> dict[str, Any]:
+    """Returns the fields in a run's config.json as they stand, by dotted name; {} without one.
+
+    Raises:
+      InputError: the file is damaged.
+    """
+    saved = read_json(workdir / "config.json")
+    if not isinstance(saved or {}, dict):
+        raise InputError(f"'{workdir / 'config.json'}' is damaged: it holds no object")
+    return flatten(saved or {})
 
 
 def saved_config(workdir: Path) -> dict[str, Any]:
@@ -208,16 +203,15 @@ def saved_config(workdir: Path) -> dict[str, Any]:
         return {}
     for beside in ("environment", "network"):
         saved.pop(beside, None)
-    defaults = flatten(ConfigDict(to_json(get_base_config())))
-    return {**defaults, **flatten(ConfigDict(saved))}
+    return read(from_json(saved)).by_field()
 
 
-def _check_same(workdir: Path, config: ConfigDict) -> None:
-    before, now = saved_config(workdir), flatten(ConfigDict(to_json(config)))
+def _check_same(workdir: Path, settings: Settings) -> None:
+    before, now = saved_config(workdir), settings.by_field()
     if not before:
         return
     may_change = {*MAY_CHANGE, "teachers.runs"}  # of teachers the weights count: check_teachers
-    if config.schedule.name == "cosine":  # its length decides on the rate of every epoch
+    if settings.schedule.name == "cosine":  # its length decides on the rate of every epoch
         may_change -= {"train.epochs"}
     for field in sorted({*before, *now} - may_change):
         if before.get(field) != now.get(field):

@@ -6,7 +6,7 @@ Under `jit` BatchNorm sees the global batch (synchronised statistics), on any nu
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -85,6 +85,49 @@ def split(mesh: Mesh) -> NamedSharding:
 def replicate(tree: Any, mesh: Mesh) -> Any:
     """Returns the tree with a copy on every device; every process must hold the same values."""
     return jax.device_put(tree, replicated(mesh))
+
+
+def place(memory: Mapping[str, Any], split_names: Iterable[str], mesh: Mesh) -> dict[str, Any]:
+    """Returns a method's memory on the devices.
+
+    Args:
+      memory: arrays, or pytrees of arrays, by name; every process must hold the same values.
+      split_names: whose arrays are split along their first axis; all else is copied.
+      mesh: the devices.
+
+    Raises:
+      InputError: an array cannot be split evenly.
+    """
+    names = {*split_names}
+    for name in names & memory.keys():
+        for leaf in jax.tree.leaves(memory[name]):
+            if leaf.shape[0] % mesh.size:
+                raise InputError(
+                    f"the method's memory '{name}' has {leaf.shape[0]} rows, which is not a "
+                    f"multiple of the {mesh.size} devices; use another length"
+                )
+    return {
+        name: jax.device_put(tree, split(mesh) if name in names else replicated(mesh))
+        for name, tree in memory.items()
+    }
+
+
+def keep_place(
+    memory: Mapping[str, Any], split_names: Iterable[str], mesh: Mesh
+) -> Mapping[str, Any]:
+    """Returns the memory, inside a compiled step, with the place that `place` gave it."""
+    names = {*split_names}
+    return {
+        name: jax.lax.with_sharding_constraint(
+            tree, split(mesh) if name in names else replicated(mesh)
+        )
+        for name, tree in memory.items()
+    }
+
+
+def keep_copied(tree: Any, mesh: Mesh) -> Any:
+    """Returns the tree, inside a compiled step, with a copy on every device."""
+    return jax.lax.with_sharding_constraint(tree, replicated(mesh))
 
 
 def shard(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:

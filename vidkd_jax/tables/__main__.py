@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vidkd_jax import data
 from vidkd_jax.errors import InputError, run_command
-from vidkd_jax.run import workdir
+from vidkd_jax.run import inputs
 from vidkd_jax.tables import costs, page, render, runner
 from vidkd_jax.tables.table import Arm, Row, Table, available, load_table, row_arm
 
@@ -77,9 +77,9 @@ def _check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> No
     """Refuses a table whose records are missing before hours are spent on the rows before."""
     runs = [arm for arm in runner.in_order(wanted) if not arm.is_finished(out)]
     for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
-        config = costs.resolve(arm, extra)
-        where = workdir.records_of(config)
-        if config.data.source == "records":
+        settings = costs.resolve(arm, extra).data
+        where = inputs.records_of(settings)
+        if settings.source == "records":
             data.open_records(**{**where, "root": Path(_data_root(extra) or where["root"])})
 
 

@@ -5,11 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ml_collections import ConfigDict
-
 from vidkd_jax.errors import InputError
 from vidkd_jax.run import workdir
-from vidkd_jax.settings.config import flatten, to_json
 from vidkd_jax.tables import costs, runner
 from vidkd_jax.tables.table import Arm
 
@@ -37,7 +34,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
             continue
         row = arm.dataset, arm.row.slug
         if row not in meant:
-            meant[row] = flatten(ConfigDict(to_json(costs.resolve(arm))))
+            meant[row] = costs.resolve(arm).by_field()
         saved = workdir.saved_config(folder)
         found = _departures(saved, meant[row])
         departures = found if departures is None else departures

@@ -13,8 +13,9 @@ from vidkd_jax import models
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count, matmul_flops_per_second
 from vidkd_jax.run import inputs
+from vidkd_jax.run.teachers import forward_passes
 from vidkd_jax.settings import config as config_lib
-from vidkd_jax.settings import config_checks
+from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.table import Arm
 
 _CONFIGS = Path(__file__).parents[2] / "configs"
@@ -54,8 +55,8 @@ class Cost:
     flops: float
 
 
-def resolve(arm: Arm, extra: Sequence[str] = ()) -> ConfigDict:
-    """Returns a run's config, validated.
+def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
+    """Returns a run's settings, validated.
 
     Raises:
       InputError: a field or a value is wrong.
@@ -66,15 +67,23 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> ConfigDict:
         config_lib.set_field(config, field, value)
     for flag in extra:
         field, _, text = flag.removeprefix("--config.").partition("=")
-        kind = type(config_lib.flatten(config).get(field, ""))
+        kind = _type_of(config, field)
         if kind in _PARSERS:
             try:
                 value = _PARSERS[kind](text)
             except (KeyError, ValueError):
                 raise InputError(f"{flag}: '{text}' is not of type {kind.__name__}") from None
             config_lib.set_field(config, field, value)
-    config_checks.validate(config)
-    return config
+    return config_lib.read(config)
+
+
+def _type_of(config: ConfigDict, field: str) -> type:
+    """Returns the type of a field; `str` where there is none, as setting it says so."""
+    try:
+        kind: type = config_lib.config_type(config, field)
+    except (KeyError, AttributeError):
+        return str
+    return kind
 
 
 def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
@@ -83,26 +92,31 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
     Raises:
       InputError: a field or a value is wrong.
     """
-    config = resolve(arm, extra)
-    name = config.data.name
+    settings = resolve(arm, extra)
+    data, name = settings.data, settings.data.name
     if name not in _VIDEOS:
         raise InputError(f"config.data.name: how many videos '{name}' has is not known here")
     videos, num_classes = _VIDEOS[name]
-    held_out = config.data.val_fraction if config.data.val == "groups" else 0.0
-    training = round(videos * config.data.fraction * (1 - held_out))
-    forward = _macs(config, num_classes)
+    held_out = data.val_fraction if data.val == "groups" else 0.0
+    training = round(videos * data.fraction * (1 - held_out))
+    forward = _macs(settings, num_classes)
     teachers = [_macs(resolve(teacher, extra), num_classes) for teacher in arm.teachers()]
-    if config.method.name in ("teaching_yourself", "moving_average"):
-        teachers.append(forward)
-    students = 2 if config.method.name == "mutual_learning" else 1
-    per_clip = 2 * ((1 + _BACKWARD) * students * forward + sum(teachers))
-    passes = config.train.epochs * max(config.train.repeats, 1)
+    own = forward_passes(settings.method.teachers)
+    step = (1 + _BACKWARD) * (1 + own["step"]) * forward
+    per_clip = 2 * (step + own["forward"] * forward + sum(teachers))
+    passes = settings.train.epochs * max(settings.train.repeats, 1)
     return Cost(training, passes, per_clip * training * passes)
 
 
-def _macs(config: ConfigDict, num_classes: int) -> int:
-    shape = inputs.clip_shape(config)
-    return _count_macs(config.model.name, config.model.width, num_classes, shape)
+def _macs(settings: Settings, num_classes: int) -> int:
+    """Returns the MACs of the student for one row of a batch, all of its clips together."""
+    data, method = settings.data, settings.method
+    sampler = method.sampler(data.frames, data.stride)
+    clips = sampler.num_clips if method.clips is None else len(method.clips)
+    _, _, frames, *_ = inputs.window_shapes(data, sampler)["clip"]
+    size = data.size or data.crop
+    shape = (frames, size, size, inputs.in_channels(data))
+    return clips * _count_macs(settings.model.name, settings.model.width, num_classes, shape)
 
 
 @functools.cache

@@ -1,0 +1,86 @@
+"""Evaluators by name, on outputs whose figures are known."""
+
+import numpy as np
+import pytest
+
+from vidkd_jax.evaluation import evaluators
+from vidkd_jax.evaluation.collect import Collected, collect
+
+OPTIONS = evaluators.Options("softmax", 15, 3)
+
+
+def collected(features, labels, videos=None):
+    features = np.asarray(features, np.float32)
+    videos = np.arange(len(labels)) if videos is None else np.asarray(videos)
+    outputs = {"features": features, "logits": features}
+    return Collected(outputs, np.asarray(labels), videos)
+
+
+def blobs(count, seed):
+    """Three classes whose features lie around three corners, and one number that is noise."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    corners = np.array([[5, 0, 0, 0], [0, 5, 0, 0], [0, 0, 5, 0]])
+    return corners[labels] + rng.normal(size=(count, 4)), labels
+
+
+def test_a_probe_reads_classes_that_a_line_parts():
+    train, test = collected(*blobs(60, 0)), collected(*blobs(30, 1))
+    found = evaluators.judge(["linear_probe"], test, train, OPTIONS).scores
+    assert found["probe_top1"] > 0.95 and found["probe_top5"] == 1.0
+    rng = np.random.default_rng(2)
+    noise = collected(rng.normal(size=(60, 4)), np.arange(60) % 3)
+    guesses = evaluators.judge(
+        ["linear_probe"], collected(rng.normal(size=(300, 4)), np.arange(300) % 3), noise, OPTIONS
+    )
+    assert 0.2 < guesses.scores["probe_top1"] < 0.5
+
+
+def test_a_probe_does_not_learn_from_what_it_judges():
+    """Labels of the judged videos that contradict the features are found to be wrong."""
+    train, (features, labels) = collected(*blobs(60, 0)), blobs(30, 1)
+    wrong = collected(features, (labels + 1) % 3)
+    assert evaluators.judge(["linear_probe"], wrong, train, OPTIONS).scores["probe_top1"] < 0.05
+
+
+def test_neighbours_are_counted_by_hand():
+    train = collected([[1, 0], [0.9, 0.1], [0, 1]], [0, 1, 2])
+    test = collected([[2, 0], [1, 0.2], [0, 3]], [0, 1, 0])
+    found = evaluators.judge(["nearest_neighbours"], test, train, OPTIONS).scores
+    # By cosine: the first has neighbour 0 (right); the second 0.9, 0.1 (right); the third 2.
+    assert found == {"retrieval_top1": 2 / 3}
+
+
+def test_a_videos_clips_are_averaged_and_clips_of_a_tuple_count_each():
+    rows = collected([[[1, 0], [3, 0]], [[0, 4], [0, 2]]], [1, 0], videos=[7, 3])
+    features, labels, videos = rows.by_video("features")
+    assert (videos.tolist(), labels.tolist()) == ([3, 7], [0, 1])
+    assert features.tolist() == [[0, 3], [2, 0]]
+    clips = rows.predictions("logits")
+    assert clips.logits.shape == (4, 2) and clips.videos.tolist() == [7, 7, 3, 3]
+    assert clips.labels.tolist() == [1, 1, 0, 0]
+
+
+def test_several_outputs_are_collected_without_the_padding():
+    batches = [
+        {"a": np.eye(2), "b": np.zeros((2, 3, 1)), "label": np.array([0, 1]),
+         "video": np.array([1, 0]), "mask": np.array([True, True])},
+        {"a": np.ones((2, 2)), "b": np.ones((2, 3, 1)), "label": np.array([1, 0]),
+         "video": np.array([2, 0]), "mask": np.array([True, False])},
+    ]  # fmt: skip
+    found = collect(lambda batch: batch, batches)
+    assert found.videos.tolist() == [0, 1, 2] and found.labels.tolist() == [1, 0, 1]
+    assert found.outputs["a"].tolist() == [[0, 1], [1, 0], [1, 1]]
+    assert found.outputs["b"].shape == (3, 3, 1) and set(found.outputs) == {"a", "b"}
+
+
+def test_pictures_get_the_features_by_video():
+    found = evaluators.judge(["features"], collected(*blobs(6, 0)), None, OPTIONS)
+    assert found.scores == {} and found.arrays["features"]["features"].shape == (6, 4)
+
+
+def test_what_evaluators_read_and_need():
+    assert evaluators.outputs_of(["classification", "linear_probe"]) == ("features", "logits")
+    assert evaluators.learn(["linear_probe"]) and not evaluators.learn(["classification"])
+    with pytest.raises(ValueError, match="an evaluator 'classification' already"):
+        evaluators.register("classification", evaluators.known()["features"])

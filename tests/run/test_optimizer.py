@@ -1,0 +1,97 @@
+"""Optimisers against PyTorch's, and rates that a schedule sets between epochs."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vidkd_jax.run.optimizer import create_optimizer, set_rates
+
+SGD = {"momentum": 0.9, "weight_decay": 5e-4, "nesterov": False}
+
+
+def test_decay_on_kernels_spares_biases_norms_and_shortcuts():
+    params = {
+        "stem": {"kernel": jnp.ones(2), "bias": jnp.ones(2)},
+        "norm": {"scale": jnp.ones(2)},
+        "block": {"shortcut_conv": {"kernel": jnp.ones(2)}},
+    }
+    options = {"momentum": 0.0, "weight_decay": 0.5, "nesterov": False}
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    moved = {}
+    for decay_on in ("all", "kernels"):
+        optimizer = create_optimizer(0.1, decay_on=decay_on, **options)
+        updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+        moved[decay_on] = [float(leaf[0]) for leaf in jax.tree.leaves(updates)]
+    np.testing.assert_allclose(moved["all"], [-0.05] * 4, rtol=1e-6)
+    # Leaves in order: block/shortcut_conv/kernel, norm/scale, stem/bias, stem/kernel.
+    np.testing.assert_allclose(moved["kernels"], [0, 0, 0, -0.05], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "nesterov"), [("sgd", False), ("sgd", True), ("adamw", False)])
+def test_optimizer_is_pytorchs(name, nesterov):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    start, grads = rng.normal(size=5), rng.normal(size=(4, 5))
+    weights = torch.tensor(start, requires_grad=True)
+    theirs = (
+        torch.optim.SGD([weights], 0.1, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
+        if name == "sgd"
+        else torch.optim.AdamW([weights], 0.1, betas=(0.8, 0.999), weight_decay=0.01)
+    )
+    ours = create_optimizer(0.1, name=name, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
+    params = jnp.asarray(start, jnp.float32)
+    state = ours.init(params)
+    for grad in grads:
+        weights.grad = torch.tensor(grad)
+        theirs.step()
+        updates, state = ours.update(jnp.asarray(grad, jnp.float32), state, params)
+        params = params + updates
+    np.testing.assert_allclose(params, weights.detach().numpy(), rtol=1e-5)
+
+
+def test_learning_rate_is_read_from_the_state():
+    optimizer = create_optimizer(0.1, **SGD)
+    state = set_rates(optimizer.init(jnp.ones(2)), 0.0, [])
+    updates, _ = optimizer.update(jnp.ones(2), state, jnp.ones(2))
+    assert (updates == 0).all()
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_multipliers_are_parameter_groups_of_pytorch(name):
+    """A learning rate of its own for a part of the network, momentum and decay as the rest."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(1)
+    start = {"backbone": rng.normal(size=5), "confidence": rng.normal(size=3)}
+    leaves = {n: torch.tensor(v, requires_grad=True) for n, v in start.items()}
+    rates = {"backbone": 0.1, "confidence": 0.02}
+    groups = [{"params": [leaves[n]], "lr": rates[n]} for n in leaves]
+    theirs = (
+        torch.optim.SGD(groups, momentum=0.8, weight_decay=0.01)
+        if name == "sgd"
+        else torch.optim.AdamW(groups, betas=(0.8, 0.999), weight_decay=0.01)
+    )
+    ours = create_optimizer(
+        0.1,
+        name=name,
+        momentum=0.8,
+        weight_decay=0.01,
+        nesterov=False,
+        multipliers=(("^confidence/", 0.2),),
+    )
+    params = {n: {"kernel": jnp.asarray(v, jnp.float32)} for n, v in start.items()}
+    state = ours.init(params)
+    for number in range(6):
+        grads = {n: rng.normal(size=v.shape) for n, v in start.items()}
+        if number == 3:  # the schedule drops the branch's rate alone
+            groups[1]["lr"] = theirs.param_groups[1]["lr"] = 0.002
+            state = set_rates(state, 0.1, [0.02])
+        for n, leaf in leaves.items():
+            leaf.grad = torch.tensor(grads[n])
+        theirs.step()
+        updates, state = jax.jit(ours.update)(
+            {n: {"kernel": jnp.asarray(g, jnp.float32)} for n, g in grads.items()}, state, params
+        )
+        params = jax.tree.map(jnp.add, params, updates)
+    for n, leaf in leaves.items():
+        np.testing.assert_allclose(params[n]["kernel"], leaf.detach().numpy(), rtol=1e-4)

@@ -1,0 +1,121 @@
+"""Clip samplers against frame numbers that were written down by hand."""
+
+import numpy as np
+import pytest
+
+from vidkd_jax import samplers
+from vidkd_jax.data.clips import centre_crop, crop_at
+from vidkd_jax.samplers import Contiguous, Segments, Tuples
+
+
+def test_every_start_whose_clip_lies_inside_occurs():
+    rng = np.random.default_rng(0)
+    draws = rng.random(2000).tolist()
+    starts = [Contiguous(16, 1).sample(20, [draw])[0, 0] for draw in draws]
+    assert np.bincount(starts).min() > 300 and set(starts) == {0, 1, 2, 3, 4}
+    assert {Contiguous(8, 2).sample(16, [draw])[0, 0] for draw in draws} == {0, 1}
+    assert Contiguous(6, 1).sample(3, [0.999]).tolist() == [[0, 1, 2, 2, 2, 2]]
+
+
+def test_frames_outside_the_video_are_its_first_and_its_last():
+    assert samplers.frames_at(1, (-3, -1, 0, 2), 3).tolist() == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "expected"),
+    [(1, [0]), (15, [0]), (16, [0]), (30, [0]), (31, [0, 16]), (50, [0, 16, 32])],
+)
+def test_grid_has_all_whole_windows_and_at_least_one(num_frames, expected):
+    assert Contiguous(8, 2).grid(num_frames, 30)[:, 0, 0].tolist() == expected
+
+
+def test_grid_is_thinned_evenly_to_the_most_clips():
+    clip = Contiguous(16, 1)
+    assert clip.grid(160, 4)[:, 0, 0].tolist() == [0, 48, 96, 144]
+    assert clip.grid(160, 1)[:, 0, 0].tolist() == [80]
+    assert clip.grid(7, 1)[:, 0, 0].tolist() == [0]
+
+
+def test_centre_clip_is_in_the_middle():
+    assert Contiguous(8, 2).centre(40)[0, [0, -1]].tolist() == [12, 26]  # of frames 0..39
+    assert Contiguous(8, 2).centre(5)[0, 0] == 0
+
+
+def test_a_clip_may_read_frames_around_its_own():
+    wide = Contiguous(2, 2).reading((-1, 0, 2, 3))
+    assert wide.sample(10, [0.5]).tolist() == [[3, 4, 6, 7]]
+    assert wide.span == 3  # where it starts is still what its own frames allow
+
+
+def test_a_tuple_is_clips_with_an_interval_between_two():
+    """PCL's: 3 clips of 10 frames, 8 between two, span 46."""
+    pcl = Tuples(frames=10, stride=1, clips=3, interval=8)
+    assert (pcl.span, pcl.num_clips, pcl.num_draws) == (46, 3, 1)
+    found = pcl.sample(100, [0.0])
+    assert found.shape == (3, 10)
+    assert found[:, 0].tolist() == [0, 18, 36] and found[:, -1].tolist() == [9, 27, 45]
+    assert pcl.sample(100, [0.9999])[-1, -1] == 99  # the last one that lies inside
+    assert pcl.sample(40, [0.7])[-1].tolist() == [36, 37, 38, *[39] * 7]  # too short: padded
+    assert pcl.centre(50)[0, 0] == 2
+    assert pcl.grid(100, 30)[:, 0, 0].tolist() == [0, 54]
+    assert pcl.reading((0, 4)).sample(100, [0.0]).tolist() == [[0, 4], [18, 22], [36, 40]]
+
+
+def test_segments_take_a_random_frame_of_each_part():
+    tsn = Segments(segments=4)
+    rng = np.random.default_rng(0)
+    found = np.stack([tsn.sample(40, rng.random(4).tolist())[0] for _ in range(500)])
+    for part in range(4):
+        assert set(found[:, part].tolist()) == set(range(10 * part, 10 * part + 10))
+    assert tsn.centre(40).tolist() == [[5, 15, 25, 35]]
+    assert tsn.sample(2, [0.9] * 4).tolist() == [[0, 0, 1, 1]]  # fewer frames than parts
+
+
+def test_two_sequences_overlap_or_do_not():
+    rng = np.random.default_rng(0)
+    together, apart = Segments(4, 2), Segments(4, 2, overlap=False)
+    assert (together.num_draws, apart.num_draws) == (8, 4)
+    shared = [np.intersect1d(*together.sample(16, rng.random(8).tolist())) for _ in range(200)]
+    assert any(map(len, shared))
+    for _ in range(200):
+        first, second = apart.sample(16, rng.random(4).tolist())
+        assert not len(np.intersect1d(first, second))
+        assert (first // 4 == second // 4).all()  # each part gives both a frame
+    assert apart.sample(4, [0.5] * 4).tolist() == [[0, 1, 2, 3]] * 2  # one frame a part
+
+
+def test_segments_are_evaluated_on_sequences_that_differ():
+    grid = Segments(4, sequences=2).grid(40, 3)
+    assert grid.shape == (3, 2, 4)
+    assert grid[:, 0, 0].tolist() == [1, 5, 8] and (grid[:, 0] == grid[:, 1]).all()
+    assert len(Segments(4).grid(6, 30)) == 1  # the smallest part has one frame
+
+
+@pytest.mark.parametrize(
+    "sampler", [Contiguous(4, 2), Tuples(4, 2, 3, 5), Segments(4), Segments(4, 3, overlap=False)]
+)
+@pytest.mark.parametrize("num_frames", [1, 3, 7, 50])
+def test_every_sampler_stays_inside_the_video_and_keeps_its_shape(sampler, num_frames):
+    rng = np.random.default_rng(1)
+    shape = (sampler.num_clips, sampler.centre(num_frames).shape[1])
+    for _ in range(20):
+        found = sampler.sample(num_frames, rng.random(sampler.num_draws).tolist())
+        assert found.shape == shape and found.dtype == np.int64
+        assert found.min() >= 0 and found.max() < num_frames
+        assert (np.diff(found, axis=1) >= 0).all()
+    grid = sampler.grid(num_frames, 5)
+    assert grid.shape[1:] == shape and 1 <= len(grid) <= 5
+    assert grid.min() >= 0 and grid.max() < num_frames
+    longer = sampler.sample(sampler.span, [0.5] * sampler.num_draws)
+    assert len(np.unique(longer[0])) == shape[1]  # of a video this long no frame is repeated
+
+
+def test_still_repeats_the_middle_frame_of_each_clip():
+    assert samplers.still(np.array([[3, 5, 7, 9], [0, 1, 2, 3]])).tolist() == [[7] * 4, [2] * 4]
+
+
+def test_crops():
+    rng = np.random.default_rng(0)
+    corners = {crop_at(*rng.random(2).tolist(), 10, 9, 8) for _ in range(100)}
+    assert corners == {(top, left) for top in range(3) for left in range(2)}
+    assert centre_crop(10, 14, 8) == (1, 3)

@@ -1,0 +1,63 @@
+"""What a network says of evaluation clips: outputs by name, without the padding."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from vidkd_jax.evaluation.evaluate import Predictions
+from vidkd_jax.runtime.ahead import one_ahead
+
+_BESIDE = ("label", "video", "mask")
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """A network's outputs for a subset's evaluation clips, in the order of its videos.
+
+    Attributes:
+      outputs: by name, each [m, ...], or [m, n, ...] where n clips of a video belong together.
+      labels: int [m].
+      videos: int [m], the position of each row's video in the subset.
+    """
+
+    outputs: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    videos: np.ndarray
+
+    def predictions(self, name: str = "logits") -> Predictions:
+        """Returns an output [m, k] as predictions of clips; of [m, n, k] every clip counts."""
+        scores = self.outputs[name]
+        clips = scores.shape[1] if scores.ndim == 3 else 1
+        rows = scores.reshape(-1, scores.shape[-1])
+        return Predictions(rows, self.labels.repeat(clips), self.videos.repeat(clips))
+
+    def by_video(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns the mean of an output over each video's clips, [v, d], labels and videos [v]."""
+        clips = self.predictions(name)
+        videos, first, inverse, counts = np.unique(
+            clips.videos, return_index=True, return_inverse=True, return_counts=True
+        )
+        sums = np.zeros((len(videos), clips.logits.shape[1]))
+        np.add.at(sums, inverse, clips.logits)
+        return sums / counts[:, None], clips.labels[first], videos
+
+
+def collect(predict_fn: Callable[[Any], Mapping[str, Any]], batches: Iterable[Any]) -> Collected:
+    """Runs a network over evaluation batches.
+
+    Args:
+      predict_fn: from a batch to outputs and "label", "video", "mask" of all processes' rows; it
+        need not wait for them.
+      batches: as made by `EvalBatches`.
+    """
+    parts: list[dict[str, np.ndarray]] = []
+    for found in one_ahead(map(predict_fn, batches)):
+        mask = np.asarray(found["mask"])
+        parts.append({name: np.asarray(rows)[mask] for name, rows in found.items()})
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(joined["video"], kind="stable")
+    joined = {name: rows[order] for name, rows in joined.items()}
+    outputs = {name: rows for name, rows in joined.items() if name not in _BESIDE}
+    return Collected(outputs, joined["label"], joined["video"])

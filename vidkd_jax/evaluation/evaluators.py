@@ -1,0 +1,174 @@
+"""Evaluators by name: which outputs of a network they read, and the figures that they give.
+
+A method names the evaluators that judge its student after an epoch and at the end. A new one is a
+function that `register` gives a name.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vidkd_jax.evaluation.collect import Collected
+from vidkd_jax.evaluation.evaluate import summarise
+
+_NEIGHBOURS = (1, 5, 10, 20, 50)  # PCL's and VCOP's retrieval
+
+
+class Options(NamedTuple):
+    """How figures are computed.
+
+    Attributes:
+      average: of a video's clips: "softmax" or "logits".
+      bins: of the calibration error.
+      num_classes: of the data set.
+    """
+
+    average: str
+    bins: int
+    num_classes: int
+
+
+class Judged(NamedTuple):
+    """What evaluators found.
+
+    Attributes:
+      scores: figures by name.
+      arrays: what pictures need, by evaluator and name.
+    """
+
+    scores: dict[str, float]
+    arrays: dict[str, dict[str, np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluator:
+    """One way to judge a network.
+
+    Attributes:
+      outputs: that it reads.
+      judge: (judged split, training split or None, options) -> figures, and arrays for pictures.
+      learns: whether it needs the training split's outputs, too.
+    """
+
+    outputs: tuple[str, ...]
+    judge: Callable[..., tuple[dict[str, float], dict[str, np.ndarray]]]
+    learns: bool = False
+
+
+def _classification(
+    judged: Collected, train: Collected | None, options: Options
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Clip@1, Video@1, calibration: of the classifier "logits"."""
+    del train
+    predictions = judged.predictions("logits")
+    return summarise(predictions, average=options.average, bins=options.bins), {}
+
+
+def _linear_probe(
+    judged: Collected, train: Collected, options: Options
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """A logistic regression on the frozen features of the training videos.
+
+    Each video's features are averaged over its clips. Features are scaled to deviation 1, and the
+    regression has scikit-learn's L2 penalty of C = 1.
+    """
+    from sklearn.linear_model import LogisticRegression  # a second to import: only where asked for
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    features, labels, _ = train.by_video("features")
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    probe.fit(features, labels)
+    asked, truth, _ = judged.by_video("features")
+    scores = np.full((len(asked), options.num_classes), -np.inf)
+    scores[:, probe.classes_] = probe.predict_log_proba(asked)
+    return {f"probe_top{k}": _top(scores, truth, k) for k in (1, 5)}, {}
+
+
+def _top(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return float((best == labels[:, None]).any(axis=1).mean())
+
+
+def _nearest_neighbours(
+    judged: Collected, train: Collected, options: Options
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Retrieval by cosine: whether one of the k nearest training videos has the video's class."""
+    del options
+    known, labels, _ = train.by_video("features")
+    asked, truth, _ = judged.by_video("features")
+    nearest = np.argsort(-(_unit(asked) @ _unit(known).T), axis=1, kind="stable")
+    hits = labels[nearest] == truth[:, None]
+    counts = [k for k in _NEIGHBOURS if k <= len(labels)]
+    return {f"retrieval_top{k}": float(hits[:, :k].any(axis=1).mean()) for k in counts}, {}
+
+
+def _unit(features: np.ndarray) -> np.ndarray:
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
+def _features(
+    judged: Collected, train: Collected | None, options: Options
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """The features of each video, for a picture."""
+    del train, options
+    features, labels, videos = judged.by_video("features")
+    return {}, {"features": features.astype(np.float32), "labels": labels, "videos": videos}
+
+
+_EVALUATORS: dict[str, Evaluator] = {
+    "classification": Evaluator(("logits",), _classification),
+    "linear_probe": Evaluator(("features",), _linear_probe, learns=True),
+    "nearest_neighbours": Evaluator(("features",), _nearest_neighbours, learns=True),
+    "features": Evaluator(("features",), _features),
+}
+_OURS = frozenset(_EVALUATORS)
+
+
+def register(name: str, evaluator: Evaluator) -> None:
+    """Adds an evaluator of one's own; the last one of a name counts.
+
+    Raises:
+      ValueError: an evaluator of ours has this name.
+    """
+    if name in _OURS:
+        raise ValueError(f"there is an evaluator '{name}' already")
+    _EVALUATORS[name] = evaluator
+
+
+def outputs_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Returns the outputs that these evaluators read, sorted."""
+    return tuple(sorted({output for name in names for output in _EVALUATORS[name].outputs}))
+
+
+def learn(names: Iterable[str]) -> bool:
+    """Whether one of these evaluators needs the training split, too."""
+    return any(_EVALUATORS[name].learns for name in names)
+
+
+def judge(
+    names: Iterable[str], judged: Collected, train: Collected | None, options: Options
+) -> Judged:
+    """Returns what evaluators find.
+
+    Args:
+      names: of the evaluators.
+      judged: a network's outputs for the split that is judged.
+      train: its outputs for the training split, where an evaluator learns from it.
+      options: how figures are computed.
+    """
+    scores: dict[str, float] = {}
+    arrays: dict[str, dict[str, Any]] = {}
+    for name in names:
+        found, pictures = _EVALUATORS[name].judge(judged, train, options)
+        scores |= found
+        if pictures:
+            arrays[name] = pictures
+    return Judged(scores, arrays)
+
+
+def known() -> Mapping[str, Evaluator]:
+    """Returns all evaluators by name."""
+    return dict(_EVALUATORS)

@@ -1,0 +1,41 @@
+"""Options of methods: a default, and the range that makes sense."""
+
+import dataclasses
+import math
+from typing import Any
+
+from vidkd_jax.errors import InputError
+
+_TESTS = {
+    "at_least": (lambda value, bound: value >= bound, "at least"),
+    "more_than": (lambda value, bound: value > bound, "more than"),
+    "less_than": (lambda value, bound: value < bound, "less than"),
+}
+
+
+def option(default: float, **bounds: float) -> Any:
+    """Returns a dataclass field for a number.
+
+    Args:
+      default: its value.
+      **bounds: `at_least`, `more_than`, `less_than`.
+    """
+    if unknown := bounds.keys() - _TESTS.keys():
+        raise ValueError(f"no bound {min(unknown)}; there are {', '.join(_TESTS)}")
+    return dataclasses.field(default=default, metadata=bounds)
+
+
+def check_options(method: Any) -> None:
+    """Checks the options of a method against their bounds.
+
+    Raises:
+      InputError: names the option and the bounds.
+    """
+    for field in dataclasses.fields(method):
+        value = getattr(method, field.name)
+        bounds = {name: field.metadata[name] for name in _TESTS if name in field.metadata}
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"config.method.{field.name}: {value}; use a finite number")
+        if not all(_TESTS[name][0](value, bound) for name, bound in bounds.items()):
+            use = ", ".join(f"{_TESTS[name][1]} {bound:g}" for name, bound in bounds.items())
+            raise InputError(f"config.method.{field.name}: {value}; use {use}")

@@ -1,0 +1,81 @@
+"""Where a method's teachers come from. A method names one source or several.
+
+A source's `name` is the key under which a method finds its teachers' outputs, and under which a run
+keeps their networks and variables.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+Memory = Mapping[str, Any]  # arrays, or pytrees of arrays, by name
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    """Trained networks, which `config.teachers.runs` names.
+
+    Attributes:
+      least: how many are needed at least.
+      most: and at most; None: any number.
+      reads_logits: whether the loss reads their classifiers: they must know the run's classes.
+      blocks: names of their blocks whose outputs the loss reads.
+      heads: names of further outputs that the loss reads, besides features and classifier.
+      weights: the share of each of them in the loss; (): all alike.
+      clips: which of a video's clips they see; None: all.
+    """
+
+    least: int = 1
+    most: int | None = None
+    reads_logits: bool = False
+    blocks: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+    clips: tuple[int, ...] | None = None
+
+    name: ClassVar[str] = "frozen"
+
+
+@dataclasses.dataclass(frozen=True)
+class BestPast:
+    """The student as it was when it set its last best on validation (TY, Algorithm 1).
+
+    Attributes:
+      first: until then "none", or "random", a network that nothing trained.
+    """
+
+    first: str = "none"
+
+    name: ClassVar[str] = "best"
+
+
+@dataclasses.dataclass(frozen=True)
+class Average:
+    """The exponential moving average of the student's variables. It lives in the method's memory.
+
+    Attributes:
+      decay: share of the average that each step keeps; in step n at most 1 - 1/n, so that the
+        random first weights are forgotten at once.
+    """
+
+    decay: float
+
+    name: ClassVar[str] = "average"
+
+    def moved(self, average: Any, variables: Any, step: jax.Array) -> Any:
+        """Returns decay * average + (1 - decay) * variables, after step number `step` (from 0)."""
+        decay = jnp.minimum(self.decay, 1 - 1 / (step + 1))
+        return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, variables)
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """A second student that trains beside the first one. Its outputs carry a gradient."""
+
+    name: ClassVar[str] = "peer"
+
+
+Source = Frozen | BestPast | Average | Peer

@@ -1,0 +1,146 @@
+"""How good a run's student is, and how far it agrees with its teachers."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vidkd_jax.data import Subset
+from vidkd_jax.evaluation import evaluators
+from vidkd_jax.evaluation.collect import Collected, collect
+from vidkd_jax.evaluation.evaluate import agreement
+from vidkd_jax.methods import BestPast
+from vidkd_jax.networks.network import Variables
+from vidkd_jax.run.building import Predict, Run
+from vidkd_jax.run.train_step import BySource
+from vidkd_jax.runtime import sharding
+from vidkd_jax.runtime.progress import progress_bar
+
+# The teachers' probabilities [m, k] for a subset's evaluation clips, by source.
+Answers = Mapping[str, np.ndarray]
+
+
+class Judgement(NamedTuple):
+    """What is known of a student on one split.
+
+    Attributes:
+      collected: its outputs.
+      scores: figures by name.
+      arrays: for pictures, by evaluator.
+    """
+
+    collected: Collected
+    scores: dict[str, float]
+    arrays: dict[str, dict[str, np.ndarray]]
+
+
+def judge(
+    run: Run,
+    variables: Variables,
+    subset: Subset,
+    names: tuple[str, ...],
+    *,
+    max_clips: int | None,
+    title: str,
+) -> Judgement:
+    """Judges a student on a subset's evaluation clips.
+
+    Args:
+      run: its parts.
+      variables: of the student.
+      subset: the videos.
+      names: of the evaluators.
+      max_clips: of a video; None: the one in the middle.
+      title: of the progress bar.
+    """
+    predict = run.predictor(evaluators.outputs_of(names))
+    collected = _collect(run, predict, variables, subset, max_clips, title)
+    train = None
+    if evaluators.learn(names):
+        train = _collect(run, predict, variables, run.splits.train, max_clips, f"{title}, train")
+    options = evaluators.Options(
+        run.settings.eval.average,
+        run.settings.eval.calibration_bins,
+        len(run.splits.class_names),
+    )
+    found = evaluators.judge(names, collected, train, options)
+    return Judgement(collected, found.scores, found.arrays)
+
+
+def ask(
+    run: Run,
+    teachers: BySource,
+    subset: Subset,
+    *,
+    max_clips: int | None,
+    title: str,
+    sources: Iterable[str] | None = None,
+) -> dict[str, np.ndarray]:
+    """Returns what the teachers say of a subset's evaluation clips, by source.
+
+    The teachers of one source are averaged with their weights in the loss. Those that do not know
+    the run's classes are not asked.
+
+    Args:
+      run: its parts.
+      teachers: their variables.
+      subset: the videos.
+      max_clips: of a video; None: the one in the middle.
+      title: of the progress bar.
+      sources: to ask; None: all.
+    """
+    wanted = run.teachers.know_classes if sources is None else {*sources}
+    answers = {}
+    for name in teachers.keys() & wanted & run.teachers.know_classes:
+        each = [
+            _collect(run, predict, variables, subset, max_clips, f"{title}, teacher")
+            for predict, variables in zip(run.ask[name], teachers[name], strict=True)
+        ]
+        answers[name] = np.average(
+            [collected.predictions().clip_probabilities() for collected in each],
+            axis=0,
+            weights=run.teachers.shares(name),
+        )
+    return answers
+
+
+def answer_of(student: Collected) -> dict[str, np.ndarray]:
+    """Returns what a student that becomes its own teacher has said of the clips."""
+    return {BestPast.name: student.predictions().clip_probabilities()}
+
+
+def agreements(judged: Collected, answers: Answers) -> dict[str, float]:
+    """Returns how far the student agrees with its teachers.
+
+    `teacher_agreement` and `teacher_kl` where there is one source of them; with several, their
+    names begin with the source's instead, such as `average_agreement`.
+    """
+    if "logits" not in judged.outputs:
+        return {}
+    scores: dict[str, float] = {}
+    for source, probabilities in sorted(answers.items()):
+        prefix = "teacher" if len(answers) == 1 else source
+        found = agreement(judged.predictions(), probabilities)
+        scores |= {name.replace("teacher", prefix, 1): value for name, value in found.items()}
+    return scores
+
+
+def _collect(
+    run: Run,
+    predict: Predict,
+    variables: Variables,
+    subset: Subset,
+    max_clips: int | None,
+    title: str,
+) -> Collected:
+    """Returns a network's outputs for a subset's evaluation clips, with a bar."""
+    batches = run.eval_batches(subset, max_clips=max_clips)
+    with progress_bar(
+        total=batches.num_batches, desc=title, disable=not sharding.is_main(), delay=5, leave=False
+    ) as bar:
+
+        def predict_batch(batch: dict[str, np.ndarray]) -> Any:
+            bar.update()
+            return predict(variables, batch)
+
+        return collect(predict_batch, batches)

@@ -1,0 +1,105 @@
+"""Optimisers: SGD and AdamW, with learning rates that a schedule sets between epochs."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+
+def create_optimizer(
+    learning_rate: float,
+    *,
+    name: str = "sgd",
+    momentum: float,
+    weight_decay: float,
+    nesterov: bool,
+    decay_on: str = "all",
+    multipliers: Sequence[tuple[str, float]] = (),
+) -> optax.GradientTransformation:
+    """Returns SGD with PyTorch's coupled weight decay, or AdamW (Loshchilov & Hutter 2019).
+
+    AdamW's first moment decays by `momentum`; its second by 0.999, and its epsilon is 1e-8.
+
+    The learning rate and the multipliers are hyper-parameters of the optimiser's state
+    (`set_rates`), so that a schedule may set them between epochs without compiling again.
+
+    Args:
+      learning_rate: at first.
+      name: "sgd" or "adamw".
+      momentum: of SGD; of AdamW it is beta 1.
+      weight_decay: see above.
+      nesterov: of SGD.
+      decay_on: "all" parameters, or "kernels" but those of shortcuts, as in TY's released code.
+      multipliers: (pattern, factor): the learning rate of the parameters whose path, joined by
+        "/", has a match of the pattern is multiplied by the factor. The first pattern that matches
+        counts.
+    """
+    mask = _is_kernel if decay_on == "kernels" else None
+
+    def base(learning_rate: float) -> optax.GradientTransformation:
+        if name == "adamw":
+            return optax.adamw(learning_rate, b1=momentum, weight_decay=weight_decay, mask=mask)
+        return optax.chain(
+            optax.add_decayed_weights(weight_decay, mask),
+            optax.sgd(learning_rate, momentum=momentum or None, nesterov=nesterov),
+        )
+
+    def with_factors(learning_rate: float, factors: jax.Array) -> optax.GradientTransformation:
+        patterns = [pattern for pattern, _ in multipliers]
+        return optax.chain(base(learning_rate), _scale_by_name(patterns, factors))
+
+    if not multipliers:
+        return optax.inject_hyperparams(base)(learning_rate=learning_rate)
+    factors = np.asarray([factor for _, factor in multipliers], np.float32)
+    return optax.inject_hyperparams(with_factors)(learning_rate=learning_rate, factors=factors)
+
+
+def set_rates(opt_state: Any, learning_rate: float, factors: Sequence[float]) -> Any:
+    """Returns the optimiser's state with other rates.
+
+    Args:
+      opt_state: of an optimiser of `create_optimizer`.
+      learning_rate: the new one.
+      factors: the new multipliers, in the order of their patterns.
+    """
+    values: dict[str, Any] = {"learning_rate": learning_rate}
+    if factors:
+        values["factors"] = factors
+    hyperparams = dict(opt_state.hyperparams)
+    for name, value in values.items():
+        old = hyperparams[name]
+        hyperparams[name] = jax.device_put(np.asarray(value, old.dtype), old.sharding)
+    return opt_state._replace(hyperparams=hyperparams)
+
+
+def _scale_by_name(patterns: Sequence[str], factors: jax.Array) -> Any:
+    """Returns a transformation that scales updates by the first pattern that their path matches."""
+
+    def scale(path: Any, update: jax.Array) -> jax.Array:
+        name = "/".join(path_names(path))
+        for index, pattern in enumerate(patterns):
+            if re.search(pattern, name):
+                return update * factors[index]
+        return update
+
+    return optax.stateless(lambda updates, params: jax.tree_util.tree_map_with_path(scale, updates))
+
+
+def _is_kernel(params: Any) -> Any:
+    """Returns a tree of bools: kernels, but those of shortcuts."""
+
+    def decays(path: Any, leaf: Any) -> bool:
+        del leaf
+        names = path_names(path)
+        in_shortcut = any("shortcut" in name or "downsample" in name for name in names)
+        return names[-1] == "kernel" and not in_shortcut
+
+    return jax.tree_util.tree_map_with_path(decays, params)
+
+
+def path_names(path: Any) -> list[str]:
+    """Returns the names on the way to a leaf."""
+    return jax.tree_util.keystr(path, simple=True, separator="/").split("/")

@@ -1,0 +1,84 @@
+"""The student of a run: its network, the shape of its input, its optimiser."""
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from vidkd_jax import models
+from vidkd_jax.methods import Shapes
+from vidkd_jax.networks.network import Network
+from vidkd_jax.run import init_from, inputs
+from vidkd_jax.run.optimizer import create_optimizer
+from vidkd_jax.run.teachers import places, trains_beside
+from vidkd_jax.samplers import Sampler
+from vidkd_jax.settings.settings import OptimSettings, Settings
+
+
+def clip_shape_of(settings: Settings, own: Sampler) -> tuple[int, ...]:
+    """Returns the shape of the student's input, [t, h, w, c] or [n, t, h, w, c]."""
+    *_, clips, frames, _, _, channels = inputs.window_shapes(settings.data, own)["clip"]
+    seen = settings.method.clips
+    clips = clips if seen is None else len(seen)
+    size = settings.data.size or settings.data.crop
+    shape = (frames, size, size, channels)
+    return shape if clips == 1 else (clips, *shape)
+
+
+def output_shapes(model: Any, clip_shape: tuple[int, ...]) -> Shapes:
+    """Returns the shapes of a network's outputs for one row of a batch."""
+    init = partial(model.init_with_output, jax.random.key(0), train=False)
+    outputs: Shapes = jax.eval_shape(init, jax.ShapeDtypeStruct((1, *clip_shape), jnp.float32))[0]
+    return outputs
+
+
+def build_student(
+    settings: Settings,
+    teacher_shapes: tuple[Shapes, ...],
+    own: Sampler,
+    sampler: Sampler,
+    num_classes: int,
+    clip_shape: tuple[int, ...],
+) -> Network:
+    """Returns the student with what the method asks for: heads, blocks, adapters, a peer."""
+    method, in_channels = settings.method, inputs.in_channels(settings.data)
+    plain = models.create(
+        settings.model.name,
+        None,
+        in_channels=in_channels,
+        width=settings.model.width,
+        dtype=jnp.dtype(settings.model.dtype),
+        heads=method.heads(num_classes),
+        normalisation=init_from.normalisation(settings, in_channels=in_channels),
+    ).clone(taps=method.blocks)
+    adapters = method.adapters(output_shapes(plain, clip_shape), teacher_shapes)
+    model = plain.clone(adapters=adapters)
+    return Network(
+        model=models.Peers.of(model) if trains_beside(method.teachers) else model,
+        frames=places(own, sampler, None),
+        size=settings.data.size or None,
+        clips=method.clips,
+    )
+
+
+def own_kind(student: Network, dtype: str) -> Network:
+    """Returns a network of the student's kind: its past, its average or its peer."""
+    model = student.model.peer if isinstance(student.model, models.Peers) else student.model
+    backbone = model.backbone.clone(dtype=jnp.dtype(dtype))
+    return dataclasses.replace(student, model=model.clone(backbone=backbone))
+
+
+def optimizer_of(optim: OptimSettings) -> optax.GradientTransformation:
+    """Returns the optimiser that the settings describe."""
+    return create_optimizer(
+        optim.learning_rate,
+        name=optim.name,
+        momentum=optim.momentum,
+        weight_decay=optim.weight_decay,
+        nesterov=optim.nesterov,
+        decay_on=optim.decay_on,
+        multipliers=optim.multipliers,
+    )

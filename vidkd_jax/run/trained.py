@@ -1,0 +1,134 @@
+"""Trained teachers: read once, and refused where they do not fit the method or the data."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.methods import Frozen, Source
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.network import Variables
+from vidkd_jax.settings.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Teacher:
+    """A trained network.
+
+    Attributes:
+      card: what it is of.
+      variables: NumPy.
+    """
+
+    card: weights.Card
+    variables: Variables
+
+
+def frozen_source(sources: Sequence[Source]) -> Frozen | None:
+    """Returns the source of trained networks; None where the method has none."""
+    return next((source for source in sources if isinstance(source, Frozen)), None)
+
+
+def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
+    """Returns the trained teachers that the settings name, in their order.
+
+    Args:
+      settings: of the run.
+      class_names: of the data set, by label.
+
+    Raises:
+      InputError: the method wants another number of them, or one does not fit the data.
+    """
+    folders, source = settings.teachers.runs, frozen_source(settings.method.teachers)
+    _check_count(source, len(folders), settings.method_name)
+    if settings.teachers.dtype and not settings.method.teachers:
+        raise InputError(
+            f"config.teachers.dtype: method '{settings.method_name}' has no teacher; leave it ''"
+        )
+    teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
+    for folder, teacher in zip(folders, teachers, strict=True):
+        if source and source.reads_logits:
+            _check_classes(folder, teacher.card, class_names, settings.method_name)
+        weights.check_split(
+            "teachers.runs",
+            Path(folder),
+            teacher.card,
+            dataset=settings.data.name,
+            split=settings.data.split,
+        )
+    _check_modality(settings, teachers)
+    return teachers
+
+
+def _check_classes(
+    folder: str, card: weights.Card, class_names: Sequence[str], method: str
+) -> None:
+    """Refuses a teacher whose classifier does not speak of the run's classes."""
+    if not card.has_classifier:
+        raise InputError(
+            f"config.teachers.runs: the classifier of '{folder}' is random: its checkpoint had "
+            f"none for these classes, and method '{method}' learns from it; train it first "
+            "(model.init_from), or use a method of features"
+        )
+    if card.num_classes != len(class_names):
+        raise InputError(
+            f"config.teachers.runs: '{folder}' knows {card.num_classes} classes, the data set has "
+            f"{len(class_names)}; use a teacher of this data set, or a method of features"
+        )
+    for label, (its, ours) in enumerate(zip(card.class_names, class_names, strict=False)):
+        if its != ours:
+            raise InputError(
+                f"config.teachers.runs: label {label} of '{folder}' is {its}, here it is {ours}; "
+                "use a teacher of this data set, or a method of features"
+            )
+
+
+def knows_classes(card: weights.Card, class_names: Sequence[str]) -> bool:
+    """Whether a network's classifier answers in these classes."""
+    names = card.class_names or class_names  # converted weights may not know their names
+    return (
+        card.has_classifier
+        and card.num_classes == len(class_names)
+        and tuple(names) == tuple(class_names)
+    )
+
+
+def _check_modality(settings: Settings, teachers: Sequence[Teacher]) -> None:
+    modality = settings.data.modality
+    for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
+        sees = "flow" if teacher.card.in_channels == 2 else "rgb"
+        if sees not in modality.split("_"):
+            raise InputError(
+                f"config.data.modality: '{modality}', but the teacher '{folder}' sees {sees}; use "
+                "'rgb_flow' for an RGB student with a teacher that sees flow"
+            )
+    if modality == "rgb_flow" and all(t.card.in_channels != 2 for t in teachers):
+        raise InputError(
+            "config.data.modality: 'rgb_flow', but no teacher sees flow, nor does the student; use "
+            "'rgb'"
+        )
+
+
+def _check_count(source: Frozen | None, count: int, method: str) -> None:
+    if source is None and count:
+        raise InputError(
+            f"config.teachers.runs: names {count} teachers, but method '{method}' takes none; "
+            "method.name='distillation' does"
+        )
+    if source is None:
+        return
+    if count < source.least or (source.most is not None and count > source.most):
+        exact = source.least == source.most
+        needs = f"exactly {source.least}" if exact else f"at least {source.least}"
+        if not exact and source.most is not None:
+            needs += f" and at most {source.most}"
+        raise InputError(
+            f"config.teachers.runs: names {count} teachers, but method '{method}' needs "
+            f"{needs.replace(' 1', ' one')}; name workdirs of finished runs, or folders of "
+            "converted weights"
+        )
+    if source.weights and len(source.weights) != count:
+        raise InputError(
+            f"config.method.teacher_weights: {len(source.weights)} weights for {count} teachers; "
+            "give one each"
+        )

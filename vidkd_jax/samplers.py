@@ -1,0 +1,269 @@
+"""Clip samplers: from a video's number of frames to the numbers of the frames that make its clips.
+
+A sampler is a pure function of the number of frames and of uniform random numbers. It returns frame
+numbers int64 [n, t]: n clips that belong together, of t frames each. Numbers lie in
+0..num_frames-1; where a video is too short its last frame is repeated (TY, section III.C.1).
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+class Sampler(Protocol):
+    """What chooses a video's frames, for training and for evaluation."""
+
+    @property
+    def num_clips(self) -> int:
+        """How many clips of a video belong together: n."""
+
+    @property
+    def num_draws(self) -> int:
+        """How many uniform random numbers `sample` needs."""
+
+    @property
+    def span(self) -> int:
+        """How many frames a video must have so that none is repeated."""
+
+    @property
+    def offsets(self) -> tuple[int, ...] | None:
+        """The frames of a clip counted from its start; None where clips are not regular."""
+
+    def reading(self, offsets: Sequence[int]) -> "Sampler":
+        """Returns the same sampler whose clips hold these frames, counted from a clip's start.
+
+        A run needs this where a teacher sees other frames around the student's clip.
+        """
+
+    def sample(self, num_frames: int, draws: Sequence[float]) -> np.ndarray:
+        """Returns the frames of a training example, int64 [n, t]; `draws` lie in [0, 1)."""
+
+    def centre(self, num_frames: int) -> np.ndarray:
+        """Returns the frames in the middle of the video, int64 [n, t]."""
+
+    def grid(self, num_frames: int, most: int) -> np.ndarray:
+        """Returns the frames of at most `most` evaluation examples, int64 [m, n, t]."""
+
+    def describe(self) -> str:
+        """Returns what a message says of the clips."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contiguous:
+    """One clip of `frames` frames, `stride` apart.
+
+    Attributes:
+      frames: of the student's clip, which decides where clips may start.
+      stride: from one of them to the next.
+      others: all frames to read, counted from the clip's start; (): the clip's own.
+    """
+
+    frames: int
+    stride: int
+    others: tuple[int, ...] = ()
+    num_clips: int = dataclasses.field(default=1, init=False)
+    num_draws: int = dataclasses.field(default=1, init=False)
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """The frames that are read, counted from the clip's start."""
+        return self.others or tuple(range(0, self.frames * self.stride, self.stride))
+
+    @property
+    def span(self) -> int:
+        """From a clip's first frame to its last one."""
+        return (self.frames - 1) * self.stride + 1
+
+    def reading(self, offsets: Sequence[int]) -> "Contiguous":
+        """Returns the sampler that reads these frames instead."""
+        return dataclasses.replace(self, others=tuple(offsets))
+
+    def sample(self, num_frames: int, draws: Sequence[float]) -> np.ndarray:
+        """Returns one of all clips that lie inside the video."""
+        start = start_at(draws[0], num_frames, self.span)
+        return frames_at(start, self.offsets, num_frames)[None]
+
+    def centre(self, num_frames: int) -> np.ndarray:
+        """Returns the clip in the middle of the video."""
+        start = max((num_frames - self.span) // 2, 0)
+        return frames_at(start, self.offsets, num_frames)[None]
+
+    def grid(self, num_frames: int, most: int) -> np.ndarray:
+        """Returns non-overlapping clips; see `grid_starts`."""
+        starts = grid_starts(num_frames, self.span, step=self.frames * self.stride, most=most)
+        return np.stack([frames_at(start, self.offsets, num_frames) for start in starts])[:, None]
+
+    def describe(self) -> str:
+        """Returns what a message says of the clips."""
+        return f"{self.frames} frames, {self.stride} apart"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuples:
+    """`clips` contiguous clips one after the other, with `interval` frames between two (VCOP; PCL).
+
+    Attributes:
+      frames: of each clip.
+      stride: from one of them to the next.
+      clips: n, how many clips a tuple has.
+      interval: frames between the end of a clip and the start of the next one.
+      others: all frames of a clip to read, counted from its start; (): the clip's own.
+    """
+
+    frames: int
+    stride: int
+    clips: int
+    interval: int
+    others: tuple[int, ...] = ()
+    num_draws: int = dataclasses.field(default=1, init=False)
+
+    @property
+    def num_clips(self) -> int:
+        """How many clips a tuple has."""
+        return self.clips
+
+    @property
+    def _clip(self) -> Contiguous:
+        return Contiguous(self.frames, self.stride, self.others)
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """The frames of one clip, counted from its start."""
+        return self._clip.offsets
+
+    @property
+    def span(self) -> int:
+        """From the tuple's first frame to its last one."""
+        return self.clips * self._clip.span + (self.clips - 1) * self.interval
+
+    def reading(self, offsets: Sequence[int]) -> "Tuples":
+        """Returns the sampler that reads these frames of each clip instead."""
+        return dataclasses.replace(self, others=tuple(offsets))
+
+    def sample(self, num_frames: int, draws: Sequence[float]) -> np.ndarray:
+        """Returns one of all tuples that lie inside the video."""
+        return self._at(start_at(draws[0], num_frames, self.span), num_frames)
+
+    def centre(self, num_frames: int) -> np.ndarray:
+        """Returns the tuple in the middle of the video."""
+        return self._at(max((num_frames - self.span) // 2, 0), num_frames)
+
+    def grid(self, num_frames: int, most: int) -> np.ndarray:
+        """Returns non-overlapping tuples; see `grid_starts`."""
+        starts = grid_starts(num_frames, self.span, step=self.span + self.interval, most=most)
+        return np.stack([self._at(start, num_frames) for start in starts])
+
+    def _at(self, start: int, num_frames: int) -> np.ndarray:
+        starts = start + (self._clip.span + self.interval) * np.arange(self.clips)
+        return frames_at(0, starts[:, None] + np.asarray(self.offsets), num_frames)
+
+    def describe(self) -> str:
+        """Returns what a message says of the clips."""
+        return f"{self.clips} clips of {self._clip.describe()}, with {self.interval} between two"
+
+
+@dataclasses.dataclass(frozen=True)
+class Segments:
+    """One random frame of each of `segments` equal parts of the video (TSN); `sequences` of them.
+
+    Attributes:
+      segments: t, the number of parts, and of a sequence's frames.
+      sequences: n, how many sequences are drawn.
+      overlap: whether two sequences may share a frame. Without, a part of fewer frames than there
+        are sequences still has to repeat some.
+    """
+
+    segments: int
+    sequences: int = 1
+    overlap: bool = True
+    offsets: None = dataclasses.field(default=None, init=False)
+
+    @property
+    def num_clips(self) -> int:
+        """How many sequences are drawn."""
+        return self.sequences
+
+    @property
+    def num_draws(self) -> int:
+        """One for each frame; without overlap one for each part."""
+        return self.segments * (self.sequences if self.overlap else 1)
+
+    @property
+    def span(self) -> int:
+        """A frame for each part."""
+        return self.segments
+
+    def reading(self, offsets: Sequence[int]) -> "Segments":
+        """Returns the same sampler: all networks see the frames that it draws."""
+        del offsets
+        return self
+
+    def sample(self, num_frames: int, draws: Sequence[float]) -> np.ndarray:
+        """Returns `sequences` random sequences."""
+        shares = np.asarray(draws).reshape(-1, self.segments)
+        begins, sizes = self._parts(num_frames)
+        inside = (shares * sizes).astype(np.int64)
+        if not self.overlap:  # the next ones are spread evenly over the rest of each part
+            steps = np.arange(self.sequences)[:, None] * np.maximum(sizes // self.sequences, 1)
+            inside = (inside + steps) % sizes
+        return np.minimum(begins + inside, num_frames - 1)
+
+    def centre(self, num_frames: int) -> np.ndarray:
+        """Returns the middle frame of each part, in all sequences (TSN's test)."""
+        return self.grid(num_frames, 1)[0]
+
+    def grid(self, num_frames: int, most: int) -> np.ndarray:
+        """Returns up to `most` different sequences that take each part at even distances."""
+        begins, sizes = self._parts(num_frames)
+        count = min(most, int(sizes.min()))
+        shares = (np.arange(count)[:, None] + 0.5) / count
+        numbers = np.minimum(begins + (shares * sizes).astype(np.int64), num_frames - 1)
+        return np.repeat(numbers[:, None], self.sequences, axis=1)
+
+    def _parts(self, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the first frame of each part, and how many frames it has, at least 1."""
+        edges = np.arange(self.segments + 1) * num_frames // self.segments
+        return edges[:-1], np.maximum(np.diff(edges), 1)
+
+    def describe(self) -> str:
+        """Returns what a message says of the clips."""
+        return f"a frame of each of {self.segments} segments"
+
+
+def frames_at(start: int, offsets: Sequence[int] | np.ndarray, num_frames: int) -> np.ndarray:
+    """Returns the frame numbers `start + offsets`, kept inside the video."""
+    numbers = start + np.asarray(offsets, np.int64)
+    return np.minimum(np.maximum(numbers, 0), num_frames - 1)
+
+
+def pick(share: float, count: int) -> int:
+    """Returns one of 0..count-1, uniformly where `share` is uniform in [0, 1)."""
+    return int(share * count)
+
+
+def start_at(share: float, num_frames: int, span: int) -> int:
+    """Returns one of all starts from which `span` frames lie inside the video, as `pick` does."""
+    return pick(share, max(num_frames - span, 0) + 1)
+
+
+def grid_starts(num_frames: int, span: int, *, step: int, most: int) -> list[int]:
+    """Returns the starts of all clips `step` frames apart, the tail dropped, at most `most`.
+
+    A video shorter than one clip has one, so that every video counts. Where there are more than
+    `most`, they are spread evenly over the video: a single one is the middle one.
+    """
+    starts = list(range(0, max(num_frames - span, 0) + 1, step))
+    if most == 1:
+        return [starts[len(starts) // 2]]
+    if len(starts) > most:
+        chosen = np.linspace(0, len(starts) - 1, most).round().astype(int)
+        starts = [starts[i] for i in chosen]
+    return starts
+
+
+def still(numbers: np.ndarray) -> np.ndarray:
+    """Returns each clip's middle frame, repeated: what a network without motion would see."""
+    middle = numbers.shape[-1] // 2
+    return np.broadcast_to(numbers[..., middle : middle + 1], numbers.shape)

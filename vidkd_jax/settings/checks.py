@@ -1,0 +1,244 @@
+"""Whether a config can be run: all that can be told without data, in errors that name the field."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from vidkd_jax import methods, models
+from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.models.normalisation import RESIDUALS
+from vidkd_jax.settings.settings import ScheduleSettings
+
+_CHOICES = {
+    "teachers.dtype": ("", "float32", "bfloat16"),
+    "model.dtype": ("float32", "bfloat16"),
+    "model.residual": RESIDUALS,
+    "optim.name": ("sgd", "adamw"),
+    "optim.decay_on": ("all", "kernels"),
+    "schedule.name": ("plateau", "cosine", "steps"),
+    "data.source": ("records", "videos"),
+    "data.modality": ("rgb", "flow", "rgb_flow"),
+    "data.sampler": ("clip", "still"),
+    "data.val": ("groups", "val", "test"),
+    "eval.average": ("softmax", "logits"),
+}
+_AT_LEAST = {
+    "seed": 0,
+    "model.width": 1 / 64,
+    "data.split": 1,
+    "data.frames": 1,
+    "data.stride": 1,
+    "data.short_side": 8,
+    "data.crop": 8,
+    "data.size": 0,
+    "data.threads": 1,
+    "data.workers": 0,
+    "data.prefetch": 1,
+    "optim.learning_rate": 0,
+    "optim.weight_decay": 0,
+    "schedule.warmup_epochs": 0,
+    "schedule.patience": 1,
+    "schedule.early_stopping": 1,
+    "train.batch_size": 1,
+    "train.epochs": 1,
+    "train.repeats": 0,
+    "train.log_every": 1,
+    "eval.batch_size": 1,
+    "eval.max_clips": 1,
+    "eval.calibration_bins": 1,
+}
+_NAMES = {
+    "teachers.runs": "folders",
+}
+# Settings of the schedule that not every schedule reads.
+_SCHEDULES_THAT_READ = {
+    "patience": ("plateau",),
+    "factor": ("plateau", "steps"),
+    "min_learning_rate": ("plateau",),
+    "early_stopping": ("plateau",),
+    "drops": ("steps",),
+    "group_drops": ("steps",),
+}
+_SEEDS = 2**32  # JAX's keys take no more
+# low < value <= high, and low <= value < high:
+_WITHIN = {
+    "data.fraction": (0, 1),
+    "data.val_fraction": (0, 1),
+    "schedule.factor": (0, 1),
+}
+_HALF_OPEN = {
+    "optim.momentum": (0, 1),
+}
+
+
+def validate(values: Mapping[str, Any]) -> None:
+    """Checks all that can be checked without data, before settings are made of the values.
+
+    The methods check the values of their own options.
+
+    Args:
+      values: by dotted field. An option of a method that is not set is None.
+
+    Raises:
+      InputError: one line that names the field and what would be right.
+    """
+    leaves = {field: value for field, value in values.items() if value is not None}
+    name = leaves["model.name"]
+    if name not in models.available():
+        raise InputError(
+            f"config.model.name: no backbone '{name}'{suggest(name, models.available())}"
+        )
+    _validate_method(leaves)
+    if leaves["model.zero_init_residual"] and not models.lookup(name).last_norm:
+        raise InputError(
+            f"config.model.zero_init_residual: '{name}' has no residual blocks that end in a norm; "
+            "leave it False"
+        )
+    for field, choices in _CHOICES.items():
+        if leaves[field] not in choices:
+            raise InputError(
+                f"config.{field}: no '{leaves[field]}'{suggest(leaves[field], choices)}"
+            )
+    _validate_numbers(leaves)
+    _validate_ranges(leaves)
+    _validate_optimiser(leaves)
+    _validate_drops(leaves)
+    _validate_data(leaves)
+
+
+def _validate_method(leaves: Mapping[str, Any]) -> None:
+    """Refuses options that would do nothing: two runs that differ in them would be the same."""
+    name = leaves["method.name"]
+    read = methods.options(name)
+    for field in leaves:
+        section, _, option = field.partition(".")
+        if section == "method" and option != "name" and option not in read:
+            raise InputError(
+                f"config.{field}: method '{name}' does not read it; it reads "
+                f"{', '.join(sorted(read))}"
+            )
+
+
+def _validate_optimiser(leaves: Mapping[str, Any]) -> None:
+    """Refuses settings of optimiser and schedule that would do nothing, or too much."""
+    if leaves["optim.nesterov"] and leaves["optim.name"] == "adamw":
+        raise InputError("config.optim.nesterov: 'adamw' does not read it; use optim.name='sgd'")
+    if leaves["optim.nesterov"] and not leaves["optim.momentum"]:
+        raise InputError("config.optim.nesterov: is of momentum; set optim.momentum")
+    if leaves["schedule.warmup_epochs"] >= leaves["train.epochs"]:
+        raise InputError(
+            f"config.schedule.warmup_epochs: {leaves['schedule.warmup_epochs']} of train.epochs="
+            f"{leaves['train.epochs']}: the learning rate would never be reached; use fewer"
+        )
+    name = leaves["schedule.name"]
+    for field in dataclasses.fields(ScheduleSettings):
+        readers = _SCHEDULES_THAT_READ.get(field.name)
+        if readers and name not in readers and leaves[f"schedule.{field.name}"] != field.default:
+            raise InputError(
+                f"config.schedule.{field.name}: schedule '{name}' does not read it; use "
+                f"schedule.name='{readers[0]}'"
+            )
+
+
+def _validate_drops(leaves: Mapping[str, Any]) -> None:
+    """Checks the drops of the rate, the patterns that they and multipliers name, epochs to keep."""
+    for field in ("schedule.drops", "train.keep_epochs"):
+        _check_epochs(field, leaves[field])
+    patterns = []
+    for pair in leaves["optim.multipliers"]:
+        if not (_is_pattern(pair) and isinstance(pair[1], int | float) and pair[1] >= 0):
+            raise InputError(
+                f"config.optim.multipliers: {pair!r}; give (pattern, factor) pairs, such as "
+                "(('confidence', 0.1),)"
+            )
+        patterns.append(pair[0])
+    for pair in leaves["schedule.group_drops"]:
+        if not _is_pattern(pair):
+            raise InputError(
+                f"config.schedule.group_drops: {pair!r}; give (pattern, epochs) pairs, such as "
+                "(('confidence', (1, 2)),)"
+            )
+        _check_epochs("schedule.group_drops", pair[1])
+        if pair[0] not in patterns:
+            raise InputError(
+                f"config.schedule.group_drops: '{pair[0]}' is no pattern of optim.multipliers; "
+                f"add ('{pair[0]}', 1.0) there"
+            )
+
+
+def _is_pattern(pair: Any) -> bool:
+    """Whether this is a pair that begins with a regular expression."""
+    if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+        return False
+    try:
+        re.compile(pair[0])
+    except re.error:
+        return False
+    return True
+
+
+def _check_epochs(field: str, epochs: Any) -> None:
+    whole = isinstance(epochs, tuple) and all(isinstance(e, int) and e >= 1 for e in epochs)
+    if not whole or list(epochs) != sorted(set(epochs)):
+        raise InputError(f"config.{field}: {epochs}; use rising numbers of epochs, from 1 up")
+
+
+def _validate_data(leaves: Mapping[str, Any]) -> None:
+    source, modality = leaves["data.source"], leaves["data.modality"]
+    for name in ("videos", "annotations"):
+        if leaves[f"data.{name}"] and source != "videos":
+            raise InputError(
+                f"config.data.{name}: data.source='{source}' does not read it; use "
+                "data.source='videos'"
+            )
+    largest = max((leaves["data.crop"], *leaves["data.crop_sizes"]))
+    if largest > leaves["data.short_side"]:
+        raise InputError(
+            f"config.data.crop: {largest} is larger than data.short_side "
+            f"({leaves['data.short_side']}); use a smaller crop"
+        )
+    if modality != "rgb" and source != "records":
+        raise InputError(
+            f"config.data.modality: '{modality}' needs data.source='records', with the flow that "
+            "data_prep.flow makes"
+        )
+    if modality != "rgb" and leaves["data.sampler"] == "still":
+        raise InputError(
+            f"config.data.modality: '{modality}' shows motion, which data.sampler='still' is to "
+            "hide; use 'rgb'"
+        )
+
+
+def _validate_numbers(leaves: Mapping[str, Any]) -> None:
+    """Checks what no other number is, what is in tuples, and what is 0 or has a least value."""
+    for field, value in leaves.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"config.{field}: {value}; use a finite number")
+    if leaves["seed"] >= _SEEDS:
+        raise InputError(f"config.seed: {leaves['seed']}; use less than {_SEEDS}")
+    for field, what in _NAMES.items():
+        if not all(isinstance(name, str) for name in leaves[field]):
+            raise InputError(f"config.{field}: {leaves[field]}; name {what}")
+    sizes = leaves["data.crop_sizes"]
+    if not all(isinstance(size, int) and size >= 8 for size in sizes):
+        raise InputError(f"config.data.crop_sizes: {sizes}; use whole numbers from 8 up")
+    if 0 < leaves["data.size"] < 8:
+        raise InputError(f"config.data.size: {leaves['data.size']}; use 0 (as crop), or 8 or more")
+
+
+def _validate_ranges(leaves: Mapping[str, Any]) -> None:
+    for field, low in _AT_LEAST.items():
+        if not leaves[field] >= low:
+            raise InputError(f"config.{field}: {leaves[field]} is too small; use at least {low}")
+    for field, (low, high) in _WITHIN.items():
+        if not low < leaves[field] <= high:
+            raise InputError(
+                f"config.{field}: {leaves[field]}; use more than {low}, at most {high}"
+            )
+    for field, (low, high) in _HALF_OPEN.items():
+        if not low <= leaves[field] < high:
+            raise InputError(
+                f"config.{field}: {leaves[field]}; use at least {low}, less than {high}"
+            )

@@ -1,0 +1,259 @@
+"""What a run is told: frozen, typed settings with their defaults, one dataclass for each room.
+
+The defaults are TY's hyper-parameters (section IV.A) unless a comment says otherwise. `config.py`
+makes the `ConfigDict` that configs/ and flags change, and reads it back into these.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from vidkd_jax.augment import Augment
+from vidkd_jax.methods import Method, options
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSettings:
+    """The student's network.
+
+    Attributes:
+      name: of the backbone, as `python -m vidkd_jax.models` lists them.
+      width: factor on its channels.
+      dtype: that it computes in; parameters and statistics are float32.
+      zero_init_residual: the scales of the norms that end residual blocks begin at 0, each block as
+        its shortcut: deep networks learn earlier (Goyal et al. 2017, section 5.1). Weights of
+        `init_from` replace them.
+      init_from: weights to start from: a folder of `convert`, or a finished run's.
+      residual: "none", or the network sees residual frames; see `models.Normalisation`.
+    """
+
+    name: str = "ty_r3d_18"
+    width: float = 1.0
+    dtype: str = "float32"
+    zero_init_residual: bool = False
+    init_from: str = ""
+    residual: str = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class TeacherSettings:
+    """The frozen teachers, for methods that need some.
+
+    Attributes:
+      runs: finished runs, or folders of converted weights.
+      dtype: that all teachers compute in, TY's own past, too; "": the student's.
+    """
+
+    runs: tuple[str, ...] = ()
+    dtype: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings:
+    """The videos, and the clips that are cut from them.
+
+    Attributes:
+      source: "records", or "videos": straight from video files, without conversion.
+      root: folder of all record sets.
+      name: of the data set.
+      split: number of its official split.
+      videos: for source "videos": the folder of video files.
+      annotations: for source "videos": the lists' folder or file.
+      modality: "rgb"; "flow"; or "rgb_flow": RGB, and its flow for a teacher.
+      frames: of a clip.
+      stride: from one of them to the next.
+      sampler: "clip"; or "still": one frame, repeated.
+      short_side: of the frames in the records, in pixels.
+      crop: side of the window that is cut from them, for all networks.
+      crop_sizes: of training windows, drawn at random and resized to `crop`; (): `crop`.
+      size: side that the student sees the window at; 0: as it is.
+      fraction: of each class' training videos.
+      val: "groups": held out of training by group; or "val" / "test": that split.
+      val_fraction: of the training groups.
+      threads: that read.
+      workers: processes that read; 0: threads only.
+      prefetch: batches that are read ahead.
+    """
+
+    source: str = "records"
+    root: str = "data"
+    name: str = "ucf101"
+    split: int = 1
+    videos: str = ""
+    annotations: str = ""
+    modality: str = "rgb"
+    frames: int = 16
+    stride: int = 1
+    sampler: str = "clip"
+    short_side: int = 128
+    crop: int = 112
+    crop_sizes: tuple[int, ...] = ()
+    size: int = 0
+    fraction: float = 1.0
+    val: str = "groups"
+    val_fraction: float = 0.1
+    threads: int = 2
+    workers: int = 0
+    prefetch: int = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimSettings:
+    """The optimiser; see `vidkd_jax.run.optimizer`.
+
+    Attributes:
+      name: "sgd" or "adamw".
+      learning_rate: before the schedule changes it.
+      momentum: of SGD; of AdamW it is beta 1.
+      nesterov: of SGD.
+      weight_decay: coupled as PyTorch's for SGD, decoupled for AdamW.
+      decay_on: "all", or "kernels", but not those of shortcuts: the released code's L2.
+      multipliers: ((pattern, factor), ...): of the learning rate, by the parameter's path.
+    """
+
+    name: str = "sgd"
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    decay_on: str = "all"
+    multipliers: tuple[tuple[str, float], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleSettings:
+    """What the learning rate does; see `vidkd_jax.run.schedule`.
+
+    The rate drops tenfold after 10 epochs without a better validation accuracy (TY, section IV.A);
+    patience 30 for early stopping is the released code's, the paper gives none.
+
+    Attributes:
+      name: "plateau", "cosine" or "steps".
+      warmup_epochs: over which the rate rises.
+      patience: of a plateau.
+      factor: that a drop multiplies the rate by; of "plateau" and "steps".
+      min_learning_rate: of a plateau.
+      early_stopping: of a plateau.
+      drops: of "steps": the numbers of epochs after which the rate drops.
+      group_drops: of "steps": ((pattern, (epoch, ...)), ...): further drops of the parameters that
+        a pattern of `optim.multipliers` names.
+    """
+
+    name: str = "plateau"
+    warmup_epochs: int = 0
+    patience: int = 10
+    factor: float = 0.1
+    min_learning_rate: float = 1e-8
+    early_stopping: int = 30
+    drops: tuple[int, ...] = ()
+    group_drops: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings:
+    """The loop.
+
+    Attributes:
+      batch_size: clips, or groups of clips, in a step.
+      epochs: at most.
+      repeats: passes over the training videos in an epoch, more where they are few; 0: as many as
+        make at least 64 batches.
+      log_every: steps between two records of metrics.
+      remat: half the activations' memory for a little time.
+      keep_epochs: epochs whose students stay in the workdir, besides the best.
+    """
+
+    batch_size: int = 16
+    epochs: int = 200
+    repeats: int = 1
+    log_every: int = 20
+    remat: bool = False
+    keep_epochs: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalSettings:
+    """Evaluation.
+
+    Attributes:
+      batch_size: clips at a time.
+      max_clips: of a video; 30 is the released code's limit.
+      average: of a video's clips: "softmax", or "logits".
+      calibration_bins: of the calibration error.
+    """
+
+    batch_size: int = 16
+    max_clips: int = 30
+    average: str = "softmax"
+    calibration_bins: int = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All that a run is told.
+
+    Attributes:
+      name: the default workdir is runs/<name>.
+      seed: of everything random.
+      model: the student's network.
+      method_name: what `method` is called.
+      method: with its options, and the augmentation of its clips.
+      teachers: the frozen ones.
+      augment: as the config has it, `enabled` or not.
+      augment_enabled: whether training clips are augmented.
+      data: the videos and the clips.
+      optim: the optimiser.
+      schedule: of the learning rate.
+      train: the loop.
+      eval: evaluation.
+      distributed: whether several processes train together.
+    """
+
+    name: str
+    seed: int
+    model: ModelSettings
+    method_name: str
+    method: Method
+    teachers: TeacherSettings
+    augment: Augment
+    augment_enabled: bool
+    data: DataSettings
+    optim: OptimSettings
+    schedule: ScheduleSettings
+    train: TrainSettings
+    eval: EvalSettings
+    distributed: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the sections as plain nested dictionaries of JSON types, as in config.json."""
+        own = {name: getattr(self.method, name) for name in options(self.method_name)}
+        sections = {
+            name: dataclasses.asdict(getattr(self, name))
+            for name in ("model", "teachers", "data", "optim", "schedule", "train", "eval")
+        }
+        augment = {"enabled": self.augment_enabled, **dataclasses.asdict(self.augment)}
+        value = {
+            "name": self.name,
+            "seed": self.seed,
+            **sections,
+            "method": {"name": self.method_name, **own},
+            "augment": augment,
+            "distributed": self.distributed,
+        }
+        return json.loads(json.dumps(value))
+
+    def by_field(self) -> dict[str, Any]:
+        """Returns {dotted field: JSON value}."""
+        return flatten(self.as_json())
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns {dotted field: value} of all leaves of nested dictionaries."""
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            leaves.update(flatten(value, f"{prefix}{name}."))
+        else:
+            leaves[f"{prefix}{name}"] = value
+    return leaves
