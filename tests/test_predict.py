@@ -13,9 +13,8 @@ from small_runs import build
 
 from vidkd_jax import predict, train
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluation import evaluate
 from vidkd_jax.evaluation.collect import collect
-from vidkd_jax.evaluation.evaluate import Predictions
+from vidkd_jax.evaluation.predictions import Predictions, predict_videos
 from vidkd_jax.networks import weights
 
 
@@ -103,7 +102,7 @@ def test_clips_of_videos_across_batches():
         }
         for video, mask in zip(videos, masks, strict=True)
     ]
-    each = list(evaluate.predict_videos(lambda batch: batch, batches))
+    each = list(predict_videos(lambda batch: batch, batches))
     assert [found.videos.tolist() for found in each] == [[0, 0], [1, 1], [3, 3, 3], [4]]
     together = collect(lambda batch: batch, batches).predictions()
     np.testing.assert_array_equal(np.concatenate([found.logits for found in each]), together.logits)

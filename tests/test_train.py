@@ -11,7 +11,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from small_runs import build
+from small_runs import build, learned
 
 from vidkd_jax import train
 from vidkd_jax.errors import InputError, RunError
@@ -22,18 +22,6 @@ from vidkd_jax.run import building
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.settings.config import read
-
-TIMES = ("clips_per_second", "data_wait_fraction")
-
-
-def learned(workdir):
-    """All that a run learned and measured, without wall times."""
-    records = [
-        {name: value for name, value in record.items() if name not in TIMES}
-        for record in read_records(workdir / "metrics.jsonl")
-    ]
-    with np.load(workdir / "predictions.npz") as arrays:
-        return records, arrays["logits"]
 
 
 def assert_same_run(first, second):

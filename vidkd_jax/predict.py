@@ -25,7 +25,7 @@ from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.files import FileDataset, readable
 from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.errors import InputError, run_command
-from vidkd_jax.evaluation import evaluate
+from vidkd_jax.evaluation.predictions import predict_videos
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run.train_step import predict_step
@@ -182,7 +182,7 @@ def predict(
                 yield batch
                 bar.update()
 
-        for clips in evaluate.predict_videos(partial(step, placed), with_bar()):
+        for clips in predict_videos(partial(step, placed), with_bar()):
             probabilities, _, _ = clips.by_video(cutting.average)
             yield probabilities[0]
 

@@ -10,7 +10,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from small_runs import build
+from small_runs import build, learned
 from squares import SMALL_RUN
 
 from vidkd_jax import train
@@ -18,8 +18,6 @@ from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.settings.config import set_field
-
-TIMES = ("clips_per_second", "data_wait_fraction")
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +47,6 @@ def run(workdir, flags, devices=1):
 @pytest.fixture(scope="module")
 def finished(flags, tmp_path_factory):
     return run(tmp_path_factory.mktemp("runs") / "one", flags)
-
-
-def learned(workdir):
-    records = [
-        {name: value for name, value in record.items() if name not in TIMES}
-        for record in read_records(workdir / "metrics.jsonl")
-    ]
-    with np.load(workdir / "predictions.npz") as arrays:
-        return records, arrays["logits"]
 
 
 def test_it_trains_and_every_room_is_used(finished):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vidkd_jax.evaluation.evaluate import Predictions
+from vidkd_jax.evaluation.predictions import Predictions
 from vidkd_jax.runtime.ahead import one_ahead
 
 _BESIDE = ("label", "video", "mask")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vidkd_jax.evaluation.collect import Collected
-from vidkd_jax.evaluation.evaluate import summarise
+from vidkd_jax.evaluation.predictions import summarise
 
 _NEIGHBOURS = (1, 5, 10, 20, 50)  # PCL's and VCOP's retrieval
 

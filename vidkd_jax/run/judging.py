@@ -8,7 +8,7 @@ import numpy as np
 from vidkd_jax.data import Subset
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.evaluation.collect import Collected, collect
-from vidkd_jax.evaluation.evaluate import agreement
+from vidkd_jax.evaluation.predictions import agreement
 from vidkd_jax.methods import BestPast
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.building import Predict, Run

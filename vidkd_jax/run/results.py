@@ -10,7 +10,7 @@ import numpy as np
 from vidkd_jax import report
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.evaluation.collect import Collected
-from vidkd_jax.evaluation.evaluate import Predictions
+from vidkd_jax.evaluation.predictions import Predictions
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run import tracking, workdir

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluation.evaluate import Predictions
 from vidkd_jax.evaluation.metrics import confidence_bins
+from vidkd_jax.evaluation.predictions import Predictions
 
 METRICS = (
     "clip_top1",

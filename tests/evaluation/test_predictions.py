@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vidkd_jax.evaluation import evaluate
 from vidkd_jax.evaluation.collect import collect
+from vidkd_jax.evaluation.predictions import Predictions, summarise
 
 
 def batch(logits, labels, videos, mask):
@@ -28,7 +28,7 @@ def test_padding_is_left_out_and_clips_are_ordered_by_video():
 def test_softmax_and_logit_averages_differ_as_computed_by_hand():
     # Two clips of one video: p = (.9, .1) and (.2, .8); logit averages weigh the surer clip.
     logits = np.log(np.array([[0.9, 0.1], [0.2, 0.8]], np.float32))
-    predictions = evaluate.Predictions(logits, np.array([0, 0]), np.array([5, 5]))
+    predictions = Predictions(logits, np.array([0, 0]), np.array([5, 5]))
     by_softmax, labels, videos = predictions.by_video("softmax")
     np.testing.assert_allclose(by_softmax, [[0.55, 0.45]], rtol=1e-6)
     by_logits, _, _ = predictions.by_video("logits")
@@ -38,8 +38,8 @@ def test_softmax_and_logit_averages_differ_as_computed_by_hand():
 
 def test_each_video_counts_once_however_many_clips_it_has():
     logits = np.array([[5, 0]] * 9 + [[5, 0]], np.float32)
-    predictions = evaluate.Predictions(logits, np.array([0] * 9 + [1]), np.array([0] * 9 + [1]))
-    summary = evaluate.summarise(predictions, average="softmax", bins=15)
+    predictions = Predictions(logits, np.array([0] * 9 + [1]), np.array([0] * 9 + [1]))
+    summary = summarise(predictions, average="softmax", bins=15)
     assert summary["clip_top1"] == 0.9 and summary["video_top1"] == 0.5
     assert summary["clip_top5"] == summary["video_top5"] == 1.0
     p = 1 / (1 + np.exp(-5))
