@@ -1,1 +1,1 @@
-"""From video files to records: builders, checks, and the built-in Marionette videos."""
+"""Converts video files to records, checks records, and renders the built-in Marionette videos."""

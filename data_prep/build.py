@@ -1,6 +1,6 @@
-"""Video files to records: `python -m data_prep.build --dataset=ucf101 --videos=... --out=...`.
+"""Converts videos to records: `python -m data_prep.build --dataset=ucf101 --videos=... --out=...`.
 
-Every frame is decoded once, resized, and stored as JPEG; see `conversion` for how.
+Each frame is decoded once, resized, and stored as JPEG.
 """
 
 import argparse
@@ -44,12 +44,12 @@ def main(argv: list[str] | None = None) -> None:
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m data_prep.build", description=__doc__)
     parser.add_argument("--dataset", required=True, choices=sorted(DATASETS), help="list format")
-    parser.add_argument("--videos", required=True, type=Path, help="folder of the videos")
-    parser.add_argument("--annotations", type=Path, help="folder of the lists; for csv the file")
+    parser.add_argument("--videos", required=True, type=Path, help="folder with the videos")
+    parser.add_argument("--annotations", type=Path, help="folder with the lists; for csv, the file")
     parser.add_argument("--out", required=True, type=Path, help="records go to OUT/NAME/splitN")
-    parser.add_argument("--name", help="of the dataset; default: as --dataset")
+    parser.add_argument("--name", help="name of the dataset (default: --dataset)")
     parser.add_argument("--split", type=int, default=1, help="number of the official split")
-    parser.add_argument("--short_side", type=positive, default=128, help="pixels")
+    parser.add_argument("--short_side", type=positive, default=128, help="stored size, in pixels")
     add_arguments(parser)
     return parser.parse_args(argv)
 

@@ -1,11 +1,11 @@
-"""Staged videos to ArrayRecord files with TFDS metadata, in list order.
+"""Writes staged videos to ArrayRecord files with TFDS metadata, in the order of the lists.
 
-A record is a run of consecutive frames of one video: ArrayRecord reads records whole, and a clip is
-a small part of a long video.
+A record holds a run of consecutive frames of one video, not the whole video: ArrayRecord always
+reads a whole record, and a clip is only a small part of a long video.
 
-TFDS's `GeneratorBasedBuilder` passes every example through a shuffler that keeps a split in memory
-and, beyond 1 GB, needs TensorFlow (tensorflow_datasets/core/shuffle.py, 4.9.10).
-`ShardBasedBuilder` is its sibling without one: records stream to disk in the order of the lists.
+The builder is a TFDS `ShardBasedBuilder`, which streams records to disk in the given order. TFDS's
+`GeneratorBasedBuilder` shuffles instead: it keeps a split in memory and needs TensorFlow when the
+split is larger than 1 GB (tensorflow_datasets/core/shuffle.py, 4.9.10).
 """
 
 import io
@@ -30,15 +30,17 @@ from data_prep.staging import FrameRun
 from vidkd_jax.data.records import run_length
 from vidkd_jax.errors import DISK_FULL
 
-# Few, large files: a reader keeps all of them open. 256 is well below the usual limit of 1,024.
+# A reader keeps all files open, so there are few, large files. Systems usually limit a process to
+# 1,024 open files; 256 is well below that.
 _SHARD_BYTES = 2**28
 _MAX_SHARDS = 256
 
 
 class _Example(Mapping[str, Any]):
-    """A record's features; the frames are read when they are asked for and not kept.
+    """The features of one record. The frames are read on access and not kept.
 
-    TFDS keeps the examples of a shard until it has counted them; these are small.
+    TFDS holds all examples of a shard in memory until it has counted them; without their frames
+    these examples are small.
     """
 
     def __init__(self, converted: Converted, run: FrameRun) -> None:
@@ -65,11 +67,11 @@ class _Example(Mapping[str, Any]):
 
 
 class _Writer(ExampleWriter):
-    """Writes records that are always the same bytes, and are read without decompression.
+    """Writes uncompressed records whose bytes are the same in every run.
 
-    Protocol buffers write a map in the order of a hash that each process seeds anew: here the
-    features are ordered. Compression would save a sixth of the JPEGs' bytes and double the time
-    that a record takes to be read.
+    Protocol buffers serialise a map in the order of a hash that is seeded anew in each process, so
+    this writer serialises the features in a fixed order. Compression would make the JPEG bytes a
+    sixth smaller, but would double the time to read a record.
     """
 
     def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> None:
@@ -89,7 +91,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
     """Writes the records of one split number of one dataset."""
 
     VERSION = tfds.core.Version(VERSION)
-    # Where TFDS would look for checksums of downloads, with a package that it does not require.
+    # TFDS would look for checksums of downloads here, with a package that it does not require.
     code_path = None
 
     def __init__(
@@ -103,18 +105,19 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
         progress: tqdm,
         data_dir: Path,
     ) -> None:
-        """Takes what to write.
+        """Stores what to write.
 
         Args:
-          name: Of the dataset; the name of the folder in `data_dir`.
-          config_name: Of the TFDS config; the folder below that.
-          class_names: Names by label.
+          name: Name of the dataset, and of its folder in `data_dir`.
+          config_name: Name of the TFDS config, and of the folder below `name`.
+          class_names: Class names, indexed by label.
           splits: The videos of each split, in record order.
-          frames_per_record: About; a longer video is several records, one after the other.
-          progress: Advances by one per video.
-          data_dir: Where TFDS puts name/config_name/version.
+          frames_per_record: Approximate number of frames in a record. A longer video becomes
+            several consecutive records.
+          progress: Progress bar, which advances by one per video.
+          data_dir: Folder in which TFDS creates name/config_name/version.
         """
-        absl.logging.set_verbosity(absl.logging.ERROR)  # it warns of configurations like this one
+        absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns about configs like this one
         self.name = name
         self._class_names = list(class_names)
         self._splits = splits
@@ -128,7 +131,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = {
-            # Bytes, not tfds.features.Image or Video: those need TensorFlow.
+            # Plain bytes, because tfds.features.Image and Video need TensorFlow.
             "frames": tfds.features.Sequence(tfds.features.Tensor(shape=(), dtype=np.object_)),
             "first_frame": np.int32,
             "label": tfds.features.ClassLabel(names=self._class_names),
@@ -168,15 +171,15 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
 
 
 def write_records(builder: VideoRecords) -> Path:
-    """Writes everything and returns the records' folder.
+    """Writes all records and returns their folder.
 
     Raises:
       OSError: The disk is full.
     """
     try:
-        with redirect_stdout(io.StringIO()):  # "Downloading ...", which it does not
+        with redirect_stdout(io.StringIO()):  # TFDS prints "Downloading ...", but downloads nothing
             builder.download_and_prepare(download_dir=builder.data_dir_root / "downloads")
-    except RuntimeError as error:  # ArrayRecord's; the system's message is in its text
+    except RuntimeError as error:  # from ArrayRecord, with the system's message in its text
         for code in DISK_FULL:
             if os.strerror(code) in str(error):
                 raise OSError(code, os.strerror(code)) from error
@@ -185,7 +188,7 @@ def write_records(builder: VideoRecords) -> Path:
 
 
 def _shards(videos: Sequence[Converted]) -> list[Sequence[Converted]]:
-    """Cuts a split into runs of videos of about equal bytes."""
+    """Cuts a split into runs of consecutive videos that hold about the same number of bytes."""
     total = sum(converted.video.num_bytes for converted in videos)
     limit = max(_SHARD_BYTES, total / _MAX_SHARDS)
     shards: list[list[Converted]] = []

@@ -1,7 +1,8 @@
 """Verifies finished records: `python -m data_prep.check --data=DIR [--annotations=DIR]`.
 
-Every record is read and compared with its line of the index, every frame is decoded, and the whole
-is compared with the official lists. Problems are printed, one a line; any is exit status 2.
+Reads every record, compares it with its row in the index and decodes every frame. With
+--annotations, also compares the records with the lists. Prints one problem per line, and exits with
+status 2 if there is any.
 """
 
 import argparse
@@ -27,12 +28,14 @@ def main(argv: list[str] | None = None) -> None:
     """Checks all records below a folder; see `--help`.
 
     Raises:
-      InputError: There are none, or something is wrong with them.
+      InputError: There are no records, or something is wrong with them.
     """
     parser = argparse.ArgumentParser(prog="python -m data_prep.check", description=__doc__)
-    parser.add_argument("--data", required=True, type=Path, help="the records, or a folder above")
+    parser.add_argument("--data", required=True, type=Path, help="folder with records below it")
     parser.add_argument(
-        "--annotations", type=Path, help="what data_prep.build was given (folder: its --videos)"
+        "--annotations",
+        type=Path,
+        help="the --annotations given to data_prep.build (for --dataset=folder: its --videos)",
     )
     add_workers(parser, "threads")
     args = parser.parse_args(argv)
@@ -43,8 +46,8 @@ def main(argv: list[str] | None = None) -> None:
             num_problems += 1
     if num_problems:
         raise InputError(
-            f"--data={args.data}: {num_problems} problems (listed above); delete the folder that "
-            "they name and build it again"
+            f"--data={args.data}: found {num_problems} problems (listed above); delete each folder "
+            "that they name and build it again"
         )
 
 
@@ -52,24 +55,26 @@ def find_records(data: Path) -> list[Path]:
     """Returns the folders of finished records at or below `data`.
 
     Raises:
-      InputError: There are none.
+      InputError: There are no finished records.
     """
     found = sorted(
         path.parent for path in data.rglob("dataset.json") if ".staging" not in path.parts
     )
     if not found:
-        raise InputError(f"--data={data}: no finished records at or below it; see data_prep.build")
+        raise InputError(
+            f"--data={data}: holds no finished records; make them with data_prep.build"
+        )
     return found
 
 
 def check(folder: Path, annotations: Path | None, num_workers: int) -> Iterator[str]:
-    """Yields what is wrong with the records in `folder`, and prints what they hold."""
+    """Yields each problem of the records in `folder`, then prints how much they hold."""
     try:
         info = read_info(folder)
         rows = {split: _read_index(folder / f"videos-{split}.csv") for split in info["counts"]}
         builder = tfds.builder_from_directory(folder)
         sources = {split: builder.as_data_source(split) for split in rows}
-    except Exception as error:  # TFDS raises whatever its parts raise
+    except Exception as error:  # TFDS can raise many types of exception
         yield f"cannot be opened: {_one_line(error)}"
         return
     num_frames = 0
@@ -93,7 +98,7 @@ def _read_index(path: Path) -> list[Row]:
             raise ValueError(f"{path.name} should have the columns {', '.join(INDEX_COLUMNS)}")
         rows = list(reader)
     for row in rows:
-        if int(row["num_frames"]) < 1:  # ValueError or TypeError: cut off, or no number
+        if int(row["num_frames"]) < 1:  # int raises if the row is cut off or holds no number
             raise ValueError(f"{path.name}: video '{row['id']}' has {row['num_frames']} frames")
     return rows
 
@@ -102,8 +107,8 @@ def _check_counts(split: str, count: int, starts: Sequence[int], num_records: in
     *videos, needed = starts
     if not (count == len(videos) and needed == num_records):
         yield (
-            f"{split}: dataset.json counts {count} videos, the index {len(videos)} of {needed} "
-            f"records; there are {num_records}"
+            f"{split}: dataset.json counts {count} videos; the index counts {len(videos)} videos "
+            f"in {needed} records; the files hold {num_records} records"
         )
 
 
@@ -114,14 +119,14 @@ def _check_videos(
     info: dict[str, Any],
     num_workers: int,
 ) -> Iterator[tuple[Row, list[str]]]:
-    """Yields (row, problems) of each video, in order."""
+    """Yields (row of the index, list of problems) for each video, in order."""
 
     def check_one(index: int) -> list[str]:
         numbers = range(starts[index], min(starts[index + 1], len(source)))
         records = (source[number] for number in numbers)
         try:
             return list(dict.fromkeys(_check_video(records, rows[index], info)))
-        except Exception as error:  # ArrayRecord's RuntimeError, a protocol buffer's, a JPEG's
+        except Exception as error:  # ArrayRecord, protocol buffers and JPEGs raise different types
             return [f"cannot be read: {_one_line(error)}"]
 
     with ThreadPoolExecutor(num_workers) as pool:  # reading and decoding release the GIL
@@ -138,14 +143,15 @@ def _check_video(
     num_frames, shapes = 0, set()
     for record in records:
         yield from _check_features(record, row, info)
-        if record.get("first_frame", 0) != num_frames:  # earlier versions: one record, no such name
-            yield f"has frame {record['first_frame']} where {num_frames} should follow"
+        # Earlier versions wrote one record per video, without "first_frame".
+        if record.get("first_frame", 0) != num_frames:
+            yield f"has frame {record['first_frame']} where frame {num_frames} should be"
         num_frames += len(record["frames"])
         shapes |= {decode(jpeg).shape for jpeg in record["frames"]}
     if num_frames != int(row["num_frames"]):
         yield f"holds {num_frames} frames instead of {row['num_frames']}"
     if len(shapes) != 1 or min(next(iter(shapes))[:2]) != info["short_side"]:
-        yield f"frames are of {sorted(shapes)}; the short side should be {info['short_side']}"
+        yield f"has frames of {sorted(shapes)}; the short side should be {info['short_side']}"
 
 
 def _check_features(record: dict[str, Any], row: Row, info: dict[str, Any]) -> Iterator[str]:
@@ -169,15 +175,15 @@ def _check_features(record: dict[str, Any], row: Row, info: dict[str, Any]) -> I
 def _check_lists(
     info: dict[str, Any], rows: dict[str, list[Row]], annotations: Path
 ) -> Iterator[str]:
-    """Compares with the lists: the same videos with the same labels, in the same order."""
+    """Yields how the records differ from the lists in videos, labels, groups and order."""
     is_folder = info["dataset"] == "folder"
-    # Only names matter here: the lists' own folder serves as the folder of the videos.
+    # Only names matter here, so the folder of the lists stands in for the folder of the videos.
     videos = annotations if annotations.is_dir() else annotations.parent
     dataset = read_dataset(
         info["dataset"], None if is_folder else annotations, videos, split=info["split"]
     )
     if fingerprint(dataset) != info["lists"]:
-        yield f"{annotations} are not the lists that the records were made from"
+        yield f"{annotations} does not hold the lists that the records were made from"
     for split, part in rows.items():
         entries = [entry for entry in dataset.entries if entry.split == split]
         listed = {entry.id: (position, entry) for position, entry in enumerate(entries)}
@@ -187,9 +193,9 @@ def _check_lists(
             if entry is None:
                 yield f"{split}: {row['id']}: is not in the list"
             elif (str(entry.label), entry.group) != (row["label"], row["group"]):
-                yield f"{split}: {row['id']}: label or group differ from the list"
+                yield f"{split}: {row['id']}: label or group differs from the list"
             elif position <= last:
-                yield f"{split}: {row['id']}: is out of the list's order"
+                yield f"{split}: {row['id']}: is not in the order of the list"
             last = position
     missing = len(dataset.entries) - sum(map(len, rows.values()))
     if missing != info["skipped"]:

@@ -1,8 +1,8 @@
-"""What every command that makes records shares: staged, resumable, complete or not there.
+"""The two stages of every command that makes records.
 
-Two stages. Each video becomes a staging file of JPEG frames (worker processes; what an earlier,
-interrupted run staged is not done again); then the records are written from these in the order of
-the lists, and appear under their final name when they are complete.
+First, worker processes convert each video to a staging file of JPEG frames. A video that an
+interrupted run has staged is not converted again. Then the records are written from the staging
+files, in the order of the lists. They get their final name only when they are complete.
 """
 
 import argparse
@@ -25,13 +25,13 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.runtime.progress import progress_bar
 
-# What is wrong where a hash differs.
+# What the message says if one of these settings differs: their values are hashes.
 _OTHER = {
     "lists": "with other lists",
     "videos": "from other video files",
     "source": "from other records",
 }
-# Fields that records of earlier versions do not have.
+# Fields that records of earlier versions lack.
 _UNKNOWN_ONCE = ("videos", "source", "frames_per_record")
 
 Result = StagedVideo | SkippedVideo
@@ -40,15 +40,15 @@ Task = TypeVar("Task")
 
 @dataclass(frozen=True)
 class Conversion(Generic[Task]):
-    """Records to make.
+    """Which records to make, and how.
 
     Attributes:
       dataset: The videos, in record order.
       output: Where the records go.
-      settings: What they depend on; goes into dataset.json.
-      make_task: From a video and the path of its staging file to the argument of `stage`.
-      stage: Converts one video, or takes what an earlier run staged; runs in worker processes.
-      missing: How many of the official lists' videos the dataset lacks from the start.
+      settings: What the records depend on; written to dataset.json.
+      make_task: Makes the argument of `stage` from a video and the path of its staging file.
+      stage: Converts one video, or returns what an earlier run staged. Runs in worker processes.
+      missing: How many listed videos were already skipped when the source of `dataset` was made.
     """
 
     dataset: Dataset
@@ -59,21 +59,21 @@ class Conversion(Generic[Task]):
     missing: int = 0
 
     def run(self, *, workers: int, max_skipped: float) -> None:
-        """Makes the records, or goes on where an earlier run stopped, or says that it is finished.
+        """Makes the records, or continues an interrupted run; only prints a line if they are done.
 
         Args:
           workers: Number of processes.
-          max_skipped: Fraction of unusable videos to accept.
+          max_skipped: Largest fraction of unusable videos to accept.
 
         Raises:
-          InputError: Finished with other settings, another run is writing there, too many videos
-            are unusable, or the disk is full.
+          InputError: The records exist with other settings, another run is writing there, too many
+            videos are unusable, or the disk is full.
         """
         output = self.output
-        _read_finished(output, self.settings)  # refuses before anything is written
+        _read_finished(output, self.settings)  # raises before anything is written
         with clear_disk_errors(output.root), only_one(output.config / ".lock"):
             if finished := _read_finished(output, self.settings):
-                # Killed while it was removing this.
+                # The run that finished the records was killed before it had removed this folder.
                 shutil.rmtree(output.staging, ignore_errors=True)
                 _print_finished(output, finished["skipped"])
                 return
@@ -87,12 +87,12 @@ class Conversion(Generic[Task]):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags that every conversion has."""
-    parser.add_argument("--quality", type=_quality, default=95, help="of the JPEG frames, 1-100")
+    parser.add_argument("--quality", type=_quality, default=95, help="JPEG quality, 1 to 100")
     parser.add_argument(
         "--frames_per_record",
         type=positive,
         default=32,
-        help="about; what is read at once: two clips' length is fastest",
+        help="approximate; a record is read whole, and twice the length of a clip is fastest",
     )
     add_workers(parser, "processes")
     parser.add_argument(
@@ -101,13 +101,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_workers(parser: argparse.ArgumentParser, what: str) -> None:
-    """Adds `--workers`: by default as many as there are cores that this process may use."""
+    """Adds `--workers`; the default is the number of cores that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parser.add_argument("--workers", type=positive, default=cores, help=what)
 
 
 def positive(text: str) -> int:
-    """Parses a flag: a whole number of at least 1."""
+    """Parses a whole number of at least 1."""
     if (value := int(text)) < 1:
         raise ValueError
     return value
@@ -126,10 +126,10 @@ def _fraction(text: str) -> float:
 
 
 def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns the description of the records if they are there already, made as is asked for.
+    """Returns the content of dataset.json if the records are finished, else None.
 
     Raises:
-      InputError: They are there, made in another way or from something else.
+      InputError: The records are finished, but with other settings or from other input.
     """
     path = output.records / "dataset.json"
     if not output.records.exists():
@@ -137,13 +137,15 @@ def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] |
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable; delete {output.records} and run again") from error
+        raise InputError(
+            f"{path}: cannot be read; delete {output.records} and run again"
+        ) from error
     for field, value in settings.items():
         if found.get(field, value if field in _UNKNOWN_ONCE else None) != value:
             made = _OTHER.get(field, f"with {field}={found.get(field)}")
             raise InputError(
                 f"{output.records} is finished, but was made {made}; "
-                "choose another --out or delete it"
+                "choose another --out or delete that folder"
             )
     return found
 
@@ -151,17 +153,17 @@ def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] |
 def _print_finished(output: Output, skipped: int) -> None:
     again = f"delete {output.records} to convert them again"
     tail = f", {skipped} videos were skipped ({output.skipped}); {again}" if skipped else ""
-    print(f"finished already: {output.records}{tail}")
+    print(f"already finished: {output.records}{tail}")
 
 
 def _stage(conversion: Conversion[Any], workers: int) -> list[Result]:
-    """Converts every video; returns the results in list order."""
+    """Converts every video and returns the results in the order of the lists."""
     folder = conversion.output.staging / "videos"
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.partial"):
         leftover.unlink()
     tasks = [
-        # A hash: ids may hold anything that a file name may not.
+        # The name is a hash, because an id may hold characters that a file name cannot.
         conversion.make_task(
             entry, folder / f"{hashlib.sha256(entry.id.encode()).hexdigest()[:32]}.frames"
         )
@@ -177,7 +179,7 @@ def _report_skipped(
     """Writes the list of skipped videos and returns its length.
 
     Raises:
-      InputError: More are skipped than `max_skipped` allows.
+      InputError: More videos are skipped than `max_skipped` allows.
     """
     pairs = zip(conversion.dataset.entries, results, strict=True)
     skipped = [(entry.id, result) for entry, result in pairs if isinstance(result, SkippedVideo)]
@@ -186,9 +188,10 @@ def _report_skipped(
         first = skipped[0][1]
         raise InputError(
             f"{conversion.output.skipped}: {len(skipped)} of {len(results)} videos are unusable, "
-            f"more than --max_skipped={max_skipped:g} "
-            f"(the first: {first.path.name}: {first.cause}); "
-            "repair them or raise --max_skipped, then run again: the others are kept"
+            f"more than --max_skipped={max_skipped:g} allows "
+            f"(the first: {first.path.name}: {first.cause}); repair them, move files that are not "
+            "videos out of the folder, or raise --max_skipped; then run the same command again, "
+            "which keeps the converted videos"
         )
     return len(skipped)
 
@@ -204,22 +207,29 @@ def _by_split(dataset: Dataset, results: Sequence[Result]) -> dict[str, list[Con
     }
     for split in ("train", "test"):
         if not splits[split]:
-            raise InputError(f"{dataset.name}: no usable video in the split {split}")
+            raise InputError(
+                f"{dataset.name}: no usable video in the split {split}; skipped.csv in --out lists "
+                "the unusable ones"
+            )
     return {split: videos for split, videos in splits.items() if videos}
 
 
 def _write_records(
     splits: dict[str, list[Converted]], output: Output, settings: dict[str, Any]
 ) -> None:
-    """Writes the records in the staging folder, then moves them to their place at once."""
-    from data_prep.builder import VideoRecords, write_records  # a second to import
+    """Writes the records in the staging folder, then moves them to their final place in one step.
+
+    Raises:
+      OSError: The disk is full.
+    """
+    from data_prep.builder import VideoRecords, write_records  # takes a second to import
 
     videos = [converted.video for part in splits.values() for converted in part]
     needed = sum(video.num_bytes for video in videos)
     unfinished = output.staging / "records"
     shutil.rmtree(unfinished, ignore_errors=True)
     if needed > shutil.disk_usage(output.staging).free:
-        raise OSError(errno.ENOSPC, f"{needed / 2**20:.0f} MiB more are needed")
+        raise OSError(errno.ENOSPC, f"the records need {needed / 2**20:.0f} MiB of free space")
     with progress_bar(desc="writing records", total=len(videos), unit="video") as bar:
         builder = VideoRecords(
             name=output.name,

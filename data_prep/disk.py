@@ -1,6 +1,6 @@
-"""What every command that writes below --out does with the disk: clear errors, nothing half done.
+"""Disk errors in plain words, and files that are safely on the disk, for commands with --out.
 
-What is done once must be on the disk itself, not in its cache, before anything else relies on it.
+A file must be on the disk itself, not only in the system's cache, before anything relies on it.
 """
 
 import errno
@@ -12,20 +12,20 @@ from pathlib import Path
 from vidkd_jax.errors import InputError, is_disk_full
 from vidkd_jax.video import VideoError
 
-# The folder that the user chose cannot be written to, or is a file. Anything else is no fault of
-# the user's (a failing disk, a bug) and keeps its traceback.
+# Errors that mean: the folder that the user chose cannot be written to, or is a file. Any other
+# error (a failing disk, a bug) is not the user's fault and keeps its traceback.
 _NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
 
 
 @contextmanager
 def clear_disk_errors(out: Path) -> Iterator[None]:
-    """Says of a full or read-only disk what it is; nothing that was done is lost.
+    """Turns the error of a full or read-only disk into one line that says what to do.
 
     Args:
-      out: What the user gave as --out.
+      out: The value of --out.
 
     Raises:
-      InputError: Instead of the disk's error.
+      InputError: The disk is full, or `out` cannot be written to.
     """
     try:
         yield
@@ -36,12 +36,12 @@ def clear_disk_errors(out: Path) -> Iterator[None]:
         remedy = "free some space" if full else "choose an --out that can be written to"
         raise InputError(
             f"--out={out}: {getattr(error, 'strerror', error)}; {remedy} and run the same command "
-            "again, it continues"
+            "again to continue"
         ) from error
 
 
 def sync(path: Path) -> None:
-    """Puts a file, or a folder's list of names, on the disk."""
+    """Flushes a file, or the list of names of a folder, from the system's cache to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

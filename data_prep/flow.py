@@ -1,8 +1,9 @@
-"""Optical flow of records: `python -m data_prep.flow --data=data --out=data --algorithm=dis`.
+"""Computes optical flow: `python -m data_prep.flow --data=data --out=data --algorithm=dis`.
 
-The flow of the records of NAME goes to OUT/NAME_flow/splitN: the same videos, splits, index files
-and number of frames, so that whatever reads records reads flow (`data.modality='flow'`), and a
-clip's flow lies under the numbers of its frames. See `vidkd_jax.video.flow` for what is stored.
+The flow of the records NAME goes to OUT/NAME_flow/splitN. The flow records have the same videos,
+splits, index files and numbers of frames, so that the reader of records also reads flow
+(`data.modality='flow'`), and frame i of the flow belongs to frame i of the video.
+`vidkd_jax.video.flow` describes what is stored.
 """
 
 import argparse
@@ -28,26 +29,28 @@ from vidkd_jax.video.flow import ALGORITHMS, MIN_SIDE, encode_flow, flow_fields,
 def main(argv: list[str] | None = None) -> None:
     """Computes the flow of all records below a folder; see `--help`."""
     args = _parse(argv)
-    flow_method(args.algorithm)  # refuses here, before anything is written, where it is missing
+    flow_method(args.algorithm)  # raises before anything is written, if a package is missing
     infos = {folder: read_info(folder) for folder in find_records(args.data)}
     sources = {folder: info for folder, info in infos.items() if info["modality"] == "rgb"}
     if not sources:
-        raise InputError(f"--data={args.data}: holds flow itself; give the records of the videos")
+        raise InputError(
+            f"--data={args.data}: holds only flow records; give the records of the videos"
+        )
     for folder, info in sources.items():
         if info["short_side"] < MIN_SIDE:
             raise InputError(
-                f"{folder}: frames of short side {info['short_side']} are too small for flow; "
-                f"build them with --short_side={MIN_SIDE} or more"
+                f"{folder}: frames with a short side of {info['short_side']} pixels are too small "
+                f"for flow; build the records with --short_side={MIN_SIDE} or more"
             )
         _conversion(folder, info, args).run(workers=args.workers, max_skipped=args.max_skipped)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m data_prep.flow", description=__doc__)
-    parser.add_argument("--data", required=True, type=Path, help="the records, or a folder above")
+    parser.add_argument("--data", required=True, type=Path, help="folder with records below it")
     parser.add_argument("--out", required=True, type=Path, help="flow goes to OUT/NAME_flow/splitN")
     parser.add_argument(
-        "--algorithm", required=True, choices=ALGORITHMS, help="dis is fast; MARS used tvl1"
+        "--algorithm", required=True, choices=ALGORITHMS, help="dis is fast; tvl1 is what MARS used"
     )
     add_arguments(parser)
     return parser.parse_args(argv)
@@ -55,7 +58,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 @dataclass(frozen=True)
 class _FlowTask:
-    """The flow to compute of one record, and where to put it."""
+    """One video whose flow is to be computed, and where to put the flow.
+
+    `index` is the position of the video in its split.
+    """
 
     folder: Path
     split: str
@@ -70,12 +76,12 @@ class _FlowTask:
 def _conversion(
     folder: Path, info: dict[str, Any], args: argparse.Namespace
 ) -> Conversion[_FlowTask]:
-    """Returns what is to be done for the records in `folder`."""
+    """Returns the conversion of the records in `folder` to flow records."""
     kept = ("dataset", "split", "short_side", "lists", "class_names")
     settings = {
         "name": f"{info['name']}_flow",
         **{field: info[field] for field in kept},
-        "videos": info.get("videos", ""),  # older records do not say
+        "videos": info.get("videos", ""),  # older records lack this field
         "source": {field: info.get(field) for field in ("counts", "skipped", "quality")},
         "quality": args.quality,
         "frames_per_record": args.frames_per_record,
@@ -107,11 +113,14 @@ def _conversion(
 
 
 def _sources(folder: Path, splits: Iterable[str]) -> dict[Entry, tuple[int, Mapping[str, float]]]:
-    """Returns the videos in record order: index in the split, and what the video was."""
+    """Returns, for each video in record order, its index in the split and its original properties.
+
+    The properties are fps, height and width (pixels) of the video file.
+    """
     sources: dict[Entry, tuple[int, Mapping[str, float]]] = {}
     for split in splits:
         videos = RecordDataset(folder, split).videos
-        # The index has the exact rates, the records float32.
+        # The frame rates come from the index, which is exact; the records hold float32.
         originals = _read_originals(folder / f"videos-{split}.csv")
         for video, original in zip(videos, originals, strict=True):
             entry = Entry(video.id, folder, video.label, video.group, split)
@@ -134,15 +143,15 @@ def _read_originals(path: Path) -> list[Mapping[str, float]]:
 
 
 def _stage_flow(task: _FlowTask) -> StagedVideo | SkippedVideo:
-    """Computes the flow of one record, or takes the staging file of an earlier run."""
+    """Computes the flow of one video, or returns the staging file of an earlier run."""
     try:
         return read_staged(task.target, task.fingerprint) or _compute(task)
-    except (InputError, ValueError) as error:  # the record's, a JPEG's
-        return SkippedVideo(task.folder, f"{task.split} record {task.index}: {error}")
+    except (InputError, ValueError) as error:  # a damaged record, or a damaged JPEG
+        return SkippedVideo(task.folder, f"{task.split} video {task.index}: {error}")
 
 
 def _compute(task: _FlowTask) -> StagedVideo:
-    """Decodes, computes, encodes and writes; two frames in memory at a time."""
+    """Decodes the frames, computes, encodes and writes their flow; holds two frames at a time."""
     jpegs = _open(task.folder, task.split).encoded(task.index)
     height, width, *_ = simplejpeg.decode_jpeg_header(jpegs[0])
     described = {
@@ -161,7 +170,7 @@ def _compute(task: _FlowTask) -> StagedVideo:
 
 @functools.cache
 def _open(folder: Path, split: str) -> RecordDataset:
-    """Opens a split once in each process."""
+    """Opens a split, once per process."""
     return RecordDataset(folder, split)
 
 

@@ -1,4 +1,4 @@
-"""The folder of a dataset's records: what lies where, and the plain-text files beside them."""
+"""The folder of a dataset's records: its layout, and the text files beside the records."""
 
 import csv
 import hashlib
@@ -13,7 +13,7 @@ from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.video import VideoError, file_status
 
-VERSION = "1.0.0"  # of the records' schema
+VERSION = "1.0.0"  # version of the schema of the records
 INDEX_COLUMNS = ("id", "label", "group", "num_frames", "fps", "height", "width")
 _SKIPPED_COLUMNS = ("dataset", "split", "id", "path", "cause")
 
@@ -31,8 +31,8 @@ class Output:
     """Where the records of one dataset and split number go.
 
     Attributes:
-      root: What the user gave as --out.
-      name: Of the dataset.
+      root: The value of --out.
+      name: Name of the dataset.
       split: Number of the split.
     """
 
@@ -42,22 +42,22 @@ class Output:
 
     @property
     def config(self) -> Path:
-        """The folder of all versions."""
+        """The folder that holds one folder per version."""
         return self.root / self.name / f"split{self.split}"
 
     @property
     def records(self) -> Path:
-        """The finished records; exists only when they are complete."""
+        """The folder of the finished records. It exists only when they are complete."""
         return self.config / VERSION
 
     @property
     def skipped(self) -> Path:
-        """The list of all unusable videos, whatever their dataset."""
+        """The list of unusable videos; all datasets below `root` share it."""
         return self.root / "skipped.csv"
 
     @property
     def staging(self) -> Path:
-        """Everything unfinished; its name hides it from readers."""
+        """The folder of everything unfinished. Readers ignore it because of its name."""
         return self.config / ".staging"
 
 
@@ -69,16 +69,16 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def fingerprint_files(dataset: Dataset) -> str:
-    """Returns a hash of the video files: ids and sizes in bytes (-1: there is no file), in order.
+    """Returns a hash of the video files: ids and sizes in bytes (-1 if there is no file), in order.
 
-    Sizes tell videos that were rendered again or replaced, and cost no reading.
+    The sizes show that a video was replaced or rendered again, without reading the files.
     """
     sizes = [[entry.id, _size(entry.path)] for entry in dataset.entries]
     return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:16]
 
 
 def _size(path: Path) -> int:
-    """Returns a file's size in bytes, -1 where there is none, or none can have this name."""
+    """Returns a file's size in bytes, or -1 if it does not exist or its name is impossible."""
     try:
         return file_status(path).st_size
     except (VideoError, ValueError):
@@ -120,15 +120,16 @@ def _index_row(converted: Converted) -> tuple[Any, ...]:
 
 
 def write_skipped(output: Output, skipped: Sequence[tuple[str, SkippedVideo]]) -> None:
-    """Lists each (id, skipped video) in OUT/skipped.csv, in place of these records' former rows.
+    """Replaces the rows of this dataset and split in OUT/skipped.csv by (id, skipped video) rows.
 
-    The rows of other records stay; runs for several of them at once take turns.
+    Rows of other datasets and splits are kept. Runs that write at the same time wait for each
+    other.
     """
     own = [output.name, str(output.split)]
     with only_one(output.root / ".skipped.lock", wait=True):
         others = [row for row in _read_skipped(output.skipped) if row[:2] != own]
         partial = output.skipped.with_suffix(".partial")
-        # surrogateescape: paths may be any bytes.
+        # surrogateescape, because a path may hold bytes that are not UTF-8.
         with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(_SKIPPED_COLUMNS)
@@ -138,7 +139,7 @@ def write_skipped(output: Output, skipped: Sequence[tuple[str, SkippedVideo]]) -
 
 
 def _read_skipped(path: Path) -> list[list[str]]:
-    """Returns the rows; none if there is no such file, or one that an earlier version wrote."""
+    """Returns the rows; no rows if the file does not exist or is of an earlier version."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:

@@ -1,4 +1,4 @@
-"""Independent tasks over worker processes, results in the order of the tasks."""
+"""Runs independent tasks in worker processes and yields the results in the order of the tasks."""
 
 import os
 import signal
@@ -19,25 +19,25 @@ Result = TypeVar("Result")
 def run_tasks(
     function: Callable[[Task], Result], tasks: Sequence[Task], num_workers: int
 ) -> Iterator[Result]:
-    """Yields `function(task)` of each task, in order.
+    """Yields `function(task)` for each task, in order.
 
     Args:
-      function: A module-level function.
-      tasks: Its arguments; picklable.
-      num_workers: Processes; 1 works in this one.
+      function: A function defined at module level.
+      tasks: The arguments, which must be picklable.
+      num_workers: Number of processes. With 1, the tasks run in this process.
 
     Raises:
-      InputError: A worker was killed from outside (as the system does when memory runs out).
+      InputError: A worker was killed from outside, for example because memory ran out.
     """
     if num_workers <= 1 or len(tasks) <= 1:
         yield from map(function, tasks)
         return
-    # spawn: decoders start threads, which a forked process does not have.
+    # "spawn", because decoders start threads and a forked process would lack those threads.
     with ProcessPoolExecutor(
         min(num_workers, len(tasks)), get_context("spawn"), initializer=_follow_parent
     ) as pool:
         try:
-            # Every chunk waits in memory; hundreds of thousands of tasks go in larger ones.
+            # All chunks are held in memory, so hundreds of thousands of tasks get larger chunks.
             chunk = min(8, 1 + len(tasks) // 10_000)
             yield from pool.map(function, tasks, chunksize=chunk)
         except BrokenProcessPool as error:
@@ -50,7 +50,7 @@ def run_tasks(
 
 
 def _follow_parent() -> None:
-    """Leaves Ctrl-C to the parent, and ends when it is killed instead of waiting for ever."""
+    """Makes a worker ignore Ctrl-C, which the parent handles, and exit when the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is None:

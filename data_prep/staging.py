@@ -1,7 +1,8 @@
-"""One video to one staging file of JPEG frames: the unit of work that a rerun need not repeat.
+"""Converts one video to one staging file of JPEG frames, which a rerun can use again.
 
-A staging file is the JPEG frames one after the other, a JSON footer that describes them, and the
-footer's length. It is written under another name, synced and renamed: it is whole or not there.
+A staging file holds the JPEG frames one after the other, then a JSON footer that describes them,
+then the length of the footer. It is written under another name, synced to disk and renamed, so a
+file under its final name is always complete.
 """
 
 import json
@@ -23,7 +24,7 @@ Fingerprint = dict[str, str | int]
 
 @dataclass(frozen=True)
 class StagingTask:
-    """What to convert, how, and where to put it."""
+    """Which video to convert, with which settings, and where to put the staging file."""
 
     source: Path
     target: Path
@@ -38,12 +39,12 @@ class StagedVideo:
     Attributes:
       path: The staging file.
       fps: Frames per second.
-      height: Of the original, in pixels.
-      width: Likewise.
-      stored_height: Of the stored frames.
-      stored_width: Likewise.
+      height: Height of the original frames, in pixels.
+      width: Width of the original frames, in pixels.
+      stored_height: Height of the stored frames, in pixels.
+      stored_width: Width of the stored frames, in pixels.
       num_frames: Number of frames.
-      num_bytes: Bytes of all of them.
+      num_bytes: Bytes of all stored frames together.
     """
 
     path: Path
@@ -56,7 +57,7 @@ class StagedVideo:
     num_bytes: int
 
     def runs(self, length: int) -> Iterator["FrameRun"]:
-        """Yields all frames as runs of `length` of them; the last one may be shorter."""
+        """Yields all frames as runs of `length` frames; the last run may be shorter."""
         with self.path.open("rb") as file:
             _, footer = _read_footer(file)
         offset, sizes = 0, footer["frame_bytes"]
@@ -72,9 +73,9 @@ class FrameRun:
 
     Attributes:
       path: The staging file.
-      first_frame: The number of the first of them.
-      offset: Where that starts in the file.
-      sizes: Bytes of each.
+      first_frame: Number of the first frame of the run.
+      offset: Position of that frame in the file, in bytes.
+      sizes: Size of each frame, in bytes.
     """
 
     path: Path
@@ -98,10 +99,10 @@ class SkippedVideo:
 
 
 def stage_video(task: StagingTask) -> StagedVideo | SkippedVideo:
-    """Converts one video, or takes the staging file of an earlier run with the same settings.
+    """Converts one video, or returns the staging file of an earlier run with the same settings.
 
     Raises:
-      OSError: The staging file cannot be written (full disk).
+      OSError: The staging file cannot be written, for example because the disk is full.
     """
     try:
         fingerprint = _fingerprint(task)
@@ -112,7 +113,7 @@ def stage_video(task: StagingTask) -> StagedVideo | SkippedVideo:
 
 
 def _fingerprint(task: StagingTask) -> Fingerprint:
-    """What the staging file depends on; another value makes it worthless."""
+    """Returns what the staging file depends on; a file with another fingerprint is not used."""
     status = file_status(task.source)
     return {
         "source": str(task.source.absolute()),
@@ -124,7 +125,10 @@ def _fingerprint(task: StagingTask) -> Fingerprint:
 
 
 def read_staged(path: Path, fingerprint: Fingerprint) -> StagedVideo | None:
-    """Returns what is staged under `path`, None if that is nothing or something else."""
+    """Returns the staged video in the file `path`.
+
+    Returns None if there is no file, or it is broken, or its fingerprint differs.
+    """
     try:
         with path.open("rb") as file:
             start, footer = _read_footer(file)
@@ -132,11 +136,11 @@ def read_staged(path: Path, fingerprint: Fingerprint) -> StagedVideo | None:
         is_whole = start == staged.num_bytes == sum(footer["frame_bytes"])
         return staged if is_whole and footer["fingerprint"] == fingerprint else None
     except (OSError, ValueError, TypeError, KeyError, struct.error):
-        return None  # none there, or the machine crashed while it was written
+        return None  # no such file, or the machine crashed while it was written
 
 
 def _read_footer(file: BinaryIO) -> tuple[int, dict[str, Any]]:
-    """Returns where the footer starts and what it says."""
+    """Returns the position of the footer in the file, in bytes, and its content."""
     end = file.seek(-_FOOTER_LENGTH.size, os.SEEK_END)
     (length,) = _FOOTER_LENGTH.unpack(file.read())
     start = file.seek(end - length)
@@ -144,15 +148,15 @@ def _read_footer(file: BinaryIO) -> tuple[int, dict[str, Any]]:
 
 
 def _convert(task: StagingTask, fingerprint: Fingerprint) -> StagedVideo:
-    """Decodes, resizes, encodes and writes; one frame in memory at a time."""
+    """Decodes, resizes, encodes and writes a video; holds one frame in memory at a time."""
     with VideoStream(task.source, short_side=task.short_side) as stream:
         jpegs = (
-            # 4:2:0: what the sources themselves are; quarter the chroma to store and to decode.
+            # 4:2:0, like the source videos; a quarter of the chroma to store and to decode.
             simplejpeg.encode_jpeg(pixels, quality=task.quality, colorsubsampling="420")
             for pixels in stream
         )
 
-        def describe() -> dict[str, Any]:  # known when all is decoded
+        def describe() -> dict[str, Any]:  # known only when all frames are decoded
             return {
                 "fps": stream.fps,
                 "height": stream.height,
@@ -170,13 +174,13 @@ def write_staged(
     jpegs: Iterable[bytes],
     describe: Callable[[], Mapping[str, Any]],
 ) -> StagedVideo:
-    """Writes a staging file, synced, under its name only when it is whole.
+    """Writes a staging file and syncs it to disk; it gets its final name when it is complete.
 
     Args:
       target: The staging file.
-      fingerprint: What it depends on.
+      fingerprint: What the file depends on.
       jpegs: The frames.
-      describe: Returns the other fields of `StagedVideo`; called after the last frame.
+      describe: Returns the remaining fields of `StagedVideo`; called after the last frame.
 
     Raises:
       OSError: The disk is full.

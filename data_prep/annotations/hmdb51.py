@@ -1,4 +1,4 @@
-"""HMDB51's lists: one file per class and split, "<video>.avi 0|1|2" a line."""
+"""Reads HMDB51's lists: one file per class and split, with lines "<video>.avi 0|1|2"."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from data_prep.annotations.text import read_lines, require_folder
 from data_prep.annotations.types import Dataset, Listed, make_dataset
 from vidkd_jax.errors import InputError
 
-# The lists' README: 0 is in neither part, 1 is for training, 2 for testing.
+# From the README of the lists: 1 is for training, 2 is for testing, 0 is not used in this split.
 _PARTS = {"0": None, "1": "train", "2": "test"}
 
 
@@ -17,19 +17,19 @@ def read_hmdb51(name: str, annotations: Path, videos: Path, split: int) -> Datas
     """Reads <class>_test_split<N>.txt of every class; classes are in alphabetical order.
 
     Args:
-      name: Of the dataset.
+      name: Name of the dataset.
       annotations: The folder of the lists.
-      videos: The folder of the videos: <class>/<video>.avi, or flat.
+      videos: The folder of the videos, laid out as <class>/<video>.avi or as <video>.avi.
       split: 1, 2 or 3.
 
     Raises:
       InputError: A list is missing, empty or malformed.
     """
     ending = f"_test_split{split}.txt"
-    folder = require_folder(annotations, f"brush_hair{ending} and its like")
+    folder = require_folder(annotations, f"brush_hair{ending} and the other lists")
     lists = sorted(folder.glob(f"*{ending}"))
     if not lists:
-        raise InputError(f"--annotations={folder}: holds no <class>{ending}")
+        raise InputError(f"--annotations={folder}: holds no file <class>{ending}")
     class_names = [path.name.removesuffix(ending) for path in lists]
     listed = [
         line
@@ -43,7 +43,10 @@ def _read_list(path: Path, class_name: str, label: int) -> Iterator[Listed]:
     for where, line in read_lines(path):
         file, _, part = line.rpartition(" ")
         if not file or part not in _PARTS:
-            raise InputError(f"{where}: '{line}' should be '<video>.avi 0', 1 (train) or 2 (test)")
+            raise InputError(
+                f"{where}: '{line}' should be '<video>.avi N', where N is 0 (not used), 1 (train) "
+                "or 2 (test)"
+            )
         video = PurePosixPath(file.strip())
         if split := _PARTS[part]:
             yield Listed(
@@ -57,11 +60,11 @@ def _read_list(path: Path, class_name: str, label: int) -> Iterator[Listed]:
 
 
 def film(video: str, class_name: str) -> str:
-    """Returns the film that a clip was cut from: its name without the class and what follows.
+    """Returns the film that a clip was cut from, by dropping the class and the rest of the name.
 
-    "AmericanGangster_wave_u_cm_np1_fr_med_57": the film, then class, visible body part, camera
-    motion, number of people, viewpoint, quality, number. The lists never part clips of one film of
-    one class; by film, no clips of it at all are parted.
+    "AmericanGangster_wave_u_cm_np1_fr_med_57" consists of film, class, visible body part, camera
+    motion, number of people, viewpoint, quality and number. In the official lists, all clips of one
+    film and one class are in one split. Grouping by film keeps together the clips of all classes.
     """
     tail = rf"_{re.escape(class_name)}_[a-z]+_[a-z]+_np\d+_[a-z]+_[a-z]+_\d+$"
     return re.sub(tail, "", video)

@@ -1,4 +1,4 @@
-"""Kinetics' lists: CSV files with label, YouTube id, start and end in seconds, and split."""
+"""Reads Kinetics' lists: CSV files with label, YouTube id, start and end (seconds), and split."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ _SPLITS = {"train": "train", "val": "val", "validate": "val", "validation": "val
 
 def read_kinetics400(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
     """Reads Kinetics-400; see `_read`."""
-    del split  # there is one
+    del split  # there is only one
     return _read(name, annotations, videos, "k400_labels.txt")
 
 
@@ -27,14 +27,16 @@ def read_kinetics600(name: str, annotations: Path, videos: Path, split: int) -> 
 
 
 def _read(name: str, annotations: Path, videos: Path, labels: str) -> Dataset:
-    """Reads every .csv file of the folder; its rows say which split they are of.
+    """Reads every .csv file of the folder; each row names its split.
 
     Args:
-      name: Of the dataset.
-      annotations: The folder of train.csv, validate.csv, test.csv and, if there is one, `labels`
-        (class names, one a line, in the order of the labels; else they are in alphabetical order).
-      videos: The folder of the videos: <split>/<label>/<id>_000010_000020.mp4, flat, or <id>.mp4.
-      labels: File name of the class names.
+      name: Name of the dataset.
+      annotations: The folder of train.csv, validate.csv, test.csv and, optionally, the file
+        `labels`.
+      videos: The folder of the videos, laid out as <split>/<label>/<id>_000010_000020.mp4, as
+        <id>_000010_000020.mp4 or as <id>.mp4.
+      labels: Name of the file of class names, one per line, in the order of the labels. Without
+        this file, classes are in alphabetical order.
 
     Raises:
       InputError: A list is missing, empty or malformed, or a class is not in `labels`.
@@ -61,19 +63,24 @@ def _read_list(path: Path) -> list[tuple[str, dict[str, str]]]:
 
 
 def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields ("file:line", row) of the rows that have a label (those of some test lists do not)."""
+    """Yields ("file:line", row) for each row with a label; some test lists have no labels."""
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     missing = set(_COLUMNS) - set(reader.fieldnames or ())
     if missing == {"label"}:
         return
     if missing:
-        raise InputError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
+        raise InputError(
+            f"{path}: lacks the columns {', '.join(sorted(missing))}; the first line must name "
+            "the columns"
+        )
     for row in reader:
         where = f"{path}:{reader.line_num}"
         if None in row.values():
             raise InputError(f"{where}: has fewer fields than the header")
         if None in row:
-            raise InputError(f"{where}: has more fields than the header (quote commas in labels)")
+            raise InputError(
+                f"{where}: has more fields than the header; put labels with commas in quotes"
+            )
         check_label(row["label"], where)
         if row["label"]:
             yield where, row
@@ -84,12 +91,13 @@ def _read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 def _listed(where: str, row: dict[str, str], class_names: list[str]) -> Listed:
     youtube_id, label = row["youtube_id"].strip(), row["label"].strip()
     if row["split"] not in _SPLITS:
-        raise InputError(f"{where}: split '{row['split']}' is none of {', '.join(_SPLITS)}")
+        raise InputError(f"{where}: split '{row['split']}' must be one of {', '.join(_SPLITS)}")
     try:
         start, end = (int(float(row[field])) for field in ("time_start", "time_end"))
     except (ValueError, OverflowError) as error:
-        raise InputError(f"{where}: time_start and time_end must be seconds") from error
-    # The official crawler's name; six digits each (kinetics-downloader).
+        raise InputError(f"{where}: time_start and time_end must be numbers (seconds)") from error
+    # The file name that the official crawler gives a clip, with six digits each
+    # (kinetics-downloader).
     clip = f"{youtube_id}_{start:06d}_{end:06d}"
     folder = f"{row['split']}/{label}"
     return Listed(

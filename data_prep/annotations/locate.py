@@ -1,4 +1,4 @@
-"""From a path in a list to a file in the video folder, and never to one outside it."""
+"""Finds the file in the video folder for a path in a list. A file outside is never used."""
 
 import os
 from collections import defaultdict
@@ -16,12 +16,13 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """Yields every file below a folder (which may itself be a link), in no order.
+    """Yields every file below a folder, in no particular order. The folder itself may be a link.
 
-    Hidden files and folders are left out: they are some program's, not the user's videos.
+    Hidden files and folders are left out, because programs make them and they hold no videos.
 
     Raises:
-      InputError: A folder cannot be read, or is a link: it could lead anywhere, also in circles.
+      InputError: A folder below cannot be read, or is a link. A link could lead anywhere, even
+        back to a folder above.
     """
 
     def refuse(error: OSError) -> None:
@@ -31,22 +32,23 @@ def walk(root: Path) -> Iterator[Path]:
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for name in subfolders:
             if (path := Path(folder, name)).is_symlink():
-                raise InputError(f"{path}: is a link to a folder; put the folder itself there")
+                raise InputError(f"{path}: is a link to a folder; replace it by the folder itself")
         yield from (Path(folder, name) for name in names if not name.startswith("."))
 
 
 class VideoFolder:
-    """A folder of videos, laid out in one of the ways that people lay them out."""
+    """A folder of videos, in any of the layouts that are in use."""
 
     def __init__(self, root: Path, *, exact: bool = False, ignore_case: bool = False) -> None:
-        """Takes the folder.
+        """Opens the folder.
 
         Args:
           root: The folder.
-          exact: Files are where the list says, or missing: people write lists of their own videos
-            as these lie, and in 1.mp4 of another folder something else happens.
-          ignore_case: File names match whatever their case. UCF101 needs it: its class is
-            HandstandPushups, its files are v_HandStandPushups_*, and copies "correct" either.
+          exact: Look for a file only at the path in the list. For people's own videos, because
+            their lists match their folders, and 1.mp4 in another folder is another video.
+          ignore_case: Ignore case in file names. UCF101 needs this: its class is
+            HandstandPushups, its files are v_HandStandPushups_*, and some copies rename one of
+            them to match the other.
 
         Raises:
           InputError: There is no such folder.
@@ -59,18 +61,19 @@ class VideoFolder:
         self._ignore_case = ignore_case
 
     def find(self, files: Sequence[str], where: str) -> Path:
-        """Returns the first of `files` that exists, else (not if `exact`) a file of such a name.
+        """Returns the first of `files` that exists, or else a file with the same name elsewhere.
 
-        The fallback finds other layouts (flat, one folder a class, one a split) and other
-        extensions. Where several files have the name, the one whose folders share most words with
-        the listed path is taken, then the first in alphabetical order.
+        The search for the same name, which `exact` switches off, ignores folders and extensions,
+        so that other layouts (flat, a folder per class, a folder per split) work. If several files
+        have the name, it takes the one that shares the most folder names with the listed path, and
+        among those the first in alphabetical order.
 
         Args:
           files: Paths below the folder, the likeliest first.
           where: "file:line" of the list, for the message.
 
         Returns:
-          The file, or where it was looked for first if there is none.
+          The file. If there is none, the path where it was looked for first.
 
         Raises:
           InputError: A path leads out of the folder, or the folder cannot be searched; see `walk`.
@@ -88,11 +91,11 @@ class VideoFolder:
         return os.path.isfile(self.root / path)  # noqa: PTH113 - no error for an impossible name
 
     def _relative(self, file: str, where: str) -> PurePosixPath:
-        """Refuses absolute paths (also those of Windows) and any step upwards."""
+        """Returns the path in POSIX form; raises InputError if it is absolute or contains ".."."""
         literal, path = PurePosixPath(file), PurePosixPath(file.replace("\\", "/"))
         of_windows = bool(PureWindowsPath(file).drive)
         if (of_windows or path != literal) and _is_inside(literal) and self._holds(literal):
-            return literal  # a name may well hold a colon or a backslash
+            return literal  # this file exists: the colon or backslash is a part of its name
         if of_windows or not _is_inside(path):
             raise InputError(
                 f"{where}: path '{file}' leads out of the video folder; "
@@ -115,7 +118,7 @@ class VideoFolder:
         if not path.resolve().is_relative_to(self._resolved_root):
             raise InputError(
                 f"{where}: {path} is a link that leads out of the video folder {self.root}; "
-                "put the file itself there"
+                "replace it by the file itself"
             )
         return path
 

@@ -1,4 +1,4 @@
-"""People's own videos: a folder per class, or a CSV file."""
+"""Reads people's own videos: a folder per class, or a CSV file."""
 
 import csv
 import io
@@ -24,20 +24,21 @@ _COLUMNS = ("path", "label", "split", "group")
 def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
     """Reads DIR/[train|val|test/]label/video.*; the class names are the folders' names.
 
-    A folder between label and video names the group (label/recording-3/clip.mp4); else the group is
-    UCF101's gNN of its class where the name has one, else the video itself. Without folders for the
-    splits, a fifth of the groups of each class is the test split; which fifth, `split` says. Hidden
-    files are no videos; anything else that is none is reported as such.
+    The group of a video is the folder between label and video (label/recording-3/clip.mp4). Without
+    such a folder, it is the label and the gNN of a name like UCF101's; without a gNN, each video is
+    a group of its own. Without folders for the splits, a fifth of the groups of each class is the
+    test split, and `split` says which fifth. Hidden files are ignored. Any other file that is not a
+    video is reported as unusable.
 
     Args:
-      name: Of the dataset.
+      name: Name of the dataset.
       annotations: Not used; there are no lists.
       videos: DIR.
       split: 1 to 5.
 
     Raises:
-      InputError: There are no such folders, too few videos, a linked folder, or a file name that is
-        not UTF-8 text.
+      InputError: There are no class folders or too few videos, a folder is a link, or a file name
+        is not UTF-8 text.
     """
     del annotations
     folder = VideoFolder(videos, exact=True)
@@ -50,7 +51,7 @@ def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Datas
     for path in files:
         if len(path.parts) < depth + 2:
             raise InputError(
-                f"{videos / path}: is in no class folder; use {videos}/<label>/<video>"
+                f"{videos / path}: is not in a class folder; move it to {videos}/<label>/<video>"
             )
         label, group = path.parts[depth], "/".join(path.parts[depth + 1 : -1])
         if not group and (number := ucf_group(path.stem)):
@@ -61,55 +62,62 @@ def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Datas
 
 
 def _check_names(files: Sequence[Path], videos: Path) -> None:
-    """Refuses names that text files (lists, an index) cannot hold."""
+    """Raises InputError for a name that cannot be written to a text file, such as the index."""
     for path in files:
         try:
             str(path).encode()
         except UnicodeEncodeError as error:
             raise InputError(
-                f"{str(videos / path)!a}: the name is not UTF-8 text; rename it to UTF-8"
+                f"{str(videos / path)!a}: the name is not UTF-8 text; rename the file"
             ) from error
 
 
 def _check_stems(files: Sequence[Path], videos: Path) -> None:
-    """Refuses two files of one name, which would be one video: often one is no video."""
+    """Raises InputError if two files differ only in their extension.
+
+    They would get the same id. Often one of the two is not a video.
+    """
     seen: dict[Path, Path] = {}
     for path in files:
         other = seen.setdefault(path.with_suffix(""), path)
         if other != path:
             raise InputError(
-                f"{videos / path}: '{videos / other}' has the same name but for its ending; move "
-                "away which is no video, or rename one"
+                f"{videos / path}: '{videos / other}' has the same name except for the extension; "
+                "rename one of them, or move the one that is not a video out of the folder"
             )
 
 
 def _has_splits(files: Sequence[Path], videos: Path) -> bool:
-    """Whether the folders in `videos` are splits; else they are classes.
+    """Returns True if the folders in `videos` are splits, and False if they are classes.
 
     Raises:
-      InputError: Some are the one and some the other. (A single one may well be a class, "dev".)
+      InputError: At least two folders are named like splits, and others are not. (One folder named
+        like a split among others is read as a class; "dev" could be a class.)
     """
     tops = {path.parts[0] for path in files}
     others = sorted(top for top in tops if top.lower() not in _SPLITS)
     if others and len(tops) - len(others) >= 2:
         raise InputError(
-            f"{videos / others[0]}: lies beside folders of splits ("
-            f"{', '.join(sorted(tops.difference(others)))}); move it into one of them, or away"
+            f"{videos / others[0]}: is beside folders that are splits ("
+            f"{', '.join(sorted(tops.difference(others)))}); move it into one of them, or out of "
+            "the video folder"
         )
     return bool(tops) and not others
 
 
 def read_csv(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
-    """Reads a CSV file: path and label, and if they are there, split and group.
+    """Reads a CSV file with the columns path and label and, optionally, split and group.
 
-    The first line may name the columns (in any order); else they are path, label, split, group.
-    Fields may be quoted. Without a split column, as `read_folder`; without a group, UCF101's gNN is
-    the group in all classes alike: what a line's class is to its group, no folder says.
+    The first line may name the columns, in any order. Without such a line the columns are path,
+    label, split, group. Fields may be quoted. Without a split column, the test split is chosen as
+    in `read_folder`. A video without a group gets the gNN of a name like UCF101's as its group;
+    unlike in `read_folder`, the same gNN is one group in all classes. Without a gNN, the video is a
+    group of its own.
 
     Args:
-      name: Of the dataset.
+      name: Name of the dataset.
       annotations: The file.
-      videos: The folder that the paths start from.
+      videos: The folder that the paths are relative to.
       split: 1 to 5.
 
     Raises:
@@ -140,14 +148,16 @@ def _read_rows(path: Path) -> Iterator[tuple[str, str, str, str, str]]:
             if _is_header(fields):
                 continue
         if len(fields) != len(columns) or not all(fields[columns.index(c)] for c in _COLUMNS[:2]):
-            raise InputError(f"{where}: {fields} should be {', '.join(columns)}")
+            raise InputError(
+                f"{where}: {fields} should be {', '.join(columns)}; path and label cannot be empty"
+            )
         row = dict(zip(columns, fields, strict=True))
         check_label(row["label"], where)
         split = row.get("split", "")
         if split and split.lower() not in _SPLITS:
             raise InputError(f"{where}: split '{split}' is unknown{suggest(split, _SPLITS)}")
         if "split" in columns and not split:
-            raise InputError(f"{where}: has no split")
+            raise InputError(f"{where}: has no split; write train, val or test")
         yield where, row["path"], row["label"], _SPLITS.get(split.lower(), ""), row.get("group", "")
 
 
@@ -156,7 +166,7 @@ def _is_header(fields: Sequence[str]) -> bool:
 
 
 def _columns(fields: Sequence[str], where: str) -> Sequence[str]:
-    """Returns the columns' names, from the header if the first line is one."""
+    """Returns the names of the columns; `fields` is the first line, which may be a header."""
     header = [field.lower() for field in fields]
     if _is_header(fields):
         for column in header:
@@ -165,24 +175,29 @@ def _columns(fields: Sequence[str], where: str) -> Sequence[str]:
                     f"{where}: column '{column}' is unknown{suggest(column, _COLUMNS)}"
                 )
         if not {"path", "label"} <= set(header) or len(set(header)) < len(header):
-            raise InputError(f"{where}: the columns path and label are needed, each once")
+            raise InputError(
+                f"{where}: the header must name path and label, and each column only once"
+            )
         return header
     if not 2 <= len(fields) <= len(_COLUMNS):
-        raise InputError(f"{where}: has {len(fields)} fields; 'path,label' is needed")
+        raise InputError(
+            f"{where}: has {len(fields)} fields; a line is 'path,label' or 'path,label,split' or "
+            "'path,label,split,group'"
+        )
     return _COLUMNS[: len(fields)]
 
 
 def _make(
     name: str, rows: list[tuple[str, str, str, str, str]], videos: VideoFolder, split: int
 ) -> Dataset:
-    """Makes the dataset of (where, path, label, split or "", group or "")."""
+    """Makes the dataset from rows of (where, path, label, split or "", group or "")."""
     class_names = sorted({label for _, _, label, _, _ in rows}, key=_natural)
     numbers = {label: number for number, label in enumerate(class_names)}
     listed = []
     for where, file, label, split_name, group in rows:
         video = PurePosixPath(file.replace("\\", "/"))
         if not video.name:
-            raise InputError(f"{where}: path '{file}' names no file")
+            raise InputError(f"{where}: path '{file}' does not name a file")
         video_id = str(video.with_suffix(""))
         group = group or ucf_group(video.stem) or video_id
         listed.append(Listed(video_id, (file,), numbers[label], group, split_name, where))
@@ -192,5 +207,5 @@ def _make(
 
 
 def _natural(label: str) -> tuple[int, str]:
-    """Sorts labels that are numbers as numbers, before all others."""
+    """Returns a sort key: labels that are numbers come first, in numerical order."""
     return (int(label), label) if label.isdecimal() else (10**9, label)

@@ -1,4 +1,4 @@
-"""Which dataset is read by what."""
+"""The reader of each list format, and `read_dataset`, which picks one."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from data_prep.annotations.ucf101 import read_marionette, read_ucf101
 from vidkd_jax.errors import InputError, suggest
 
 Reader = Callable[[str, Path, Path, int], Dataset]
-# Per dataset: its reader and how many official splits (or folds of our own) it has.
+# Per dataset: its reader, and the number of its official splits (for people's own: of the folds).
 DATASETS: dict[str, tuple[Reader, int]] = {
     "csv": (read_csv, NUM_FOLDS),
     "folder": (read_folder, NUM_FOLDS),
@@ -33,27 +33,29 @@ def read_dataset(
     """Reads the lists of a dataset and finds its videos.
 
     Args:
-      dataset: A key of `DATASETS`: the format of the lists.
-      annotations: The folder of the lists, or the list; None for "folder", which has none.
+      dataset: A key of `DATASETS`, which is the format of the lists.
+      annotations: The folder of the lists, or the list itself for "csv"; None for "folder", which
+        has no lists.
       videos: The folder of the videos.
-      split: Which of the official splits, from 1.
-      name: Of the result; None: as `dataset`.
+      split: Number of the official split, from 1.
+      name: Name of the result; None means `dataset`.
 
     Raises:
-      InputError: Anything that is wrong with the lists, as one line that names the place.
+      InputError: Something is wrong with the lists or the arguments. The message is one line and
+        names the place.
     """
     if dataset not in DATASETS:
         raise InputError(f"--dataset={dataset} is unknown{suggest(dataset, DATASETS)}")
     name = name or dataset
     if not re.fullmatch(r"[a-z][a-z0-9_]{,99}", name):
         raise InputError(
-            f"--name={name}: use small letters, digits and _, a letter first, at most 100"
+            f"--name={name}: use at most 100 lower-case letters, digits and _; start with a letter"
         )
     if (annotations is None) != (dataset == "folder"):
         raise InputError(
-            "--annotations: leave it out, --dataset=folder has no lists"
+            "--annotations: leave it out; --dataset=folder has no lists"
             if annotations
-            else f"--annotations: --dataset={dataset} needs its lists"
+            else f"--annotations: is missing; --dataset={dataset} needs its lists"
         )
     reader, num_splits = DATASETS[dataset]
     if not 1 <= split <= num_splits:

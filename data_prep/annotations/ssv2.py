@@ -1,4 +1,4 @@
-"""Something-Something V2's lists: JSON files with ids and templates."""
+"""Reads Something-Something V2's lists: JSON files with ids and templates."""
 
 import json
 from collections.abc import Iterator
@@ -18,17 +18,18 @@ def read_ssv2(name: str, annotations: Path, videos: Path, split: int) -> Dataset
     """Reads something-something-v2-{train,validation,test,labels}.json.
 
     Args:
-      name: Of the dataset.
-      annotations: The folder of the lists, with or without the long prefix; labels.txt (one class
-        a line, in the order of the labels) will do instead of the labels' .json.
+      name: Name of the dataset.
+      annotations: The folder of the lists. Their names may lack the prefix
+        "something-something-v2-". A file labels.txt (one class per line, in the order of the
+        labels) can replace labels.json.
       videos: The folder of the videos, <id>.webm.
       split: 1.
 
     Raises:
       InputError: A list is missing, empty or malformed, or names an unknown class.
     """
-    del split  # there is one
-    folder = require_folder(annotations, f"{_PREFIX}train.json and its like")
+    del split  # there is only one
+    folder = require_folder(annotations, f"{_PREFIX}train.json and the other lists")
     class_names = _read_classes(folder)
     listed = [
         line
@@ -63,8 +64,8 @@ def _read_list(path: Path, split: str, class_names: list[str]) -> Iterator[Liste
             raise InputError(f"{where}: has no id")
         if "template" not in item:
             if split == "test":
-                continue  # the list as distributed: ids only
-            raise InputError(f"{where}: has no template, which names its class")
+                continue  # the test list is distributed with ids only
+            raise InputError(f"{where}: has no template; the template names the class")
         # "Putting [something] on [something]" is the class "Putting something on something".
         template = str(item["template"]).replace("[", "").replace("]", "")
         video = str(item["id"])

@@ -1,4 +1,4 @@
-"""Text files as people hand them over: byte-order marks, Windows line ends, blank lines."""
+"""Reads text files that may have byte-order marks, Windows line ends and blank lines."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ def read_text(path: Path) -> str:
     """Returns the file's text.
 
     Raises:
-      InputError: No such file, not readable, or not UTF-8 text.
+      InputError: The file does not exist, cannot be read or is not UTF-8 text.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -23,10 +23,10 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[tuple[str, str]]:
-    """Returns ("file:line", stripped line) of each line that is not blank.
+    """Returns ("file:line", stripped line) for each line that is not blank.
 
     Raises:
-      InputError: As `read_text`, or the list is empty.
+      InputError: The file cannot be read (see `read_text`) or has only blank lines.
     """
     lines = enumerate(read_text(path).splitlines(), 1)
     numbered = [(f"{path}:{number}", line.strip()) for number, line in lines if line.strip()]
@@ -39,7 +39,7 @@ def require_folder(path: Path, holds: str) -> Path:
     """Returns `path` if it is a folder.
 
     Raises:
-      InputError: It is none; says what it should hold.
+      InputError: It is not a folder. The message says what the folder must hold.
     """
     if not path.is_dir():
         raise InputError(f"--annotations={path}: must be the folder that holds {holds}")
@@ -47,10 +47,10 @@ def require_folder(path: Path, holds: str) -> Path:
 
 
 def check_label(label: str, where: str) -> None:
-    """Refuses a label of a CSV file that runs over several lines.
+    """Checks that a label from a CSV file is a single line.
 
     Raises:
-      InputError: It does; names `where`.
+      InputError: The label has several lines. The message names `where`.
     """
     if len(label.splitlines()) > 1:
-        raise InputError(f"{where}: the label has a line end in it (an unclosed quote?)")
+        raise InputError(f"{where}: the label has a line end in it; close the quotes around it")

@@ -1,4 +1,4 @@
-"""What every list format is read into, and the checks that hold for all of them."""
+"""The result of reading lists of any format, and the checks that all formats share."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,10 +16,10 @@ class Entry:
     """One video of a dataset.
 
     Attributes:
-      id: Unique in the dataset.
-      path: Of the file; where it was looked for, if there is none.
+      id: Name of the video, unique in the dataset.
+      path: Path of the file. If there is no file, the path where it was looked for.
       label: Index into `Dataset.class_names`.
-      group: Videos of one group (film, recording, actor) never part between splits.
+      group: Film, recording or actor. All videos of a group are in the same split.
       split: "train", "val" or "test".
     """
 
@@ -41,7 +41,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of a list, before its file is looked for.
+    """A video in a list, before its file has been looked for.
 
     Attributes:
       id: See `Entry`.
@@ -81,12 +81,12 @@ def make_dataset(
 ) -> Dataset:
     """Checks that ids are unique, finds the files and orders the splits.
 
-    Where the lists hold no labelled test split, the validation split is the test split (Kinetics,
-    Something-Something: the labels of the test videos are not published).
+    If the lists hold no labelled test split, the validation split becomes the test split. This
+    holds for Kinetics and Something-Something, whose test labels are not published.
 
     Raises:
-      InputError: No videos, no training videos, a class, an id or a file twice, an id that is no
-        text, a path outside the video folder.
+      InputError: There are no videos, no training videos or no test videos; a class, an id or a
+        file occurs twice; an id is not text; or a path leads out of the video folder.
     """
     listed = list(listed)
     _check_class_names(name, class_names)
@@ -97,7 +97,8 @@ def make_dataset(
     if "train" not in splits or len(splits) < 2:
         held = ", ".join(sorted(splits))
         raise InputError(
-            f"{name}: videos to train and to test on are needed; the lists hold {held}"
+            f"{name}: the lists must hold videos to train on and videos to test on, but hold only "
+            f"{held} videos; check --annotations"
         )
     renamed = {"val": "test"} if "test" not in splits else {}
     entries = [
@@ -124,19 +125,22 @@ def _check_class_names(name: str, class_names: Sequence[str]) -> None:
 
 
 def _check_files(entries: Sequence[Entry], listed: Sequence[Listed]) -> None:
-    """Two videos are two files: one that stands for both has a wrong label, or is trained on."""
+    """Raises InputError if two videos have the same file.
+
+    Such a file could have two labels, or be both trained and tested on.
+    """
     seen: dict[Path, str] = {}
     for entry, line in zip(entries, listed, strict=True):
         if entry.path in seen:
             raise InputError(
                 f"{line.where}: the only file for video '{line.id}' is {entry.path}, which "
-                f"{seen[entry.path]} has already; add the missing file or remove one of the lines"
+                f"belongs to {seen[entry.path]}; add the missing file or remove one of the lines"
             )
         seen[entry.path] = line.where
 
 
 def _is_text(name: str) -> bool:
-    """Whether a file may have this name, and a text file hold it; JSON can hold more."""
+    """Returns whether a file can have this name and a text file can hold it; not all JSON can."""
     return "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
@@ -144,7 +148,9 @@ def _check_unique(listed: Iterable[Listed]) -> None:
     seen: dict[str, str] = {}
     for line in listed:
         if not _is_text(line.id):
-            raise InputError(f"{line.where}: {line.id!a} is no name of a video; mend the list")
+            raise InputError(
+                f"{line.where}: {line.id!a} cannot be the name of a video; correct the list"
+            )
         if line.id in seen:
             raise InputError(
                 f"{line.where}: video '{line.id}' is listed twice, first at {seen[line.id]}; "

@@ -1,4 +1,4 @@
-"""UCF101's lists (and Marionette's, which are written in the same format)."""
+"""Reads UCF101's lists, and Marionette's, which have the same format."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _GROUP = re.compile(r"_(g\d+)_c\d+$")
 
 
 def read_ucf101(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
-    """Reads UCF101; see `_read`. Each class counts its groups anew: g08 of two is two scenes."""
+    """Reads UCF101; see `_read`. Each class numbers its own groups: g08 of two classes differ."""
     return _read(name, annotations, videos, split, shared_groups=False)
 
 
@@ -30,7 +30,7 @@ def _read(
     """Reads classInd.txt, trainlist0N.txt ("Class/v_Class_g08_c01.avi 1") and testlist0N.txt.
 
     Args:
-      name: Of the dataset.
+      name: Name of the dataset.
       annotations: The folder of the lists.
       videos: The folder of the videos.
       split: 1, 2 or 3.
@@ -52,7 +52,7 @@ def _read(
 
 
 def _read_classes(path: Path) -> list[str]:
-    """Reads "1 ApplyEyeMakeup": numbers from 1 on, in order."""
+    """Reads lines such as "1 ApplyEyeMakeup"; the numbers must count from 1, in order."""
     names: list[str] = []
     for where, line in read_lines(path):
         number, _, name = line.partition(" ")
@@ -63,7 +63,7 @@ def _read_classes(path: Path) -> list[str]:
 
 
 def _read_list(path: Path, split: str, class_names: list[str]) -> Iterator[Listed]:
-    # The trap: the class is HandstandPushups, some lists and folders say HandStandPushups.
+    # The class is HandstandPushups, but some lists and folders write HandStandPushups.
     canonical = {name.casefold(): name for name in class_names}
     for where, line in read_lines(path):
         file, number = _split_label(line)
@@ -83,13 +83,13 @@ def _read_list(path: Path, split: str, class_names: list[str]) -> Iterator[Liste
 
 
 def ucf_group(stem: str) -> str:
-    """Returns gNN of a name such as v_Clap_g02_c01, else ""."""
+    """Returns "g02" for a name such as v_Clap_g02_c01, and "" for a name without a group."""
     found = _GROUP.search(stem)
     return found.group(1) if found else ""
 
 
 def _split_label(line: str) -> tuple[str, int | None]:
-    """Splits "path 1" or "path" (test lists have no labels)."""
+    """Splits "path 1" into path and label; the label is None for "path", as in test lists."""
     file, _, number = line.rpartition(" ")
     if file and re.fullmatch(r"-?\d+", number):
         return file.strip(), int(number)
@@ -102,5 +102,5 @@ def _check_label(number: int, label: int, class_names: list[str], where: str) ->
     if number != label + 1:
         raise InputError(
             f"{where}: label {number} is {class_names[number - 1]}, "
-            f"but the folder says {class_names[label]}"
+            f"but the folder is {class_names[label]}; correct one of them"
         )

@@ -10,34 +10,34 @@ from vidkd_jax.errors import InputError, run_command
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Renders a preset; run again, it continues where it stopped."""
+    """Renders a preset, or the videos that an interrupted run did not render."""
     parser = argparse.ArgumentParser(prog="python -m data_prep.marionette", description=__doc__)
     parser.add_argument("--preset", choices=PRESETS, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, another benchmark")
-    parser.add_argument("--workers", type=int, default=1, help="processes; any number, same files")
+    parser.add_argument("--seed", type=int, default=0, help="each seed gives another benchmark")
+    parser.add_argument("--workers", type=int, default=1, help="processes; do not change the files")
     parser.add_argument(
         "--variant",
         choices=VARIANTS,
         default="full",
-        help="the same videos with the background alone, or with every frame blurred",
+        help="full, only the background, or every frame blurred (controls for the benchmark)",
     )
     parser.add_argument(
         "--scene_bias",
         type=float,
         default=0.0,
-        help="fraction of videos whose scene is tied to the class (default 0: none)",
+        help="fraction of videos whose scene depends on the class (default 0)",
     )
     args = parser.parse_args(argv)
     if not 0.0 <= args.scene_bias <= 1.0:
-        raise InputError(f"--scene_bias={args.scene_bias}: not a fraction; choose 0 to 1")
+        raise InputError(f"--scene_bias={args.scene_bias}: must be between 0 and 1")
     for name, least in (("seed", 0), ("workers", 1)):
         if getattr(args, name) < least:
             raise InputError(f"--{name}={getattr(args, name)}: must be {least} or more")
     job = Job(PRESETS[args.preset], args.seed, args.variant, args.scene_bias)
     rendered = write_dataset(job, args.out, args.workers)
     kept = job.preset.num_videos - rendered
-    print(f"{args.out}: {rendered} videos rendered, {kept} kept from before")
+    print(f"{args.out}: rendered {rendered} videos, kept {kept} of an earlier run")
 
 
 if __name__ == "__main__":

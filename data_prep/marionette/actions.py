@@ -1,23 +1,23 @@
 """The classes: seven motions, each played forwards as one class and backwards as another.
 
-A motion is a path through the shared pose vocabulary together with what happens to the box. Start
-and end states recur across motions (standing beside the box, holding it at the chest, holding it
-overhead, leaning on it), so that a single frame never gives the direction and often not even the
-motion away.
+A motion is a path through the poses that all motions share, together with what happens to the box.
+Motions share start and end states (standing beside the box, holding the box at the chest or
+overhead, leaning on it). So a single frame never shows the direction, and often not even the
+motion.
 """
 
 from dataclasses import dataclass
 
 from data_prep.marionette.poses import POSES, Body, Joints, Pose, blend, joints, shifted, with_arms
 
-BOX = 0.30  # side of the box in body heights: five to ten pixels when a frame is 48 pixels high
+BOX = 0.30  # side of the box in body heights; 5 to 10 pixels in a frame of 48 pixels
 _CHEST_REACH = 0.10  # how far the box's centre lies beyond the hands that hold it
 _FLIGHT = (1.25, 0.55)  # how far ahead and up the box flies after the release, in body heights
 
 
 @dataclass(frozen=True)
 class Key:
-    """A pose of the vocabulary at a moment of the motion (0 to 1), feet moved by `root`."""
+    """A named pose at a moment of the motion (0 to 1), with the feet moved by `root`."""
 
     time: float
     pose: str
@@ -26,16 +26,16 @@ class Key:
 
 @dataclass(frozen=True)
 class Motion:
-    """One trajectory and the names of its two classes: played forwards, played backwards."""
+    """One motion and its two classes: `forward` plays it forwards, `backward` backwards."""
 
     forward: str
     backward: str
     keys: tuple[Key, ...]
-    held: tuple[float, float] | None  # the stretch of the motion with the box in the hands
-    slides: bool = False  # held, but it stays on the floor
-    opens: bool = False  # the lid of the box turns up
-    walks: bool = False  # steps follow each other without a stop between them
-    may_carry: bool = False  # the same motion also happens with the box held at the chest
+    held: tuple[float, float] | None  # the part of the motion in which the hands hold the box
+    slides: bool = False  # the held box stays on the floor
+    opens: bool = False  # the lid of the box opens
+    walks: bool = False  # the keys follow each other without a stop, as steps do
+    may_carry: bool = False  # some videos show the motion with the box held at the chest
 
 
 def _gait(start: float, stop: float) -> tuple[Key, ...]:
@@ -72,12 +72,12 @@ CLASS_NAMES = tuple(name for motion in MOTIONS for name in (motion.forward, moti
 
 
 def motion_of(label: int) -> Motion:
-    """The motion behind a class (label from 0)."""
+    """Returns the motion of a class (label from 0)."""
     return MOTIONS[label // 2]
 
 
 def is_backward(label: int) -> bool:
-    """Whether the class plays its motion backwards."""
+    """Returns whether the class plays its motion backwards."""
     return label % 2 == 1
 
 
@@ -91,12 +91,12 @@ class Box:
 
 
 def ease(amount: float) -> float:
-    """Smooth start and stop; symmetric under time reversal."""
+    """Maps 0..1 to 0..1 with a smooth start and stop, symmetric under time reversal."""
     return amount * amount * (3.0 - 2.0 * amount)
 
 
 def pose_at(motion: Motion, progress: float, *, carry: bool) -> Pose:
-    """The pose at a moment (0 to 1) of the motion."""
+    """Returns the pose at a moment (0 to 1) of the motion."""
     keys = motion.keys
     i = max(j for j in range(len(keys) - 1) if keys[j].time <= progress or j == 0)
     a, b = keys[i], keys[i + 1]
@@ -107,7 +107,7 @@ def pose_at(motion: Motion, progress: float, *, carry: bool) -> Pose:
 
 
 def box_at(motion: Motion, progress: float, figure: Joints, body: Body, *, carry: bool) -> Box:
-    """The box at a moment (0 to 1) of the motion, for the figure posed at that moment."""
+    """Returns the box at a moment (0 to 1) of the motion; `figure` is the figure at that moment."""
     if carry:
         return _in_hands(figure)
     if motion.held is None:
@@ -128,7 +128,7 @@ def _posed(motion: Motion, progress: float, body: Body) -> Joints:
 
 
 def _rest(body: Body) -> float:
-    """Where the box stands when nobody touches it: before the hands of a crouching figure."""
+    """Returns where an untouched box stands: in front of the hands of a crouching figure."""
     return _in_hands(joints(POSES["crouch"], body)).x
 
 

@@ -1,4 +1,4 @@
-"""Actors: one scene, one outfit and one body for each group of videos."""
+"""Actors: each group of videos has one scene, one outfit and one body."""
 
 import colorsys
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Scene:
-    """A wall, a floor and what stands before them."""
+    """A wall, a floor and the shapes in front of them."""
 
     wall: Colour
     floor: Colour
@@ -33,7 +33,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Outfit:
-    """The colours of the figure, of its chair and of its box."""
+    """The colours of the figure, its chair and its box."""
 
     shirt: Colour
     trousers: Colour
@@ -55,40 +55,40 @@ class Actor:
 
 
 def draw_actor(seed: int, group: int) -> Actor:
-    """The actor of a group: a pure function of the seed and the group."""
+    """Draws the actor of a group; depends only on the seed and the group."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, group)))
     return Actor(draw_scene(rng), draw_outfit(rng), draw_body(rng))
 
 
 def class_scene(seed: int, label: int) -> Scene:
-    """The scene that a scene-label bias ties to a class."""
+    """Draws the scene that `scene_bias` gives to the videos of a class."""
     return draw_scene(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3, label))))
 
 
 def uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """A draw rounded to four digits, so that a sidecar holds the exact value."""
+    """Draws a number and rounds it to four digits, so that a sidecar holds the exact value."""
     return round(low + (high - low) * float(rng.random()), 4)
 
 
 def integer(rng: np.random.Generator, bounds: tuple[int, int]) -> int:
-    """A uniform draw between two bounds, both included."""
+    """Draws a whole number between two bounds, both included."""
     return int(rng.integers(bounds[0], bounds[1] + 1))
 
 
 def draw_colour(
     rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]
 ) -> Colour:
-    """An RGB colour of any hue with saturation and value (0 to 1) in the given ranges."""
+    """Draws an RGB colour of any hue, with saturation and value (0 to 1) in the given ranges."""
     hue, s, v = uniform(rng, 0, 1), uniform(rng, *saturation), uniform(rng, *value)
     r, g, b = (round(255 * x) for x in colorsys.hsv_to_rgb(hue, s, v))
     return r, g, b
 
 
 def draw_scene(rng: np.random.Generator) -> Scene:
-    """A background colourful enough to be memorised, and always darker than the figure.
+    """Draws a background that a network can memorise and that is always darker than the figure.
 
-    With figures of either polarity a small network needs several times as many clips to see
-    which way they move.
+    If some figures were darker than their background, a small network would need several times as
+    many clips to learn the direction of motion.
     """
     wall = draw_colour(rng, (0.05, 0.4), (0.15, 0.45))
     floor = draw_colour(rng, (0.05, 0.5), (0.1, 0.35))
@@ -109,7 +109,7 @@ def draw_scene(rng: np.random.Generator) -> Scene:
 
 
 def draw_outfit(rng: np.random.Generator) -> Outfit:
-    """Bright clothes of any hue with a light outline."""
+    """Draws bright clothes of any hue, with a light outline."""
     skin_tone = uniform(rng, 0.35, 1.0)
     r, g, b = (round(c * skin_tone) for c in (245, 205, 175))
     return Outfit(
@@ -125,7 +125,7 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
 
 
 def draw_body(rng: np.random.Generator) -> Body:
-    """Proportions of a figure."""
+    """Draws the proportions of a figure."""
     return Body(
         legs=uniform(rng, 0.92, 1.08),
         arms=uniform(rng, 0.92, 1.1),

@@ -1,4 +1,4 @@
-"""Writes a preset: video files in UCF101's layout, its list files and a sidecar for each video."""
+"""Writes a preset: video files in UCF101's layout, list files, and a sidecar for each video."""
 
 import json
 import os
@@ -21,14 +21,14 @@ from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.video import write_video
 
-VERSION = 4  # of the pictures: raise it when the same seed renders differently
+VERSION = 4  # raise it when a change makes the same seed render other pictures
 SPLITS = (1, 2, 3)
 _CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to render; equal jobs give equal files."""
+    """What to render. Equal jobs give equal files."""
 
     preset: Preset
     seed: int = 0
@@ -38,7 +38,7 @@ class Job:
 
 @dataclass(frozen=True)
 class VideoKey:
-    """One video: group and clip from 1, label from 0."""
+    """Identifies one video; groups and clips count from 1, labels from 0."""
 
     group: int
     label: int
@@ -46,18 +46,18 @@ class VideoKey:
 
     @property
     def video_id(self) -> str:
-        """UCF101's name, such as v_PickUp_g07_c01."""
+        """The name in UCF101's style, such as v_PickUp_g07_c01."""
         return f"v_{CLASS_NAMES[self.label]}_g{self.group:02d}_c{self.clip:02d}"
 
     @property
     def path(self) -> str:
-        """The file under the video folder; both containers occur in each class and group."""
+        """The path below the video folder; each class and group has .mp4 and .avi files."""
         suffix = tuple(_CODECS)[(self.group + self.label + self.clip) % 2]
         return f"{CLASS_NAMES[self.label]}/{self.video_id}{suffix}"
 
 
 def video_keys(preset: Preset) -> list[VideoKey]:
-    """All videos of a preset, crossed: each group performs each class."""
+    """Returns all videos of a preset; each group performs each class."""
     return [
         VideoKey(group, label, clip)
         for label in range(len(CLASS_NAMES))
@@ -67,10 +67,10 @@ def video_keys(preset: Preset) -> list[VideoKey]:
 
 
 def write_dataset(job: Job, out: Path, workers: int) -> int:
-    """Renders what is missing under `out` and returns how many videos that were.
+    """Renders the videos that are missing in `out` and returns their number.
 
     Raises:
-        InputError: `out` holds another job's files, another run is writing there, or the disk is
+        InputError: `out` holds files of another job, another run is writing there, or the disk is
             full.
     """
     with clear_disk_errors(out), only_one(out / ".lock"):
@@ -79,7 +79,7 @@ def write_dataset(job: Job, out: Path, workers: int) -> int:
 
 def _write_missing(job: Job, out: Path, workers: int) -> int:
     _claim(job, out)
-    for leftover in out.rglob(".*.partial*"):  # of a killed run
+    for leftover in out.rglob(".*.partial*"):  # from a killed run
         leftover.unlink()
     for name in CLASS_NAMES:
         (out / "videos" / name).mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def _is_complete(out: Path, key: VideoKey) -> bool:
 
 
 def _claim(job: Job, out: Path) -> None:
-    """Marks `out` as this job's, so that files of two jobs never mix."""
+    """Records in `out` which job it is for, so that files of two jobs never mix."""
     path = out / "marionette.json"
     text = json.dumps({"version": VERSION, **asdict(job)}, indent=1) + "\n"
     if not path.exists():
@@ -114,7 +114,7 @@ def _claim(job: Job, out: Path) -> None:
 
 
 def write_one(job: Job, out: Path, key: VideoKey) -> None:
-    """Renders and encodes one video, then writes its sidecar: the mark that it is complete."""
+    """Renders and encodes one video, then writes its sidecar, which marks it as complete."""
     cv2.setNumThreads(1)
     actor, biased = _actor(job, key)
     latents = draw_latents(job.preset, job.seed, key.group, key.label, key.clip)
@@ -127,7 +127,10 @@ def write_one(job: Job, out: Path, key: VideoKey) -> None:
 
 
 def _actor(job: Job, key: VideoKey) -> tuple[Actor, bool]:
-    """The group's actor, by `scene_bias` moved to the scene of the class."""
+    """Returns the actor of the group, and whether the scene was replaced by that of the class.
+
+    The scene is replaced with probability `scene_bias`.
+    """
     actor = draw_actor(job.seed, key.group)
     sequence = np.random.SeedSequence(job.seed, spawn_key=(4, key.group, key.label, key.clip))
     biased = bool(np.random.default_rng(sequence).random() < job.scene_bias)
@@ -137,7 +140,7 @@ def _actor(job: Job, key: VideoKey) -> tuple[Actor, bool]:
 def describe(
     job: Job, key: VideoKey, actor: Actor, latents: Latents, *, biased: bool
 ) -> dict[str, object]:
-    """The sidecar: all latents. Frames count as the file plays."""
+    """Returns the content of the sidecar: all latents, with frames in the order of the file."""
     backward = is_backward(key.label)
     order = -1 if backward else 1
     latent_fields = asdict(latents)
@@ -173,7 +176,7 @@ def describe(
 
 
 def write_lists(preset: Preset, folder: Path) -> None:
-    """Writes classInd.txt, trainlist0{1,2,3}.txt and testlist0{1,2,3}.txt as UCF101 has them."""
+    """Writes classInd.txt, trainlist0{1,2,3}.txt and testlist0{1,2,3}.txt in UCF101's format."""
     folder.mkdir(parents=True, exist_ok=True)
     _write_lines(folder / "classInd.txt", [f"{i + 1} {n}" for i, n in enumerate(CLASS_NAMES)])
     keys = video_keys(preset)
@@ -194,10 +197,10 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    # The process id: a killed run's workers may live a little longer than its lock.
+    # The name holds the process id, because workers of a killed run can outlive its lock.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         unfinished.write_text(text, newline="")
         unfinished.replace(path)
-    finally:  # a full disk is not to be filled with halves
+    finally:  # if the disk is full, leave no half-written file
         unfinished.unlink(missing_ok=True)

@@ -8,14 +8,14 @@ from data_prep.marionette.actors import Colour, Outfit
 from data_prep.marionette.canvas import Canvas
 from data_prep.marionette.poses import HEAD_RADIUS, SHIN, THIGH, Body, Joints, Point
 
-# Thickness of limbs in body heights, and of the line around them: readable at 48x48 pixels.
+# Thickness of the limbs and of their outline, in body heights; visible at 48x48 pixels.
 _LEG, _ARM, _TRUNK, _OUTLINE = 0.085, 0.07, 0.15, 0.028
 _SEAT_WIDTH = 0.2
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Places body coordinates in the frame: body heights to frame heights, y turned down."""
+    """Maps body coordinates (body heights, y up) to frame coordinates (frame heights, y down)."""
 
     x: float
     floor: float
@@ -23,12 +23,12 @@ class Stage:
     facing: int = 1  # 1 is right, -1 left
 
     def place(self, point: Point) -> Point:
-        """A point of the figure's world in frame heights."""
+        """Returns a point of the figure in frame coordinates."""
         return self.x + self.facing * point[0] * self.size, self.floor - point[1] * self.size
 
 
 def draw_chair(canvas: Canvas, stage: Stage, outfit: Outfit, body: Body) -> None:
-    """The chair behind the figure; it is there whatever the figure does."""
+    """Draws the chair behind the figure. Every action has it."""
     legs = body.legs
     height, back = SHIN * legs, -THIGH * legs - _SEAT_WIDTH * 0.45
     front = back + _SEAT_WIDTH
@@ -42,7 +42,7 @@ def draw_chair(canvas: Canvas, stage: Stage, outfit: Outfit, body: Body) -> None
 def draw_figure(
     canvas: Canvas, stage: Stage, outfit: Outfit, body: Body, figure: Joints, box: Box
 ) -> None:
-    """Far limbs, trunk, head, near leg, box, near arm, in this order; all outlined."""
+    """Draws far limbs, near leg, trunk, head, box and near arm, in this order, all outlined."""
     girth = body.girth
     far_shirt, far_trousers = _shade(outfit.shirt), _shade(outfit.trousers)
     strokes = (
@@ -61,7 +61,7 @@ def draw_figure(
 
 
 def _draw_head(canvas: Canvas, stage: Stage, outfit: Outfit, body: Body, figure: Joints) -> None:
-    """A head with hair behind and a nose ahead: which way the figure faces is always visible."""
+    """Draws a head with hair behind and a nose in front, to show which way the figure faces."""
     radius = HEAD_RADIUS * body.head
     x, y = figure.head
     canvas.disc(stage.place((x, y)), (radius + _OUTLINE) * stage.size, outfit.outline)
@@ -79,20 +79,20 @@ def _draw_box(canvas: Canvas, stage: Stage, outfit: Outfit, box: Box) -> None:
     canvas.rectangle(x, y, edge, edge, outfit.outline)
     canvas.rectangle(x, y, BOX * stage.size, BOX * stage.size, outfit.box)
     hinge = (box.x + half, box.y + half)
-    # The lid turns about its far edge by up to 120 degrees, drawn as a chord of that turn.
+    # The lid turns around its far edge by up to 120 degrees and is drawn as a straight line.
     turned = _turn(box.lid)
     tip = (hinge[0] + BOX * turned[0], hinge[1] + BOX * turned[1])
     _outlined(canvas, stage, outfit, [hinge, tip], 0.07, outfit.lid)
 
 
 def _turn(opened: float) -> Point:
-    """The lid's direction from its hinge: towards the figure when closed, up and over when open."""
+    """Returns the direction of the lid: towards the figure if closed, up and over if open."""
     angle = math.radians(180.0 - 120.0 * opened)
     return math.cos(angle), math.sin(angle)
 
 
 def _shade(colour: Colour) -> Colour:
-    """The colour of the limbs on the far side."""
+    """Returns the darker colour of the limbs on the far side."""
     r, g, b = (c * 6 // 10 for c in colour)
     return r, g, b
 

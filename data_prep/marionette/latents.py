@@ -1,9 +1,9 @@
-"""Latent variables of one video and the distributions that they are drawn from.
+"""The latent variables of one video, and the distributions that they are drawn from.
 
-Each distribution is symmetric under time reversal (random phases, speeds of both signs, holds that
-exchange), since a backward class plays its frames backwards: no nuisance tells the direction.
-Everything is drawn from (seed, group, motion, clip), so the two classes of a motion in one group
-are each other's exact reversal.
+A backward class plays its frames backwards, so each distribution is symmetric under time reversal:
+phases are random, speeds have both signs, and the stillness before and after a motion has the same
+distribution. So nothing but the motion shows the direction. All draws depend only on (seed, group,
+motion, clip): the two classes of a motion are exact reversals of each other in each group.
 """
 
 import math
@@ -28,20 +28,20 @@ from data_prep.marionette.timeline import draw_curtain, draw_takes, timeline
 
 @dataclass(frozen=True)
 class Wave:
-    """A sine over frames with a uniformly random phase (in turns)."""
+    """A sine over frames; `period` is in frames, `phase` in turns and drawn uniformly."""
 
     amplitude: float
     period: float
     phase: float
 
     def at(self, t: int) -> float:
-        """The value in frame `t`."""
+        """Returns the value in frame `t`."""
         return self.amplitude * math.sin(2.0 * math.pi * (t / self.period + self.phase))
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Pan in frame heights and relative zoom."""
+    """Pan, in frame heights, and relative zoom."""
 
     pan_x: Wave
     pan_y: Wave
@@ -60,9 +60,10 @@ class Light:
 
 @dataclass(frozen=True)
 class Drifter:
-    """A flat thing that crosses the frame at constant speed: a distractor or an occluder.
+    """A flat shape that crosses the frame at constant speed: a distractor or an occluder.
 
-    Lengths are in frame heights, `speed` in frame heights a frame; it wraps around.
+    Lengths are in frame heights, `speed` in frame heights per frame. A drifter that leaves the
+    frame comes back on the other side.
     """
 
     kind: str  # rectangle or disc
@@ -77,7 +78,7 @@ class Drifter:
 
 @dataclass(frozen=True)
 class Bystander:
-    """A second figure further back with a motion of its own, in either direction."""
+    """A second figure further back, with its own motion, forwards or backwards."""
 
     outfit: Outfit
     body: Body
@@ -93,34 +94,37 @@ class Bystander:
 
 @dataclass(frozen=True)
 class Latents:
-    """All that varies between the videos of one actor.
+    """Everything that varies between the videos of one actor.
 
-    Frames count in the motion's own time: a backward class plays them from last to first.
+    Frames are in the order of the forward motion. A backward class plays them from last to first.
     """
 
     num_frames: int
-    hardness: float  # 0 to 1: scales what is taken away or put in the way
-    carry: bool  # the box is held at the chest all the time
+    hardness: float  # 0 to 1: how much is removed from view or placed in front
+    carry: bool  # the figure holds the box at the chest all the time
     mirror: bool
-    extent: tuple[float, float]  # the part of the motion that is performed, within (0, 1)
+    extent: tuple[float, float]  # which part of the motion is performed, within (0, 1)
     style: tuple[float, ...]  # degrees added to each joint angle
     size: float  # body height in frame heights
-    x: float  # where the figure stands, in frame heights from the left
-    floor: float  # height of the floor in the frame, in frame heights from the top
-    motion_frames: int  # the speed: how many frames one motion takes
-    starts: tuple[int, ...]  # the phase: the first frame of each motion
+    x: float  # position of the figure, in frame heights from the left
+    floor: float  # position of the floor, in frame heights from the top
+    motion_frames: int  # number of frames that one motion takes
+    starts: tuple[int, ...]  # first frame of each motion
     camera: Camera
     light: Light
     noise: int
     occluder: Drifter | None
     distractors: tuple[Drifter, ...]
     bystander: Bystander | None
-    progress: tuple[float | None, ...]  # of the motion, 0 to 1; None where nobody is there
-    covered: tuple[bool, ...]  # a curtain hides everything
+    progress: tuple[float | None, ...]  # progress of the motion, 0 to 1; None without a figure
+    covered: tuple[bool, ...]  # whether a curtain hides everything
 
 
 def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -> Latents:
-    """The latents of a video: a pure function of its arguments, shared by a class and its twin."""
+    """Draws the latents of a video, which depend only on the arguments.
+
+    The two classes of a motion get the same latents.
+    """
     key = (1, group, label // 2, clip)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     nuisance = preset.nuisance
@@ -157,22 +161,23 @@ def draw_latents(preset: Preset, seed: int, group: int, label: int, clip: int) -
 
 
 def _draw_hardness(rng: np.random.Generator, easy: float) -> float:
-    """0 for `easy` of the videos; for the others the density grows as the cube, up to 1.
+    """Draws 0 with probability `easy`, else a value up to 1 whose density grows with its cube.
 
-    Two kinds of videos, clear and nearly hopeless: the clear ones let training take off within a
-    dozen epochs of `standard`, where a density that grows linearly needs twice as many.
+    So most videos are either clear or nearly hopeless. With the clear ones, training on `standard`
+    starts to improve within a dozen epochs; with a density that grows linearly it needs twice as
+    many.
     """
     draw = float(rng.random())
     return 0.0 if draw < easy else round(math.sqrt(math.sqrt((draw - easy) / (1.0 - easy))), 4)
 
 
 def _left(rng: np.random.Generator, taken: float) -> float:
-    """What remains of 1 after a random part of `taken`, between half and all of it, is gone."""
+    """Returns 1 minus a random part of `taken`; the part is between half and all of it."""
     return round(1.0 - uniform(rng, 0.5, 1.0) * taken, 4)
 
 
 def active_mask(latents: Latents) -> list[bool]:
-    """Per frame of the motion's own time: the motion is under way and not hidden by a curtain."""
+    """Returns, per frame of the forward motion, whether it is under way and no curtain hides it."""
     return [
         progress is not None and 0.0 < progress < 1.0 and not hidden
         for progress, hidden in zip(latents.progress, latents.covered, strict=True)
@@ -197,7 +202,7 @@ def _draw_light(rng: np.random.Generator, factor: float, contrast: float) -> Lig
 
 
 def _draw_occluder(rng: np.random.Generator, hardness: float) -> Drifter | None:
-    """A post in the foreground, still or passing."""
+    """Draws a post in the foreground, which stands still or passes by, or None."""
     if rng.random() >= hardness:
         return None
     speed = uniform(rng, -0.02, 0.02) if rng.integers(2) else 0.0

@@ -1,8 +1,8 @@
-"""The figure's skeleton: a shared vocabulary of poses and forward kinematics.
+"""The skeleton of the figure: the poses that all actions share, and forward kinematics.
 
-Angles are in degrees from hanging straight down, positive towards the side that the figure faces
-(+x); the torso's is from upright. Lengths are in units of the body height, y points up, the floor
-is y = 0.
+The angle of a limb is in degrees from hanging straight down; the angle of the torso is in degrees
+from upright. Positive angles point to the side that the figure faces (+x). Lengths are in units of
+the body height, y points up, and the floor is y = 0.
 """
 
 import math
@@ -13,7 +13,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Pose:
-    """Joint angles in degrees; `root` is how far the feet have travelled, in body heights."""
+    """Joint angles in degrees; `root` is how far the feet have moved, in body heights."""
 
     torso: float
     near_arm: tuple[float, float]  # upper arm, forearm
@@ -23,13 +23,13 @@ class Pose:
     root: float = 0.0
 
     def flat(self) -> list[float]:
-        """All numbers of the pose in field order, [10]."""
+        """Returns all numbers of the pose in field order, [10]."""
         limbs = (*self.near_arm, *self.far_arm, *self.near_leg, *self.far_leg)
         return [self.torso, *limbs, self.root]
 
     @staticmethod
     def from_flat(v: list[float]) -> "Pose":
-        """The inverse of `flat`."""
+        """Makes a pose from the result of `flat`."""
         return Pose(v[0], (v[1], v[2]), (v[3], v[4]), (v[5], v[6]), (v[7], v[8]), v[9])
 
 
@@ -45,7 +45,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Joints:
-    """Positions of the joints of one posed figure, in body heights; limbs from the trunk out."""
+    """Positions of the joints of a figure, in body heights; limbs are from the trunk outwards."""
 
     pelvis: Point
     neck: Point
@@ -62,12 +62,12 @@ class Joints:
         return (ax + bx) / 2, (ay + by) / 2
 
 
-# Segment lengths in body heights: big limbs, so that a figure is readable at 48x48 pixels.
+# Lengths of the limbs in body heights; limbs are big, so that a figure is clear at 48x48 pixels.
 THIGH, SHIN, TORSO, UPPER_ARM, FOREARM = 0.24, 0.24, 0.31, 0.19, 0.19
 HEAD_RADIUS = 0.095
 
-# The vocabulary: start and end poses of one action are those of others too (`actions.py`).
-# Torso; near and far upper arm and forearm; near and far thigh and shin.
+# Several actions share each start and end pose (see `actions.py`). Arguments: torso; near arm
+# (upper arm, forearm); far arm; near leg (thigh, shin); far leg.
 POSES = {
     "stand": Pose(0, (-4, 8), (10, 20), (6, 2), (-4, -8)),
     "hold": Pose(-3, (15, 85), (25, 95), (6, 2), (-4, -8)),
@@ -86,22 +86,22 @@ POSES = {
 
 
 def blend(a: Pose, b: Pose, amount: float) -> Pose:
-    """The pose `amount` (0 to 1) of the way from `a` to `b`, linear in the angles."""
+    """Interpolates linearly between the angles of two poses; `amount` is 0 for `a`, 1 for `b`."""
     return Pose.from_flat([x + (y - x) * amount for x, y in zip(a.flat(), b.flat(), strict=True)])
 
 
 def with_arms(pose: Pose, arms: Pose) -> Pose:
-    """`pose` with the arms of another pose: a figure that sits or walks while it holds."""
+    """Returns `pose` with the arms of another pose, for a figure that sits or walks with a box."""
     return Pose(pose.torso, arms.near_arm, arms.far_arm, pose.near_leg, pose.far_leg, pose.root)
 
 
 def shifted(pose: Pose, root: float) -> Pose:
-    """`pose` with the feet moved by `root` body heights."""
+    """Returns `pose` with the feet moved to `root` (body heights)."""
     return Pose(pose.torso, pose.near_arm, pose.far_arm, pose.near_leg, pose.far_leg, root)
 
 
 def joints(pose: Pose, body: Body) -> Joints:
-    """Forward kinematics: the lower foot stands on the floor, the feet stay around `pose.root`."""
+    """Computes the joints of a pose. The lower foot is on the floor, the feet near `pose.root`."""
     near_drop, near_ahead = _leg_extent(pose.near_leg, body)
     far_drop, far_ahead = _leg_extent(pose.far_leg, body)
     pelvis = (pose.root - (near_ahead + far_ahead) / 2, max(near_drop, far_drop) + 0.03)
@@ -122,7 +122,7 @@ def joints(pose: Pose, body: Body) -> Joints:
 
 
 def _leg_extent(leg: tuple[float, float], body: Body) -> tuple[float, float]:
-    """How far below and ahead of the pelvis a leg's foot is."""
+    """Returns how far below and ahead of the pelvis the foot of a leg is."""
     thigh, shin = math.radians(leg[0]), math.radians(leg[1])
     drop = THIGH * math.cos(thigh) + SHIN * math.cos(shin)
     ahead = THIGH * math.sin(thigh) + SHIN * math.sin(shin)

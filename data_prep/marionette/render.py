@@ -1,4 +1,4 @@
-"""Latents to frames: draws each frame of a video, lights it and adds noise."""
+"""Renders a video from its latents: draws each frame, lights it and adds noise."""
 
 import cv2
 import numpy as np
@@ -13,10 +13,10 @@ from data_prep.marionette.presets import HEIGHT, WIDTH
 
 VARIANTS = ("full", "background", "blurred")
 _ASPECT = WIDTH / HEIGHT
-# A blur that leaves roughly where things are, and no pose: a quarter of the frame's height.
+# The blur keeps rough positions and removes poses; it is a quarter of the height of the frame.
 _BLUR_SIGMA = HEIGHT / 4
-_BLUR_STEP = 4  # pixels: what so wide a blur leaves can be computed on a coarser grid
-_DARK = 64  # the level, of 255, that a loss of contrast leaves alone: a usual background
+_BLUR_STEP = 4  # pixels; so wide a blur can be computed on a coarser grid
+_DARK = 64  # the level (of 255) that a loss of contrast does not change; typical of backgrounds
 
 
 def render(
@@ -25,14 +25,15 @@ def render(
     """Renders one video.
 
     Args:
-        actor: scene, outfit and body.
-        latents: everything else that varies.
-        label: class, from 0.
-        noise_seed: seed of the pixel noise.
-        variant: "full"; "background", without figure, chair and box; or "blurred".
+        actor: Scene, outfit and body.
+        latents: Everything else that varies.
+        label: Class, from 0.
+        noise_seed: Seed of the pixel noise.
+        variant: "full", "background" (without figure, chair and box) or "blurred".
 
     Returns:
-        Frames [t, h, w, 3], uint8 RGB. A backward class gets its twin's frames in reverse order.
+        Frames [t, h, w, 3], uint8 RGB. A backward class gets the frames of its twin in reverse
+        order.
     """
     rng = np.random.default_rng(noise_seed)
     motion = motion_of(label)
@@ -104,7 +105,7 @@ def _draw_action(
 
 
 def _draw_bystander(canvas: Canvas, bystander: Bystander, t: int) -> None:
-    """The second figure; its direction and its mirror image are drawn for each video."""
+    """Draws the second figure."""
     motion = next(motion for motion in MOTIONS if motion.forward == bystander.motion)
     done = (t - bystander.start + 0.5) / bystander.motion_frames
     progress = min(max(done, 0.0), 1.0)
@@ -118,12 +119,12 @@ def _draw_bystander(canvas: Canvas, bystander: Bystander, t: int) -> None:
 
 
 def _styled(pose: Pose, style: tuple[float, ...]) -> Pose:
-    """The pose with the video's own angle added to each joint."""
+    """Returns the pose with the style of the video (degrees) added to each joint angle."""
     return Pose.from_flat([*(a + b for a, b in zip(pose.flat(), style, strict=False)), pose.root])
 
 
 def _draw_drifter(canvas: Canvas, drifter: Drifter, t: int) -> None:
-    span = _ASPECT + 2 * drifter.width  # it leaves the frame wholly before it comes back
+    span = _ASPECT + 2 * drifter.width  # a drifter leaves the frame completely before it returns
     x = (drifter.x + drifter.speed * t) % span - drifter.width
     y = drifter.y + drifter.bob.at(t)
     if drifter.kind == "disc":
@@ -133,7 +134,7 @@ def _draw_drifter(canvas: Canvas, drifter: Drifter, t: int) -> None:
 
 
 def _lit(frame: np.ndarray, light: Light, t: int) -> np.ndarray:
-    """The frame with each channel times its gain, through a table of whole numbers."""
+    """Applies contrast, gain and tint to a frame, through a table of whole numbers."""
     gain = light.gain + light.flicker.at(t)
     grey = _DARK + (np.arange(256)[:, None] - _DARK) * light.contrast
     levels = grey * (np.array(light.tint) * gain)
@@ -142,7 +143,7 @@ def _lit(frame: np.ndarray, light: Light, t: int) -> np.ndarray:
 
 
 def _add_noise(frame: np.ndarray, strength: int, rng: np.random.Generator) -> np.ndarray:
-    """Adds triangular noise in ±2·strength: whole numbers, the same on every machine."""
+    """Adds triangular noise of ±2·strength levels; whole numbers, the same on every machine."""
     if strength == 0:
         return frame
     draws = rng.integers(-strength, strength + 1, (2, *frame.shape), np.int8)

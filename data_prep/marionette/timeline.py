@@ -1,6 +1,7 @@
-"""When a video performs its motion, and when it is still, empty or hidden.
+"""Draws in which frames a video performs its motion, and in which it is still, empty or hidden.
 
-All draws are symmetric under time reversal: what precedes a motion is distributed as what follows.
+All draws are symmetric under time reversal: what comes before a motion has the same distribution as
+what comes after it.
 """
 
 import itertools
@@ -14,21 +15,21 @@ from data_prep.marionette.presets import Preset
 
 @dataclass(frozen=True)
 class Take:
-    """One performance: the figure is seen from `enter` to before `leave`, else hidden."""
+    """One performance. The figure is visible in frames `enter` to `leave` - 1."""
 
     enter: int
     start: int
     leave: int
-    curtain: bool  # hidden by a curtain, otherwise by not being there
+    curtain: bool  # outside these frames, a curtain hides the scene; if False, the figure is absent
 
 
 def draw_takes(
     rng: np.random.Generator, preset: Preset, num_frames: int, motion_frames: int
 ) -> list[Take]:
-    """A trimmed video is one take, seen throughout; an untrimmed one has several with gaps.
+    """Draws the takes: one, always visible, for a trimmed video; several with gaps for another.
 
-    The figure never jumps back to the start in sight: such a cut is the opposite class in one
-    frame, and a network learns nothing about direction from clips that contain it.
+    The figure never jumps back to the start of the motion while it is visible. Such a jump would
+    show the opposite class in one frame, and clips with it would teach nothing about direction.
     """
     if preset.takes is None:
         margin = preset.nuisance.margin
@@ -37,7 +38,7 @@ def draw_takes(
     bounds = np.linspace(0, num_frames, integer(rng, preset.takes) + 1).astype(int).tolist()
     takes = []
     for first, end in itertools.pairwise(bounds):
-        # Two gaps and two stretches of stillness share what the motion leaves over.
+        # The frames around the motion are divided into two gaps and two still periods.
         spare = end - first - motion_frames
         enter, start, leave = (first + int(x) for x in np.sort(rng.integers(spare + 1, size=3)))
         takes.append(Take(enter, start, leave + motion_frames, bool(rng.integers(2))))
@@ -45,7 +46,10 @@ def draw_takes(
 
 
 def draw_curtain(rng: np.random.Generator, num_frames: int, hardness: float) -> tuple[bool, ...]:
-    """Per frame of a trimmed video whether it is hidden: at worst all of the motion is."""
+    """Returns, per frame of a trimmed video, whether a curtain hides it.
+
+    The longest curtain can hide the whole motion.
+    """
     if rng.random() >= 0.7 * hardness:
         return (False,) * num_frames
     length = int(rng.integers(4, 5 + round(14 * hardness)))
@@ -56,7 +60,10 @@ def draw_curtain(rng: np.random.Generator, num_frames: int, hardness: float) -> 
 def timeline(
     num_frames: int, takes: list[Take], motion_frames: int
 ) -> tuple[tuple[float | None, ...], tuple[bool, ...]]:
-    """Per frame: progress, None where nobody is there; and whether a curtain hides everything."""
+    """Returns, per frame, the progress of the motion (None without a figure), and the curtain.
+
+    The second result is True for frames in which a curtain hides everything.
+    """
     progress: list[float | None] = [None] * num_frames
     covered = [False] * num_frames
     bounds = [0, *(take.leave for take in takes[:-1]), num_frames]

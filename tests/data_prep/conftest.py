@@ -15,10 +15,10 @@ _BAR = re.compile(r".*\[\d+:\d\d.*\]\s*$")  # converting: 100%|███| 4/4 [0
 
 @pytest.fixture
 def command(capsys):
-    """Runs a command as its module would, in this process: (status, error line or "").
+    """Runs a command in this process and returns (exit status, error line or "").
 
-    Asserts that it prints one line on stderr if it fails and none if not, but for progress bars and
-    argparse's usage.
+    Asserts that the command prints one line on stderr if it fails, and none if it succeeds.
+    Progress bars and argparse's usage do not count.
     """
 
     def run(main, *arguments, **options):

@@ -1,4 +1,4 @@
-"""The lists as they are distributed, and as people damage them."""
+"""Reads the lists as their authors distribute them, and videos in the layouts that people use."""
 
 import json
 from collections import Counter
@@ -232,7 +232,7 @@ def test_labels_that_are_equal_numbers_have_one_order(tmp_path):
 
 
 def test_names_with_colons_and_backslashes_are_names(tmp_path):
-    """Of files that were found, where a list may mean a drive or a folder of Windows'."""
+    """In the names of files that exist. In a list they could mean a Windows drive or folder."""
     names = ["train/A: intro/a\\b.avi", "test/A: intro/2.avi"]
     videos = touch(tmp_path / "videos", *names)
     dataset = read_dataset("folder", None, videos)
@@ -250,7 +250,7 @@ def test_folder_of_splits_in_capitals(tmp_path):
 
 
 def test_own_videos_are_never_looked_for_elsewhere(tmp_path):
-    """In sit/001.mp4 somebody sits, in stand/001.mp4 somebody stands."""
+    """The missing sit/001.mp4 is not replaced by stand/001.mp4, which shows another action."""
     videos = touch(tmp_path / "videos", "stand/001.mp4", "sit/002.mp4")
     rows = [["sit/001.mp4", "sit", "train"], ["sit/002.mp4", "sit", "test"]]
     dataset = read_dataset("csv", make_csv(tmp_path / "x.csv", rows), videos)
@@ -259,7 +259,7 @@ def test_own_videos_are_never_looked_for_elsewhere(tmp_path):
 
 
 def test_classes_that_share_groups_are_tested_and_trained_on(tmp_path):
-    """Dealt a, b, c, the two groups of c were both dealt to training with those of a and b."""
+    """If a and b were dealt before c, both groups of c would go to training with theirs."""
     groups = {"a": range(10), "b": range(10), "c": (0, 1)}
     rows = [
         ["path", "label", "group"],

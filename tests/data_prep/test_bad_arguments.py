@@ -1,4 +1,4 @@
-"""Lists and arguments that are wrong, through the command line: status 2 and one line."""
+"""Wrong lists and arguments end the command with status 2 and print one line."""
 
 import pytest
 
@@ -9,7 +9,7 @@ BAD_ARGUMENTS = {
     "no video folder": (dict(videos="nowhere"), "--videos=nowhere: there is no such folder"),
     "no list": (dict(annotations="nowhere.csv"), "nowhere.csv: No such file"),
     "split": (dict(split=7), "--split=7: csv has splits 1 to 5"),
-    "name": (dict(name="../up"), "--name=../up: use small letters"),
+    "name": (dict(name="../up"), "--name=../up: use at most 100 lower-case letters"),
     "quality": (dict(quality=101), "101 is not between 1 and 100"),
     "short side": (dict(short_side=0), "argument --short_side: invalid"),
     "workers": (dict(workers="many"), "argument --workers: invalid"),
@@ -29,7 +29,7 @@ BAD_LISTS = {
     "empty": ("", "list.csv: the list is empty"),
     "duplicate": ("0.mp4,a,train\n1.mp4,b,test\n0.mp4,a,test\n", "listed twice"),
     "outside": ("../0.mp4,a,train\n1.mp4,b,test\n", "leads out of the video folder"),
-    "nothing to test on": ("0.mp4,a,train\n1.mp4,b,train\n", "videos to train and to test on"),
+    "nothing to test on": ("0.mp4,a,train\n1.mp4,b,train\n", "but hold only train videos"),
     "nothing usable to test on": ("0.mp4,a,train\n9.mp4,b,test\n", "no usable video in the split"),
     "field missing": ("0.mp4,a,train\n1.mp4\n", "list.csv:2"),
 }

@@ -1,4 +1,4 @@
-"""Lists as people damage them: one line that names the file, the line and the remedy."""
+"""Damaged lists raise an error of one line that names the file, the line and the remedy."""
 
 import json
 import os
@@ -31,7 +31,7 @@ BAD_LISTS = {
     "label of another class": (
         "ucf101",
         {**UCF, "trainlist01__txt": "\nClap/v_Clap_g02_c01.avi 2\n"},
-        r"trainlist01.txt:2: label 2 is HandstandPushups, but the folder says Clap",
+        r"trainlist01.txt:2: label 2 is HandstandPushups, but the folder is Clap; correct one",
     ),
     "unknown class": (
         "ucf101",
@@ -63,7 +63,7 @@ BAD_LISTS = {
         {**UCF, "testlist01__txt": "C:\\Clap\\v_Clap_g01_c01.avi\n"},
         r"testlist01.txt:1: path .* leads out of the video folder",
     ),
-    "hmdb without lists": ("hmdb51", UCF, r"holds no <class>_test_split1.txt"),
+    "hmdb without lists": ("hmdb51", UCF, r"holds no file <class>_test_split1.txt"),
     "hmdb label": (
         "hmdb51",
         {**HMDB, "clap_test_split1__txt": "a.avi 3\n"},
@@ -72,19 +72,19 @@ BAD_LISTS = {
     "only training videos": (
         "hmdb51",
         {"clap_test_split1__txt": "a.avi 1\n"},
-        r"videos to train and to test on are needed; the lists hold train",
+        r"must hold videos to train on and videos to test on, but hold only train videos",
     ),
     "kinetics without lists": ("kinetics400", UCF, r"holds no .csv files"),
     "kinetics columns": ("kinetics400", {"a__csv": "label,id\nx,1\n"}, r"a.csv: lacks the columns"),
     "kinetics times": (
         "kinetics400",
         {"a__csv": HEADER + "x,abc,ten,20,train\n"},
-        r"a.csv:2: time_start and time_end must be seconds",
+        r"a.csv:2: time_start and time_end must be numbers \(seconds\)",
     ),
     "kinetics endless": (
         "kinetics400",
         {"a__csv": HEADER + "x,abc,1,inf,train\n"},
-        r"a.csv:2: time_start and time_end must be seconds",
+        r"a.csv:2: time_start and time_end must be numbers \(seconds\)",
     ),
     "kinetics without a label": (
         "kinetics400",
@@ -94,7 +94,7 @@ BAD_LISTS = {
     "kinetics split": (
         "kinetics400",
         {"a__csv": HEADER + "x,abc,1,2,trian\n"},
-        r"a.csv:2: split 'trian'",
+        r"a.csv:2: split 'trian' must be one of train, val",
     ),
     "kinetics short row": (
         "kinetics400",
@@ -104,12 +104,12 @@ BAD_LISTS = {
     "kinetics long row": (
         "kinetics400",
         {"a__csv": HEADER + "a, b,abc,1,2,train\n"},
-        r"a.csv:2: has more fields than the header",
+        r"a.csv:2: has more fields than the header; put labels with commas in quotes",
     ),
     "kinetics unclosed quote": (
         "kinetics400",
         {"a__csv": HEADER + '"x\ny",abc,1,2,train\n'},
-        r"a.csv:3: the label has a line end in it \(an unclosed quote\?\)",
+        r"a.csv:3: the label has a line end in it; close the quotes around it",
     ),
     "kinetics not csv": (
         "kinetics400",
@@ -168,31 +168,37 @@ def test_bad_lists(tmp_path, case):
 BAD_CSV = {
     "empty": ("", r"the list is empty"),
     "header only": ("path,label\n", r"the list is empty"),
-    "one field": ("a.mp4\n", r":1: has 1 fields; 'path,label' is needed"),
+    "one field": ("a.mp4\n", r":1: has 1 fields; a line is 'path,label'"),
     "header typo": (
         "path,lable\na.mp4,x\n",
         r":1: column 'lable' is unknown; did you mean 'label'\?",
     ),
-    "header twice": ("path,label,label\n", r":1: the columns path and label are needed, each once"),
+    "header twice": (
+        "path,label,label\n",
+        r":1: the header must name path and label, and each column only once",
+    ),
     "too many fields": (
         "path,label\na, b.mp4,x\n",
         r":2: \['a', 'b.mp4', 'x'\] should be path, label",
     ),
     "no label": ("a.mp4,\n", r":1: \['a.mp4', ''\] should be path, label"),
     "split typo": ("a.mp4,x,tarin\n", r":1: split 'tarin' is unknown; did you mean 'train'\?"),
-    "split missing": ("a.mp4,x,train\nb.mp4,x,\n", r":2: has no split"),
+    "split missing": ("a.mp4,x,train\nb.mp4,x,\n", r":2: has no split; write train"),
     "listed twice": (
         "a.mp4,x\nc.mp4,x\n./a.mp4,x\n",
         r":3: video 'a' is listed twice, first at .*:1",
     ),
-    "single video of a class": ("a.mp4,x\nb.mp4,x\nc.mp4,y\n", r":3: the only video or group"),
+    "single video of a class": (
+        "a.mp4,x\nb.mp4,x\nc.mp4,y\n",
+        r":3: class 'y' has only one video or group; add another",
+    ),
     "no test video": (
         "path,label,group\na1,a,1\na2,a,2\nb1,b,2\nb3,b,3\nc1,c,1\nc3,c,3\n",
         r":\d: class '[abc]' has no (test|train) video",
     ),
     "unclosed quote": ('a.mp4,"x\nb.mp4,y\n', r"the label has a line end in it"),
     "latin-1": ("\xfc", r"is not UTF-8 text"),
-    "no file": ("./,x\n", r":1: path '\./' names no file"),
+    "no file": ("./,x\n", r":1: path '\./' does not name a file"),
 }
 
 
@@ -217,7 +223,7 @@ def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path):
 @pytest.mark.parametrize("other", ["1.json", "1.avi"])
 def test_two_files_of_one_name_in_a_folder_are_named(tmp_path, other):
     videos = touch(tmp_path / "videos", "a/1.mp4", f"a/{other}", "a/2.mp4", "b/1.mp4", "b/2.mp4")
-    with pytest.raises(InputError, match=r"a/1\..*has the same name but for its ending; move"):
+    with pytest.raises(InputError, match=r"a/1\..*has the same name except for .*; rename one"):
         read_dataset("folder", None, videos)
 
 
@@ -230,12 +236,13 @@ def test_an_id_that_is_no_text_is_named(tmp_path, name):
         train__json=json.dumps(items),
         validation__json=json.dumps([{"id": "2", "template": "Up"}]),
     )
-    with pytest.raises(InputError, match=r"train\.json: item 1: .* is no name of a video"):
+    message = r"train\.json: item 1: .* cannot be the name of a video; correct the list"
+    with pytest.raises(InputError, match=message):
         read_dataset("ssv2", lists, touch(tmp_path / "videos"))
 
 
 def test_a_name_too_long_for_a_folder_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"--name=a+: .* at most 100"):
+    with pytest.raises(InputError, match=r"--name=a+: use at most 100"):
         read_dataset("folder", None, touch(tmp_path / "videos"), name="a" * 300)
 
 
@@ -259,7 +266,7 @@ def test_wrong_arguments(tmp_path):
 
 
 def test_video_outside_a_class_folder(tmp_path):
-    with pytest.raises(InputError, match=r"2.mp4: is in no class folder"):
+    with pytest.raises(InputError, match=r"2.mp4: is not in a class folder"):
         read_dataset("folder", None, touch(tmp_path / "videos", "a/1.mp4", "2.mp4"))
     with pytest.raises(InputError, match="the lists hold no videos"):
         read_dataset("folder", None, touch(tmp_path / "none"))
@@ -279,7 +286,7 @@ def test_links_that_leave_the_video_folder(tmp_path):
 
 def test_folders_of_splits_and_others(tmp_path):
     videos = touch(tmp_path / "videos", "train/a/1.mp4", "Test/a/2.mp4", "extra/3.mp4")
-    message = r"videos/extra: lies beside folders of splits \(Test, train\); move it into one"
+    message = r"videos/extra: is beside folders that are splits \(Test, train\); move it into one"
     with pytest.raises(InputError, match=message):
         read_dataset("folder", None, videos)
 
@@ -288,9 +295,11 @@ def test_linked_class_folder(tmp_path):
     videos = touch(tmp_path / "videos", "a/1.mp4", "a/2.mp4")
     touch(tmp_path / "elsewhere", "1.mp4", "2.mp4")
     (videos / "b").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"videos/b: is a link to a folder; put the folder itself"):
+    with pytest.raises(
+        InputError, match=r"videos/b: is a link to a folder; replace it by the folder"
+    ):
         read_dataset("folder", None, videos)
-    with pytest.raises(InputError, match=r"videos/b: is a link to a folder"):  # the other layouts
+    with pytest.raises(InputError, match=r"videos/b: is a link to a folder"):  # found by searching
         read_dataset("ucf101", write(tmp_path / "lists", **UCF), videos)
 
 
@@ -298,7 +307,7 @@ def test_class_folder_that_cannot_be_read(tmp_path, monkeypatch):
     videos = touch(tmp_path / "videos", "a/1.mp4", "a/2.mp4", "b/1.mp4", "b/2.mp4")
     scandir = os.scandir
 
-    def refusing(path):  # the tests may run as root, for whom no folder is closed
+    def refusing(path):  # the tests may run as root, who can read every folder
         if os.fspath(path).endswith("videos/b"):
             raise PermissionError(13, "Permission denied", os.fspath(path))
         return scandir(path)
@@ -310,15 +319,19 @@ def test_class_folder_that_cannot_be_read(tmp_path, monkeypatch):
 
 def test_file_name_that_is_not_utf8(tmp_path):
     videos = touch(tmp_path / "videos", "a/1.mp4", os.fsdecode(b"a/\xfc.mp4"))
-    with pytest.raises(InputError, match=r"a/\\udcfc.mp4': the name is not UTF-8 .*; rename it"):
+    message = r"a/\\udcfc.mp4': the name is not UTF-8 text; rename the file"
+    with pytest.raises(InputError, match=message):
         read_dataset("folder", None, videos)
 
 
 def test_two_videos_and_one_file(tmp_path):
-    """Two clips of one YouTube video, of which only the whole is there."""
+    """Two clips are cut from one YouTube video, and only the whole video is there."""
     rows = "x,abc,1,2,train\nx,abc,3,4,train\nx,def,1,2,validate\n"
     lists = write(tmp_path / "lists", a__csv=HEADER + rows)
     videos = touch(tmp_path / "videos", "abc.mp4")
-    message = r"a.csv:3: the only file for video 'abc_000003_000004' is .*abc.mp4, which .*a.csv:2"
+    message = (
+        r"a.csv:3: the only file for video 'abc_000003_000004' is .*abc.mp4, "
+        r"which belongs to .*a.csv:2"
+    )
     with pytest.raises(InputError, match=message):
         read_dataset("kinetics400", lists, videos)

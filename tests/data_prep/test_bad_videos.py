@@ -1,4 +1,4 @@
-"""Videos that are not what they should be: converted if they can be, else listed with the cause."""
+"""Unusual videos are converted if that is possible; unusable ones are listed with the cause."""
 
 import cv2
 import numpy as np
@@ -81,7 +81,7 @@ UNUSABLE = {
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory):
-    """All of them in one folder-style dataset, converted once."""
+    """Converts all usable and unusable videos once, as one dataset with a folder per class."""
     root = tmp_path_factory.mktemp("mixed")
     for split in ("train", "test"):
         (root / "videos" / split / "a").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Video files to records through the command line: what goes in, what comes out."""
+"""The build command turns video files into records that hold the same frames."""
 
 import csv
 import json
@@ -55,7 +55,7 @@ def test_records_hold_what_the_videos_hold(small, command, name):
 
 
 def test_long_videos_are_several_records(small, command, capsys):
-    """Of 8 to 11 frames: each in two or three runs, in order, the same bytes as in one."""
+    """Videos of 8 to 11 frames become two or three records each, with the same JPEGs in order."""
     length = {8: 4, 9: 5, 10: 4, 11: 4}
     assert command(build.main, **small)[0] == 0
     other = small["out"].with_name("runs")
@@ -75,7 +75,7 @@ def test_long_videos_are_several_records(small, command, capsys):
     capsys.readouterr()
     assert command(check_records.main, data=other, annotations=small["annotations"])[0] == 0
     status, message = command(build.main, **small | {"out": other, "frames_per_record": 5})
-    assert (status, "made with frames_per_record=4; choose" in message) == (2, True)
+    assert (status, "was made with frames_per_record=4; choose" in message) == (2, True)
 
 
 def test_quality_is_the_jpegs(small, command):
@@ -92,12 +92,10 @@ def test_finished_is_said_and_other_settings_are_refused(small, command, capsys)
     folder = small["out"] / "csv/split1/1.0.0"
     before = content(folder)
     build.main([f"--{k}={v}" for k, v in small.items()])
-    assert "finished already" in capsys.readouterr().out
+    assert "already finished" in capsys.readouterr().out
     status, message = command(build.main, **small | {"quality": 50})
-    assert (status, "made with quality=95; choose another --out or delete it" in message) == (
-        2,
-        True,
-    )
+    remedy = "made with quality=95; choose another --out or delete that folder"
+    assert (status, remedy in message) == (2, True)
     small["annotations"].write_text("0.mp4,a,train\n3.mp4,b,test\n")
     status, message = command(build.main, **small)
     assert (status, "made with other lists" in message) == (2, True)
@@ -124,7 +122,7 @@ def test_finished_says_what_was_skipped(small, command, capsys):
     build.main(line)
     records = small["out"] / "csv/split1/1.0.0"
     assert capsys.readouterr().out == (
-        f"finished already: {records}, 1 videos were skipped ({small['out'] / 'skipped.csv'}); "
+        f"already finished: {records}, 1 videos were skipped ({small['out'] / 'skipped.csv'}); "
         f"delete {records} to convert them again\n"
     )
 
@@ -174,8 +172,8 @@ def test_everything_is_on_the_disk_before_it_is_relied_on(small, command, monkey
     written = {path.name for path in (folder / "1.0.0").iterdir()}
     assert {"dataset.json", "videos-train.csv", "videos-test.csv"} < written
     before = {name for name, is_there in synced.items() if not is_there}
-    assert written | {"1.0.0"} <= before  # files and their folder, under another name
-    assert synced["split1"]  # the final name
+    assert written | {"1.0.0"} <= before  # the files and their folder, before the folder is moved
+    assert synced["split1"]  # the folder above, after the move
 
 
 def test_nothing_is_downloaded(small, command, monkeypatch):
@@ -231,7 +229,7 @@ def test_iter_frames_agrees_with_the_records(small, command):
     assert np.abs(first.astype(int) - stored).mean() < 4
 
 
-# --- real files, in the layouts that people have
+# --- real files, in the layouts of the public data sets
 
 
 @needs_real

@@ -60,7 +60,11 @@ def damage_description(folder):
         (damage_cut, "train: 0: cannot be read"),
         (damage_byte, "cannot be read: Corrupted"),
         (damage_index, "train: 0: label is 0 in the record, 1 in the index"),
-        (damage_index_row, "dataset.json counts 2 videos, the index 1 of 1 records; there are 2"),
+        (
+            damage_index_row,
+            "dataset.json counts 2 videos; the index counts 1 videos in 1 records; "
+            "the files hold 2 records",
+        ),
         (lambda f: next(f.glob("*train*array_record*")).unlink(), "No such file"),
         (lambda f: (f / "videos-test.csv").unlink(), "cannot be opened"),
         (lambda f: (f / "dataset.json").write_text("{"), "cannot be opened"),
@@ -75,7 +79,7 @@ def test_check_finds_damage(small, capsys, damage, message):
     printed = capsys.readouterr()
     assert stop.value.code == 2
     assert message in printed.out
-    assert "delete the folder that they name and build it again" in printed.err
+    assert "delete each folder that they name and build it again" in printed.err
 
 
 def test_check_finds_runs_that_are_missing_or_out_of_order(small, capsys):
@@ -93,13 +97,14 @@ def test_check_finds_runs_that_are_missing_or_out_of_order(small, capsys):
         return list(check_records.check(folder, None, 1))
 
     assert problems(range(6)) == []
-    assert "test: 2: has frame 8 where 4 should follow" in problems([0, 2, 1, 3, 4, 5])
+    assert "test: 2: has frame 8 where frame 4 should be" in problems([0, 2, 1, 3, 4, 5])
     assert any(problem.startswith("test: 3: cannot be read") for problem in problems(range(5)))
     path = folder / "videos-test.csv"
     path.write_text(path.read_text().replace("3,1,g3,11,", "3,1,g3,12,"))
     assert "test: 3: holds 11 frames instead of 12" in problems(range(6))
     path.write_text(path.read_text().replace("3,1,g3,12,", "3,1,g3,15,"))
-    assert any("the index 2 of 7 records; there are 6" in problem for problem in problems(range(6)))
+    message = "the index counts 2 videos in 7 records; the files hold 6 records"
+    assert any(message in problem for problem in problems(range(6)))
 
 
 def test_check_compares_with_the_lists(small, command, capsys):
@@ -116,9 +121,9 @@ def test_check_compares_with_the_lists(small, command, capsys):
             lambda: check_records.main([f"--data={small['out']}", f"--annotations={other}"])
         )
     printed = capsys.readouterr().out
-    assert "are not the lists that the records were made from" in printed
-    assert "train: 0: label or group differ from the list" in printed
-    assert "train: 1: is out of the list's order" in printed
+    assert "does not hold the lists that the records were made from" in printed
+    assert "train: 0: label or group differs from the list" in printed
+    assert "train: 1: is not in the order of the list" in printed
     assert "test: 3: is not in the list" in printed
 
 
@@ -131,4 +136,4 @@ def test_check_without_workers(tmp_path, command):
 def test_check_without_records(tmp_path, command):
     status, line = command(check_records.main, data=tmp_path)
     assert status == 2
-    assert "no finished records at or below it" in line
+    assert "holds no finished records; make them with data_prep.build" in line

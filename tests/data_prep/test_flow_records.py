@@ -1,4 +1,4 @@
-"""Flow records: the videos' own index, the same bytes after a kill, and wrong input."""
+"""Flow records have the index of their videos, survive a kill, and refuse wrong input."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ REPO = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Records of two videos of a square that goes left and two where it goes right."""
+    """Records of two videos of a square that moves left and two of one that moves right."""
     root = tmp_path_factory.mktemp("squares")
     for group in (1, 2):
         for direction, name in enumerate(("Left", "Right")):
@@ -76,12 +76,13 @@ def test_where_the_squares_go(finished):
         frames = [*dataset.frames(video.index, np.arange(8))]
         assert {frame.shape for frame in frames} == {(36, 48, 2)}
         pixels = np.stack(frames) * (40 / 255) - 20
-        # One pixel a frame: in frame 3 it is at 5..14 on its way right, at 23..32 on its way left.
+        # The square moves one pixel per frame. In frame 3 it covers the columns 5..14 if it moves
+        # right, and 23..32 if it moves left.
         square, elsewhere = (np.s_[7:13], np.s_[30:]) if video.label else (np.s_[25:31], np.s_[:12])
         direction = 1 if video.label else -1
         assert np.abs(pixels[3, 12:20, square].mean((0, 1)) - [direction, 0]).max() < 0.3
         assert np.abs(pixels[3, :, elsewhere]).mean() < 0.15
-        assert np.array_equal(frames[6], frames[7])  # the last frame leads nowhere
+        assert np.array_equal(frames[6], frames[7])  # the last frame repeats the flow before it
 
 
 def test_killed_and_resumed_gives_the_same_bytes(source, finished, tmp_path):
@@ -132,7 +133,7 @@ def test_what_is_staged_is_not_computed_again(source, finished, tmp_path, monkey
 
 def test_again_says_that_it_is_finished(source, finished, command, capsys):
     flow.main(arguments(source, finished))
-    assert "finished already" in capsys.readouterr().out
+    assert "already finished" in capsys.readouterr().out
     status, line = command(flow.main, *arguments(source, finished, quality=80))
     assert status == 2 and "made with quality=95" in line
 
@@ -176,14 +177,17 @@ def test_wrong_input(source, finished, small, tmp_path, command, monkeypatch):
     def run(**options):
         return command(flow.main, *arguments(source, tmp_path, **options))
 
-    assert run(data=tmp_path)[1].endswith("no finished records at or below it; see data_prep.build")
+    assert run(data=tmp_path)[1].endswith(
+        "holds no finished records; make them with data_prep.build"
+    )
     status, line = run(data=finished)
-    assert status == 2 and "holds flow itself; give the records of the videos" in line
+    assert status == 2 and "holds only flow records; give the records of the videos" in line
     status, line = run(algorithm="farneback")
     assert status == 2 and "--algorithm: invalid choice: 'farneback'" in line
     build.main([f"--{name}={value}" for name, value in (small | {"short_side": 12}).items()])
     status, line = run(data=small["out"])
-    assert status == 2 and "short side 12 are too small for flow; build them with" in line
+    message = "short side of 12 pixels are too small for flow; build the records with"
+    assert status == 2 and message in line
     monkeypatch.setitem(sys.modules, "skimage.registration", None)
     status, line = run(algorithm="tvl1")
     assert status == 2 and "needs scikit-image: pip install 'vidkd_jax[flow]'" in line

@@ -1,4 +1,4 @@
-"""Killed, out of disk, on more or fewer workers: the records are the same in the end."""
+"""A build that was killed or ran out of disk, and was run again, makes the same records."""
 
 import csv
 import errno
@@ -24,7 +24,7 @@ NUM_VIDEOS = 6
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Videos of noise (they take some room) and a list."""
+    """Videos of noise, which compress badly and so are large, and a list of them."""
     root = tmp_path_factory.mktemp("source")
     rng = np.random.default_rng(0)
     rows = []
@@ -93,7 +93,7 @@ def test_killed_while_converting(source, undisturbed, tmp_path, monkeypatch):
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stderr.close()
-    assert len(children) >= 2  # the workers, who must not be left behind
+    assert len(children) >= 2  # the workers, which must not outlive their parent
     wait_for(lambda: not any(is_running(child) for child in children))
     before = set(staged.glob("*.frames"))
     assert 0 < len(before) <= NUM_VIDEOS
@@ -135,7 +135,7 @@ def test_staged_videos_are_not_converted_again(source, undisturbed, tmp_path, mo
 
 @pytest.mark.parametrize("moment", ["mkdir", "records", "index", "rename", "rmtree"])
 def test_killed_while_writing_records(source, undisturbed, tmp_path, moment):
-    """Dies, in a process of its own, at each step after the conversion."""
+    """Kills the build, in a process of its own, at each step after the conversion."""
     out = tmp_path / "out"
     script = f"""
 import os, signal, sys

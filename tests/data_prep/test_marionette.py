@@ -1,4 +1,4 @@
-"""The rendered benchmark: layout, crossing, determinism; time alone parts reversed pairs."""
+"""The rendered benchmark: its layout, every actor in every class, determinism, reversed pairs."""
 
 import itertools
 import json
@@ -87,13 +87,15 @@ def test_one_run_at_a_time(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_full_disk(mini, small_disk, workers):
-    """What is there is kept, and nothing unfinished takes room."""
+    """A full disk keeps the finished videos and leaves no unfinished files behind."""
     disk, resize = small_disk
     (disk / "out/videos").mkdir(parents=True)
     (disk / "out/videos/.v_SitDown_g01_c01.1.partial.mp4").write_text("of a killed run")
     with (disk / "filler").open("wb") as filler:
         filler.write(bytes(2**20 - 2**17))
-    with pytest.raises(InputError, match=rf"--out={disk}/out: .*; free some space .* it continues"):
+    with pytest.raises(
+        InputError, match=rf"--out={disk}/out: .*; free some space .* again to continue"
+    ):
         write_dataset(Job(MINI, seed=5), disk / "out", workers=workers)
     assert not list(disk.rglob(".*.partial*"))
     resize(5)
@@ -171,7 +173,7 @@ def test_files_decode_as_their_sidecars_say(mini):
         shown += any(sidecar["active"])
         assert {"scene", "outfit", "body", "mirror", "motion_frames", "starts"} <= sidecar.keys()
         assert {"camera", "light", "noise", "occluder", "distractors"} <= sidecar.keys()
-    assert shown > 0.8 * MINI.num_videos  # a curtain hides the whole motion of the hardest
+    assert shown > 0.8 * MINI.num_videos  # in the hardest videos, a curtain hides the whole motion
 
 
 def test_encoding_is_faithful(mini):
