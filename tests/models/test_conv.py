@@ -1,4 +1,4 @@
-"""conv3d on CPU: the same numbers as XLA's own convolution, whatever form it takes."""
+"""On CPU, each form of conv3d gives the same numbers as XLA's own convolution."""
 
 import functools
 import os
@@ -196,7 +196,7 @@ def test_accelerators_compile_the_native_convolution_and_nothing_else(name, dtyp
         traced = jax.jit(jax.value_and_grad(loss, argnums=(0, 1))).trace(x, kernel)
         text = traced.lower(lowering_platforms=(platform,)).as_text()
         lines = (re.sub(r"%\w+(#\d)?", "%", line) for line in text.splitlines())
-        # The choice of platform leaves cases of one branch, which XLA inlines, and constants.
+        # The choice of platform leaves constants, and cases with one branch, which XLA inlines.
         left_over = ("constant", "case", "return")
         return sorted(
             line.partition("stablehlo.")[2]

@@ -1,4 +1,4 @@
-"""Frozen BatchNorm inside the convolution before it: the same answers, and no norm left."""
+"""Folding frozen BatchNorm into convolutions gives the same answers and leaves no norm."""
 
 import chex
 import jax
@@ -12,7 +12,8 @@ from vidkd_jax.networks.network import Network, Variables
 
 RNG = np.random.default_rng(0)
 CLIP = jnp.asarray(RNG.uniform(-1, 1, (2, 16, 16, 16, 3)), jnp.float32)
-# One of each family: before and behind the convolutions, in groups, with biases, in two dimensions.
+# One backbone of each family. Together they have norms before and after convolutions, groups,
+# biases and 2D convolutions.
 FAMILIES = (
     "ty_r3d_18",
     "ty_r3d_18_keras",
@@ -25,7 +26,7 @@ FAMILIES = (
 
 
 def variables_of(model):
-    """Returns variables whose norms, and biases, do something."""
+    """Returns variables with random norms and biases, so that they change the output."""
 
     def drawn(path, leaf):
         name = jax.tree_util.keystr(path, simple=True, separator="/").split("/")[-1]
@@ -46,7 +47,7 @@ def create(name, **options):
 
 
 def answers(model, variables):
-    """Returns what a network answers as it is, and folded."""
+    """Returns the outputs of a network without and with folding."""
     whole = jax.jit(lambda v: model.apply(v.as_dict(), CLIP, train=False))(variables)
     return whole, jax.jit(lambda v: Network(model).infer(v, {"clip": CLIP}))(variables)
 
@@ -72,7 +73,7 @@ def test_before_a_convolution_a_norm_stays():
 
 
 def norms_left(model, *, train=False):
-    """Returns the paths of the norms that are computed by themselves."""
+    """Returns the paths of the norms that are not folded."""
     folding, found = models.NormFolding(), []
 
     def listen(call, args, kwargs, context):
@@ -93,7 +94,7 @@ def norms_left(model, *, train=False):
 
 
 def test_a_tapped_convolution_gives_its_own_output():
-    """A teacher's hint is what its block computes, not what is fused behind it."""
+    """The output of a tapped block is the same with folding."""
     model = create("ty_r3d_18", dtype="float32").clone(taps=("stem",))
     variables = variables_of(model)
     whole, folded = answers(model, variables)

@@ -1,4 +1,4 @@
-"""Each network brings clips in [-1, 1] to what its weights were trained with."""
+"""Each network maps clips in [-1, 1] to the scale that its weights were trained with."""
 
 import numpy as np
 import pytest

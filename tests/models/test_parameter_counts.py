@@ -1,4 +1,4 @@
-"""Every backbone has exactly the parameters of the public one."""
+"""Every backbone has exactly as many parameters as the public network."""
 
 import functools
 
@@ -10,7 +10,7 @@ from vidkd_jax import models
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import torchvision
 
-# Backbone, classes -> parameters, as the public networks have them.
+# (backbone, number of classes) -> number of parameters of the public network.
 COUNTS = {
     ("r3d_18", 400): 33_371_472,
     ("r3d_18", 101): 33_218_085,
@@ -52,7 +52,7 @@ def for_two_classes(name):
 
 
 def count_of(name, num_classes):
-    """Parameters with so many classes: a class is a column of the classifier and its bias."""
+    """Returns the number of parameters of a backbone with a classifier."""
     params = for_two_classes(name)
     return count(params["backbone"]) + num_classes * count(params["logits"]) // 2
 
@@ -62,7 +62,7 @@ def test_parameters_to_the_unit(name, num_classes):
     assert count_of(name, num_classes) == COUNTS[name, num_classes]
 
 
-# In millions, as 3D-ResNets-PyTorch's networks are known.
+# In millions, as published for 3D-ResNets-PyTorch's networks.
 MILLIONS = {
     ("hara_r3d_18", 101): 33.26,
     ("hara_r3d_18", 400): 33.41,
@@ -101,7 +101,7 @@ def test_parameters_without_classifier(name, expected):
 def test_c3d_refuses_what_its_pools_leave_nothing_of(shape):
     model = models.create("vcop_c3d", 2, width=1 / 32)
     clip = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    with pytest.raises(InputError, match=r"data\.frames.* use at least 8 of 16x16"):
+    with pytest.raises(InputError, match=r"data\.frames.* use at least 8 frames of 16x16 pixels"):
         jax.eval_shape(functools.partial(model.init, train=False), jax.random.key(0), clip)
 
 
@@ -115,7 +115,7 @@ def test_torchvision_rule_for_middle_channels_at_depth_34():
     assert count(shapes(models.Recogniser(backbone, {"logits": models.Head(400)}))) == 61_831_661
 
 
-RESIDUAL_BLOCKS = {  # of each backbone, by its papers
+RESIDUAL_BLOCKS = {  # number of blocks of each backbone, from its papers
     "ty_r3d_18": 8,
     "ty_r3d_34": 16,
     "ty_r3d_50": 16,
@@ -166,5 +166,6 @@ def test_each_residual_block_has_one_last_norm(name):
         block = params
         for entry in path:
             block = block[entry.key]
-        # Not the shortcut's; nor the one inside a factorised convolution, of another kind of name.
+        # It is neither the norm of the shortcut nor one inside a factorised convolution; those have
+        # names of another kind.
         assert max(n for n in block if "scale" in block[n] and n[:2] == norm[:2]) == norm

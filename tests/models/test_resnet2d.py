@@ -1,4 +1,4 @@
-"""Image ResNets over frames: counts to the unit, and what time does in them."""
+"""Image ResNets over frames: their exact numbers of parameters, and their use of time."""
 
 from functools import partial
 
@@ -13,7 +13,10 @@ from vidkd_jax.models.costs import count
 
 
 def inflated(blocks):
-    """What I3D adds to an image ResNet of these blocks: 4 kernels of 7 x 7, 2 of 1 x 1 a block."""
+    """Parameters that I3D adds to an image ResNet.
+
+    The stem gets 4 more kernels of 7 x 7, and each inflated block 2 more kernels of 1 x 1.
+    """
     total = 4 * 49 * 3 * 64
     for stage, number in enumerate(blocks):
         inner = 64 * 2**stage
@@ -62,5 +65,5 @@ def test_tsn_averages_frames_whatever_their_order():
 def test_too_few_frames_for_i3d_are_named():
     clip = jax.ShapeDtypeStruct((1, 4, 32, 32, 3), jnp.float32)
     model = models.create("i3d_resnet50", 5, width=1 / 16)
-    with pytest.raises(InputError, match=r"data\.frames: 4 are too few for I3D"):
+    with pytest.raises(InputError, match=r"data\.frames: 4 frames are too few for I3D"):
         jax.eval_shape(lambda clip: model.init(jax.random.key(0), clip, train=False), clip)

@@ -42,7 +42,7 @@ def test_stages_have_the_shapes_of_the_papers_table(name):
 
 
 def basic_count(blocks, channels=(64, 128, 256, 512)):
-    """Parameters of the convolutions and norms of a basic-block network, counted by hand."""
+    """Counts the parameters of convolutions and norms of a network of basic blocks by hand."""
     total = 7**3 * 3 * 64 + 2 * 64
     before = 64
     for count, c in zip(blocks, channels, strict=True):
@@ -58,7 +58,8 @@ def basic_count(blocks, channels=(64, 128, 256, 512)):
     [
         ("ty_r3d_18", basic_count((2, 2, 2, 2)) + 1024 * 101 + 101),
         ("ty_r3d_34", basic_count((3, 4, 6, 3)) + 1024 * 101 + 101),
-        # Hara et al.'s R3D-50 has 46,405,925 at 101 classes without the second temporal half of FC.
+        # Hara et al.'s R3D-50 has 46,405,925 parameters for 101 classes. Its classifier gets half
+        # as many features, because it pools over time.
         ("ty_r3d_50", 46_612_773),
     ],
 )

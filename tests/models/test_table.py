@@ -1,4 +1,4 @@
-"""The table of backbones: costs as the papers have them, and what people can ask for."""
+"""The table of backbones has the papers' costs, and its command lists blocks."""
 
 import json
 
@@ -11,7 +11,7 @@ from vidkd_jax.models.__main__ import describe, main, taps
 from vidkd_jax.models.costs import count
 from vidkd_jax.models.layers import Conv3D
 
-# Of a clip of 16 x 112 x 112, from shapes alone, and 400 classes.
+# For a clip of 16 x 112 x 112 and 400 classes, computed from shapes.
 GMACS = {
     "ty_r3d_18_keras": 42.6,
     "ty_r3d_34_keras": 77.3,

@@ -1,4 +1,4 @@
-"""The networks of TY's released code, counted and padded as TensorFlow does."""
+"""The networks of TY's released code have TensorFlow's parameter counts and padding."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 from vidkd_jax import models
 from vidkd_jax.models.ty_keras import same_padding
 
-# 101 classes, 16 frames: trainable, and with BatchNorm's statistics.
+# For 101 classes and 16 frames: trainable parameters, and parameters with BatchNorm's statistics.
 COUNTS = {
     "ty_r3d_18_keras": (33_310_437, 33_318_245),
     "ty_r3d_34_keras": (63_623_781, 63_639_013),

@@ -1,4 +1,7 @@
-"""Residual blocks that begin as their shortcuts; test_parameter_counts.py knows their norms."""
+"""With zero-initialised last norms, residual blocks start as their shortcuts.
+
+test_parameter_counts.py tests the names of these norms.
+"""
 
 from functools import partial
 

@@ -24,7 +24,7 @@ NETWORKS = {
     "i3d_resnet101": ((3, 4, 23, 3), {"bottleneck": True, "patterns": INFLATED_101}),
 }
 SLOW = ("tsn_resnet50", "i3d_resnet50", "i3d_resnet101")
-# Leaves the last norms 12 values each: the variance of fewer is ill-conditioned.
+# With this shape the last norms have 12 values each; the variance of fewer is ill-conditioned.
 SHAPE = (3, 8, 48, 48, 3)
 
 

@@ -17,7 +17,7 @@ ONE_EACH = (1, 1, 1, 1)
 
 @pytest.mark.parametrize("name", ["ty_r3d_18", "ty_r3d_50"])
 def test_same_logits_statistics_and_gradients(name):
-    """One block a stage: all kinds of them, with and without a shortcut of its own."""
+    """One block per stage covers all kinds of blocks, with and without a shortcut convolution."""
     bottleneck = name == "ty_r3d_50"
     module = ResNet3D(8, SHAPE[1], NUM_CLASSES, sizes=ONE_EACH, bottleneck=bottleneck)
     build = partial(resnet3d.BACKBONES[name].build, stage_sizes=ONE_EACH)

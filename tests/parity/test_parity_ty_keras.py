@@ -11,7 +11,7 @@ from yardstick import assert_parity, small
 
 from vidkd_jax.models.ty_keras import PreActivationResNet3D
 
-# Odd lengths and even ones: "same" pads them differently.
+# Odd and even lengths, because "same" pads them differently.
 SHAPE = (2, 9, 30, 32, 3)
 
 

@@ -1,4 +1,4 @@
-"""The networks of 3D-ResNets-PyTorch for the tests: the modules, and the names of their weights."""
+"""The networks of 3D-ResNets-PyTorch, in PyTorch, with the names of their public weights."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch.nn.functional import pad, relu
 
 
 class Convolution:
-    """Puts a 3x3x3-like convolution and its norm, or its factors, into a module, and applies it."""
+    """Adds a convolution (with `split`, its factors) and its norm to a module, and applies them."""
 
     def __init__(
         self, module, number, c_in, c_out, size=3, stride=(1, 1, 1), groups=1, split=False

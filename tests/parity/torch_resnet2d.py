@@ -1,17 +1,20 @@
-"""Image ResNets and I3D for the tests: PyTorch's modules under torchvision's names."""
+"""Image ResNets and I3D, in PyTorch, with torchvision's names."""
 
 from torch import nn
 from torch.nn import functional
 
 
 class Block(nn.Module):
-    """With `taps` None a block of image convolutions, else of video ones, the first `taps` long."""
+    """A residual block of 2D convolutions (`taps` None) or of 3D convolutions.
+
+    `taps` is the length over time of the first 3D convolution; the others have length 1.
+    """
 
     def __init__(self, c_in, features, stride, bottleneck, taps):
         super().__init__()
         sizes = (1, 3, 1) if bottleneck else (3, 3)
         widths = (features, features, 4 * features) if bottleneck else (features, features)
-        carrier = 1 if bottleneck else 0  # of the stride
+        carrier = 1 if bottleneck else 0  # index of the convolution with the stride
         self.depth, before = len(sizes), c_in
         for i, (size, width) in enumerate(zip(sizes, widths, strict=True)):
             step = stride if i == carrier else 1
@@ -43,7 +46,7 @@ def norm(features, taps):
 
 
 class FrameResNet(nn.Module):
-    """TSN (`patterns` None), or I3D with a pattern of inflated blocks for each stage."""
+    """TSN (`patterns` None), or I3D; `patterns` says for each stage which blocks are inflated."""
 
     def __init__(self, sizes, *, bottleneck, patterns=None, width=1.0, classes=5):
         super().__init__()

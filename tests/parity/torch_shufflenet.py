@@ -1,4 +1,4 @@
-"""Efficient-3DCNNs' 3D ShuffleNet V2 for the tests: the modules, and the names of their weights."""
+"""Efficient-3DCNNs' 3D ShuffleNet V2, in PyTorch, with the names of its public weights."""
 
 import torch
 from torch import nn
@@ -44,7 +44,7 @@ class Unit(nn.Module):
 
 
 class ShuffleNet(nn.Module):
-    """Without the classifier's dropout: no two programs draw the same one."""
+    """ShuffleNet without dropout, because two programs never draw the same dropout."""
 
     def __init__(self, channels, *, width=1.0, classes=5):
         super().__init__()

@@ -1,4 +1,4 @@
-"""torchvision's video ResNets for the tests: the modules, and the names of their weights."""
+"""torchvision's video ResNets, in PyTorch, with the names of their public weights."""
 
 from torch import nn
 
@@ -13,7 +13,7 @@ def middle_of(c_in, c_out):
 
 
 def factors(c_in, middle, c_out, stride):
-    """A 3x3x3 convolution as space, norm, ReLU and time."""
+    """A factorised 3x3x3 convolution: over space, norm, ReLU, over time."""
     return nn.Sequential(
         conv(c_in, middle, (1, 3, 3), (1, stride, stride)),
         nn.BatchNorm3d(middle),

@@ -1,4 +1,4 @@
-"""TY's released networks for the tests, in PyTorch: TensorFlow's padding by hand."""
+"""TY's released networks, in PyTorch, with TensorFlow's padding written by hand."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 class SameConv(nn.Conv3d):
-    """Pads as TensorFlow: as many zeros as the last window needs, the odd one after."""
+    """Pads like TensorFlow: as many zeros as the last window needs; an odd zero comes after."""
 
     def forward(self, x):
         pads = []

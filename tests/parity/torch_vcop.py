@@ -1,4 +1,4 @@
-"""The backbones of VCOP and PCL for the tests: the modules, and the names of their weights."""
+"""The backbones of VCOP and PCL, in PyTorch, with the names of their public weights."""
 
 import torch
 from torch import nn
@@ -29,7 +29,7 @@ class C3D(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A convolution without bias, or space, norm, ReLU and time."""
+    """A convolution without bias; with `split`, its factors: over space, norm, ReLU, over time."""
 
     def __init__(self, c_in, c_out, size, stride, split):
         super().__init__()
@@ -96,5 +96,5 @@ class ResNet(nn.Module):
 
 
 def network(name, **options):
-    """The network of our name."""
+    """Returns the network with our name for it."""
     return C3D(**options) if name == "vcop_c3d" else ResNet(split=name == "vcop_r21d", **options)

@@ -1,4 +1,4 @@
-"""PyTorch networks as yardsticks: random weights, and the comparison of a network with its own."""
+"""Compares our networks with PyTorch's on random weights."""
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,14 @@ from vidkd_jax.convert.torch_layout import from_torch
 from vidkd_jax.networks.network import Variables
 
 NUM_CLASSES = 5
-_NOISE = 1e-6  # of all gradients: what is left of one that is zero but for rounding
+_NOISE = 1e-6  # relative to all gradients: the rounding error of a gradient that should be zero
 
 
 def randomise(module, seed=0):
-    """Draws weights that keep activations near one, and statistics that are not the initial ones.
+    """Draws weights that keep activations near one, and statistics unlike the initial ones.
 
-    The norms' biases are about 2: few values then lie near ReLU's kink, where rounding alone,
-    PyTorch's own included, changes the gradients by a per cent.
+    The biases of the norms are about 2, so that few values are near the kink of ReLU. Near the
+    kink, rounding errors alone (PyTorch's, too) change the gradients by one per cent.
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -36,16 +36,17 @@ def randomise(module, seed=0):
 
 
 def assert_parity(module, model, *, head, shape):
-    """Logits in evaluation; statistics and all gradients of one training step.
+    """Compares logits in evaluation, and statistics and all gradients of one training step.
 
-    A draw in which two values under a max-pool, or a value and zero under a ReLU, differ by less
-    than rounding shows nothing about gradients: one of three draws must agree in them.
+    The gradients must agree in at least one of three draws of weights. A draw says nothing about
+    gradients if two values in a max-pool, or a value and zero in a ReLU, differ by less than the
+    rounding error.
 
     Args:
-      module: the PyTorch network, from [b, c, t, h, w] to logits.
-      model: ours, a `Recogniser` of the same classes.
-      head: the classifier's name in PyTorch.
-      shape: of the clips, [b, t, h, w, c].
+      module: The PyTorch network, from [b, c, t, h, w] to logits.
+      model: Our network, a `Recogniser` with the same classes.
+      head: Name of the classifier in PyTorch.
+      shape: Shape of the clips, [b, t, h, w, c].
     """
     rng = np.random.default_rng(0)
     clip = rng.normal(size=shape).astype(np.float32)
@@ -65,7 +66,7 @@ def assert_parity(module, model, *, head, shape):
 
 
 def _variables(state, template, head):
-    # Copies: PyTorch's step changes its statistics in place.
+    # The arrays are copied, because PyTorch's step changes its statistics in place.
     arrays = {name: value.detach().numpy().copy() for name, value in state.items()}
     variables, report = from_torch(arrays, template, head)
     assert not report.skipped and not report.initialised, report
@@ -77,7 +78,10 @@ def _in_torch(clip):
 
 
 def _compiled(model, clip, weight):
-    """Returns our logits in evaluation, and our gradients and statistics of a step."""
+    """Returns compiled functions for our logits in evaluation, and for our training step.
+
+    The step returns gradients and the new statistics.
+    """
 
     def loss(params, batch_stats):
         variables = {"params": params, "batch_stats": batch_stats}
@@ -96,14 +100,17 @@ def _assert_same_logits(module, apply, variables, clip):
 
 
 def _torch_step(module, clip, weight, variables, head):
-    """Gradients in place of parameters, and the statistics that Flax should have after the step."""
+    """Returns PyTorch's gradients, and the statistics that Flax should have after the step.
+
+    The gradients are in the place of the parameters.
+    """
     norms = {
         name: part
         for name, part in module.named_modules()
         if isinstance(part, nn.BatchNorm2d | nn.BatchNorm3d)
     }
     before = {name: norm.running_var.clone() for name, norm in norms.items()}
-    values = {}  # in each channel
+    values = {}  # number of values per channel
     hooks = [
         norm.register_forward_hook(
             lambda _, inputs, __, name=name: values.update({name: inputs[0][:, 0].numel()})
@@ -125,7 +132,7 @@ def _torch_step(module, clip, weight, variables, head):
 
 
 def _far(actual, expected):
-    """Returns what is further away than 1e-3 of its norm, in words; "" where nothing is."""
+    """Returns a message that names the tensors with errors above 1e-3 of their norm, or ""."""
     actual, expected = flatten_dict(actual), flatten_dict(expected)
     assert actual.keys() == expected.keys()
     norms = {path: np.linalg.norm(value) for path, value in expected.items()}
@@ -136,11 +143,11 @@ def _far(actual, expected):
         if not (distance := np.linalg.norm(actual[path] - value)) <= 1e-3 * norms[path] + noise
     }
     worst = sorted(far.items(), key=lambda item: -item[1])[:5]
-    return f"{len(far)} of {len(expected)} tensors are far, these most: {worst}" if far else ""
+    return f"{len(far)} of {len(expected)} tensors differ, the most: {worst}" if far else ""
 
 
 def small(name_or_backbone, width=1 / 8, **options):
-    """The network of a name, or a backbone of a family, for a few classes."""
+    """Makes a small network of a name, or of a backbone, for `NUM_CLASSES` classes."""
     if isinstance(name_or_backbone, str):
         return models.create(name_or_backbone, NUM_CLASSES, width=width, **options)
     backbone = name_or_backbone(width=width, dtype=jnp.float32)

@@ -1,4 +1,4 @@
-"""The table of backbones: `python -m vidkd_jax.models [--json] [--taps NAME]`."""
+"""Prints a table of all backbones: `python -m vidkd_jax.models [--json] [--taps NAME]`."""
 
 import argparse
 import dataclasses
@@ -14,11 +14,11 @@ from vidkd_jax.models.costs import count
 from vidkd_jax.models.normalisation import NORMALISATIONS
 from vidkd_jax.models.registry import available, create, lookup
 
-_CLIP = (16, 112, 112)  # what the papers' tables give costs for
+_CLIP = (16, 112, 112)  # t, h, w of the clips that the papers' tables give costs for
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Prints what can be built, or the blocks of one network; see `--help`."""
+    """Prints the table of backbones, or the blocks of one backbone; see `--help`."""
     args = _parse(argv)
     if args.num_classes < 1:
         raise InputError(f"--num_classes={args.num_classes}: give a positive number")
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def describe(name: str, num_classes: int) -> dict[str, Any]:
-    """Returns what is known of a backbone, JSON: its costs for clips of 16 x 112 x 112 among it."""
+    """Returns a backbone's properties as JSON values, with its costs for a 16 x 112 x 112 clip."""
     backbone = lookup(name)
     normalisation = backbone.normalisation
     model = create(name, num_classes, in_channels=normalisation.in_channels)
@@ -52,7 +52,7 @@ def describe(name: str, num_classes: int) -> dict[str, Any]:
 
 
 def taps(name: str) -> tuple[str, ...]:
-    """Returns the names of the blocks whose outputs can be asked for."""
+    """Returns the names of the blocks whose outputs can be tapped."""
     backbone = lookup(name, field="--taps")
     channels = backbone.normalisation.in_channels
     clip: Any = jax.ShapeDtypeStruct(
@@ -63,14 +63,14 @@ def taps(name: str) -> tuple[str, ...]:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.models", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="the table as JSON")
-    parser.add_argument("--num_classes", type=int, default=400, help="that parameters count")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    parser.add_argument("--num_classes", type=int, default=400, help="to count parameters with")
     parser.add_argument("--taps", metavar="NAME", help="list the blocks of this backbone instead")
     return parser.parse_args(argv)
 
 
 def _table(num_classes: int) -> Iterator[str]:
-    """Yields the lines one by one: every network has to be traced."""
+    """Yields the lines one by one, because tracing every network takes a while."""
     row = "{:<24}{:>12} {:>7} {:>6} {:>5}  {:<18}{:<13}{}".format
     yield row("name", "parameters", "GMACs", "frames", "size", "normalisation", "licence", "source")
     for name in available():
@@ -85,7 +85,7 @@ def _table(num_classes: int) -> Iterator[str]:
             known["licence"] or "-",
             known["source"],
         )
-    yield f"parameters of {num_classes} classes; GMACs of a clip of {'x'.join(map(str, _CLIP))}"
+    yield f"parameters for {num_classes} classes; GMACs for a clip of {'x'.join(map(str, _CLIP))}"
 
 
 if __name__ == "__main__":

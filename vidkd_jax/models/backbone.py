@@ -1,4 +1,4 @@
-"""What the registry knows of a backbone."""
+"""The description of a backbone that the registry holds."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from vidkd_jax.models.normalisation import TY, Normalisation
 class Backbone:
     """A backbone: how to build it, and what its public weights expect.
 
-    A module bears the name that the public checkpoints give it, dots included: the public key of a
-    parameter is its path in the tree of variables, joined by dots.
+    Modules have the names that public checkpoints give them, including dots. So the name of a
+    parameter in a public checkpoint is its path in the tree of variables, joined by dots.
 
     Attributes:
       build: (width=..., dtype=...) -> module from clips [b, t, h, w, c] to features [b, d].
-      source: the paper, or the repository whose weights it takes.
-      licence: of the repository that publishes the weights; "" where there are none.
-      normalisation: that the public weights were trained with.
-      head: the classifier's name in public checkpoints.
-      last_norm: name of the norm that ends each residual block; "" where none does.
-      frames: of the clips that it was designed for.
-      size: of their sides, in pixels.
+      source: The paper, or the repository that publishes the weights.
+      licence: Licence of the repository that publishes the weights; "" if there are none.
+      normalisation: Normalisation that the public weights were trained with.
+      head: Name of the classifier in public checkpoints.
+      last_norm: Name of the last norm in each residual block; "" if blocks do not end with a norm.
+      frames: Number of frames per clip that the network was designed for.
+      size: Height and width of these clips, in pixels.
     """
 
     build: Callable[..., nn.Module]
@@ -38,10 +38,10 @@ class Backbone:
 
 
 def scaled(features: int, width: float) -> int:
-    """Returns a number of channels times the width factor.
+    """Returns the number of channels times the width factor, rounded.
 
     Raises:
-      InputError: no channel is left.
+      InputError: The result is zero.
     """
     channels = round(features * width)
     if channels < 1:

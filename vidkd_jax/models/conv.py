@@ -1,8 +1,9 @@
-"""3D convolution: XLA's own on accelerators, on CPU the fastest of several forms.
+"""3D convolution: XLA's own on accelerators, and the fastest of several forms on CPU.
 
-XLA's CPU backend computes 3D convolutions at a few per cent of the machine's peak, and the
-gradients of strided ones at less than one. The forms in `conv_*.py` compute the same sums as 2D
-convolutions and matrix products, in plain JAX. `benchmarks/conv.py` measures them.
+XLA's CPU backend computes 3D convolutions at a few per cent of the peak speed of the machine, and
+the gradients of strided convolutions at less than one per cent. The forms in `conv_*.py` compute
+the same sums with 2D convolutions and matrix products, in plain JAX. `benchmarks/conv.py` measures
+them.
 """
 
 import functools
@@ -31,20 +32,20 @@ def conv3d(
     padding: Sequence[tuple[int, int]] = ((0, 0), (0, 0), (0, 0)),
     groups: int = 1,
 ) -> jax.Array:
-    """Convolves clips with a kernel, as `jax.lax.conv_general_dilated`.
+    """Convolves clips with a kernel, like `jax.lax.conv_general_dilated`.
 
-    On CPU the sums are taken in float32 and in another order: equal to about 1e-5 relative.
-    Differentiable in reverse mode, once.
+    On CPU the sums are computed in float32 and in another order, so results differ by about 1e-5
+    relative. The function can be differentiated once, in reverse mode.
 
     Args:
       x: [b, t, h, w, c_in], float32 or bfloat16.
-      kernel: [kt, kh, kw, c_in / groups, c_out], of x's type.
-      strides: over (t, h, w).
-      padding: zeros (before, after) along t, h and w.
-      groups: number of groups of channels that do not see each other.
+      kernel: [kt, kh, kw, c_in / groups, c_out], in the dtype of x.
+      strides: Strides over (t, h, w).
+      padding: Number of zeros (before, after) along t, h and w.
+      groups: Number of groups of channels. Each group is convolved separately.
 
     Returns:
-      [b, t', h', w', c_out], of x's type.
+      [b, t', h', w', c_out], in the dtype of x.
     """
     (st, sh, sw), (pt, ph, pw) = strides, padding
     geometry = Geometry((st, sh, sw), ((pt[0], pt[1]), (ph[0], ph[1]), (pw[0], pw[1])), groups)
@@ -90,10 +91,11 @@ _conv3d.defvjp(_forward, _backward)
 def _form(
     x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], geometry: Geometry
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The fastest form's forward and backward on CPU for these shapes.
+    """Returns the forward and backward function of the fastest CPU form for these shapes.
 
-    Milliseconds of a ResNet-18's training step on one core of an AMD EPYC 9004 (jaxlib 0.10.2),
-    as the forms were added; 3x3x3 is the stride-1 convolutions, which take most of the time:
+    The table shows milliseconds per training step of a ResNet-18 on one core of an AMD EPYC 9004
+    (jaxlib 0.10.2). Each column uses another form for the 3x3x3 convolutions with stride 1, which
+    take most of the time:
 
     | width, clips         | native | 3x3x3 folded | 3x3x3 by taps | 3x3x3 Winograd | PyTorch |
     |----------------------|--------|--------------|---------------|----------------|---------|
@@ -115,13 +117,13 @@ def _form(
     elif is_stem and c_out > 8:
         form = conv_blocks
     elif frames * c_in <= 128 or c_in < 8:
-        # Tiles of all frames of width 8 (48 % zeros) beat smaller ones in the stem; elsewhere the
-        # 2D convolution is fast from 32 channels on, and larger tiles only add zeros.
+        # In a stem with 8 channels, one tile of all frames (48 % zeros) is faster than small tiles.
+        # Elsewhere the 2D convolution is fast from 32 channels, and larger tiles only add zeros.
         form = conv_folded
         options["tile_frames"] = max(1, (64 if kernel_t > 3 else 32) // c_out)
     else:
         form = conv_taps
     backward = functools.partial(form.backward, **options)
-    if form is conv_folded and is_stem:  # a quarter faster; its kernel's gradient is slower
+    if form is conv_folded and is_stem:  # conv_blocks is a quarter faster forward, slower backward
         return functools.partial(conv_blocks.forward, geometry=geometry), backward
     return functools.partial(form.forward, **options), backward

@@ -1,9 +1,9 @@
 """3D convolution on CPU with time folded into the channels, for networks with few channels.
 
-A clip [b, t, h, w, c] becomes an image [b, h, w, t * c]; the kernel becomes the banded matrix that
-maps a tile of output frames to the input frames they see. XLA's CPU backend runs 2D convolutions
-of more than 16 channels near the machine's peak (100 GFLOP/s on one core of an AMD EPYC 9004) and
-3D ones at 5 GFLOP/s, so the zeros in the band, up to 1.8 times the work, are worth it.
+A clip [b, t, h, w, c] becomes an image [b, h, w, t * c]. The kernel becomes a banded matrix from
+the input frames to a tile of output frames. The zeros in the band cost up to 1.8 times the work.
+They pay off: XLA's CPU backend runs 2D convolutions with more than 16 channels near the peak of the
+machine (100 GFLOP/s on one core of an AMD EPYC 9004), and 3D convolutions at 5 GFLOP/s.
 """
 
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ from vidkd_jax.models.conv_geometry import (
 
 
 class Tile(NamedTuple):
-    """Output frames [start, stop) and the input frames [low, high) that they see."""
+    """Output frames [start, stop) and the input frames [low, high) that they depend on."""
 
     start: int
     stop: int
     low: int
     high: int
-    band: np.ndarray  # [d, t, s]: 1 where tap d takes frame low + t to frame start + s
+    band: np.ndarray  # [d, t, s]: 1 where tap d maps frame low + t to frame start + s
 
 
 def tiles(frames: int, kernel_t: int, geometry: Geometry, tile_frames: int) -> Iterator[Tile]:
@@ -38,7 +38,7 @@ def tiles(frames: int, kernel_t: int, geometry: Geometry, tile_frames: int) -> I
     out_frames = geometry.out_frames(frames, kernel_t)
     for start in range(0, out_frames, tile_frames):
         stop = min(start + tile_frames, out_frames)
-        # A tile that lies wholly in the padding still gets one frame, with a band of zeros.
+        # A tile completely in the padding still gets one input frame, with a band of zeros.
         low = min(max(0, start * stride - before), frames - 1)
         high = max(low + 1, min(frames, (stop - 1) * stride - before + kernel_t))
         d, t, s = np.ogrid[:kernel_t, low:high, start:stop]
@@ -48,7 +48,10 @@ def tiles(frames: int, kernel_t: int, geometry: Geometry, tile_frames: int) -> I
 def forward(
     x: jax.Array, kernel: jax.Array, geometry: Geometry, tile_frames: int
 ) -> tuple[jax.Array, jax.Array]:
-    """The convolution, and its input written to memory once, folded, for `backward`."""
+    """Returns the convolution and the input again.
+
+    `backward` takes the returned input, so that the folded input is written to memory only once.
+    """
     folded = materialise(_fold(x), kernel)
     y = _apply(folded, kernel, geometry, tile_frames)
     return y.transpose(0, 3, 1, 2, 4), _unfold(folded, x.shape)
@@ -57,14 +60,14 @@ def forward(
 def backward(
     x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry, tile_frames: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Gradients of the convolution in its input and its kernel.
+    """Returns the gradients with respect to the input and the kernel.
 
     Args:
-      x: the input as `forward` returned it, [b, t, h, w, c_in].
+      x: The input that `forward` returned, [b, t, h, w, c_in].
       kernel: [kt, kh, kw, c_in, c_out].
-      dy: the output's gradient, [b, t', h', w', c_out].
-      geometry: of the convolution.
-      tile_frames: number of output frames computed together.
+      dy: Gradient with respect to the output, [b, t', h', w', c_out].
+      geometry: Geometry of the convolution.
+      tile_frames: Number of output frames that are computed together.
     """
     folded = _fold(x)
     dy_folded = materialise(dy.transpose(0, 2, 3, 1, 4), kernel)
@@ -74,7 +77,10 @@ def backward(
 
 
 def _channel_major(channels: int) -> bool:
-    """Whether channels are folded outside time: transposes faster for the 3 of a video."""
+    """Returns whether the folded order is (c, t) instead of (t, c).
+
+    With the 3 channels of a video, (c, t) is faster to transpose.
+    """
     return channels < 8
 
 
@@ -84,7 +90,7 @@ def _fold(x: jax.Array) -> jax.Array:
 
 
 def _unfold(folded: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Turns `_fold` of an array of `shape` back."""
+    """Inverts `_fold` of an array with this shape."""
     return folded.transpose((0, 4, 1, 2, 3) if _channel_major(shape[-1]) else (0, 3, 1, 2, 4))
 
 
@@ -106,10 +112,10 @@ def _apply(folded: jax.Array, kernel: jax.Array, geometry: Geometry, tile_frames
 def _kernel_gradient(
     folded: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry, tile_frames: int
 ) -> jax.Array:
-    """Gradient in the kernel, from folded input and dy [b, h', w', t', c_out].
+    """Returns the gradient with respect to the kernel, from folded input and dy.
 
-    Written out because both operands are then transposed once for all tiles, and not, as by
-    automatic differentiation, tile by tile.
+    dy is [b, h', w', t', c_out]. The gradient is written out by hand to transpose both operands
+    once for all tiles. Automatic differentiation would transpose them for each tile.
     """
     kernel_t, kh, kw, c_in, c_out = kernel.shape
     axis = 1 if _channel_major(c_in) else 0

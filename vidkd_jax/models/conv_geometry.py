@@ -1,4 +1,4 @@
-"""What the CPU forms of the 3D convolution share: sizes, 2D convolution, stopping a fusion."""
+"""Helpers of the CPU forms of the 3D convolution: sizes, 2D convolution, preventing fusion."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,19 +14,19 @@ Triple = tuple[int, int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """Strides and padding over (t, h, w), groups of channels; hashable, so static under jit."""
+    """Strides and padding over (t, h, w), and groups of channels. Hashable, to be static in jit."""
 
     strides: Triple
     padding: tuple[Pair, Pair, Pair]
     groups: int = 1
 
     def out_frames(self, frames: int, kernel_t: int) -> int:
-        """Number of frames that come out of `frames` frames."""
+        """Returns the number of output frames for `frames` input frames."""
         return (frames + sum(self.padding[0]) - kernel_t) // self.strides[0] + 1
 
 
 def native(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
-    """XLA's own 3D convolution; shapes as `conv.conv3d`."""
+    """Computes XLA's own 3D convolution; shapes are those of `conv.conv3d`."""
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -38,7 +38,7 @@ def native(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
 
 
 def conv2d(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
-    """The convolution over (h, w) alone: [n, h, w, c_in], [kh, kw, c_in, c_out]."""
+    """Convolves over (h, w) only: x [n, h, w, c_in], kernel [kh, kw, c_in, c_out]."""
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -51,13 +51,13 @@ def conv2d(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> jax.Array:
 def conv2d_kernel_gradient(
     x_turned: jax.Array, dy_turned: jax.Array, kernel_size: Pair, geometry: Geometry
 ) -> jax.Array:
-    """Gradient of `conv2d` in its kernel, as a convolution of images with images.
+    """Returns the gradient of `conv2d` with respect to its kernel, as a convolution of images.
 
     Args:
-      x_turned: the input with its dimensions turned round, [c_in, h, w, n].
-      dy_turned: the output's gradient, [h', w', n, c_out].
+      x_turned: The input with its axes transposed, [c_in, h, w, n].
+      dy_turned: The gradient with respect to the output, transposed, [h', w', n, c_out].
       kernel_size: (kh, kw).
-      geometry: of the forward convolution.
+      geometry: Geometry of the forward convolution.
 
     Returns:
       [c_in, kh, kw, c_out].
@@ -85,10 +85,11 @@ def conv2d_kernel_gradient(
 
 
 def with_xla_gradients(apply: Callable[..., jax.Array]) -> tuple[Callable[..., Any], ...]:
-    """Returns a form's forward and backward, whose gradients XLA takes of `apply`.
+    """Returns the forward and backward function of a form; JAX differentiates `apply`.
 
-    `apply(x, kernel, geometry)` is the convolution. The forward returns it and its input, written
-    to memory once, for the backward, which maps (x, kernel, dy) to the gradients in x and kernel.
+    `apply(x, kernel, geometry)` computes the convolution. The forward function returns it and the
+    input, which is written to memory once. The backward function takes (x, kernel, dy), where x is
+    that input, and returns the gradients with respect to x and kernel.
     """
 
     def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
@@ -106,14 +107,14 @@ def with_xla_gradients(apply: Callable[..., jax.Array]) -> tuple[Callable[..., A
 
 
 def materialise(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Returns `x`, computed once and written to memory.
+    """Returns `x`, computed only once and written to memory.
 
-    XLA's CPU backend fuses the elementwise work before a convolution (BatchNorm, ReLU, residual
-    sums) into every copy, slice and transposition that the convolution's forms need, and computes
-    it again in each, in the copy's order of memory. `optimization_barrier` is removed before it
-    fuses; a loop whose condition is only known at run time is not, and, unlike a branch, it hands
-    on its array without a copy. Its body is run, once, where the kernel's first weight is NaN, and
-    yields NaN, as the convolution itself would.
+    Without this, XLA's CPU backend fuses the elementwise work before a convolution (BatchNorm,
+    ReLU, residual sums) into each copy, slice and transposition of the convolution's input, and so
+    computes that work several times. XLA removes an `optimization_barrier` before it fuses. It
+    keeps a loop whose condition is known only at run time and, unlike a branch, a loop passes its
+    array on without a copy. The body of the loop runs only if the first weight of the kernel is
+    NaN. Then it runs once and makes `x` NaN, which the convolution would become anyway.
     """
 
     def body(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

@@ -1,4 +1,4 @@
-"""1x1x1 convolution on CPU: a strided slice and one matrix product."""
+"""1x1x1 convolution on CPU, as a strided slice and one matrix product."""
 
 import jax
 
@@ -6,14 +6,14 @@ from vidkd_jax.models.conv_geometry import Geometry
 
 
 def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
-    """The convolution (nothing padded), and its input for `backward`."""
+    """Returns the convolution (without padding) and its input, for `backward`."""
     return _apply(x, kernel, geometry), x
 
 
 def backward(
     x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
 ) -> tuple[jax.Array, jax.Array]:
-    """Gradients of the convolution in its input and its kernel."""
+    """Returns the gradients with respect to the input and the kernel."""
     _, gradients = jax.vjp(lambda x, kernel: _apply(x, kernel, geometry), x, kernel)
     return gradients(dy)
 

@@ -1,8 +1,9 @@
-"""Convolution of three taps over time on CPU by Winograd's minimal filtering over time.
+"""Convolution with three or five taps over time on CPU, by Winograd's minimal filtering over time.
 
-Four output frames need twelve products of a frame with a kernel plane; F(4, 3) takes six, of sums
-of frames with sums of planes (Winograd 1980; Lavin & Gray 2016, arXiv:1509.09308, on images). A
-product here is a whole 2D convolution, so the sums cost little: elementwise work on frames.
+With three taps, four output frames need twelve products of a frame with a kernel plane. F(4, 3)
+needs six products, of sums of frames with sums of planes (Winograd 1980; Lavin & Gray 2016,
+arXiv:1509.09308, for images). A product here is a whole 2D convolution, so the sums, which are
+elementwise work on frames, cost little.
 """
 
 from collections.abc import Sequence
@@ -22,20 +23,26 @@ from vidkd_jax.models.conv_grouped import conv2d_grouped
 
 
 class Scheme(NamedTuple):
-    """out = to_out @ ((from_taps @ taps) * (from_frames @ frames)), for one tile of frames."""
+    """out = to_out @ ((from_taps @ taps) * (from_frames @ frames)), for one tile of frames.
 
-    from_frames: np.ndarray  # [p, m + taps - 1]: products from the frames that a tile sees
+    A tile has m output frames and takes p products.
+    """
+
+    from_frames: np.ndarray  # [p, m + taps - 1], applied to the input frames of a tile
     from_taps: np.ndarray  # [p, taps]
     to_out: np.ndarray  # [m, p]
 
 
 def _toom_cook(tile: int, taps: int, points: Sequence[float]) -> Scheme:
-    """F(tile, taps): the product of two polynomials from its values at `points` and infinity."""
+    """Returns F(tile, taps), by Toom-Cook.
+
+    The product of two polynomials is interpolated from its values at `points` and at infinity.
+    """
     powers = np.vander([*points, 0.0], tile + taps - 1, increasing=True)
-    powers[-1] = np.eye(len(powers))[-1]  # infinity's value is the leading coefficient
+    powers[-1] = np.eye(len(powers))[-1]  # the value at infinity is the leading coefficient
     from_taps, to_out = powers[:, :taps].copy(), powers[:, :tile].T.copy()
     from_taps[-1], to_out[:, -1] = np.eye(taps)[-1], np.eye(tile)[-1]
-    # Scaled so that the frames' coefficients are small whole numbers (Lavin & Gray, section 4.3).
+    # The scale makes the coefficients of the frames small whole numbers (Lavin & Gray, sec. 4.3).
     scale = np.array([np.prod([p - q for q in points if q != p]) for p in points] + [1.0])
     from_frames = (np.linalg.inv(powers) * scale).T.round(6)
     return Scheme(from_frames, from_taps / scale[:, None], to_out)
@@ -45,7 +52,8 @@ _SCHEMES = {
     3: _toom_cook(4, 3, (0, 1, -1, 2, -2)),
     5: _toom_cook(4, 5, (0, 1, -1, 2, -2, 0.5, -0.5)),
 }
-# Two frames between zeros: a 2x2 Toeplitz matrix, three products instead of four.
+# With two frames and zero padding the convolution is a 2x2 Toeplitz matrix, which needs three
+# products instead of four.
 _TWO_FRAMES = Scheme(
     np.array([[0, 1, 1, 0], [0, 0, 1, 0], [0, 1, 0, 0]]),
     np.array([[0, 1, 0], [0, -1, 1], [1, -1, 0]]),
@@ -58,9 +66,10 @@ def _scheme(frames: int, taps: int) -> Scheme:
 
 
 def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
-    """The convolution, and its input written to memory once, for `backward`.
+    """Returns the convolution and its input, which is written to memory once, for `backward`.
 
-    Three or five taps over time, stride 1 and as many frames out as in.
+    The convolution has three or five taps and stride 1 over time, and as many output frames as
+    input frames.
     """
     x = materialise(x, kernel)
     return _apply(x, kernel, geometry), x
@@ -69,11 +78,11 @@ def forward(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> tuple[jax.Ar
 def backward(
     x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
 ) -> tuple[jax.Array, jax.Array]:
-    """Gradients of the convolution in its input and its kernel; `x` as `forward` returned it."""
+    """Returns the gradients with respect to input and kernel; `x` is the one `forward` returned."""
     dy = materialise(dy, kernel)
     if kernel.shape[0] == 3 and geometry.strides == (1, 1, 1):
         dx = _input_gradient(kernel, dy, geometry)
-    else:  # a stem's, which training does not use
+    else:  # the input gradient of a stem, which training does not need
         dx = jax.linear_transpose(lambda x: _apply(x, kernel, geometry), x)(dy)[0]
     return dx, _kernel_gradient(x, kernel, dy, geometry)
 
@@ -106,7 +115,10 @@ def _input_gradient(kernel: jax.Array, dy: jax.Array, geometry: Geometry) -> jax
 def _kernel_gradient(
     x: jax.Array, kernel: jax.Array, dy: jax.Array, geometry: Geometry
 ) -> jax.Array:
-    """Both operands are turned round once, and the products' operands summed from the turned."""
+    """Returns the gradient with respect to the kernel.
+
+    Both operands are transposed once, before the sums for the products are computed from them.
+    """
     scheme = _scheme(x.shape[1], kernel.shape[0])
     x_turned = materialise(x.transpose(4, 2, 3, 1, 0), kernel)  # [c_in, h, w, t, b]
     dy_turned = materialise(dy.transpose(2, 3, 1, 0, 4), kernel)  # [h', w', t, b, c_out]
@@ -121,7 +133,7 @@ def _kernel_gradient(
 
 
 def _combine(coefficients: np.ndarray, arrays: Sequence[jax.Array] | jax.Array) -> list[jax.Array]:
-    """One weighted sum of the arrays per row of the coefficients."""
+    """Returns one weighted sum of the arrays for each row of the coefficients."""
     sums = []
     for row in coefficients.tolist():
         terms = [a if c == 1 else a * c for c, a in zip(row, arrays, strict=True) if c]
@@ -130,10 +142,10 @@ def _combine(coefficients: np.ndarray, arrays: Sequence[jax.Array] | jax.Array) 
 
 
 class _Frames(NamedTuple):
-    """Where frames lie in an array, and the shape in which a product takes some of them."""
+    """Which axis of an array holds the frames, and which axes a product needs flattened."""
 
     axis: int
-    flat: tuple[int, int]  # the two axes, the frames' one of them, that become one
+    flat: tuple[int, int]  # two neighbouring axes, one of them `axis`, that become one
 
 
 _frames_as_images = _Frames(axis=1, flat=(0, 1))  # [b, t, h, w, c] -> [b * t, h, w, c]
@@ -142,19 +154,22 @@ _frames_as_kernels = _Frames(axis=2, flat=(2, 3))  # [h, w, t, b, c] -> [h, w, t
 
 
 def _images(x: jax.Array, scheme: Scheme, frames: _Frames) -> list[jax.Array]:
-    """The inputs of the products."""
+    """Returns the input of each product."""
     return _combine(
         scheme.from_frames, _tile_frames(x, scheme, frames, scheme.from_taps.shape[1] // 2)
     )
 
 
 def _d_products(dy: jax.Array, scheme: Scheme, frames: _Frames) -> list[jax.Array]:
-    """The gradients of the products."""
+    """Returns the gradient with respect to each product."""
     return _combine(scheme.to_out.T, _tile_frames(dy, scheme, frames, 0))
 
 
 def _tile_frames(x: jax.Array, scheme: Scheme, frames: _Frames, padding: int) -> list[jax.Array]:
-    """The first, second, ... frames of all tiles, each with the `padding` frames around it."""
+    """Cuts the frames into tiles, each with `padding` more frames on both sides.
+
+    Item i of the result holds frame i of every tile.
+    """
     tile = scheme.to_out.shape[0]
     tiles = -(-x.shape[frames.axis] // tile)
     config = [(0, 0, 0)] * x.ndim
@@ -170,7 +185,10 @@ def _tile_frames(x: jax.Array, scheme: Scheme, frames: _Frames, padding: int) ->
 
 
 def _spread(coefficients: np.ndarray, arrays: Sequence[jax.Array], batch: int) -> jax.Array:
-    """Weighted sums of images [b * tiles, h, w, c], one per row, as frames [b, t, h, w, c]."""
+    """Returns frames [b, t, h, w, c]: weighted sums of images [b * tiles, h, w, c].
+
+    Row i of the coefficients gives frame i of every tile.
+    """
     columns = jnp.asarray(coefficients, arrays[0].dtype)[:, :, None, None, None]
     y = columns[:, 0] * arrays[0][:, None]
     for p, array in enumerate(arrays[1:], 1):
@@ -181,7 +199,10 @@ def _spread(coefficients: np.ndarray, arrays: Sequence[jax.Array], batch: int) -
 def _gather(
     coefficients: np.ndarray, d_images: Sequence[jax.Array], shape: tuple[int, ...]
 ) -> jax.Array:
-    """Transposes `_images` of three taps: a tile's last frame is seen by the next one too."""
+    """Computes the transpose of `_images`, for three taps.
+
+    The inputs of neighbouring tiles overlap, so gradients of the edge frames are added.
+    """
     tile, batch = coefficients.shape[1] - 2, shape[0]
     dx = _spread(coefficients.T[1:-1], d_images, batch)
     zero = jnp.zeros((), dx.dtype)

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, and multiplications with their additions (MACs)."""
+"""The cost of a network: parameters, and multiply-accumulate operations (MACs)."""
 
 import time
 from collections.abc import Iterator
@@ -15,24 +15,27 @@ from vidkd_jax.models.recogniser import Recogniser
 def count(model: Recogniser, clip_shape: tuple[int, int, int, int]) -> tuple[int, int]:
     """Returns the numbers of parameters and of MACs for one clip [t, h, w, c].
 
-    MACs are those of the convolutions and matrix products as accelerators compute them; windows
-    that hang over an edge count whole, as in the papers' tables. Nothing is computed.
+    Counts the MACs of convolutions and matrix products in the form that accelerators compute. A
+    window that extends over an edge counts as a whole window, as in the papers' tables. The network
+    is only traced, not run.
     """
     clip = jax.ShapeDtypeStruct((1, *clip_shape), jnp.float32)
-    init = partial(model.init, jax.random.key(0), train=False)  # runs the network once
+    init = partial(model.init, jax.random.key(0), train=False)  # calls the network once
     jaxpr, shapes = jax.make_jaxpr(init, return_shape=True)(clip)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
     return parameters, _macs(jaxpr.jaxpr)
 
 
 def matmul_flops_per_second(dtype: str) -> float:
-    """Returns how fast this machine multiplies large square matrices of a type.
+    """Returns how fast this machine multiplies large square matrices of a dtype.
 
-    A multiplication and an addition are two: what its speed on networks is measured by.
+    A multiplication and an addition count as two operations. The result is the reference for the
+    speed of networks on this machine.
     """
     on_cpu = jax.default_backend() == "cpu"
-    size, chain = (1024, 1) if on_cpu else (8192, 20)  # so long that starting it does not count
-    # Not ones: a card that draws less power for these is faster. Scaled to keep its products small.
+    size, chain = (1024, 1) if on_cpu else (8192, 20)  # so long that the start-up time is small
+    # Random numbers, because a GPU needs less power for ones and so is faster. The scale keeps the
+    # products small.
     matrix = jax.random.normal(jax.random.key(0), (size, size), dtype) / size**0.5
 
     @jax.jit
@@ -62,7 +65,7 @@ def _macs_of(equation: Any) -> int:
         (contracted, _), _ = parameters["dimension_numbers"]
         left = equation.invars[0].aval.shape
         return equation.outvars[0].aval.size * prod(left[axis] for axis in contracted)
-    if name == "cond":  # of the platforms' branches the last is every platform's but the CPU's
+    if name == "cond":  # a choice of platform: the last branch is for all platforms but the CPU
         return _macs(parameters["branches"][-1].jaxpr)
     return sum(_macs(inner) for inner in _inner(parameters))
 

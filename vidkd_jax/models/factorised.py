@@ -1,4 +1,4 @@
-"""(2+1)D convolutions: space first, then time (Tran et al. 2018, section 3.5)."""
+"""(2+1)D convolutions: first over space, then over time (Tran et al. 2018, section 3.5)."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -9,9 +9,10 @@ from flax import linen as nn
 
 
 def middle_features(kernel_size: Sequence[int], c_in: int, c_out: int) -> int:
-    """Returns the channels between space and time that keep a 3D convolution's parameters.
+    """Returns the number of channels between the convolution over space and the one over time.
 
-    Tran et al. 2018, section 3.5: floor(kt kh kw c_in c_out / (kh kw c_in + kt c_out)).
+    With it, both together have about as many parameters as the 3D convolution. Tran et al. 2018,
+    section 3.5: floor(kt kh kw c_in c_out / (kh kw c_in + kt c_out)).
     """
     kt, kh, kw = kernel_size
     return prod(kernel_size) * c_in * c_out // (kh * kw * c_in + kt * c_out)
@@ -28,19 +29,19 @@ def factorised(
     norm: Callable[..., Any],
     middle: int | None = None,
 ) -> jax.Array:
-    """Convolves over space, normalises, rectifies, and convolves over time.
+    """Convolves over space, normalises, applies ReLU, and convolves over time.
 
-    To be called from a compact method: the layers belong to the module that calls.
+    Call it from a compact method: its layers become layers of the calling module.
 
     Args:
       x: [b, t, h, w, c].
-      features: number of output channels.
-      kernel_size: of the 3D convolution that is factorised, (t, h, w).
+      features: Number of output channels.
+      kernel_size: Size of the 3D convolution that is factorised, (t, h, w).
       strides: (t, h, w).
-      names: of the convolution over space, the norm and the convolution over time.
-      conv: makes a convolution, as `layers.Conv3D`.
-      norm: makes a norm, as `layers.batch_norm`.
-      middle: channels between the two; `middle_features` by default.
+      names: Names of the convolution over space, the norm and the convolution over time.
+      conv: Makes a convolution, like `layers.Conv3D`.
+      norm: Makes a norm, like `layers.batch_norm`.
+      middle: Number of channels between the two; None means `middle_features`.
 
     Returns:
       [b, t', h', w', features].

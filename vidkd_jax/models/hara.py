@@ -1,9 +1,9 @@
-"""The networks of Hara et al.'s 3D-ResNets-PyTorch, which MARS and many others start from.
+"""The networks of Hara et al.'s 3D-ResNets-PyTorch, which MARS and many other projects use.
 
 Hara et al. 2018: ResNets and ResNeXt with a 7x7x7 stem, a max-pool over time and space, and the
-stride of a bottleneck on its 3x3x3 convolution; R(2+1)D of the same shape. `hara_r3d_18_a` and
-`hara_r3d_34_a` have the shortcuts without parameters (type A) of the weights of 2018; the others
-have strided 1x1x1 convolutions (type B).
+stride of a bottleneck on its 3x3x3 convolution, and R(2+1)D networks of the same shape.
+`hara_r3d_18_a` and `hara_r3d_34_a` have shortcuts without parameters (type A), like the weights of
+2018. The other networks have strided 1x1x1 convolutions as shortcuts (type B).
 """
 
 import dataclasses
@@ -24,12 +24,14 @@ from vidkd_jax.models.normalisation import ACTIVITYNET, KINETICS
 
 @dataclasses.dataclass(frozen=True)
 class _Layers:
-    """What the layers of a network share; its methods make layers of the module that calls.
+    """The settings that the layers of a network share.
+
+    The layers that its methods make become layers of the calling module.
 
     Attributes:
-      conv: makes a convolution.
-      norm: makes a norm.
-      factorised: whether convolutions over time and space are (2+1)D.
+      conv: Makes a convolution.
+      norm: Makes a norm.
+      factorised: Whether convolutions over time and space are (2+1)D.
       shortcut: "A" or "B".
     """
 
@@ -48,7 +50,7 @@ class _Layers:
         kernel_size: Sequence[int] = (3, 3, 3),
         groups: int = 1,
     ) -> jax.Array:
-        """The convolution `number` of a module, or its factors, and the norm that follows."""
+        """Applies convolution `number` of a module (as factors if (2+1)D), and then its norm."""
         if not self.factorised or tuple(kernel_size) == (1, 1, 1):
             conv = self.conv(features, kernel_size, strides, groups=groups, name=f"conv{number}")
             return self.norm(name=f"bn{number}")(conv(x))
@@ -58,12 +60,12 @@ class _Layers:
         return self.norm(name=f"bn{number}_t")(x)
 
     def add_shortcut(self, x: jax.Array, y: jax.Array, strides: Sequence[int]) -> jax.Array:
-        """Adds a block's input to what its convolutions made of it, and rectifies."""
+        """Adds the input x of a block to the output y of its convolutions, and applies ReLU."""
         if x.shape == y.shape:
             return nn.relu(x + y)
         if self.shortcut == "A":
             st, sh, sw = strides
-            # The public code pads `.data`, so that no gradient flows through these shortcuts.
+            # The public code pads `.data`, so no gradient flows through these shortcuts.
             x = jax.lax.stop_gradient(x[:, ::st, ::sh, ::sw])
             x = jnp.pad(x, [(0, 0)] * 4 + [(0, y.shape[-1] - x.shape[-1])])
         else:
@@ -73,7 +75,7 @@ class _Layers:
 
 
 class _BasicBlock(nn.Module):
-    """Two 3x3x3 convolutions and a shortcut; the first convolution carries the stride."""
+    """Two 3x3x3 convolutions and a shortcut; the first convolution has the stride."""
 
     features: int
     strides: Sequence[int]
@@ -88,7 +90,7 @@ class _BasicBlock(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """1x1x1, 3x3x3 (with the stride, and the groups of ResNeXt) and 1x1x1 convolutions."""
+    """1x1x1, 3x3x3 and 1x1x1 convolutions; the second has the stride and the groups of ResNeXt."""
 
     features: int
     middle: int
@@ -110,15 +112,17 @@ class HaraResNet(nn.Module):
     """A network of 3D-ResNets-PyTorch up to its pooled features.
 
     Attributes:
-      stage_sizes: number of blocks in each of the four stages.
-      planes: channels of the first stage's 3x3x3 convolutions; they double from stage to stage.
-      expansion: a block's output channels over those; 1 means basic blocks, else bottlenecks.
-      cardinality: groups of the bottlenecks' 3x3x3 convolutions. Where `width` leaves a number of
-        channels that it does not divide, the greatest common divisor.
-      factorised: whether convolutions are (2+1)D.
+      stage_sizes: Number of blocks in each of the four stages.
+      planes: Number of channels of the 3x3x3 convolutions in the first stage; doubles with each
+        stage.
+      expansion: Output channels of a block divided by the channels of its 3x3x3 convolutions. 1
+        means basic blocks, any other number means bottlenecks.
+      cardinality: Number of groups of the 3x3x3 convolution in a bottleneck. If it does not divide
+        the number of channels that `width` leaves, their greatest common divisor is used.
+      factorised: Whether convolutions are (2+1)D.
       shortcut: "A" (zeros for the new channels) or "B" (a strided 1x1x1 convolution).
-      width: factor on every number of channels.
-      dtype: compute dtype; parameters and statistics are float32.
+      width: Factor on every number of channels.
+      dtype: Compute dtype; parameters and statistics are float32.
     """
 
     stage_sizes: Sequence[int]
@@ -175,7 +179,7 @@ BACKBONES: Mapping[str, Backbone] = {
     "hara_r2plus1d_50": _of_2020(
         partial(_bottlenecks, stage_sizes=_34, factorised=True), last_norm="bn3"
     ),
-    # Also MARS's networks, RGB and (with two input channels) flow.
+    # This is also the network of MARS, for RGB and (with two input channels) for flow.
     "hara_resnext_101": _of_2018(
         partial(HaraResNet, stage_sizes=_101, planes=128, expansion=2, cardinality=32),
         last_norm="bn3",

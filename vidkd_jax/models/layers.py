@@ -1,4 +1,4 @@
-"""Layers that every family of backbones shares: a 3D convolution, its normalisation, pooling."""
+"""Layers that all families of backbones share: 3D convolution, BatchNorm, pooling."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,20 +11,21 @@ from jax.ad_checkpoint import checkpoint_name
 
 from vidkd_jax.models.conv import conv3d
 
-# The outputs of convolutions, for a policy of `jax.checkpoint`: all else is cheap to compute again.
+# Names the outputs of convolutions for a policy of `jax.checkpoint`. Everything else is cheap to
+# compute again.
 CONV_OUTPUT = "conv_output"
 
-# He et al. 2015, fan-out, as the 3D ResNets of Hara et al. (TY's reference [35]) initialise.
+# He et al. 2015 with fan-out, like the 3D ResNets of Hara et al. (reference [35] of TY).
 he_normal_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
-# What PyTorch's Conv3d starts from where a network does not say: uniform within 1 / sqrt(fan-in).
+# The default initialisation of PyTorch's Conv3d: uniform within 1 / sqrt(fan-in).
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
-# PyTorch's defaults (eps 1e-5, momentum 0.1), in Flax's convention for momentum.
+# PyTorch's defaults are eps 1e-5 and momentum 0.1. Flax's momentum is 1 minus PyTorch's.
 batch_norm = partial(nn.BatchNorm, epsilon=1e-5, momentum=0.9)
 
-# What follows the stems of Hara et al. and of the 3D ShuffleNets: halves time, height and width,
-# padded with minus infinity.
+# The max-pool after the stem of Hara et al. and of the 3D ShuffleNets. It halves time, height and
+# width, and pads with minus infinity.
 stem_pool = partial(
     nn.max_pool, window_shape=(3, 3, 3), strides=(2, 2, 2), padding=((1, 1), (1, 1), (1, 1))
 )
@@ -34,14 +35,14 @@ class Conv3D(nn.Module):
     """3D convolution, by default with PyTorch's symmetric padding: size // 2 on both sides.
 
     Attributes:
-      features: number of output channels.
+      features: Number of output channels.
       kernel_size: (t, h, w).
       strides: (t, h, w).
-      padding: zeros (before, after) along t, h and w; None: the symmetric ones.
-      groups: number of groups of channels that do not see each other.
-      use_bias: whether a bias is added.
-      kernel_init: the kernel's first values.
-      dtype: compute dtype; parameters are float32.
+      padding: Number of zeros (before, after) along t, h and w; None means symmetric padding.
+      groups: Number of groups of channels. Each group is convolved separately.
+      use_bias: Whether a bias is added.
+      kernel_init: Initialiser of the kernel.
+      dtype: Compute dtype; parameters are float32.
     """
 
     features: int
@@ -65,7 +66,7 @@ class Conv3D(nn.Module):
 
 
 def convolve(layer: Conv3D, x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
-    """Returns what a layer gives for [b, t, h, w, c] with these parameters instead of its own."""
+    """Applies a layer to x [b, t, h, w, c] with the given parameters instead of its own."""
     symmetric = tuple((size // 2, size // 2) for size in layer.kernel_size)
     y = conv3d(
         x.astype(layer.dtype),

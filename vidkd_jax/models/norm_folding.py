@@ -1,4 +1,4 @@
-"""Frozen BatchNorm as a part of the convolution before it."""
+"""Folds frozen BatchNorm into the convolution before it."""
 
 from typing import Any
 
@@ -10,26 +10,26 @@ from vidkd_jax.models.layers import Conv3D, convolve
 
 
 class NormFolding:
-    """A Flax interceptor: BatchNorm's running statistics scale kernels instead of activations.
+    """A Flax interceptor that applies BatchNorm with running statistics to kernels.
 
-    With running statistics BatchNorm is a linear map of each channel; right behind a convolution it
-    is one of the kernel, and a bias. The convolution as it was is then read by nobody, so that a
-    compiled network holds one of the two. It is kept where somebody does: a tapped block.
+    With running statistics, BatchNorm scales and shifts each channel. Directly after a convolution,
+    it can scale the kernel instead and add a bias. XLA removes the unfolded convolution as dead
+    code unless a tap uses it.
 
-    One for each call of a network:
+    Use a new instance for each call of a network:
 
         with nn.intercept_methods(NormFolding()):
             model.apply(variables, clip, train=False)
     """
 
     def __init__(self) -> None:
-        # By the id of their output, and with it: while it is here, no other array has its id.
+        # Keyed by the id of the output. The output is kept too, so that no other array gets its id.
         self._convolutions: dict[int, tuple[Conv3D, jax.Array, jax.Array]] = {}
 
     def __call__(
         self, call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext
     ) -> Any:
-        """Computes a norm behind a convolution as one of both; all else as it is."""
+        """Folds a frozen norm directly after a convolution; calls any other method unchanged."""
         module = context.module
         found = self._convolutions.get(id(args[0])) if args else None
         if found and isinstance(module, nn.BatchNorm) and module.use_running_average:

@@ -1,10 +1,10 @@
-"""Image ResNets over the frames of a clip: `tsn_*` one by one, `i3d_*` inflated over time.
+"""Image ResNets over the frames of a clip: `tsn_*` frame by frame, `i3d_*` inflated over time.
 
-Both are one network in the layout of torchvision's image ResNets, whose kernels get an axis of
-time: of length 1 in TSN (Wang et al. 2016; the features of a clip's frames, one a segment, are
-averaged); in I3D of length 5 in the stem and 3 in the first convolution of about every other block
-(Wang et al. 2018, "Non-local neural networks", table 1; blocks, strides and pools as in
-open-mmlab/mmaction2's `i3d_r50`, whose weights it takes).
+Both are networks in the layout of torchvision's image ResNets, with a time axis in their kernels.
+In TSN (Wang et al. 2016) this axis has length 1, and the features of the frames, one frame per
+segment, are averaged. In I3D it has length 5 in the stem and 3 in the first convolution of about
+every other block (Wang et al. 2018, "Non-local neural networks", table 1). Blocks, strides and
+pools of I3D are those of `i3d_r50` in open-mmlab/mmaction2, so its weights fit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,15 +22,16 @@ from vidkd_jax.models.normalisation import IMAGENET
 
 
 class _Block(nn.Module):
-    """A residual block of 2D convolutions; the 3x3 one, or the first of two, carries the stride.
+    """A residual block of 2D convolutions. The first 3x3 convolution has the stride.
 
     Attributes:
-      features: number of channels of the inner convolutions.
-      stride: over height and width.
-      taps: of the first convolution over time.
-      bottleneck: 1x1, 3x3 and 1x1 (four times wider) instead of two 3x3.
-      conv: makes a convolution.
-      norm: makes a norm.
+      features: Number of channels of the inner convolutions.
+      stride: Stride over height and width.
+      taps: Length over time of the first convolution.
+      bottleneck: Whether the block has 1x1, 3x3 and 1x1 (four times wider) convolutions, instead of
+        two 3x3 convolutions.
+      conv: Makes a convolution.
+      norm: Makes a norm.
     """
 
     features: int
@@ -64,11 +65,11 @@ class FrameResNet(nn.Module):
     """An image ResNet over clips, up to its features averaged over time and space.
 
     Attributes:
-      stage_sizes: number of blocks in each of the four stages.
-      bottleneck: which blocks.
-      inflated: whether kernels reach over time (I3D), and time is pooled, 8 to 1.
-      width: factor on 64, 128, 256 and 512 channels.
-      dtype: compute dtype; parameters and statistics are float32.
+      stage_sizes: Number of blocks in each of the four stages.
+      bottleneck: Whether blocks are bottlenecks; see `_Block`.
+      inflated: Whether kernels extend over time, and 8 frames are reduced to 1 (I3D).
+      width: Factor on 64, 128, 256 and 512 channels.
+      dtype: Compute dtype; parameters and statistics are float32.
     """
 
     stage_sizes: Sequence[int]
@@ -82,10 +83,13 @@ class FrameResNet(nn.Module):
         """Maps clips [b, t, h, w, c], normalised, to features [b, d], float32.
 
         Raises:
-          InputError: an inflated network gets clips of fewer than 5 frames: pooling leaves none.
+          InputError: The network is inflated and the clips have fewer than 5 frames, so that no
+            frame would be left after pooling.
         """
         if self.inflated and clip.shape[1] < 5:
-            raise InputError(f"data.frames: {clip.shape[1]} are too few for I3D; use at least 5")
+            raise InputError(
+                f"data.frames: {clip.shape[1]} frames are too few for I3D; use at least 5"
+            )
         conv = partial(Conv3D, dtype=self.dtype)
         norm = partial(batch_norm, use_running_average=not train, dtype=self.dtype)
         taps, halving = (5, 2) if self.inflated else (1, 1)
@@ -109,7 +113,7 @@ class FrameResNet(nn.Module):
 
 
 def _reaches_over_time(stage: int, index: int) -> bool:
-    """Whether I3D inflates a block: all of the first stage, then every other one."""
+    """Returns whether I3D inflates a block: all blocks of the first stage, then every other one."""
     return stage == 0 or (index % 2 == 1 if stage == 3 else index % 2 == 0)
 
 

@@ -1,8 +1,8 @@
-"""3D ResNets: one parameterised implementation for every post-activation variant.
+"""The 3D ResNets of TY's Table 2 (`ty_r3d_18/34/50`), with activations after the convolutions.
 
-TY's Table 2 (`ty_r3d_18/34/50`): a 7x7x7 stem with stride 1x2x2 and no max-pool; four stages, of
-which the last three halve time, height and width with their first convolution; average pooling over
-space only, so that the classifier sees T/8 x C5 features, as the table's last rows say.
+They have a 7x7x7 stem with stride 1x2x2 and no max-pool, and four stages. The first convolution of
+each of the last three stages halves time, height and width. Average pooling is over space only, so
+the classifier gets T/8 x C5 features, as in the last rows of the table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from vidkd_jax.models.layers import Conv3D, batch_norm
 
 
 def _residual(x: jax.Array, y: jax.Array, block: nn.Module, norm: Callable[..., Any]) -> jax.Array:
-    """Adds the shortcut: the identity, or a strided 1x1x1 convolution where the shape changes."""
+    """Adds the shortcut: the identity, or a strided 1x1x1 convolution if the shape changes."""
     if x.shape != y.shape:
         conv = Conv3D(
             y.shape[-1], (1, 1, 1), block.strides, dtype=block.dtype, name="shortcut_conv"
@@ -28,7 +28,7 @@ def _residual(x: jax.Array, y: jax.Array, block: nn.Module, norm: Callable[..., 
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3x3 convolutions and a shortcut; the first convolution carries the stride."""
+    """Two 3x3x3 convolutions and a shortcut; the first convolution has the stride."""
 
     features: int
     strides: Sequence[int]
@@ -48,8 +48,8 @@ class BasicBlock(nn.Module):
 class BottleneckBlock(nn.Module):
     """1x1x1, 3x3x3 and 1x1x1 (four times wider) convolutions and a shortcut.
 
-    The stride is on the first convolution, as TY's section III.D says and its released code does
-    (Hara et al. put it on the 3x3x3; the shapes are the same).
+    The first convolution has the stride, as in TY's section III.D and its released code. (In Hara
+    et al. the 3x3x3 convolution has it; the shapes are the same.)
     """
 
     features: int
@@ -77,11 +77,11 @@ class ResNet3D(nn.Module):
     """A 3D ResNet up to its pooled features.
 
     Attributes:
-      stage_sizes: number of blocks in each of the four stages.
+      stage_sizes: Number of blocks in each of the four stages.
       block: `BasicBlock` or `BottleneckBlock`.
-      width: factor on the paper's 64, 128, 256 and 512 channels.
-      stem_kernel: size of the stem's convolution, (t, h, w).
-      dtype: compute dtype; parameters and statistics are float32.
+      width: Factor on the paper's 64, 128, 256 and 512 channels.
+      stem_kernel: Size of the stem convolution, (t, h, w).
+      dtype: Compute dtype; parameters and statistics are float32.
     """
 
     stage_sizes: Sequence[int]
@@ -95,8 +95,9 @@ class ResNet3D(nn.Module):
         """Maps clips [b, t, h, w, c] to features [b, ceil(t/8) * C5], float32.
 
         Args:
-          clip: float clips, normalised.
-          train: batch statistics in BatchNorm (and their update) instead of the running ones.
+          clip: Normalised clips.
+          train: Whether BatchNorm uses batch statistics and updates the running ones, or uses the
+            running ones.
         """
         norm = _norm(train=train, dtype=self.dtype)
         stem_features = scaled(64, self.width)
@@ -109,7 +110,7 @@ class ResNet3D(nn.Module):
                     features=stem_features * 2**stage,
                     strides=(2, 2, 2) if halve else (1, 1, 1),
                     dtype=self.dtype,
-                    name=f"stage{stage + 2}_block{index + 1}",  # the paper counts blocks from 2
+                    name=f"stage{stage + 2}_block{index + 1}",  # the paper counts stages from 2
                 )(x, train=train)
         pooled = jnp.mean(x.astype(jnp.float32), axis=(2, 3))  # [b, t/8, C5]
         return pooled.reshape(pooled.shape[0], -1)

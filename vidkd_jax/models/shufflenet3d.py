@@ -1,7 +1,7 @@
 """3D ShuffleNet V2 (Ma et al. 2018) in the layout of Köpüklü et al.'s Efficient-3DCNNs.
 
-Units of pointwise and depthwise convolutions on half of the channels, and a shuffle that lets the
-halves see each other. The classifier's dropout (0.2 there) is no part of the backbone.
+A unit applies pointwise and depthwise convolutions to half of the channels, and then shuffles the
+channels to mix the halves. The backbone does not include the dropout of 0.2 before the classifier.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +21,9 @@ _STEM = 24
 
 
 class _Unit(nn.Module):
-    """A unit: half of the channels (stride 1), or all of them (stride 2), go through `banch2`.
+    """A unit. With stride 1, half of the channels go through `banch2`; with stride 2, all do.
 
-    The names, "banch" included, are the public checkpoints'.
+    The names, including the spelling "banch", are those of the public checkpoints.
     """
 
     features: int
@@ -43,12 +43,12 @@ class _Unit(nn.Module):
         return _shuffle(jnp.concatenate([left, right], axis=-1))
 
     def _pointwise(self, x: jax.Array, branch: str, place: int) -> jax.Array:
-        """A 1x1x1 convolution to half of the unit's channels, norm and ReLU."""
+        """Applies a 1x1x1 convolution to half of the unit's output channels, norm and ReLU."""
         x = self.conv(self.features // 2, (1, 1, 1), name=f"{branch}.{place}")(x)
         return nn.relu(self.norm(name=f"{branch}.{place + 1}")(x))
 
     def _depthwise(self, x: jax.Array, branch: str, place: int) -> jax.Array:
-        """A 3x3x3 convolution of every channel by itself, with the unit's stride, and norm."""
+        """Applies a depthwise 3x3x3 convolution with the stride of the unit, and norm."""
         channels, strides = x.shape[-1], (self.stride,) * 3
         conv = self.conv(channels, (3, 3, 3), strides, groups=channels, name=f"{branch}.{place}")
         return self.norm(name=f"{branch}.{place + 1}")(conv(x))
@@ -64,9 +64,9 @@ class ShuffleNet3D(nn.Module):
     """3D ShuffleNet V2 up to its pooled features.
 
     Attributes:
-      channels: of the three stages and of the last convolution.
-      width: factor on every number of channels.
-      dtype: compute dtype; parameters and statistics are float32.
+      channels: Number of channels of the three stages and of the last convolution.
+      width: Factor on every number of channels.
+      dtype: Compute dtype; parameters and statistics are float32.
     """
 
     channels: Sequence[int]
@@ -93,7 +93,8 @@ class ShuffleNet3D(nn.Module):
         return jnp.mean(x.astype(jnp.float32), axis=(1, 2, 3))
 
 
-# Efficient-3DCNNs, models/shufflenetv2.py. Its Kinetics weights were trained on OpenCV's BGR.
+# From Efficient-3DCNNs, models/shufflenetv2.py. Its Kinetics weights were trained on BGR frames, as
+# OpenCV reads them.
 _CHANNELS = {
     "0.25x": (32, 64, 128, 1024),
     "0.5x": (48, 96, 192, 1024),

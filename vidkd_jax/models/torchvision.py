@@ -1,8 +1,8 @@
 """torchvision's video ResNets, and the R(2+1)D-34 of VMZ and ig65m in the same layout.
 
-Tran et al. 2018: R3D has 3D convolutions throughout; MC3 keeps them in the first stage and has 2D
-ones after; R(2+1)D factorises all of them. Basic blocks, a stem of stride 1x2x2 without max-pool,
-and average pooling over time and space.
+Tran et al. 2018: all convolutions of R3D are 3D; MC3 has 3D convolutions in the stem and the first
+stage, and 2D convolutions after that; R(2+1)D factorises all convolutions. All have basic blocks, a
+stem with stride 1x2x2 and no max-pool, and average pooling over time and space.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +18,11 @@ from vidkd_jax.models.factorised import factorised, middle_features
 from vidkd_jax.models.layers import Conv3D, batch_norm
 from vidkd_jax.models.normalisation import TORCHVISION_VIDEO
 
-_STEM_MIDDLE = 45  # channels of R(2+1)D's stem between space and time, torchvision and VMZ
+_STEM_MIDDLE = 45  # middle channels of the R(2+1)D stem, in torchvision and in VMZ
 
 
 class _Stem(nn.Module):
-    """A 3x7x7 convolution of stride 1x2x2, or its factors."""
+    """A 3x7x7 convolution with stride 1x2x2, or its factors if `middle` is given."""
 
     features: int
     middle: int | None
@@ -50,17 +50,17 @@ class _Stem(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions and a shortcut; the first convolution carries the stride.
+    """Two convolutions and a shortcut; the first convolution has the stride.
 
     Attributes:
-      features: number of output channels.
-      kernel_size: of both convolutions.
+      features: Number of output channels.
+      kernel_size: Size of both convolutions.
       strides: (t, h, w).
-      factorised: whether the convolutions are (2+1)D.
-      shared_middle: whether the second convolution takes over the first one's middle channels, as
-        in torchvision (pytorch/vision#1265), or has its own, as in the paper and VMZ.
-      conv: makes a convolution.
-      norm: makes a norm.
+      factorised: Whether the convolutions are (2+1)D.
+      shared_middle: Whether the second convolution has as many middle channels as the first, as in
+        torchvision (pytorch/vision#1265), or its own number, as in the paper and VMZ.
+      conv: Makes a convolution.
+      norm: Makes a norm.
     """
 
     features: int
@@ -104,14 +104,14 @@ class VideoResNet(nn.Module):
     """A video ResNet up to its pooled features.
 
     Attributes:
-      stage_sizes: number of blocks in each of the four stages.
-      taps: over time, of each stage's convolutions: 3, or 1 where they see single frames.
-      factorised: whether convolutions are (2+1)D.
-      shared_middle: see `_Block`.
-      epsilon: of the norms.
-      momentum: of the norms, in Flax's convention: the part of the old statistics that stays.
-      width: factor on every number of channels.
-      dtype: compute dtype; parameters and statistics are float32.
+      stage_sizes: Number of blocks in each of the four stages.
+      taps: Length over time of the convolutions of each stage: 3, or 1 for 2D convolutions.
+      factorised: Whether convolutions are (2+1)D.
+      shared_middle: See `_Block`.
+      epsilon: Epsilon of the norms.
+      momentum: Momentum of the norms, in Flax's convention: the weight of the old statistics.
+      width: Factor on every number of channels.
+      dtype: Compute dtype; parameters and statistics are float32.
     """
 
     stage_sizes: Sequence[int] = (2, 2, 2, 2)
@@ -171,7 +171,7 @@ BACKBONES: Mapping[str, Backbone] = {
             factorised=True,
             shared_middle=False,
             epsilon=1e-3,
-            momentum=0.1,  # PyTorch's 0.9
+            momentum=0.1,  # 0.9 in PyTorch's convention
         ),
         source="Ghadiyaram et al. 2019; moabitcoin/ig65m-pytorch",
         licence="MIT",

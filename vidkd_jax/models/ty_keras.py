@@ -1,12 +1,13 @@
-"""The networks of TY's released code, which are not those of its Table 2 (`resnet3d`).
+"""The networks of TY's released code, which differ from those of its Table 2 (`resnet3d`).
 
-Pre-activation residual networks in Keras' conventions: TensorFlow's asymmetric "same" padding,
-biased convolutions, shortcuts of a convolution alone on the block's raw input, and BatchNorm with
-epsilon 1e-3 and momentum 0.99. The classifier sees T/8 x C5 features, as in the paper. The code's
-dropout before the classifier (0.5, of 34 and 50 only) is training's, not the network's.
+They are pre-activation residual networks with Keras's conventions: TensorFlow's asymmetric "same"
+padding, convolutions with biases, and BatchNorm with epsilon 1e-3 and momentum 0.99. A shortcut is
+a convolution, without a norm, of the input of the block before its norm. The classifier gets
+T/8 x C5 features, as in the paper. These modules do not include the released code's dropout before
+the classifier (0.5, only in networks 34 and 50).
 
-Modules are named so that the alphabet is the order in which the code makes its layers: Keras files
-know layers by their order only.
+The alphabetical order of the module names is the order in which the released code creates its
+layers, because Keras files identify layers only by their order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,10 @@ _SHORTCUT_INIT = nn.initializers.glorot_uniform()
 def same_padding(
     shape: Sequence[int], kernel_size: Sequence[int], strides: Sequence[int]
 ) -> tuple[tuple[int, int], ...]:
-    """Returns TensorFlow's zeros (before, after) for input [b, t, h, w, c]; an odd one is after."""
+    """Returns TensorFlow's "same" padding (before, after) along t, h and w.
+
+    `shape` is that of the input, [b, t, h, w, c]. If the padding is odd, the extra zero is after.
+    """
     padding = []
     for length, size, stride in zip(shape[1:4], kernel_size, strides, strict=True):
         total = max((-(-length // stride) - 1) * stride + size - length, 0)
@@ -35,15 +39,16 @@ def same_padding(
 
 
 class _Block(nn.Module):
-    """A pre-activation block; its first convolution carries the stride, whatever its size.
+    """A pre-activation block. Its first convolution has the stride, also in a bottleneck.
 
     Attributes:
-      features: number of channels of the inner convolutions.
+      features: Number of channels of the inner convolutions.
       strides: (t, h, w).
-      bottleneck: 1x1x1, 3x3x3 and 1x1x1 (four times wider) instead of two 3x3x3.
-      is_first: the network's first block: its input is normalised already.
-      conv: makes a convolution.
-      norm: makes a norm.
+      bottleneck: Whether the block has 1x1x1, 3x3x3 and 1x1x1 (four times wider) convolutions,
+        instead of two 3x3x3 convolutions.
+      is_first: Whether this is the first block of the network, whose input is already normalised.
+      conv: Makes a convolution.
+      norm: Makes a norm.
     """
 
     features: int
@@ -77,10 +82,10 @@ class PreActivationResNet3D(nn.Module):
     """TY's released network up to its pooled features.
 
     Attributes:
-      stage_sizes: number of blocks in each of the four stages.
-      bottleneck: which blocks.
-      width: factor on 64, 128, 256 and 512 channels.
-      dtype: compute dtype; parameters and statistics are float32.
+      stage_sizes: Number of blocks in each of the four stages.
+      bottleneck: Whether blocks are bottlenecks; see `_Block`.
+      width: Factor on 64, 128, 256 and 512 channels.
+      dtype: Compute dtype; parameters and statistics are float32.
     """
 
     stage_sizes: Sequence[int]

@@ -1,8 +1,9 @@
 """The backbones of video clip order prediction (VCOP) and of pretext-contrastive learning (PCL).
 
-Xu et al. 2019: C3D without its fully connected layers, and ResNets of one basic block a stage, 3D
-or (2+1)D. Here every convolution of the (2+1)D network is factorised, the stem's and the shortcuts'
-1x1x1 too, each with middle channels of its own: torchvision's weights do not fit.
+Xu et al. 2019: C3D without its fully connected layers, and ResNets with one basic block per stage,
+3D or (2+1)D. Torchvision's weights do not fit the (2+1)D network: it factorises every convolution,
+even the 1x1x1 convolutions of the shortcuts, and each convolution has its own number of middle
+channels.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +25,8 @@ class C3D(nn.Module):
     """Eight 3x3x3 convolutions with norms, four max-pools, and average pooling.
 
     Attributes:
-      width: factor on every number of channels.
-      dtype: compute dtype; parameters and statistics are float32.
+      width: Factor on every number of channels.
+      dtype: Compute dtype; parameters and statistics are float32.
     """
 
     width: float = 1.0
@@ -36,19 +37,19 @@ class C3D(nn.Module):
         """Maps clips [b, t, h, w, c], normalised, to features [b, 512 width], float32.
 
         Raises:
-          InputError: pooling leaves nothing of so few frames, or so small ones.
+          InputError: The clip has so few or so small frames that pooling leaves nothing.
         """
         if clip.shape[1] < 8 or min(clip.shape[2:4]) < 16:
             frames, height, width = clip.shape[1:4]
             raise InputError(
                 f"data.frames, data.crop: {frames} frames of {height}x{width} are too few or too "
-                "small for C3D; use at least 8 of 16x16"
+                "small for C3D; use at least 8 frames of 16x16 pixels"
             )
         norm = partial(batch_norm, use_running_average=not train, dtype=self.dtype)
         options = {"use_bias": True, "kernel_init": torch_uniform, "dtype": self.dtype}
         x = clip
         for stage, features in enumerate((64, 128, 256, 512, 512), start=1):
-            if stage > 1:  # the first pool leaves time alone
+            if stage > 1:  # the first pool does not change the number of frames
                 pool = (1, 2, 2) if stage == 2 else (2, 2, 2)
                 x = nn.max_pool(x, pool, strides=pool)
             for part in ("a", "b") if stage > 2 else ("",):
@@ -68,7 +69,7 @@ def _convolve(
     conv: Callable[..., Any],
     norm: Callable[..., Any],
 ) -> jax.Array:
-    """A convolution, or its factors, of the module that calls."""
+    """Applies a convolution or its factors, as layers of the calling module."""
     if not is_factorised:
         return conv(features, kernel_size, strides, name=f"{name}.temporal_spatial_conv")(x)
     names = (f"{name}.spatial_conv", f"{name}.bn", f"{name}.temporal_conv")
@@ -76,7 +77,7 @@ def _convolve(
 
 
 class _Block(nn.Module):
-    """Two 3x3x3 convolutions and a shortcut; the first convolution carries the stride."""
+    """Two 3x3x3 convolutions and a shortcut; the first convolution has the stride."""
 
     features: int
     strides: Sequence[int]
@@ -96,12 +97,12 @@ class _Block(nn.Module):
 
 
 class VCOPResNet(nn.Module):
-    """A ResNet of one basic block a stage, up to its pooled features.
+    """A ResNet with one basic block per stage, up to its pooled features.
 
     Attributes:
-      factorised: whether convolutions are (2+1)D.
-      width: factor on every number of channels.
-      dtype: compute dtype; parameters and statistics are float32.
+      factorised: Whether convolutions are (2+1)D.
+      width: Factor on every number of channels.
+      dtype: Compute dtype; parameters and statistics are float32.
     """
 
     factorised: bool = False
