@@ -1,6 +1,16 @@
 """Packaging. `pip install -e .` for use, `pip install -e '.[test]'` to run the tests."""
 
+import re
+from pathlib import Path
+
 from setuptools import find_packages, setup
+
+# The version is written in the package. It is read as text: importing could need what is not
+# installed yet.
+INIT = Path(__file__).with_name("vidkd_jax") / "__init__.py"
+VERSION = re.findall(r'^__version__ = "(.+)"$', INIT.read_text(), re.MULTILINE)[0]
+# The files of configs/ travel in the package: see vidkd_jax/settings/config_files.py.
+CONFIGS = {"vidkd_jax.configs": "configs", "vidkd_jax.configs.tables": "configs/tables"}
 
 CORE = [
     "absl-py",
@@ -31,14 +41,17 @@ CONVERT = [*TORCH, "h5py", "safetensors"]
 # TV-L1 optical flow (`python -m data_prep.flow --algorithm=tvl1`); DIS is in OpenCV's main package.
 FLOW = ["scikit-image>=0.24"]
 LINT = ["import-linter", "mypy", "pre-commit", "ruff"]
-TEST = ["pytest", "pytest-xdist", "scipy", *FLOW]
+# setuptools: a test builds the wheel; since 70.1 that needs no other package.
+TEST = ["pytest", "pytest-xdist", "scipy", "setuptools>=70.1", *FLOW]
 
 setup(
     name="vidkd_jax",
-    version="0.1.0",
+    version=VERSION,
     description="Knowledge distillation for video action recognition in JAX",
     license="Apache-2.0",
-    packages=find_packages(include=["vidkd_jax*", "data_prep*"]),
+    packages=[*find_packages(include=["vidkd_jax*", "data_prep*"]), *CONFIGS],
+    package_dir=CONFIGS,
+    package_data={"vidkd_jax": ["py.typed"], "data_prep": ["py.typed"]},
     python_requires=">=3.11",
     install_requires=CORE,
     extras_require={

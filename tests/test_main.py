@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,10 @@ from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.run import workdir
 from vidkd_jax.settings.config import get_base_config
 
+CHECKOUT = Path(__file__).parents[1]
 
-def run(*arguments, env=None, timeout=300):
+
+def run(*arguments, env=None, timeout=300, cwd=CHECKOUT):
     command = [sys.executable, "-m", "vidkd_jax.main", *map(str, arguments)]
     return subprocess.run(
         command,
@@ -21,7 +24,8 @@ def run(*arguments, env=None, timeout=300):
         text=True,
         timeout=timeout,
         check=False,
-        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **(env or {})},
     )
 
 
@@ -36,10 +40,13 @@ def fails_with_one_line(result, *parts):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        ([], ["--config is missing"]),
-        (["--config=configs/no_such.py"], ["no_such.py"]),
+        ([], ["--config is missing", "ty_r18, "]),
+        (["--config="], ["no such file or name", "valid: ", "ty_r18, "]),
+        (["--config=configs/no_such.py"], ["no_such.py", "valid: ", "ty_r18, "]),
+        (["--config=ty_r81"], ["--config=ty_r81: ", "did you mean 'ty_r18'?"]),
+        (["--config=elsewhere/ty_r18.py"], ["no such file", "did you mean 'ty_r18'?"]),
+        (["--config=ty_r18", "--config.optim.lr=1"], ["optim.lr", "no such field"]),
         (["--config=configs/ty_r18.py:ucf"], ["no such data set", "ucf101"]),
-        (["--config=configs/ty_r18.py", "--config.optim.lr=1"], ["optim.lr", "no such field"]),
         (["--config=configs/ty_r18.py", "--config.train.epoch=1"], ["did you mean 'train.epochs'"]),
         (["--config=configs/ty_r18.py", "--config.train.epochs=ten"], ["train.epochs"]),
         (
@@ -59,6 +66,24 @@ def test_wrong_flags(arguments, parts):
 def test_missing_records_say_how_to_make_them(tmp_path):
     result = run("--config=configs/ty_r18.py", env={"VIDKD_DATA": str(tmp_path)})
     fails_with_one_line(result, tmp_path / "ucf101" / "split1", "data_prep.build", ":marionette")
+
+
+@pytest.mark.parametrize(
+    ("value", "records"),
+    [
+        ("ty_r18", "ucf101"),
+        ("ty_r18:marionette", "marionette"),
+        ("ty_r18.py:marionette", "marionette"),
+    ],
+)
+def test_configs_are_found_by_name_from_any_folder(value, records, tmp_path):
+    result = run(f"--config={value}", cwd=tmp_path, env={"VIDKD_DATA": str(tmp_path)})
+    fails_with_one_line(result, f"no records of '{records}'")
+
+
+def test_a_file_of_the_users_comes_before_ours(tmp_path):
+    (tmp_path / "ty_r18.py").write_text("import nothing_such")
+    fails_with_one_line(run("--config=ty_r18.py", cwd=tmp_path), "nothing_such")
 
 
 def test_unwritable_workdir(small_flags):

@@ -1,4 +1,4 @@
-"""The command line: flags only. `python -m vidkd_jax.main --config=configs/ty_r18.py`."""
+"""The command line: flags only. `python -m vidkd_jax.main --config=ty_r18`."""
 
 import os
 import runpy
@@ -14,12 +14,16 @@ from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
+from vidkd_jax.settings import config_files
 from vidkd_jax.settings.config import read
 from vidkd_jax.settings.settings import flatten
 from vidkd_jax.train import train_and_evaluate
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "The run's config, such as configs/ty_r18.py or configs/ty_r18.py:hmdb51."
+    "config",
+    None,
+    "The run's config: a file such as configs/ty_r18.py, or a name such as ty_r18; after a colon "
+    "its argument, the data set: ty_r18:hmdb51.",
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run's folder; runs/<config's name> by default."
@@ -80,23 +84,30 @@ def parse_flags(argv: list[str]) -> ConfigDict:
         flags.FLAGS([argv[0], "--help"])  # prints and exits
     given = dict(arg.lstrip("-").split("=", 1) for arg in argv[1:] if "=" in arg)
     if "config" not in given:
-        raise InputError("--config is missing; give one of configs/, as --config=configs/ty_r18.py")
-    if not Path(given["config"].split(":")[0]).is_file():
-        raise InputError(f"--config={given['config']}: no such file; configs/ holds ours")
+        raise InputError(
+            "--config is missing; give a file, or one of these names, as in --config=ty_r18: "
+            f"{', '.join(config_files.names())}"
+        )
+    file, colon, argument = given["config"].partition(":")
+    path = f"{config_files.find(file)}{colon}{argument}"
     try:
-        flags.FLAGS(argv)
+        flags.FLAGS([f"--config={path}" if _is_config(arg) else arg for arg in argv])
         config = _CONFIG.value
     except Exception as error:  # whatever a config file may raise
-        raise InputError(_explain(given, error)) from error
+        raise InputError(_explain(given, path, error)) from error
     if (root := os.environ.get("VIDKD_DATA")) and "config.data.root" not in given:
         config.data.root = root
     logging.set_verbosity(logging.FATAL)  # libraries narrate; what fails is raised as well
     return config
 
 
-def _explain(given: dict[str, str], error: Exception) -> str:
+def _is_config(argument: str) -> bool:
+    return argument.lstrip("-").startswith("config=")
+
+
+def _explain(given: dict[str, str], path: str, error: Exception) -> str:
     """Returns one line: the first field that does not exist, or what the flags library says."""
-    valid = flatten(_load_config(given["config"]).to_dict())
+    valid = flatten(_load_config(path).to_dict())
     for name in given:
         field = name.removeprefix("config.")
         if field != name and field not in valid:

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import runpy
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -15,10 +14,10 @@ from vidkd_jax.models.costs import count, matmul_flops_per_second
 from vidkd_jax.run import inputs
 from vidkd_jax.run.teachers import forward_passes
 from vidkd_jax.settings import config as config_lib
+from vidkd_jax.settings import config_files
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.table import Arm
 
-_CONFIGS = Path(__file__).parents[2] / "configs"
 # Training videos and classes as published (marionette: of its presets), less those that validate.
 _VIDEOS = {
     "ucf101": (9_537, 101),
@@ -61,7 +60,7 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
     Raises:
       InputError: a field or a value is wrong.
     """
-    get_config = runpy.run_path(str(_CONFIGS / f"{arm.row.config}.py"))["get_config"]
+    get_config = runpy.run_path(str(config_files.FOLDER / f"{arm.row.config}.py"))["get_config"]
     config: ConfigDict = get_config(arm.dataset)
     for field, value in arm.row.overrides.items():
         config_lib.set_field(config, field, value)

@@ -18,9 +18,9 @@ from vidkd_jax.errors import RunError
 from vidkd_jax.run import workdir
 from vidkd_jax.runtime.lock import is_held
 from vidkd_jax.runtime.progress import progress_bar
+from vidkd_jax.settings import config_files
 from vidkd_jax.tables.table import Arm
 
-_ROOT = Path(__file__).parents[2]
 _WAIT = 30.0  # seconds
 _BUSY = "another run is writing there"
 
@@ -33,7 +33,7 @@ def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
         sys.executable,
         "-m",
         "vidkd_jax.main",
-        f"--config={_ROOT / 'configs' / arm.row.config}.py:{arm.dataset}",
+        f"--config={config_files.FOLDER / arm.row.config}.py:{arm.dataset}",
         f"--workdir={arm.folder(out)}",
         f"--config.seed={arm.seed}",
         *overrides,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.settings import config_files
 
-FOLDER = Path(__file__).parents[2] / "configs" / "tables"
+FOLDER = config_files.FOLDER / "tables"
 _LONGEST_NAME = 120  # of a folder; longer ones end in a hash
 
 
@@ -143,16 +144,7 @@ def finished_part(table: Table, dataset: str, out: Path) -> tuple[Table, list[st
 
 
 def available() -> list[str]:
-    """Returns the names of all tables.
-
-    Raises:
-      InputError: they are not there: the program was installed without its configs.
-    """
-    if not FOLDER.is_dir():
-        raise InputError(
-            f"'{FOLDER}' is missing: tables and configs are files of a checkout; get one, and "
-            "install it with `pip install -e .`"
-        )
+    """Returns the names of all tables."""
     return sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
