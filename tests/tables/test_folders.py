@@ -1,0 +1,37 @@
+"""Which run is in which folder: finished runs are found by these names, in any later version."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from vidkd_jax.tables import load_table, runner
+from vidkd_jax.tables.table import arms, available
+
+GOLDEN = Path("tests/golden/table_folders.json")
+
+
+def commands_by_folder(name):
+    """{scale: {folder: arguments of its run}} of the first seed and of what that needs."""
+    found = {}
+    for scale, datasets in load_table(name).scales.items():
+        found[scale] = {}
+        for dataset in datasets.values():
+            wanted = [arm for row in load_table(name).rows for arm in arms(row, dataset, 1)]
+            for arm in runner.in_order(wanted):
+                _, _, _, config, _, *overrides = runner.command(arm, Path("OUT"), [])
+                config = f"--config={config.rpartition('/')[2]}"
+                folder = arm.folder(Path("OUT")).as_posix()
+                found[scale][folder] = [config, *sorted(overrides)]
+    return found
+
+
+@pytest.mark.parametrize("name", available())
+def test_the_folders_of_a_table_are_the_golden_ones(name):
+    """A table may gain rows; the folders of those that it has stay: `UPDATE_GOLDEN=1`, and look."""
+    found = commands_by_folder(name)
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
+        GOLDEN.write_text(json.dumps({**golden, name: found}, indent=1, sort_keys=True) + "\n")
+    assert found == json.loads(GOLDEN.read_text())[name]
