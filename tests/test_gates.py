@@ -8,7 +8,7 @@ import pytest
 from benchmarks import marionette_gates as gates
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.tables import load_table
-from vidkd_jax.tables.table import arms
+from vidkd_jax.tables.arms import arms
 
 
 @pytest.fixture

@@ -1,46 +1,18 @@
 """The command from its flags to its table, over finished runs; the runs themselves are main's."""
 
-import contextlib
 import csv
 import json
 import sys
 
 import numpy as np
 import pytest
+from finished_runs import finish
 
-from vidkd_jax.errors import InputError, RunError
-from vidkd_jax.run.workdir import lock_of
-from vidkd_jax.runtime.lock import only_one
-from vidkd_jax.settings.config import to_json
-from vidkd_jax.tables import Row, Table, alike, costs, load_table, runner, statistics
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables import Row, Table, costs, load_table, runner, statistics
 from vidkd_jax.tables import __main__ as tables
-from vidkd_jax.tables.table import Arm, arms, available, row_arm
-
-
-def finish(arm, out, accuracy, seed, records="r"):
-    """Leaves what a finished run leaves, with about `accuracy` of the videos right."""
-    folder = arm.folder(out)
-    rng = np.random.default_rng(seed)
-    right = rng.random(60) < accuracy
-    folder.mkdir(parents=True)
-    logits = np.where(right[:, None], [[2.0, 0.0]], [[0.0, 2.0]]).astype(np.float32)
-    names = [f"v{i}" for i in range(60)]
-    groups = [f"g{i % 6}" for i in range(60)]
-    np.savez(
-        folder / "predictions.npz",
-        logits=logits,
-        labels=np.zeros(60, int),
-        videos=names,
-        groups=groups,
-    )
-    (folder / "summary.json").write_text(
-        json.dumps({"train_seconds": 120.0, "num_params": 2_500_000})
-    )
-    history = [{"step": e, "epoch": e, "split": "val", "clip_top1": 0.1 * e} for e in (1, 2, 3)]
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history))
-    config = {**to_json(costs.resolve(arm)), "seed": arm.seed, "network": {"records": records}}
-    (folder / "config.json").write_text(json.dumps(config))
-    return right.mean()
+from vidkd_jax.tables.arms import Arm, arms, in_order, row_arm
+from vidkd_jax.tables.table import available
 
 
 @pytest.fixture
@@ -133,31 +105,6 @@ def test_rows_of_other_records_compare(tmp_path, capsys):
     assert "| background only | 1 |" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("has_own", [True, False])
-def test_students_learnt_from_the_weights_that_stand_beside_them(tmp_path, has_own):
-    """Also where runs are of a version that did not say its own: their students must agree."""
-    table = load_table("ty_table5")
-    wanted = ("Teacher to Student (3D ResNet-50)", "Teacher to Student, KL times tau^2")
-    students = [row_arm(row, "marionette_third", 0) for row in table.rows if row.name in wanted]
-    (teacher,) = students[0].teachers()
-    for seed, arm in enumerate((teacher, *students)):
-        finish(arm, tmp_path, 0.5, seed)
-
-    def says(arm, file, **values):
-        path = arm.folder(tmp_path) / file
-        path.write_text(json.dumps(json.loads(path.read_text()) | values))
-
-    if has_own:
-        says(teacher, "summary.json", weights="one")
-    for student in students:
-        says(student, "config.json", network={"records": "r", "teachers": ["one"]})
-    alike.check_alike(students, tmp_path)
-    says(students[1], "config.json", network={"records": "r", "teachers": ["another"]})
-    with pytest.raises(InputError, match="did not learn from the weights that") as caught:
-        alike.check_alike(students, tmp_path)
-    assert str(students[1].folder(tmp_path)) in str(caught.value)
-
-
 def test_what_all_runs_were_run_with_is_no_difference(finished, capsys):
     out, _ = finished
     for path in out.rglob("config.json"):
@@ -210,13 +157,6 @@ def test_data_sets_show_what_is_finished_on_each(tmp_path, capsys):
         "Baseline, 3D ResNet-50, TY, 3D ResNet-50." in text
     )
     assert "Not run yet on HMDB51 (marionette_small): Baseline, 3D ResNet-18, other" in text
-
-
-def test_a_finished_run_whose_teacher_is_gone_is_one_line(tmp_path):
-    table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
-    finish(Arm(STUDENT, "marionette", 0), tmp_path, 0.5, 0)
-    with pytest.raises(InputError, match=r"supervised_r50/seed7' taught a finished run"):
-        tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
 
 
 def test_rows_with_a_cell_make_a_grid(tmp_path, capsys):
@@ -285,116 +225,13 @@ def test_every_run_of_every_table_resolves_at_every_scale(name, tmp_path):
             for row in table.rows
             for arm in arms(row, dataset, 1)
         ]
-        for arm in runner.in_order(wanted):
+        for arm in in_order(wanted):
             costs.resolve(arm)
     names = [row.name for row in table.rows]
     assert len(set(names)) == len(names)
     assert {table.against(row) for row in table.rows} <= set(names)
     folders = {str(arm.folder(tmp_path)) for arm in wanted}
     assert len(folders) == len(wanted)
-
-
-def test_equal_arms_of_different_tables_are_one_run(tmp_path):
-    def folder(table, row):
-        (found,) = [r for r in load_table(table).rows if r.name == row]
-        return Arm(found, "marionette", 0).folder(tmp_path)
-
-    ty = folder("ty_table3", "TY")
-    assert ty == folder("ty_table5", "TY") == folder("ty_table8", "tau 5, lambda 0.2")
-    assert ty == folder("ty_table4", "TY, 3D ResNet-18")
-    assert ty != folder("ty_table8", "tau 5, lambda 0.1")
-
-
-def test_a_run_that_another_table_is_at_is_waited_for(tmp_path, monkeypatch):
-    tries = []
-
-    def command(arm, out, extra):
-        return [sys.executable, "-c", script]
-
-    locked = tmp_path / "locked"
-    locked.touch()
-    script = (
-        f"import pathlib, sys; p = pathlib.Path({str(locked)!r}); first = p.exists()\n"
-        "p.unlink(missing_ok=True)\n"
-        "bar = '\\rrun:  47%|####     | 7/9'\n"
-        "print(bar + 'error: x: another run is writing there; choose another' + bar)\n"
-        "sys.exit(2 if first else 0)"
-    )
-    monkeypatch.setattr(runner, "command", command)
-    monkeypatch.setattr(runner.time, "sleep", tries.append)
-    row = Row("a", "supervised_r18")
-    runner.run_all([Arm(row, "marionette", 0)], tmp_path, jobs=1, extra=[], title="t")
-    assert tries == [runner._WAIT]
-
-
-def test_two_that_run_a_table_share_its_runs(tmp_path, monkeypatch):
-    started = []
-    rows = [Row("a", "supervised_r18"), Row("b", "ty_r18"), Row("c", "ty_r50")]
-    wanted = [Arm(row, "marionette", 0) for row in rows]
-
-    def command(arm, out, extra):
-        started.append(arm.row.name)
-        return [sys.executable, "-c", ""]
-
-    monkeypatch.setattr(runner, "command", command)
-    with contextlib.ExitStack() as other:
-        other.enter_context(only_one(lock_of(wanted[0].folder(tmp_path))))
-        monkeypatch.setattr(runner.time, "sleep", lambda seconds: other.close())
-        runner.run_all(wanted, tmp_path, jobs=1, extra=[], title="t")
-    assert started == ["b", "c", "a"]
-
-
-STUDENT = Row("student", "distillation_r18", {}, (Row("t", "supervised_r50", seed_offset=7),))
-
-
-def test_a_teacher_comes_first_and_once(tmp_path):
-    other = Row("other", "decoupled_r18", {}, STUDENT.teachers)
-    wanted = [Arm(row, "marionette", 3) for row in (STUDENT, other)]
-    ordered = runner.in_order(wanted)
-    assert [arm.row.name for arm in ordered] == ["t", "student", "other"]
-    assert [arm.seed for arm in ordered] == [10, 3, 3]
-    line = runner.command(ordered[1], tmp_path, ["--config.data.root=x"])
-    assert f"--config.teachers.runs=('{ordered[0].folder(tmp_path)}',)" in line
-    assert line[-1] == "--config.data.root=x"
-
-
-def test_a_student_whose_teacher_failed_is_not_run(tmp_path, monkeypatch):
-    started = []
-
-    def command(arm, out, extra):
-        started.append(arm.row.name)
-        return [sys.executable, "-c", "import sys; print('broken'); sys.exit(1)"]
-
-    monkeypatch.setattr(runner, "command", command)
-    with pytest.raises(RunError, match=r"2 of 2 runs failed; .*broken"):
-        runner.run_all([Arm(STUDENT, "marionette", 0)], tmp_path, jobs=1, extra=[], title="t")
-    assert started == ["t"]
-
-
-def test_others_run_beside_a_teacher_that_a_student_waits_for(tmp_path, monkeypatch):
-    signal = tmp_path / "signal"
-    scripts = {
-        "t": f"import os, time; t = time.time()\nwhile not os.path.exists({str(signal)!r}):\n"
-        "    time.sleep(0.02); assert time.time() < t + 30, 'alone'",
-        "student": "",
-        "other": f"open({str(signal)!r}, 'w')",
-    }
-
-    def command(arm, out, extra):
-        return [sys.executable, "-c", scripts[arm.row.name]]
-
-    monkeypatch.setattr(runner, "command", command)
-    wanted = [Arm(row, "marionette", 0) for row in (STUDENT, Row("other", "supervised_r18"))]
-    runner.run_all(wanted, tmp_path, jobs=2, extra=[], title="t")
-
-
-def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
-    table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
-    arm = Arm(STUDENT, "marionette", 0)
-    for run in (arm, *arm.teachers()):
-        finish(run, tmp_path, 0.5, 0)
-    text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
-    assert "| 2.50 + 2.50 | 4.0 |" in text
 
 
 def test_the_papers_costs_stand_beside_ours(tmp_path):
@@ -446,24 +283,6 @@ def test_a_table_that_cannot_be_written_is_one_line(finished):
         tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
 
 
-def test_a_failed_run_is_named_and_the_others_finish(tmp_path, monkeypatch):
-    table = load_table("ty_table3")
-    started = []
-
-    def command(arm, out, extra):
-        started.append(arm.row.name)
-        code = "import sys; print('no records'); sys.exit(2)" if arm.row.name == "TY" else ""
-        return [sys.executable, "-c", code]
-
-    monkeypatch.setattr(runner, "command", command)
-    wanted = [arm for row in table.rows for arm in arms(row, "marionette", 1)]
-    with pytest.raises(
-        RunError, match=r"1 of 7 runs failed; .*ty_r18/seed0/log\.txt' ends with: no rec"
-    ):
-        runner.run_all(wanted, tmp_path, jobs=2, extra=[], title="t")
-    assert len(started) == 7
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -494,26 +313,3 @@ def test_wrong_input(arguments, message, tmp_path):
     out = [f"--out={tmp_path}"] if arguments else []
     with pytest.raises(InputError, match=message):
         tables.main([*out, *arguments])
-
-
-@pytest.mark.parametrize(
-    ("given", "slot", "cards"),
-    [
-        ("0,1,2,3", 1, "1,3"),
-        ("0,1", 1, "1"),
-        ("5", 1, "5"),  # shared
-        ("", 1, ""),
-        (None, 0, None),
-    ],
-)
-def test_runs_at_a_time_share_out_the_gpus(given, slot, cards, monkeypatch):
-    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if given is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
-    shared = runner.environment(slot, 2)
-    assert shared.get("CUDA_VISIBLE_DEVICES") == cards
-    assert shared["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
-    alone = runner.environment(0, 1)
-    assert alone.get("CUDA_VISIBLE_DEVICES") == given
-    assert "XLA_PYTHON_CLIENT_PREALLOCATE" not in alone

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from vidkd_jax.tables import load_table, runner
-from vidkd_jax.tables.table import arms, available
+from vidkd_jax.tables.arms import arms, in_order
+from vidkd_jax.tables.table import available
 
 GOLDEN = Path("tests/golden/table_folders.json")
 
@@ -19,7 +20,7 @@ def commands_by_folder(name):
         found[scale] = {}
         for dataset in datasets.values():
             wanted = [arm for row in load_table(name).rows for arm in arms(row, dataset, 1)]
-            for arm in runner.in_order(wanted):
+            for arm in in_order(wanted):
                 _, _, _, config, _, *overrides = runner.command(arm, Path("OUT"), [])
                 config = f"--config={config.rpartition('/')[2]}"
                 folder = arm.folder(Path("OUT")).as_posix()

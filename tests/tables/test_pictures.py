@@ -8,8 +8,8 @@ import pytest
 from vidkd_jax.data.modalities import open_records
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import Row, Table
+from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.pictures import PICTURES, Shown
-from vidkd_jax.tables.table import Arm
 
 TABLE = Table("t", (Row("A", "a"), Row("B", "b")), "A", {"marionette": {"": "d"}})
 

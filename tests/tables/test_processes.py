@@ -1,5 +1,6 @@
-"""A table's command as a real process: killed in the middle of a teacher, and run once more."""
+"""Tables whose runs are real processes: killed and run again; pretrained, then fine-tuned."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,9 @@ from record_files import build_squares
 from squares import SMALL_RUN
 
 from vidkd_jax.run.tracking import read_records
+from vidkd_jax.tables import Row, Table, runner
+from vidkd_jax.tables import __main__ as tables
+from vidkd_jax.tables.arms import arms
 
 ROW = "Student to Student (3D ResNet-18)"
 RUNS = "runs/marionette_third"
@@ -53,3 +57,24 @@ def test_a_killed_table_goes_on_with_the_teacher_that_it_was_at(square_videos, t
     (student,) = (tmp_path / "out" / RUNS).glob("distillation_r18*/seed0")
     records = read_records(student / "metrics.jsonl")
     assert all(r["loss/kl"] > 0 for r in records if r["split"] == "train")
+
+
+def test_a_pretrained_network_is_fine_tuned_on_another_data_set(square_videos, tmp_path):
+    root = build_squares(square_videos, tmp_path / "records", name="kinetics400")
+    build_squares(square_videos, root, name="ucf101")
+    pretrained = Row("pretrained", "supervised_r18", dataset="kinetics400", seed_offset=7)
+    tuned = Row("tuned", "supervised_r18", {"model.init_from": pretrained})
+    table = Table("t", (tuned,), "tuned", {"marionette": {"": "ucf101"}})
+    values = {**SMALL_RUN, "train.epochs": 1, "data.root": root}
+    extra = [f"--config.{field}={value}" for field, value in values.items()]
+    runner.run_all(arms(tuned, "ucf101", 1), tmp_path, jobs=1, extra=extra, title="t")
+    first = tmp_path / "runs/kinetics400/supervised_r18/seed7"
+    (folder,) = (tmp_path / "runs/ucf101").glob("supervised_r18+model.init_from=*/seed0")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["model"]["init_from"] == str(first)
+    assert f"{first}: loaded" in (folder / "log.txt").read_text()
+    text = tables.write_table(table, {"": "ucf101"}, tmp_path, tmp_path / "t", 1)
+    seconds = [
+        json.loads((f / "summary.json").read_text())["train_seconds"] for f in (first, folder)
+    ]
+    assert f"| {sum(seconds) / 60:.1f} |" in text

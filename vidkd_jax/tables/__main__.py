@@ -10,7 +10,8 @@ from vidkd_jax import data
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.run import inputs
 from vidkd_jax.tables import costs, page, render, runner
-from vidkd_jax.tables.table import Arm, Row, Table, available, load_table, row_arm
+from vidkd_jax.tables.arms import Arm, in_order, row_arm
+from vidkd_jax.tables.table import TEACHERS, Row, Table, available, load_table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -44,6 +45,8 @@ def main(argv: list[str] | None = None) -> None:
     table = load_table(arguments.table)
     if arguments.scale not in table.scales:
         raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
+    # Refuses two rows that would share a folder, although --row may want only one of them.
+    in_order(_wanted(table, table.rows, arguments.scale, arguments.seeds))
     wanted = _wanted(table, _rows(table, arguments.row), arguments.scale, arguments.seeds)
     _check_overrides(wanted, extra)
     if arguments.dry_run:
@@ -62,8 +65,8 @@ def main(argv: list[str] | None = None) -> None:
 
 def _check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
     """Refuses, before anything runs, what no config has, and what makes the rows what they are."""
-    runs = runner.in_order(wanted)
-    set_by_table = {"seed", "teachers.runs", "data.name"}
+    runs = in_order(wanted)
+    set_by_table = {"seed", TEACHERS, "data.name"}
     set_by_table.update(field for arm in runs for field in arm.row.overrides)
     for flag in extra:
         field = flag.removeprefix("--config.").partition("=")[0]
@@ -75,7 +78,7 @@ def _check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
 
 def _check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """Refuses a table whose records are missing before hours are spent on the rows before."""
-    runs = [arm for arm in runner.in_order(wanted) if not arm.is_finished(out)]
+    runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
     for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
         settings = costs.resolve(arm, extra).data
         where = inputs.records_of(settings)
@@ -126,7 +129,7 @@ def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[A
 
 def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """Prints every run's command and cost, the sum, and what of it is left to run."""
-    runs = runner.in_order(wanted)
+    runs = in_order(wanted)
     dtype = costs.resolve(runs[0], extra).model.dtype
     speed, total = costs.machine_flops_per_second(dtype), 0.0
     left: list[float] = []

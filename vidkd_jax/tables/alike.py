@@ -7,28 +7,30 @@ from typing import Any
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.run import workdir
-from vidkd_jax.tables import costs, runner
-from vidkd_jax.tables.table import Arm
+from vidkd_jax.tables import costs
+from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.tables.table import TEACHERS, rows_in
 
-# What does not decide on a run's figures; its length does.
-_FREE = {*workdir.MAY_CHANGE, "seed", "teachers.runs", "data.workers", "distributed"}
+# Fields that may differ between runs that compare: they do not change a run's figures. The number
+# of epochs does, although a run may be resumed with another one.
+_FREE = {*workdir.MAY_CHANGE, "seed", TEACHERS, "data.workers", "distributed"}
 _FREE -= {"train.epochs"}
 
 
 def check_alike(runs: Iterable[Arm], out: Path) -> None:
-    """Compares the finished runs of one column, and their teachers', with the first of them.
+    """Compares the finished runs of one column, and the runs that they need, with the first.
 
-    A flag that all were run with is no difference; nor is what a row sets.
+    Two things make no difference: what a row sets, and a flag that all runs were given.
 
     Raises:
-      InputError: one was run with another recipe, or on other videos, or learnt from weights that
-        its teacher's run no longer has.
+      InputError: a run had another recipe, or other videos; or it learnt from, or started from,
+        weights that are not those of the run that its row names.
     """
     departures: dict[str, Any] | None = None
     meant: dict[tuple[str, str], dict[str, Any]] = {}  # by data set and row: seeds share it
     records: dict[tuple[str, str], str] = {}  # by name and modality: flow has records of its own
-    weights: dict[Path, str] = {}  # by run, as the first that knows them says
-    for arm in runner.in_order(runs):
+    weights: dict[Path, str] = {}  # digest by run, as the first run says that knows it
+    for arm in in_order(runs):
         folder = arm.folder(out)
         if not (folder / "config.json").exists():
             continue
@@ -36,7 +38,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
         if row not in meant:
             meant[row] = costs.resolve(arm).by_field()
         saved = workdir.saved_config(folder)
-        found = _departures(saved, meant[row])
+        found = _departures(arm, saved, meant[row])
         departures = found if departures is None else departures
         for field in sorted({*departures, *found}):
             if departures.get(field) != found.get(field):
@@ -44,6 +46,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
                     f"'{folder}' was run with another {field} than the table's other runs: they "
                     "do not compare; run it again, in another --out"
                 )
+        _check_needed(arm, saved, folder)
         network = json.loads((folder / "config.json").read_text()).get("network", {})
         which, identity = (saved["data.name"], saved["data.modality"]), network.get("records", "")
         if records.setdefault(which, identity) != identity:
@@ -59,20 +62,41 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
                 )
 
 
+def _departures(arm: Arm, saved: Mapping[str, Any], meant: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields in which a run was not what its row means, and what they were."""
+    of_rows = {field for field, value in arm.row.overrides.items() if rows_in(value)}
+    return {
+        field: saved.get(field)
+        for field in {*meant, *saved} - _FREE - of_rows
+        if saved.get(field) != meant.get(field)
+    }
+
+
+def _check_needed(arm: Arm, saved: Mapping[str, Any], folder: Path) -> None:
+    """Refuses a run that was started from other runs than its row names.
+
+    Only the ends of the paths count, because --out may have moved. Teachers are compared by their
+    weights instead.
+    """
+    for field, value in arm.overrides(Path()).items():
+        if field != TEACHERS and arm.needs(field) and _ends(saved.get(field)) != _ends(value):
+            raise InputError(
+                f"'{folder}' was run with {field}={saved.get(field)!r}, and its row names "
+                f"'{value}'; delete it, and the same command runs it again"
+            )
+
+
+def _ends(value: Any) -> list[tuple[str, ...]]:
+    """Returns data set, row and seed of each run that a field names."""
+    paths = value if isinstance(value, tuple | list) else (value,)
+    return [Path(str(path)).parts[-3:] for path in paths]
+
+
 def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
-    """Returns whose weights a run knows, and their digests: its teachers' and its own."""
-    teachers = [teacher.folder(out) for teacher in arm.teachers()]
+    """Returns the runs whose weights a run knows, and their digests: its teachers and itself."""
+    teachers = map(Path, arm.overrides(out).get(TEACHERS, ()))
     known = list(zip(teachers, network.get("teachers", ()), strict=False))
     own = arm.folder(out) / "summary.json"
     if own.exists() and (digest := json.loads(own.read_text()).get("weights")):
         known.append((own.parent, digest))
     return known
-
-
-def _departures(saved: Mapping[str, Any], meant: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the fields in which a run was not what its row means, and what they were."""
-    return {
-        field: saved.get(field)
-        for field in {*meant, *saved} - _FREE
-        if saved.get(field) != meant.get(field)
-    }

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import runpy
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -16,7 +17,8 @@ from vidkd_jax.run.teachers import forward_passes
 from vidkd_jax.settings import config as config_lib
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.settings import Settings
-from vidkd_jax.tables.table import Arm
+from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.table import TEACHERS
 
 # Training videos and classes as published (marionette: of its presets), less those that validate.
 _VIDEOS = {
@@ -62,7 +64,7 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
     """
     get_config = runpy.run_path(str(config_files.FOLDER / f"{arm.row.config}.py"))["get_config"]
     config: ConfigDict = get_config(arm.dataset)
-    for field, value in arm.row.overrides.items():
+    for field, value in arm.overrides(Path()).items():
         config_lib.set_field(config, field, value)
     for flag in extra:
         field, _, text = flag.removeprefix("--config.").partition("=")
@@ -99,7 +101,7 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
     held_out = data.val_fraction if data.val == "groups" else 0.0
     training = round(videos * data.fraction * (1 - held_out))
     forward = _macs(settings, num_classes)
-    teachers = [_macs(resolve(teacher, extra), num_classes) for teacher in arm.teachers()]
+    teachers = [_macs(resolve(teacher, extra), num_classes) for teacher in arm.needs(TEACHERS)]
     own = forward_passes(settings.method.teachers)
     step = (1 + _BACKWARD) * (1 + own["step"]) * forward
     per_clip = 2 * (step + own["forward"] * forward + sum(teachers))

@@ -15,8 +15,9 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.report import figures
 from vidkd_jax.run import tracking
+from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.statistics import read_predictions
-from vidkd_jax.tables.table import Table, finished_arms
+from vidkd_jax.tables.table import Table
 
 _VIDEOS = 4  # as TY's Figure 4 shows
 _CLASSES = 5  # the most probable ones

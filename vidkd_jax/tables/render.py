@@ -11,8 +11,9 @@ import numpy as np
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import statistics
 from vidkd_jax.tables.alike import check_alike
+from vidkd_jax.tables.arms import Arm, finished_arms, finished_part, in_order
 from vidkd_jax.tables.statistics import Estimate
-from vidkd_jax.tables.table import Arm, Row, Table, finished_arms, finished_part
+from vidkd_jax.tables.table import TEACHERS, Row, Table, rows_in
 
 _HEADINGS = {
     "clip_top1": "Clip@1",
@@ -39,7 +40,7 @@ class Column:
       figures: {row: {metric: (figure, difference from the row's reference)}}.
       seeds: how many runs each row has.
       params: millions, of student and teachers, by row.
-      minutes: of training, teachers included, mean over seeds, by row.
+      minutes: of training, those of the runs that a row needs included, mean over seeds, by row.
     """
 
     table: Table
@@ -107,20 +108,22 @@ def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) ->
 def _summary(arm: Arm, out: Path) -> Mapping[str, float]:
     if not arm.is_finished(out):
         raise InputError(
-            f"'{arm.folder(out)}' taught a finished run, and has no results any more; run the "
-            "table without --so_far, which makes them again"
+            f"'{arm.folder(out)}' has no results any more, and a finished run was made with it; "
+            "run the table without --so_far, which makes them again"
         )
     summary: Mapping[str, float] = json.loads((arm.folder(out) / "summary.json").read_text())
     return summary
 
 
 def _params(arm: Arm, out: Path) -> tuple[float, ...]:
-    return tuple(_summary(a, out)["num_params"] / 1e6 for a in (arm, *arm.teachers()))
+    """Returns the parameters, in millions, of the student and of each teacher."""
+    return tuple(_summary(a, out)["num_params"] / 1e6 for a in (arm, *arm.needs(TEACHERS)))
 
 
 def _minutes(arm: Arm, out: Path) -> float:
-    own: float = _summary(arm, out)["train_seconds"] / 60
-    return own + sum(_minutes(teacher, out) for teacher in arm.teachers())
+    """Returns the minutes of training of a run and of all runs that it needs, each counted once."""
+    *needed, own = (_summary(run, out)["train_seconds"] / 60 for run in in_order([arm]))
+    return own + sum(needed)
 
 
 def headings(column: Column) -> list[str]:
@@ -228,9 +231,11 @@ def explanation(table: Table, columns: Sequence[Column]) -> str:
         else "mean over seeds ± their standard deviation [95 % interval of the mean, over seeds "
         "and test groups" + (f"; of one seed, {alone}]" if 1 in seeds else "]")
     )
+    fields = {f for row in table.rows for f, value in row.overrides.items() if rows_in(value)}
+    whose = "the teachers'" if fields <= {TEACHERS} else "those of every run that a row needs"
     text = (
         f"Per cent; {over}. Overconfidence: mean confidence minus accuracy. Parameters: student + "
-        "teachers. Minutes of training include the teachers' and depend on what else ran."
+        f"teachers. Minutes of training include {whose} and depend on what else ran."
     )
     return " ".join([text, *filter(None, [table.note]), *_left_out(columns)])
 

@@ -19,7 +19,7 @@ from vidkd_jax.run import workdir
 from vidkd_jax.runtime.lock import is_held
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings import config_files
-from vidkd_jax.tables.table import Arm
+from vidkd_jax.tables.arms import Arm, in_order
 
 _WAIT = 30.0  # seconds
 _BUSY = "another run is writing there"
@@ -27,8 +27,6 @@ _BUSY = "another run is writing there"
 
 def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
     """Returns the command line of one run."""
-    overrides = [f"--config.{field}={value}" for field, value in arm.row.overrides.items()]
-    teachers = tuple(str(teacher.folder(out)) for teacher in arm.teachers())
     return [
         sys.executable,
         "-m",
@@ -36,24 +34,9 @@ def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
         f"--config={config_files.FOLDER / arm.row.config}.py:{arm.dataset}",
         f"--workdir={arm.folder(out)}",
         f"--config.seed={arm.seed}",
-        *overrides,
-        *([f"--config.teachers.runs={teachers}"] if teachers else []),
+        *(f"--config.{field}={value}" for field, value in arm.overrides(out).items()),
         *extra,
     ]
-
-
-def in_order(wanted: Iterable[Arm]) -> list[Arm]:
-    """Returns the runs without repetition, every one after its teachers."""
-    ordered: dict[str, Arm] = {}
-
-    def add(arm: Arm) -> None:
-        for teacher in arm.teachers():
-            add(teacher)
-        ordered.setdefault(str(arm.folder(Path())), arm)
-
-    for arm in wanted:
-        add(arm)
-    return list(ordered.values())
 
 
 def run_all(
@@ -69,7 +52,7 @@ def run_all(
     running: dict[Future[str | None], tuple[Arm, int]] = {}
 
     def can_start(arm: Arm) -> bool:
-        has_teachers = all(teacher.folder(out) in failures for teacher in arm.teachers())
+        has_teachers = all(teacher.folder(out) in failures for teacher in arm.needs())
         return has_teachers and not is_held(workdir.lock_of(arm.folder(out)))
 
     with (
@@ -82,7 +65,7 @@ def run_all(
                 for arm in startable:
                     pending.remove(arm)
                     folder = arm.folder(out)
-                    if any(failures[teacher.folder(out)] for teacher in arm.teachers()):
+                    if any(failures[teacher.folder(out)] for teacher in arm.needs()):
                         failures[folder] = f"'{folder}' was not run: its teacher failed"
                         bar.update()
                         continue

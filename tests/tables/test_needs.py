@@ -1,0 +1,204 @@
+"""Rows that need other rows: teachers, and runs to start from."""
+
+import dataclasses
+import json
+
+import pytest
+from finished_runs import finish
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables import Row, Table, alike, costs, load_table, runner
+from vidkd_jax.tables import __main__ as tables
+from vidkd_jax.tables.arms import Arm, in_order, row_arm
+
+TEACHER = Row("t", "supervised_r50", seed_offset=7)
+STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
+
+
+def test_a_teacher_comes_first_and_once(tmp_path):
+    other = Row("other", "decoupled_r18", {"teachers.runs": (TEACHER,)})
+    wanted = [Arm(row, "marionette", 3) for row in (STUDENT, other)]
+    ordered = in_order(wanted)
+    assert [arm.row.name for arm in ordered] == ["t", "student", "other"]
+    assert [arm.seed for arm in ordered] == [10, 3, 3]
+    line = runner.command(ordered[1], tmp_path, ["--config.data.root=x"])
+    assert f"--config.teachers.runs=('{ordered[0].folder(tmp_path)}',)" in line
+    assert line[-1] == "--config.data.root=x"
+
+
+def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
+    table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
+    arm = Arm(STUDENT, "marionette", 0)
+    for run in (arm, *arm.needs()):
+        finish(run, tmp_path, 0.5, 0)
+    text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+    assert "| 2.50 + 2.50 | 4.0 |" in text
+
+
+def test_a_finished_run_whose_teacher_is_gone_is_one_line(tmp_path):
+    table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
+    finish(Arm(STUDENT, "marionette", 0), tmp_path, 0.5, 0)
+    with pytest.raises(InputError, match=r"supervised_r50/seed7' has no results any more"):
+        tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+
+
+def test_equal_arms_of_different_tables_are_one_run(tmp_path):
+    def folder(table, row):
+        (found,) = [r for r in load_table(table).rows if r.name == row]
+        return Arm(found, "marionette", 0).folder(tmp_path)
+
+    ty = folder("ty_table3", "TY")
+    assert ty == folder("ty_table5", "TY") == folder("ty_table8", "tau 5, lambda 0.2")
+    assert ty == folder("ty_table4", "TY, 3D ResNet-18")
+    assert ty != folder("ty_table8", "tau 5, lambda 0.1")
+
+
+@pytest.mark.parametrize("has_own", [True, False])
+def test_students_learnt_from_the_weights_that_stand_beside_them(tmp_path, has_own):
+    """Also where runs are of a version that did not say its own: their students must agree."""
+    table = load_table("ty_table5")
+    wanted = ("Teacher to Student (3D ResNet-50)", "Teacher to Student, KL times tau^2")
+    students = [row_arm(row, "marionette_third", 0) for row in table.rows if row.name in wanted]
+    (teacher,) = students[0].needs()
+    for seed, arm in enumerate((teacher, *students)):
+        finish(arm, tmp_path, 0.5, seed)
+
+    def says(arm, file, **values):
+        path = arm.folder(tmp_path) / file
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    if has_own:
+        says(teacher, "summary.json", weights="one")
+    for student in students:
+        says(student, "config.json", network={"records": "r", "teachers": ["one"]})
+    alike.check_alike(students, tmp_path)
+    says(students[1], "config.json", network={"records": "r", "teachers": ["another"]})
+    with pytest.raises(InputError, match="did not learn from the weights that") as caught:
+        alike.check_alike(students, tmp_path)
+    assert str(students[1].folder(tmp_path)) in str(caught.value)
+
+
+PRETRAINED = Row("pretrained", "supervised_r18", dataset="kinetics400", seed_offset=5)
+TUNED = Row(
+    "tuned",
+    "distillation_r18",
+    {"model.init_from": PRETRAINED, "teachers.runs": (TEACHER, "weights/r50")},
+)
+
+
+def test_any_field_may_name_a_row(tmp_path):
+    first, teacher, tuned = in_order([Arm(TUNED, "ucf101", 1)])
+    assert (first.row.name, first.dataset, first.seed) == ("pretrained", "kinetics400", 6)
+    assert (teacher.row.name, teacher.dataset, teacher.seed) == ("t", "ucf101", 8)
+    line = runner.command(tuned, tmp_path, [])
+    assert f"--config.model.init_from={tmp_path}/runs/kinetics400/supervised_r18/seed6" in line
+    runs = (f"{tmp_path}/runs/ucf101/supervised_r50/seed8", "weights/r50")
+    assert f"--config.teachers.runs={runs}" in line
+    config = costs.resolve(tuned)
+    assert config.model.init_from == "runs/kinetics400/supervised_r18/seed6"
+    assert config.teachers.runs == ("runs/ucf101/supervised_r50/seed8", "weights/r50")
+
+
+def test_a_folder_says_which_rows_are_needed():
+    start = "model.init_from=from(supervised_r18+seed_offset=5+dataset=kinetics400)"
+    row = dataclasses.replace(TUNED, overrides={**TUNED.overrides, "teachers.runs": (TEACHER,)})
+    assert row.slug == f"distillation_r18+{start}+from(supervised_r50)"
+    row = dataclasses.replace(row, overrides={"teachers.runs": (TEACHER, "weights/r50")})
+    assert row.slug == "distillation_r18+from(supervised_r50)+from(weights_r50)"
+    ways = [
+        {"model.init_from": Row("a", "supervised_r18", seed_offset=offset, dataset=dataset)}
+        for offset in (0, 1)
+        for dataset in ("", "marionette")
+    ]
+    ways.append({"teachers.runs": (Row("a", "supervised_r18", dataset="marionette"),)})
+    ways.append({"teachers.runs": (Row("a", "supervised_r18", dataset=""),)})
+    assert len({Row("b", "ty_r18", overrides).slug for overrides in ways}) == len(ways)
+
+
+def test_a_needed_row_of_a_needed_row_follows_its_data_set():
+    trunk = Row("trunk", "supervised_r18")
+    branch = Row("branch", "supervised_r18", {"model.init_from": trunk}, dataset="kinetics400")
+    runs = in_order([Arm(Row("leaf", "ty_r18", {"model.init_from": branch}), "ucf101", 0)])
+    assert [arm.dataset for arm in runs] == ["kinetics400", "kinetics400", "ucf101"]
+
+
+def test_rows_that_would_share_a_folder_are_refused():
+    """The seed offset of a teacher is not in the folder's name, and decides what is learnt."""
+    rows = [
+        Row(name, "ty_r18", {"teachers.runs": (Row("t", "supervised_r18", seed_offset=offset),)})
+        for name, offset in (("one", 0), ("two", 1000))
+    ]
+    in_order([Arm(rows[0], "d", 0)])
+    with pytest.raises(InputError, match=r"rows 'one' and 'two': they differ in teachers\.runs"):
+        in_order([Arm(row, "d", 0) for row in rows])
+
+
+def test_rows_that_would_share_a_folder_are_refused_also_where_one_is_wanted(tmp_path, monkeypatch):
+    rows = [
+        Row(name, "ty_r18", {"teachers.runs": (Row("t", "supervised_r18", seed_offset=offset),)})
+        for name, offset in (("one", 0), ("two", 1000))
+    ]
+    table = Table("t", tuple(rows), "one", {"marionette": {"": "marionette"}})
+    monkeypatch.setattr(tables, "load_table", lambda _: table)
+    with pytest.raises(InputError, match="give their teachers one seed_offset"):
+        tables.main(["--table=t", f"--out={tmp_path}", "--row=two", "--dry_run"])
+
+
+def test_pretraining_costs_minutes_and_no_parameters(tmp_path):
+    """A run that is needed twice, here as the start and as the teacher, is counted once."""
+    trunk = Row("trunk", "supervised_r18")
+    born_again = {"model.init_from": trunk, "teachers.runs": (trunk,)}
+    rows = (Row("tuned", "supervised_r18", {"model.init_from": trunk}),)
+    rows += (Row("born again", "distillation_r18", born_again),)
+    for arm in in_order(Arm(row, "marionette", 0) for row in rows):
+        finish(arm, tmp_path, 0.5, 0)
+    table = Table("t", rows, "tuned", {"marionette": {"": "marionette"}})
+    text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+    lines = {line.split(" | ")[0]: line for line in text.splitlines()}
+    assert "| 2.50 | 4.0 |" in lines["| tuned"]
+    assert "| 2.50 + 2.50 | 4.0 |" in lines["| born again"]
+    assert "include those of every run that a row needs" in text
+
+
+def test_a_step_costs_what_its_teachers_answer_and_nothing_for_its_start():
+    plain, tuned, taught = (
+        costs.cost(Arm(Row("a", config, overrides), "ucf101", 0)).flops
+        for config, overrides in (
+            ("supervised_r18", {}),
+            ("supervised_r18", {"model.init_from": PRETRAINED}),
+            ("distillation_r18", {"teachers.runs": (PRETRAINED,)}),
+        )
+    )
+    assert plain == tuned and taught == pytest.approx(plain * 4 / 3)
+
+
+def test_a_run_that_started_elsewhere_is_not_its_row(tmp_path):
+    """By the end of the path: the folder of all runs may have moved since."""
+    tuned = Arm(Row("tuned", "supervised_r18", {"model.init_from": PRETRAINED}), "ucf101", 0)
+    for arm in in_order([tuned]):
+        finish(arm, tmp_path, 0.5, 0)
+    alike.check_alike([tuned], tmp_path)
+    path = tuned.folder(tmp_path) / "config.json"
+    config = json.loads(path.read_text())
+    config["model"]["init_from"] = "/before/runs/kinetics400/supervised_r18/seed5"
+    path.write_text(json.dumps(config))
+    alike.check_alike([tuned], tmp_path)
+    config["model"]["init_from"] = "/before/runs/kinetics400/supervised_r18/seed6"
+    path.write_text(json.dumps(config))
+    with pytest.raises(
+        InputError, match=r"was run with model\.init_from=.*delete it, and the same"
+    ):
+        alike.check_alike([tuned], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"teachers.runs": TEACHER}, r"config\.teachers\.runs: 'runs/.*' is not of type tuple"),
+        ({"model.init_from": (TEACHER,)}, r"config\.model\.init_from: .* is not of type str"),
+        ({"model.init_form": TEACHER}, r"no such field; did you mean 'model\.init_from'"),
+    ],
+)
+def test_a_row_in_a_field_that_takes_none(overrides, message):
+    with pytest.raises(InputError, match=message):
+        costs.resolve(Arm(Row("a", "distillation_r18", overrides), "marionette", 0))

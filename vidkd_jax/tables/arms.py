@@ -1,0 +1,133 @@
+"""The runs of a table: a row on one data set with one seed, its folder, and what it needs first."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables.table import Row, Table, rows_in
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One row on one data set with one seed: a run.
+
+    Attributes:
+      row: what is run.
+      dataset: the config's argument.
+      seed: of the run.
+    """
+
+    row: Row
+    dataset: str
+    seed: int
+
+    def folder(self, out: Path) -> Path:
+        """Returns the run's workdir; `out` is the folder that all tables share."""
+        return out / "runs" / self.dataset / self.row.slug / f"seed{self.seed}"
+
+    def is_finished(self, out: Path) -> bool:
+        """Whether the run has its results. A run that is resumed deletes its summary first."""
+        return (self.folder(out) / "summary.json").exists()
+
+    def needs(self, field: str = "") -> list["Arm"]:
+        """Returns the runs that must be finished before this one.
+
+        Args:
+          field: only those that this override names; "": those of all overrides.
+        """
+        return [
+            row_arm(row, self.dataset, self.seed)
+            for name, value in self.row.overrides.items()
+            if field in ("", name)
+            for row in rows_in(value)
+        ]
+
+    def overrides(self, out: Path) -> dict[str, Any]:
+        """Returns the row's overrides, with the folder of a run in place of each row."""
+
+        def folder_of(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(folder_of, value))
+            if isinstance(value, Row):
+                return str(row_arm(value, self.dataset, self.seed).folder(out))
+            return value
+
+        return {field: folder_of(value) for field, value in self.row.overrides.items()}
+
+
+def row_arm(row: Row, dataset: str, seed: int) -> Arm:
+    """Returns a row's run.
+
+    Args:
+      row: what is run.
+      dataset: of the column, or of the run that needs this one; the row may name its own.
+      seed: of the table, or of the run that needs this one; the row's offset is added.
+    """
+    return Arm(row, row.dataset or dataset, seed + row.seed_offset)
+
+
+def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:
+    """Returns a row's runs in one column, for the table's first `seeds` seeds."""
+    return [row_arm(row, dataset, seed) for seed in range(seeds)]
+
+
+def in_order(wanted: Iterable[Arm]) -> list[Arm]:
+    """Returns the runs and all that they need, each once, and after the runs that it needs.
+
+    Raises:
+      InputError: two rows that are not the same would run in the same folder.
+    """
+    ordered: dict[Path, Arm] = {}
+
+    def add(arm: Arm) -> None:
+        for needed in arm.needs():
+            add(needed)
+        _check_same_run(arm, ordered.setdefault(arm.folder(Path()), arm))
+
+    for arm in wanted:
+        add(arm)
+    return list(ordered.values())
+
+
+def _check_same_run(arm: Arm, other: Arm) -> None:
+    """Refuses two runs of one folder that are not the same run."""
+    ours, theirs = arm.overrides(Path()), other.overrides(Path())
+    if (arm.row.config, ours) != (other.row.config, theirs):
+        fields = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+        raise InputError(
+            f"rows '{other.row.name}' and '{arm.row.name}': they differ in "
+            f"{', '.join(fields) or 'config'} and would share the folder '{arm.folder(Path())}'; "
+            "give their teachers one seed_offset, which the folder's name does not say, or set "
+            "another override apart"
+        )
+
+
+def finished_arms(row: Row, dataset: str, out: Path, seeds: int) -> list[Arm]:
+    """Returns a row's finished runs in one column, up to the first seed that is not finished."""
+    return list(itertools.takewhile(lambda arm: arm.is_finished(out), arms(row, dataset, seeds)))
+
+
+def finished_part(table: Table, dataset: str, out: Path) -> tuple[Table, list[str], list[str]]:
+    """Returns what can be shown of one column.
+
+    Returns:
+      The table with the rows that have a finished run, and whose reference has one; the names of
+      the rows without a finished run; the names of the rows that have one, but whose reference has
+      none.
+    """
+    finished = {row.name for row in table.rows if finished_arms(row, dataset, out, seeds=1)}
+    by_name = {row.name: row for row in table.rows}
+
+    def is_shown(name: str) -> bool:
+        against = table.against(by_name[name])
+        return name in finished and (against == name or is_shown(against))
+
+    shown = {name for name in by_name if is_shown(name)}
+    return (
+        dataclasses.replace(table, rows=tuple(row for row in table.rows if row.name in shown)),
+        [name for name in by_name if name not in finished],
+        [name for name in by_name if name in finished - shown],
+    )
