@@ -24,7 +24,13 @@ _LEAST = 64  # batches of an epoch whose number of passes is left open
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """How the host reads: threads, worker processes (0: threads only), batches read ahead."""
+    """How the host reads.
+
+    Attributes:
+      threads: that read.
+      workers: processes that read; 0: threads of this process only.
+      prefetch: how many batches are read ahead.
+    """
 
     threads: int = 2
     workers: int = 0
@@ -33,7 +39,12 @@ class Reading:
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """This process among all that train together."""
+    """Which of the processes that train together this one is.
+
+    Attributes:
+      index: of this process.
+      count: of all of them.
+    """
 
     index: int = 0
     count: int = 1
@@ -65,7 +76,7 @@ class _LoadTraining(grain.transforms.Map):
         return load_batch(self._subset, self._spec, rows)
 
     def _order(self, number_of_pass: int) -> np.ndarray:
-        """Returns the permutation of the videos in one pass; keeps those in use."""
+        """Returns the order of the videos in one pass; remembers it while threads may ask again."""
         if number_of_pass not in self._orders:
             rng = np.random.default_rng((self._seed, _ORDER, number_of_pass))
             order = rng.permutation(len(self._subset.videos))
@@ -78,9 +89,10 @@ class _LoadTraining(grain.transforms.Map):
 class TrainBatches:
     """An endless, checkpointable iterator over shuffled training batches.
 
-    Every pass is its own permutation of the videos; what does not fill a batch is left for others.
-    An epoch is `repeats` passes; for 0, as many as make at least 64 batches.
-    The iterator's position is all its state: every batch is a function of (seed, its number).
+    Every pass over the videos has its own order. The videos at the end of a pass that do not fill a
+    batch are left out of this pass. An epoch is `repeats` passes; for 0, as many as make at least
+    64 batches. A batch is a function of the seed and of its number, so the iterator's position is
+    its whole state.
 
     Attributes:
       per_epoch: number of batches in an epoch.
@@ -167,7 +179,7 @@ class EvalBatches:
         dataset = grain.MapDataset.range(self.num_batches).map(
             _LoadRows(subset, spec, batches[:, process.index :: process.count], max_clips)
         )
-        # In threads: worker processes would start anew for every evaluation.
+        # Threads only: worker processes would have to be started again for every evaluation.
         self._dataset = _to_iterable(dataset, dataclasses.replace(reading, workers=0))
 
     def __iter__(self) -> Iterator[HostBatch]:

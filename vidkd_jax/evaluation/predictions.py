@@ -1,7 +1,7 @@
-"""Evaluation: every clip and every video counts exactly once, on any number of devices.
+"""Predictions of clips, and their headline figures.
 
-Clip metrics are over clips; video metrics average a video's clips first, their softmax or (the
-papers that say so) their logits.
+Clip metrics are over all clips. Video metrics average the scores of a video's clips first: their
+softmax, or their logits for the papers that say so. Every clip and every video counts once.
 """
 
 import dataclasses

@@ -51,7 +51,7 @@ class Checkpoints:
         self._drop_newer_best()
 
     def _drop_newer_best(self) -> None:
-        """Deletes the best of an epoch whose other half was lost: the epoch is done again."""
+        """Deletes best students of epochs that `latest` has lost: these epochs are done again."""
         done = self.latest_epoch() or 0
         for checkpoint in list(self._best.checkpoints):
             if checkpoint.step > done:
@@ -129,12 +129,12 @@ class Checkpoints:
 
 
 def save_variables(folder: Path, variables: Variables) -> None:
-    """Saves a network by itself, as `Checkpoints.save_best` does; replaces what is there."""
+    """Saves a network's variables in a folder; replaces what is there."""
     ocp.save_checkpointables(folder.absolute(), {"variables": variables}, overwrite=True)
 
 
 def load_variables(folder: Path) -> Variables:
-    """Returns a network saved by itself, or a run's best of an epoch, in NumPy arrays.
+    """Returns the variables that `save_variables` or `Checkpoints.save_best` saved, NumPy arrays.
 
     Raises:
       InputError: the checkpoint is damaged or gone.

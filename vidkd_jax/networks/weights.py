@@ -1,7 +1,7 @@
-"""Weights in a folder, with a card that says what they are of.
+"""Weights in a folder, with a card that says which network they belong to.
 
-A folder is what `python -m vidkd_jax.convert` writes (`model.json` and `weights/`), or the workdir
-of a finished run, whose best student counts.
+`python -m vidkd_jax.convert` writes such a folder (`model.json` and `weights/`). The workdir of a
+finished run is one, too: its best student is loaded.
 """
 
 import dataclasses
@@ -35,14 +35,14 @@ class Card:
       frames: of the clips; the classifiers of TY's networks depend on it.
       normalisation: of the input.
       stride: frames from one of a clip to the next.
-      size: side of the input in pixels; 0: not known, whatever it gets.
+      size: side of the input in pixels; 0: not known, clips are not resized.
       source: the file's name and its SHA-256; {} where a run is the source.
       class_names: by label; (): not known.
       dataset: that the weights were trained on; "": not known.
       split: number of its official split; 0: not known.
       records: `data.identity` of these; "": not known, or straight from video files.
-      selected_on: what chose the epoch, and those of its teachers: "groups", "val" or, where any
-        of them saw the test list, "test"; "": not known.
+      selected_on: the videos that chose the best epoch of this network and of its teachers:
+        "groups", "val", or "test" where the test list chose any of them; "": not known.
       has_classifier: False where the checkpoint had none: "logits" is random, or is not there.
       heads: that can be asked of the network, by name; {}: the classifier alone.
     """
@@ -141,7 +141,7 @@ def load_card(folder: Path) -> Card:
 
 
 def check_split(field: str, folder: Path, card: Card, *, dataset: str, split: int) -> None:
-    """Refuses weights that learnt from videos which a run tests on.
+    """Refuses weights that were trained on videos which the run tests on.
 
     Args:
       field: of the config, that names the folder.
@@ -161,12 +161,15 @@ def check_split(field: str, folder: Path, card: Card, *, dataset: str, split: in
 
 
 def selected_on(own: str, dataset: str, sources: Iterable[Card]) -> str:
-    """Returns what chose a run's epoch: "test" where that chose one of its sources'.
+    """Returns which videos chose a run's best epoch, its sources' best epochs included.
 
     Args:
-      own: what chooses the run's own, `data.val`.
-      dataset: of the run; of another one the test list may be seen.
-      sources: cards of its teachers, and of the weights that it starts from.
+      own: what chooses the run's own epoch, `data.val`.
+      dataset: of the run. The test list of another data set may be seen.
+      sources: cards of the run's teachers, and of the weights that it starts from.
+
+    Returns:
+      "test" where the test list chose the epoch of one of the sources; else `own`.
     """
     saw_test = any(card.dataset == dataset and card.selected_on == "test" for card in sources)
     return "test" if saw_test else own
@@ -187,7 +190,7 @@ def load(folder: Path) -> tuple[Card, Variables]:
 
 
 def student_of(variables: Variables) -> Variables:
-    """Returns the student's weights, of two networks that taught each other; else all."""
+    """Returns the student's weights where a peer was trained beside it; else all of them."""
     if "peer" not in variables.params:
         return variables
     return Variables(variables.params["student"], variables.batch_stats["student"])

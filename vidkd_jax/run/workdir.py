@@ -1,4 +1,4 @@
-"""The folder of a run: what it must contain before and after, and whether it may go on there."""
+"""The folder of a run: what it holds, and whether a run may start or be resumed in it."""
 
 import contextlib
 import importlib.metadata
@@ -22,13 +22,14 @@ from vidkd_jax.settings.config import from_json, read
 from vidkd_jax.settings.settings import Settings, flatten
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
-# What may differ when a run goes on: how it reads and reports, how long it lasts.
+# Fields that may differ when a run is resumed: where and how it reads, what it reports, how long
+# it lasts.
 MAY_CHANGE = (
     "name",
     "train.epochs",
     "train.log_every",
     "data.root",
-    "data.videos",  # where the same ones are, as the records' identity says
+    "data.videos",  # the same videos may lie elsewhere; `records_identity` compares them
     "data.annotations",
     "data.threads",
     "data.prefetch",
@@ -67,19 +68,20 @@ def check(workdir: Path, settings: Settings) -> dict[str, Any] | None:
 def claim(
     workdir: Path, settings: Settings, network: Mapping[str, Any]
 ) -> Iterator[dict[str, Any] | None]:
-    """Creates the folder, writes `config.json` and keeps a second run of it out.
+    """Creates the folder, writes `config.json`, and keeps other runs out of the folder.
 
-    The first process does, for all. Gives what `check` returns now that nobody else can write: the
-    summary where another machine finished the run in the meantime.
+    Only the first process does so; the others wait for it. Yields what `check` returns once nobody
+    else can write there: the summary, if another machine has finished the run in the meantime, else
+    None.
 
     Args:
       workdir: the run's folder.
       settings: of the run.
-      network: its card, JSON: among others, the normalisation of the input; and "teachers",
-        digests of their weights.
+      network: the student's card as JSON, and under "teachers" the digests of their weights.
 
     Raises:
-      InputError: in all processes: the folder cannot be written, or another run is writing there.
+      InputError: the folder cannot be written, or another run is writing there. All processes
+        raise it.
     """
     with contextlib.ExitStack() as stack:
         error = finished = None
@@ -109,7 +111,7 @@ def _lock(workdir: Path) -> Iterator[None]:
 
 
 def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> None:
-    # A run that goes on is not finished: nobody may take its last summary for it.
+    # A resumed run is not finished any more: nobody may take its old summary for its result.
     (workdir / "summary.json").unlink(missing_ok=True)
     write_json(
         workdir / "config.json",
@@ -119,19 +121,23 @@ def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> Non
 
 def _has_checkpoint(workdir: Path) -> bool:
     latest = workdir / "checkpoints" / "latest"
-    # Not what a kill left of one. No Path.is_dir: as in `read_json`.
+    # Only finished checkpoints have a number as their name. Path.is_dir raises where a parent
+    # folder is not readable; os.path.isdir does not.
     return os.path.isdir(latest) and any(  # noqa: PTH112
         path.name.isdigit() for path in latest.iterdir()
     )
 
 
 def check_teachers(workdir: Path, settings: Settings, digests: Callable[[], list[str]]) -> None:
-    """Refuses a finished run whose teachers were others, by whatever path they go.
+    """Refuses a finished run that learnt from other teachers than the config names.
+
+    Teachers may have been moved: where their paths differ, their weights are compared.
 
     Args:
       workdir: the run's folder.
       settings: of the run.
-      digests: gives those of the weights that the config names; asked only where the paths differ.
+      digests: returns the digests of the weights that the config names. It is called only where
+        the paths differ.
 
     Raises:
       InputError: they are not those that the run learnt from.
@@ -152,7 +158,7 @@ def _other_teachers(workdir: Path) -> str:
 
 
 def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
-    """Refuses to go on where `model.init_from`, or a teacher's path, means another network."""
+    """Refuses to resume a run whose `model.init_from` or teachers are other networks now."""
     saved = (read_json(workdir / "config.json") or {}).get("network")
     if not saved or not _has_checkpoint(workdir):
         return
@@ -170,7 +176,7 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
 
 
 def _check_records(workdir: Path, settings: Settings) -> None:
-    """Refuses a run on other videos than those that now go by the same name."""
+    """Refuses to resume a run whose data set's name now stands for other videos."""
     saved = (read_json(workdir / "config.json") or {}).get("network", {}).get("records", "")
     now = records_identity(settings.data)
     if saved and now and saved != now:
