@@ -3,10 +3,11 @@ import itertools
 import numpy as np
 import pytest
 
-from vidkd_jax.data.clips import ClipSpec
+from vidkd_jax.data.clips import ClipSpec, Row, load_batch
 from vidkd_jax.data.pipeline import EvalBatches, Process, Reading, TrainBatches
+from vidkd_jax.data.splits import Subset
 from vidkd_jax.errors import InputError
-from vidkd_jax.samplers import Contiguous
+from vidkd_jax.samplers import Contiguous, Segments, Tuples
 
 SPEC = ClipSpec(Contiguous(frames=4, stride=1), crop=16)
 
@@ -202,3 +203,52 @@ def test_still_sampler_repeats_one_frame(memory_subset):
     options = {"batch_size": 4, "seed": 0, "reading": Reading()}
     (batch,) = take(TrainBatches(memory_subset([10] * 8), spec, **options), 1)
     assert (batch["clip"] == batch["clip"][:, :, :1]).all()
+
+
+class _Counting:
+    """Notes which frames a data set is asked for."""
+
+    def __init__(self, dataset):
+        self.dataset, self.asked = dataset, []
+        self.parts, self.videos = dataset.parts, dataset.videos
+
+    def frames(self, index, numbers):
+        self.asked.append(numbers.tolist())
+        return self.dataset.frames(index, numbers)
+
+
+def test_several_clips_of_a_video_belong_to_one_row(memory_subset):
+    spec = ClipSpec(Tuples(frames=2, stride=1, clips=3, interval=1), crop=16)
+    subset = memory_subset([12] * 4)
+    batches = TrainBatches(subset, spec, batch_size=4, seed=0, reading=Reading(threads=1))
+    batch = next(batches)
+    assert batch["clip"].shape == (4, 3, 2, 16, 16, 3) and batch["label"].shape == (4,)
+    frames = batch["clip"][..., 0, 0, 0].astype(int) % 16
+    assert (frames - frames[:, :1, :1] == [[0, 1], [3, 4], [6, 7]]).all()
+    corners = batch["clip"][..., 0, 0, 1:]
+    assert (corners == corners[:, :1, :1]).all()  # one window for all clips of a video
+    (row, *_) = EvalBatches(subset, spec, batch_size=4, max_clips=None, reading=Reading())
+    assert (row["clip"][0, :, :, 0, 0, 0] % 16).tolist() == [[2, 3], [5, 6], [8, 9]]
+
+
+def test_a_frame_that_several_clips_show_is_decoded_once(memory_subset):
+    subset = memory_subset([5])
+    counting = _Counting(subset.dataset)
+    frames = np.array([[0, 3, 3], [3, 1, 4]])  # neither sorted nor without repetition
+    row = Row(0, frames, (0.0, 0.0, 0.0))
+    spec = ClipSpec(Segments(3, sequences=2), crop=16)
+    batch = load_batch(Subset(counting, subset.videos), spec, [row])
+    assert counting.asked == [[0, 1, 3, 4]]
+    assert (batch["clip"][0, :, :, 0, 0, 0] == frames).all()
+
+
+def test_draws_of_two_clips_do_not_depend_on_who_reads_them(memory_subset):
+    spec = ClipSpec(Segments(4, sequences=2), crop=16)
+    subset = memory_subset([15] * 8)
+    options = {"batch_size": 4, "seed": 3, "reading": Reading(threads=1)}
+    whole = take(TrainBatches(subset, spec, **options), 2)
+    parts = [take(TrainBatches(subset, spec, **options, process=Process(i, 2)), 2) for i in (0, 1)]
+    for batch, first, second in zip(whole, *parts, strict=True):
+        assert np.array_equal(batch["clip"][0::2], first["clip"])
+        assert np.array_equal(batch["clip"][1::2], second["clip"])
+    assert equal(whole, take(TrainBatches(subset, spec, **options), 2))

@@ -97,6 +97,17 @@ def test_its_memory_is_saved_and_a_saved_student_can_be_asked_for_its_heads(fini
     assert json.loads((finished / "summary.json").read_text())["num_params"] == count
 
 
+def test_another_method_starts_from_its_backbone(finished, small_config, tmp_path, capsys):
+    """Pretrain, then fine-tune: heads that the new method does not have are left out."""
+    run = build(small_config(method__name="supervised", model__init_from=str(finished)))
+    started = run.start_from_weights(run.initial_state()).variables.params
+    _, saved = weights.load(finished)
+    assert set(started) == {"backbone", "logits"}
+    for name in started:
+        jax.tree.map(np.testing.assert_array_equal, started[name], saved.params[name])
+    assert "skipped 8: " in capsys.readouterr().err  # kernels and biases of order, unit, adapter
+
+
 def test_killed_and_resumed_it_is_the_same_run(finished, flags, tmp_path):
     with subprocess.Popen(
         command(tmp_path, flags), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -42,7 +42,7 @@ from vidkd_jax.settings.settings import Settings
 Predict = Callable[[Variables, dict[str, np.ndarray]], Mapping[str, jax.Array]]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Run:
     """The parts of a run, built once from its settings.
 
@@ -168,9 +168,6 @@ class Run:
             name: tuple(_predictor(network, self.mesh, ("logits",)) for network in networks)
             for name, networks in self.teachers.networks.items()
         }
-
-    def __hash__(self) -> int:
-        return id(self)
 
 
 def build_run(settings: Settings) -> Run:

@@ -152,7 +152,8 @@ def assemble(
         if isinstance(source, BestPast) and fresh is not None:
             first[source.name] = (fresh,)
     know = {name for name in networks if name != Frozen.name}
-    if cards and all(knows_classes(card, class_names) for card in cards):
+    see_the_same = all(network.clips == own_kind.clips for network, _ in frozen)
+    if cards and see_the_same and all(knows_classes(card, class_names) for card in cards):
         know.add(Frozen.name)
     return Teachers(sources, networks, first, frozenset(know))
 
