@@ -1,0 +1,87 @@
+"""The documents are right: their commands have these flags, settings and configs, their links go
+somewhere.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from vidkd_jax.settings import config_files
+from vidkd_jax.settings.config import flatten, get_base_config
+from vidkd_jax.settings.recipes import DATASETS
+from vidkd_jax.tables.table import available
+
+CHECKOUT = Path(__file__).parents[1]
+DOCUMENTS = [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md")]
+# What defines flags for several commands.
+SHARED = ("data_prep/conversion.py", "benchmarks/setting.py")
+
+
+def commands(document):
+    """Yields every `python -m` command: its module, and its flags as (name, value)."""
+    text = document.read_text().replace("\\\n", " ")
+    for line in re.findall(r"python -m ([^\n`#]+)", text):
+        module, *arguments = line.split()
+        flags = [word.removeprefix("--").partition("=") for word in arguments if word[:2] == "--"]
+        yield module, [(name, value) for name, _, value in flags]
+
+
+def source(module):
+    """Returns the text of a command, and of `SHARED`."""
+    path = CHECKOUT / module.replace(".", "/")
+    own = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
+    return "".join(file.read_text() for file in (own, *map(CHECKOUT.joinpath, SHARED)))
+
+
+def by_name(document):
+    return document.relative_to(CHECKOUT).as_posix()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
+def test_commands_and_their_flags_exist(document):
+    fields = flatten(get_base_config())
+    for module, flags in commands(document):
+        if module.split(".")[0] not in ("vidkd_jax", "data_prep", "benchmarks"):
+            continue
+        text = source(module)
+        for name, value in flags:
+            if name.startswith("config."):
+                assert name.removeprefix("config.") in fields, (module, name)
+            elif name == "config":
+                check_config(value)
+            else:
+                assert re.search(rf'"(--)?{name}"', text), (module, name)
+            if name == "table":
+                assert value in available(), value
+
+
+def check_config(value):
+    """A name or a path of ours, and an argument that it takes; "FILE" and the like are any."""
+    file, _, argument = value.partition(":")
+    if file and not file.isupper() and not file.startswith("my_"):
+        assert config_files.find(file).is_file()
+    assert not argument or argument in DATASETS, value
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
+def test_settings_exist(document):
+    fields = flatten(get_base_config())
+    groups = "|".join({field.partition(".")[0] for field in fields if "." in field})
+    for field in re.findall(rf"`(?:--config\.)?((?:{groups})\.\w+)", document.read_text()):
+        assert field in fields or field.endswith((".py", ".md", ".json")), field
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
+def test_links_go_somewhere(document):
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if target.startswith("http"):
+            continue
+        path, _, heading = target.partition("#")
+        file = document.parent / path if path else document
+        assert file.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+            assert heading in {
+                re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings
+            }
