@@ -1,4 +1,4 @@
-"""Soft targets and KL: hand-computed values, PyTorch, gradients, extremes; the losses' doctests."""
+"""Soft targets and KL: hand-computed values, PyTorch, gradients, extremes; doctests of losses."""
 
 import doctest
 

@@ -47,7 +47,7 @@ def test_attention_transfer_equals_pytorch():
 
 
 def test_attention_maps_are_squared_before_they_are_brought_to_one_size():
-    # A map of signs averages to nothing; its squares do not.
+    # The mean of a map with both signs can be zero; the mean of its squares is not.
     signs = jnp.tile(jnp.array([1.0, -1.0]), 8).reshape(1, 1, 4, 4, 1)
     ones = jnp.ones((1, 1, 2, 2, 1))
     np.testing.assert_allclose(losses.attention_transfer(signs, ones), [0.0], atol=1e-6)
@@ -94,7 +94,7 @@ def test_gradients(function, student, teacher):
     check_grads(lambda s: function(s, jnp.array(teacher)), (jnp.array(student),), 1, rtol=2e-2)
     taught = jax.grad(lambda t: function(jnp.array(student), t).sum())(jnp.array(teacher))
     np.testing.assert_array_equal(taught, np.zeros_like(teacher))
-    # Coinciding examples and dead channels are ordinary: neither may give NaN.
+    # Equal examples and dead channels are common, and must not give NaN.
     zeros = jnp.zeros_like(student)
     assert np.isfinite(jax.grad(lambda s: function(s, jnp.array(teacher)).sum())(zeros)).all()
 

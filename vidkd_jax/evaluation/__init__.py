@@ -1,1 +1,1 @@
-"""From scores of clips to figures: predictions, metrics."""
+"""Predictions for clips and videos, and metrics of predictions."""

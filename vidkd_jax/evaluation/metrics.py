@@ -1,7 +1,7 @@
 """Metrics of predictions, in NumPy: accuracy, likelihood, calibration, confusion.
 
-`n` examples are clips or videos, `k` classes, `m` bins. The functions that take probabilities or
-scores raise ValueError where the shapes do not fit or a label is not a class.
+There are `n` examples (clips or videos), `k` classes and `m` bins. Functions that take
+probabilities or scores raise ValueError if the shapes do not fit or a label is not a class number.
 """
 
 import dataclasses
@@ -10,16 +10,16 @@ import numpy as np
 
 
 def top_k_correct(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Whether the label is among the `k` highest scores.
+    """Returns whether the label is among the `k` highest scores.
 
-    Among equal scores the lower class number comes first, so that the result never depends on the
-    sort; constant scores are therefore right for the first `k` classes only. A row with a NaN is
-    wrong.
+    Among equal scores the lower class number comes first, so that the result does not depend on the
+    sorting algorithm. So constant scores are correct only for the first `k` classes. A row with a
+    NaN is not correct.
 
     Args:
-        scores: logits or probabilities, `[n, k]`.
+        scores: logits or probabilities, `[n, number of classes]`.
         labels: class numbers, `[n]`.
-        k: how many guesses count; with `k` or more classes every label is found.
+        k: number of guesses. If it is the number of classes or more, every label is found.
 
     Returns:
         bool `[n]`.
@@ -32,7 +32,7 @@ def top_k_correct(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of -log p(label), in nats; a probability of 0 counts as the least normal float64.
+    """Returns the mean of -log p(label), in nats; 0 counts as the smallest normal float64.
 
     Args:
         probabilities: `[n, k]`.
@@ -45,10 +45,10 @@ def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> fl
 
 @dataclasses.dataclass(frozen=True)
 class ReliabilityBins:
-    """Examples grouped by their top-1 confidence, one entry per bin; 0 where a bin is empty."""
+    """Examples grouped by their top-1 confidence, one entry per bin; 0 for an empty bin."""
 
-    count: np.ndarray  # int [m]
-    confidence: np.ndarray  # mean, [m]
+    count: np.ndarray  # number of examples, int [m]
+    confidence: np.ndarray  # mean confidence, [m]
     accuracy: np.ndarray  # [m]
 
     def as_dict(self) -> dict[str, list[float]]:
@@ -59,10 +59,10 @@ class ReliabilityBins:
 def reliability_bins(
     probabilities: np.ndarray, labels: np.ndarray, num_bins: int = 15
 ) -> ReliabilityBins:
-    """Groups examples into bins of equal width on the top-1 confidence.
+    """Groups examples into bins of equal width by their top-1 confidence.
 
-    Bin i holds confidences in (i / m, (i + 1) / m], the first one 0 as well (Guo et al., `On
-    Calibration of Modern Neural Networks <https://arxiv.org/abs/1706.04599>`_, 2017).
+    Bin i holds the confidences in (i / m, (i + 1) / m], and the first bin also holds 0 (Guo et al.,
+    `On Calibration of Modern Neural Networks <https://arxiv.org/abs/1706.04599>`_, 2017).
 
     Args:
         probabilities: `[n, k]`.
@@ -83,7 +83,7 @@ def reliability_bins(
 
 
 def confidence_bins(confidence: np.ndarray, num_bins: int) -> np.ndarray:
-    """Returns the number of the bin, of `reliability_bins`, that each confidence falls in."""
+    """Returns the number of the bin of each confidence; see `reliability_bins`."""
     edges = np.linspace(0, 1, num_bins + 1)
     return np.digitize(confidence, edges[1:-1], right=True)
 
@@ -91,12 +91,14 @@ def confidence_bins(confidence: np.ndarray, num_bins: int) -> np.ndarray:
 def expected_calibration_error(
     probabilities: np.ndarray, labels: np.ndarray, num_bins: int = 15
 ) -> float:
-    """Mean distance between confidence and accuracy, over bins weighted by their examples.
+    """Returns the mean distance between confidence and accuracy of bins.
+
+    The mean is weighted by the number of examples in each bin.
 
     Args:
         probabilities: `[n, k]`.
         labels: `[n]`.
-        num_bins: of equal width, see `reliability_bins`; 15 in Guo et al., 2017.
+        num_bins: number of bins of equal width (see `reliability_bins`); 15 in Guo et al., 2017.
     """
     bins = reliability_bins(probabilities, labels, num_bins)
     gaps = np.abs(bins.confidence - bins.accuracy)
@@ -104,7 +106,7 @@ def expected_calibration_error(
 
 
 def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts predictions per class: int `[k, k]`, rows the label, columns the prediction.
+    """Returns counts of (label, prediction) pairs, int `[k, k]`: rows are labels.
 
     Args:
         predicted: class numbers, `[n]`.
@@ -116,17 +118,20 @@ def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, num_classes: int
 
 
 def per_class_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of each class's examples that were recognised, `[k]`; NaN for a class without any."""
+    """Returns the accuracy on the examples of each class, `[k]`; NaN for a class without any."""
     totals = confusion.sum(axis=1)
     correct = np.diagonal(confusion)
     return np.where(totals > 0, correct / np.maximum(totals, 1), np.nan)
 
 
 def _check(scores: np.ndarray, labels: np.ndarray) -> None:
-    """Refuses what NumPy would broadcast, wrap around or average into NaN."""
+    """Raises ValueError for input that NumPy would broadcast, wrap around or average to NaN."""
     if scores.ndim != 2 or labels.shape != scores.shape[:1] or not len(labels):
         raise ValueError(
-            f"scores {scores.shape}, labels {labels.shape}: must be [n, k] and [n > 0]"
+            f"scores {scores.shape}, labels {labels.shape}: must be [n, k] and [n], with n > 0"
         )
     if labels.min() < 0 or labels.max() >= scores.shape[1]:
-        raise ValueError(f"labels {labels.min()}..{labels.max()} with {scores.shape[1]} classes")
+        raise ValueError(
+            f"labels are {labels.min()} to {labels.max()}, but there are only {scores.shape[1]} "
+            "classes, numbered from 0"
+        )

@@ -1,9 +1,10 @@
-"""Losses: pure functions of arrays that know no model, method or loop.
+"""Losses: pure functions of arrays, independent of models, methods and the training loop.
 
 Every loss returns one float32 value per example, so that the caller can mask padding and weight
-terms, and casts to float32 first, whatever the compute dtype of the network. The relational ones
-compare the examples of a batch with each other: leave padding out before. `soft_targets` and
-`align` are what losses are made of. All options may be traced: every loss compiles as it is.
+terms. Every loss casts its inputs to float32 first, whatever the compute dtype of the network. The
+relational losses compare the examples of a batch with each other, so remove padding before calling
+them. `soft_targets` and `align` are the parts that losses are made of. All options may be traced
+values, so every loss can be compiled as it is.
 """
 
 from vidkd_jax.losses.classification import cross_entropy

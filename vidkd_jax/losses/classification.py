@@ -14,13 +14,14 @@ def cross_entropy(
         \ell = -\sum_k q_k \log p_k, \qquad
         q_k = (1 - \epsilon) \, [k = y] + \epsilon / K
 
-    which without smoothing (:math:`\epsilon = 0`) is TY, eq. 4, for one example.
+    Without smoothing (:math:`\epsilon = 0`), this is TY, eq. 4, for one example.
 
     Args:
         logits: scores before the softmax, `[b, k]`, any float dtype; or `[b, n, k]` of n clips.
         labels: class numbers in 0..k-1, integer `[b]`, or `[b, n]`. Any other number gives NaN,
-            which stops a run, where clipping would train on a wrong class.
-        label_smoothing: :math:`\epsilon`, the share of the target spread evenly over all classes.
+            which stops a run; clipping the number would train on a wrong class.
+        label_smoothing: :math:`\epsilon`, the part of the target that is spread evenly over all
+            classes.
 
     Returns:
         The loss of each example, float32, of the shape of the labels.
@@ -37,7 +38,7 @@ def cross_entropy(
     chex.assert_type([logits, labels], [float, int])
     log_probabilities = jax.nn.log_softmax(logits.astype(jnp.float32))
     target = jnp.take_along_axis(log_probabilities, labels[..., None], axis=-1)[..., 0]
-    # Not 0 times an infinite mean, where a class is masked by -inf and nothing smooths.
+    # Without smoothing, do not multiply 0 by the mean: it is infinite if a class is masked by -inf.
     uniform = jnp.where(label_smoothing > 0, label_smoothing * log_probabilities.mean(axis=-1), 0.0)
     return nan_unless_valid(
         -((1.0 - label_smoothing) * target + uniform), labels, num_classes=logits.shape[-1]
@@ -45,5 +46,5 @@ def cross_entropy(
 
 
 def nan_unless_valid(loss: jax.Array, labels: jax.Array, *, num_classes: int) -> jax.Array:
-    """Returns the loss `[b]`, with NaN where a label `[b]` is no class."""
+    """Returns the loss `[b]`, with NaN where a label `[b]` is not a class number."""
     return jnp.where((labels >= 0) & (labels < num_classes), loss, jnp.nan)

@@ -15,7 +15,8 @@ def soft_targets(logits: jax.Array, temperature: float) -> jax.Array:
 
     Args:
         logits: scores before the softmax, `[..., k]`, any float dtype.
-        temperature: :math:`\tau` > 0; above 1 it flattens, towards 0 it sharpens.
+        temperature: :math:`\tau` > 0. Above 1 it flattens the probabilities, below 1 it sharpens
+            them.
 
     Returns:
         Probabilities that sum to 1 over the classes, float32 `[..., k]`.
@@ -43,18 +44,18 @@ def kl_divergence(
         \ell = \sum_k \tilde p^T_k \log \frac{\tilde p^T_k}{\tilde p^S_k}, \qquad
         \tilde p = \mathrm{softmax}(z / \tau)
 
-    which is TY, eq. 3, for one example. The teacher gets no gradient. The paper's sum over the
-    examples is a mean in its code; either is the caller's.
+    This is TY, eq. 3, for one example. The teacher gets no gradient. The paper sums over the
+    examples, and its code averages; here the caller chooses.
 
     Args:
         student_logits: `[b, k]`, any float dtype.
         teacher_logits: `[b, k]`, any float dtype.
         temperature: :math:`\tau` > 0, for both networks.
-        scale_by_temperature_squared: multiplies by :math:`\tau^2`, which keeps the gradient's size
-            when the temperature changes (Hinton et al., section 2). TY does without.
+        scale_by_temperature_squared: multiplies by :math:`\tau^2`, which keeps the size of the
+            gradient when the temperature changes (Hinton et al., section 2). TY does not do this.
 
     Returns:
-        The loss of each example, float32 `[b]`, 0 where both agree.
+        The loss of each example, float32 `[b]`; 0 if both networks agree.
 
     References:
         Hinton et al., `Distilling the Knowledge in a Neural Network
@@ -81,23 +82,23 @@ def kl_from_targets(
     temperature: float,
     scale_by_temperature_squared: bool = False,
 ) -> jax.Array:
-    r"""Kullback-Leibler divergence of the student's soft targets from given ones.
+    r"""Kullback-Leibler divergence of the student's soft targets from given soft targets.
 
     .. math::
         \ell = \sum_k q_k (\log q_k - \log \tilde p^S_k), \qquad
         \tilde p^S = \mathrm{softmax}(z / \tau)
 
-    for targets that are a mixture, such as the mean of several teachers' soft targets (TY, Table 5,
-    "Multi-Teachers"). The targets get no gradient.
+    Use it for targets that are a mixture, such as the mean of the soft targets of several teachers
+    (TY, Table 5, "Multi-Teachers"). The targets get no gradient.
 
     Args:
         student_logits: `[b, k]`, any float dtype.
-        targets: probabilities `[b, k]`, softened already.
-        temperature: :math:`\tau` > 0, of the student.
+        targets: probabilities `[b, k]`, already softened.
+        temperature: :math:`\tau` > 0, for the student.
         scale_by_temperature_squared: multiplies by :math:`\tau^2`, as in `kl_divergence`.
 
     Returns:
-        The loss of each example, float32 `[b]`, 0 where both agree.
+        The loss of each example, float32 `[b]`; 0 if the student agrees with the targets.
 
     >>> kl_from_targets(jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]]), temperature=3.0).round(3)
     Array([0.693], dtype=float32)
@@ -122,15 +123,16 @@ def decoupled_kl(
     target_weight: float = 1.0,
     other_weight: float = 8.0,
 ) -> jax.Array:
-    r"""Decoupled knowledge distillation: target against the rest, and the rest among itself.
+    r"""Decoupled knowledge distillation: label against other classes, plus the other classes.
 
     .. math::
         \ell = \tau^2 (\alpha \, \mathrm{KL}(b^T \| b^S)
             + \beta \, \mathrm{KL}(\hat p^T \| \hat p^S))
 
-    with b the pair (probability of the label, of all others) and :math:`\hat p` the softmax over
-    the other classes only. With :math:`\beta = 1 - p^T_y` and :math:`\alpha = 1` it is the plain
-    KL times :math:`\tau^2`. The teacher gets no gradient.
+    where b is the pair of the probability of the label and that of all other classes together, and
+    :math:`\hat p` is the softmax over the other classes only. With :math:`\beta = 1 - p^T_y` and
+    :math:`\alpha = 1`, the loss is the plain KL divergence times :math:`\tau^2`. The teacher gets
+    no gradient.
 
     Args:
         student_logits: `[b, k]`, any float dtype.
@@ -141,7 +143,7 @@ def decoupled_kl(
         other_weight: :math:`\beta`; 8 in most of the paper's settings.
 
     Returns:
-        The loss of each example, float32 `[b]`, 0 where both agree.
+        The loss of each example, float32 `[b]`; 0 if both networks agree.
 
     References:
         Zhao et al., `Decoupled Knowledge Distillation <https://arxiv.org/abs/2203.08679>`_,

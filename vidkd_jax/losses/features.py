@@ -6,13 +6,14 @@ import jax.numpy as jnp
 
 
 def mean_squared_error(student: jax.Array, teacher: jax.Array) -> jax.Array:
-    r"""Mean squared difference between two networks' features.
+    r"""Mean squared difference between the features of two networks.
 
     .. math::
         \ell = \frac{1}{d} \sum_i (s_i - t_i)^2
 
-    On pooled features this is MARS' term (times 50); on a block's features, mapped by a 1x1x1
-    convolution to the teacher's channels, FitNets' hint. The teacher gets no gradient.
+    On pooled features, this is the loss term of MARS, which has the weight 50. On the features of a
+    block, mapped to the teacher's channels by a 1x1x1 convolution, it is the hint loss of FitNets.
+    The teacher gets no gradient.
 
     Args:
         student: features `[b, ...]`, any float dtype.
@@ -39,11 +40,11 @@ def attention_transfer(student: jax.Array, teacher: jax.Array) -> jax.Array:
         \ell = \frac{1}{n} \left\| \frac{Q_S}{\|Q_S\|_2} - \frac{Q_T}{\|Q_T\|_2} \right\|_2^2,
         \qquad Q = \mathrm{vec} \left( \tfrac{1}{c} \sum_c A_c^2 \right)
 
-    with the mean over the n positions of a map, as in the published code, where the paper has the
-    norm. Maps of different sizes are brought to the smaller one. The teacher gets no gradient.
+    The published code averages over the n positions of a map, as here; the paper has the norm
+    instead. Maps of different sizes are resized to the smaller size. The teacher gets no gradient.
 
     Args:
-        student: a block's output `[b, t, h, w, c]`, any float dtype.
+        student: output of a block, `[b, t, h, w, c]`, any float dtype.
         teacher: `[b, t', h', w', c']`.
 
     Returns:
@@ -75,21 +76,21 @@ def _normalised(energy: jax.Array) -> jax.Array:
 
 
 def relational_distance(student: jax.Array, teacher: jax.Array) -> jax.Array:
-    r"""Distance-wise relational loss: pairs of examples lie as far apart as they do in the teacher.
+    r"""Distance-wise relational loss: relative distances of examples should be the teacher's.
 
     .. math::
         \ell_i = \frac{1}{b} \sum_j h \left( \frac{\|s_i - s_j\|}{\mu_S}
             - \frac{\|t_i - t_j\|}{\mu_T} \right)
 
-    with the Huber loss h and the mean distance :math:`\mu` of the pairs of this batch (of all
-    devices: the whole global batch). The teacher gets no gradient.
+    where h is the Huber loss and :math:`\mu` is the mean distance of the pairs in the batch (the
+    global batch, over all devices). The teacher gets no gradient.
 
     Args:
         student: features `[b, d]`, any float dtype.
         teacher: features `[b, d']`.
 
     Returns:
-        The loss of each example, float32 `[b]`; its mean is the paper's.
+        The loss of each example, float32 `[b]`. The mean over the examples is the paper's loss.
 
     References:
         Park et al., `Relational Knowledge Distillation <https://arxiv.org/abs/1904.05068>`_,
@@ -104,19 +105,19 @@ def relational_distance(student: jax.Array, teacher: jax.Array) -> jax.Array:
 
 
 def relational_angle(student: jax.Array, teacher: jax.Array) -> jax.Array:
-    r"""Angle-wise relational loss: triples of examples form the angles they form in the teacher.
+    r"""Angle-wise relational loss: the angles in triples of examples should be the teacher's.
 
     .. math::
         \ell_j = \frac{1}{b^2} \sum_{i, k} h ( \cos \angle s_i s_j s_k - \cos \angle t_i t_j t_k )
 
-    with the Huber loss h. The teacher gets no gradient.
+    where h is the Huber loss. The teacher gets no gradient.
 
     Args:
         student: features `[b, d]`, any float dtype.
         teacher: features `[b, d']`.
 
     Returns:
-        The loss of each example (the corner of the angle), float32 `[b]`.
+        The loss of each example j, which is the vertex of its angles, float32 `[b]`.
 
     References:
         Park et al., `Relational Knowledge Distillation <https://arxiv.org/abs/1904.05068>`_,
@@ -131,17 +132,17 @@ def relational_angle(student: jax.Array, teacher: jax.Array) -> jax.Array:
 
 
 def align(student: jax.Array, teacher: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Brings two blocks' outputs to the smaller of their sizes, in time, height and width.
+    """Resizes the outputs of two blocks to the smaller of their sizes in time, height and width.
 
-    Linear interpolation with anti-aliasing, which for whole ratios averages: so networks with
-    other strides, frame counts or input sizes can be compared.
+    So networks with different strides, frame counts or input sizes can be compared. The resizing is
+    linear interpolation with anti-aliasing; for integer ratios it is an average.
 
     Args:
         student: `[b, t, h, w, c]`.
         teacher: `[b, t', h', w', c']`.
 
     Returns:
-        Both, with equal sizes along t, h and w.
+        Both outputs, with equal sizes along t, h and w.
     """
     chex.assert_rank([student, teacher], 5)
     chex.assert_equal_shape_prefix([student, teacher], 1)
@@ -167,23 +168,23 @@ def _frozen(teacher: jax.Array) -> jax.Array:
 
 
 def _huber(difference: jax.Array) -> jax.Array:
-    """Returns the Huber loss with its corner at 1, as the paper has it."""
+    """Returns the Huber loss, which is linear from 1 on, as in the paper."""
     size = jnp.abs(difference)
     return jnp.where(size <= 1, 0.5 * jnp.square(size), size - 0.5)
 
 
 def _distances(features: jax.Array) -> jax.Array:
-    """Returns the distances of all pairs over their mean, `[b, b]`."""
+    """Returns the distances of all pairs divided by their mean, `[b, b]`."""
     chex.assert_rank(features, 2)
     difference = features[:, None].astype(jnp.float32) - features[None]
     distances = _norm(difference)
-    count = distances.size - len(distances)  # a point has no pair with itself
+    count = distances.size - len(distances)  # a point does not form a pair with itself
     mean = jnp.sum(distances) / max(count, 1)
     return distances / jnp.where(mean > 0, mean, 1.0)
 
 
 def _cosines(features: jax.Array) -> jax.Array:
-    """Returns cos of the angle at j between i and k, `[j, i, k]`; 0 where two points coincide."""
+    """Returns the cosines of the angles at j between i and k, `[j, i, k]`; 0 if points coincide."""
     chex.assert_rank(features, 2)
     difference = features[None].astype(jnp.float32) - features[:, None]  # [j, i]
     norm = _norm(difference)[..., None]
