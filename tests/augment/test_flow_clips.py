@@ -1,4 +1,4 @@
-"""Optical flow is only mirrored: with its sign, where the clip is, and as a mirrored video's is."""
+"""Optical flow is only mirrored, if its clip is, and equals the flow of the mirrored video."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ def test_flip_negates_the_horizontal_component_only():
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_flow_is_mirrored_where_the_clips_are_and_otherwise_left_alone(dtype):
-    flow = apply(Augment(), KEY, jnp.array(FLOW, dtype))  # all operators, as in training
+    flow = apply(Augment(), KEY, jnp.array(FLOW, dtype))  # with all operators, as in training
     assert flow.dtype == dtype
     clips = np.asarray(apply(dataclasses.replace(Augment.none(), flip=0.5), KEY, CLIPS))
     mirrored = [not np.array_equal(result, clip) for result, clip in zip(clips, CLIPS, strict=True)]

@@ -14,7 +14,7 @@ from vidkd_jax import augment
 RNG = np.random.default_rng(0)
 CLIP = RNG.uniform(-1, 1, (3, 12, 10, 3)).astype(np.float32)
 
-# Each operator at one drawn and at its identity parameter.
+# Each operator with one parameter that could be drawn, and with its identity parameter.
 OPERATORS = {
     "flip": (augment.flip, (True,), (False,)),
     "contrast": (augment.adjust_contrast, (1.3,), (1.0,)),
@@ -31,7 +31,7 @@ OPERATORS = {
 
 
 def rotate_hue_with_colorsys(clip, turns):
-    """HSV rotation of a [-1, 1] clip, pixel by pixel."""
+    """Rotates the hue of a clip in [-1, 1] with colorsys, pixel by pixel."""
 
     def rotate(pixel):
         hue, saturation, value = colorsys.rgb_to_hsv(*pixel)

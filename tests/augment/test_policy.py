@@ -37,7 +37,7 @@ def draws(config):
 
 
 def is_drawn(drawn):
-    """Which operators are not at their identity: bool [number of draws, 7]."""
+    """Returns which operators are not the identity, bool [number of draws, 7]."""
     return np.stack(
         [
             drawn.mirrored,
@@ -72,7 +72,7 @@ def test_the_released_code_draws_contrast_and_brightness_together():
     assert np.array_equal(drawn.contrast != 1, drawn.brightness != 0)
     lowest, highest = stats.binom.interval(1 - 1e-5, NUM_DRAWS, 0.2)
     assert lowest <= drawn.inverted.sum() <= highest
-    # The draws of all else are those that the paper's order gets from the same key.
+    # All other draws are the same as in the paper's order with the same key.
     assert np.array_equal(drawn.hue, draws(Augment()).hue)
 
 
@@ -199,8 +199,8 @@ def test_jitted_draws_equal_eager_ones():
 
 
 def test_operators_are_applied_in_the_order_of_the_paper():
-    # Ranges of one point make all but the noise and the channels known beforehand. The order is
-    # visible: the bright clip saturates between contrast and hue, and hue does not commute with it.
+    # Ranges of one point fix all parameters except noise and channels. The result shows the order:
+    # the bright clip saturates between contrast and hue, and this does not commute with hue.
     config = Augment(
         **{**dict.fromkeys(NAMES, 1.0), "noise": 0.0},
         contrast_range=(1.4, 1.4),
@@ -224,7 +224,7 @@ def test_noise_comes_last_and_the_result_is_clipped():
     bright = apply(config, KEY, np.ones_like(CLIPS))
     assert bright.max() == 1.0
     assert np.mean(bright == 1.0) == pytest.approx(0.5, abs=0.1)
-    # Noise before the blur would have lost most of its deviation.
+    # Noise added before the blur would have lost most of its standard deviation.
     assert apply(config, KEY, np.zeros_like(CLIPS)).std() == pytest.approx(0.1, rel=0.05)
 
 

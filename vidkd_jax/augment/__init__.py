@@ -1,4 +1,4 @@
-"""Clip transforms on the device: pure, keyed, one draw per clip held over all its frames."""
+"""Clip transforms on the device: pure functions of a key, with one draw per clip, not per frame."""
 
 from vidkd_jax.augment.operators import (
     add_noise,

@@ -1,49 +1,50 @@
-"""The clip operators of TY (section III.C), each a pure function of one clip and its draw.
+"""The clip operators of TY (section III.C), each a pure function of one clip and its parameters.
 
-Every operator takes a clip `[t, h, w, c]` in [-1, 1], treats all its frames alike, keeps shape and
-dtype, and is the exact identity at the parameter its docstring names. Contrast, brightness and
-noise may leave [-1, 1]; `policy.apply` clips. Map them over a batch with `jax.vmap`.
+Every operator takes a clip `[t, h, w, c]` in [-1, 1], transforms all frames in the same way, and
+keeps shape and dtype. With the parameter that its docstring names, it returns exactly its input.
+Contrast, brightness and noise can lead out of [-1, 1]; `policy.apply` clips afterwards. To process
+a batch, use `jax.vmap`.
 """
 
 import jax
 import jax.numpy as jnp
 
-# Where each channel's ramp starts on the colour circle, in sixths of a turn, counted backwards from
-# pure red: the channel-wise form of HSV -> RGB.
+# For the conversion from HSV to RGB, channel by channel: where the ramp of each channel starts on
+# the colour circle, in sixths of a turn, counted backwards from pure red.
 _HUE_OFFSETS = (5.0, 3.0, 1.0)
 
 
 def flip(clip: jax.Array, mirrored: jax.Array | bool) -> jax.Array:
-    """Mirrors left and right where `mirrored`; the identity at False."""
+    """Mirrors left and right if `mirrored`; the identity for False."""
     return jnp.where(mirrored, clip[:, :, ::-1], clip)
 
 
 def flip_flow(flow: jax.Array, mirrored: jax.Array | bool) -> jax.Array:
-    """Mirrors flow `[t, h, w, 2]`: what moved to the right moves to the left (MARS's code)."""
+    """Mirrors flow `[t, h, w, 2]` and negates its horizontal component (as in MARS's code)."""
     return flip(flow, mirrored) * jnp.where(mirrored, jnp.array([-1.0, 1.0]), 1.0).astype(
         flow.dtype
     )
 
 
 def adjust_contrast(clip: jax.Array, factor: jax.Array | float) -> jax.Array:
-    """Scales the distance from mid-grey, 0; the identity at 1."""
+    """Scales the distance from mid-grey, which is 0; the identity for 1."""
     return clip * jnp.asarray(factor, clip.dtype)
 
 
 def adjust_brightness(clip: jax.Array, offset: jax.Array | float) -> jax.Array:
-    """Adds `offset`, in units of half the range from black to white; the identity at 0."""
+    """Adds `offset`, in units of half the range from black to white; the identity for 0."""
     return clip + jnp.asarray(offset, clip.dtype)
 
 
 def adjust_hue(clip: jax.Array, turns: jax.Array | float) -> jax.Array:
-    """Rotates the hue in HSV, keeping value and saturation; the identity at 0.
+    """Rotates the hue in HSV, keeping value and saturation; the identity for 0.
 
-    A hue depends on the ratios of the differences between channels only, so a rotation on [-1, 1]
-    is the rotation on [0, 1], rescaled.
+    The hue depends only on ratios of differences between channels, so it can be computed on
+    [-1, 1] without rescaling to [0, 1].
 
     Args:
         clip: `[t, h, w, 3]`, RGB.
-        turns: how far, in turns of the colour circle: 1/3 takes red to green.
+        turns: rotation, in turns of the colour circle: 1/3 turns red into green.
 
     Returns:
         The rotated clip, `[t, h, w, 3]`.
@@ -52,7 +53,7 @@ def adjust_hue(clip: jax.Array, turns: jax.Array | float) -> jax.Array:
     red, green, blue = rgb[..., :1], rgb[..., 1:2], rgb[..., 2:]
     value = jnp.maximum(jnp.maximum(red, green), blue)
     chroma = value - jnp.minimum(jnp.minimum(red, green), blue)
-    divisor = jnp.where(chroma > 0, chroma, 1.0)  # a grey pixel has any hue, and stays grey
+    divisor = jnp.where(chroma > 0, chroma, 1.0)  # grey stays grey, whatever its hue
     sixths = jnp.where(
         value == red,
         (green - blue) / divisor,
@@ -66,10 +67,10 @@ def adjust_hue(clip: jax.Array, turns: jax.Array | float) -> jax.Array:
 
 
 def gaussian_blur(clip: jax.Array, sigma: jax.Array | float, *, size: int = 7) -> jax.Array:
-    """Blurs each frame with a separable Gaussian; the identity at `sigma` 0.
+    """Blurs each frame with a separable Gaussian; the identity for `sigma` 0.
 
-    The border pixels are repeated outwards, where the reference code pads with zeros (mid-grey):
-    so a blurred clip shows no grey frame that an unblurred one lacks.
+    The border pixels are repeated outwards. The reference code pads with zeros (mid-grey) instead,
+    which gives blurred clips a grey border that other clips lack.
 
     Args:
         clip: `[t, h, w, c]`.
@@ -87,8 +88,8 @@ def gaussian_blur(clip: jax.Array, sigma: jax.Array | float, *, size: int = 7) -
         length = clip.shape[axis]
         widths = [(0, 0)] * clip.ndim
         widths[axis] = (size // 2, size // 2)
-        # Sums of shifted copies: a depthwise convolution is slow in XLA on CPU. The barrier keeps
-        # XLA from fusing the padding into every one of the sums, which takes 6 times as long.
+        # This sums shifted copies, because a depthwise convolution is slow in XLA on CPU. The
+        # barrier keeps XLA from fusing the padding into each term, which takes 6 times as long.
         padded = jax.lax.optimization_barrier(jnp.pad(blurred, widths, mode="edge"))
         shifted = (jax.lax.slice_in_dim(padded, i, i + length, axis=axis) for i in range(size))
         blurred = sum(weight * part for weight, part in zip(weights, shifted, strict=True))
@@ -96,12 +97,12 @@ def gaussian_blur(clip: jax.Array, sigma: jax.Array | float, *, size: int = 7) -
 
 
 def split_channels(clip: jax.Array, target: jax.Array | int, source: jax.Array | int) -> jax.Array:
-    """Replaces channel `target` by `source`, each 0, 1 or 2; the identity where they are equal."""
+    """Replaces channel `target` by `source`, each 0, 1 or 2; the identity if they are equal."""
     replacement = jax.lax.select_n(jnp.asarray(source), clip[..., 0], clip[..., 1], clip[..., 2])
     is_target = jnp.arange(clip.shape[-1]) == target
     return jnp.where(is_target, replacement[..., None], clip)
 
 
 def add_noise(clip: jax.Array, noise: jax.Array) -> jax.Array:
-    """Adds `noise`, one matrix `[h, w, c]` for all frames or `[t, h, w, c]`; the identity at 0."""
+    """Adds `noise`, `[t, h, w, c]` or one `[h, w, c]` for all frames; the identity for 0."""
     return clip + noise.astype(clip.dtype)

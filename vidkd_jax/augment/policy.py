@@ -1,4 +1,4 @@
-"""Which transforms a clip gets: probabilities, ranges, draws, and their application in order."""
+"""Draws the transforms of each clip from probabilities and ranges, and applies them in order."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,7 +12,8 @@ from vidkd_jax.augment import operators
 from vidkd_jax.errors import InputError
 
 _OPERATORS = ("flip", "contrast", "brightness", "hue", "blur", "channel_split", "noise")
-# Algorithm 1; and the released code, which draws contrast and brightness together.
+# The order of Algorithm 1, and that of the released code (which draws contrast and brightness
+# together).
 _PAPER_ORDER = (
     "flip",
     "inversion",
@@ -38,30 +39,32 @@ _RANGES = ("contrast_range", "brightness_range", "hue_range", "blur_sigma_range"
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
-    """Probability of each operator (TY, Algorithm 1) and the ranges their parameters come from.
+    """The probability of each operator (TY, Algorithm 1), and the ranges of their parameters.
 
-    The paper gives the probabilities, the order and the noise; the ranges are those of its code.
+    The probabilities, the order and the noise are those of the paper. The ranges are those of its
+    released code.
 
     Attributes:
-        flip: probability of a left-right mirror.
-        contrast: probability of a scaling about mid-grey.
-        brightness: probability of a shift of all values.
-        hue: probability of a rotation of the hue.
+        flip: probability of mirroring left and right.
+        contrast: probability of scaling around mid-grey.
+        brightness: probability of shifting all values.
+        hue: probability of rotating the hue.
         blur: probability of a Gaussian blur.
-        channel_split: probability of replacing one colour channel by another one. (The code draws
-            the two with replacement, which leaves a third of those clips as they are.)
+        channel_split: probability of replacing one colour channel by another. (The released code
+            draws the two with replacement, which leaves a third of these clips unchanged.)
         noise: probability of Gaussian noise.
         contrast_range: least and greatest factor.
         brightness_range: least and greatest offset, on the scale of [-1, 1].
         hue_range: least and greatest rotation, in turns.
         blur_sigma_range: least and greatest standard deviation, in pixels.
-        blur_size: taps of the blur in each direction, odd.
+        blur_size: number of taps of the blur in each direction; odd.
         noise_std: standard deviation of the noise, on the scale of [-1, 1].
-        noise_per_frame: draws the noise anew for each frame, as the code does; the paper, and the
-            default, add one noise matrix to all frames of a clip.
-        inversion: probability of negative colours: 0.2 in the code, not in the paper.
-        released_order: the code's order, in which contrast and brightness come together or not at
-            all; its bug, draws that are frozen for the whole run, is left out.
+        noise_per_frame: whether the noise is drawn for each frame, as in the released code. If
+            False, one noise matrix is added to all frames of a clip, as in the paper.
+        inversion: probability of inverting colours: 0.2 in the released code, 0 in the paper.
+        released_order: whether to use the order of the released code, in which contrast and
+            brightness are applied together or not at all. The bug of that code, which draws only
+            once for a whole run, is not reproduced.
     """
 
     flip: float = 0.5
@@ -99,28 +102,28 @@ class Augment:
 
     @classmethod
     def none(cls) -> "Augment":
-        """No augmentation: every probability 0, `apply` the identity."""
+        """Returns the policy without augmentation: all probabilities are 0."""
         return cls(
             flip=0.0, contrast=0.0, brightness=0.0, hue=0.0, blur=0.0, channel_split=0.0, noise=0.0
         )
 
 
 class Draw(NamedTuple):
-    """One clip's transforms as scalars; an operator that was not drawn has its identity here."""
+    """The parameters of one clip's transforms. An operator that was not drawn has its identity."""
 
     mirrored: jax.Array  # bool
     inverted: jax.Array  # bool
-    contrast: jax.Array  # factor; 1 where not drawn
-    brightness: jax.Array  # offset; 0 where not drawn
-    hue: jax.Array  # turns; 0 where not drawn
-    blur_sigma: jax.Array  # pixels; 0 where not drawn
+    contrast: jax.Array  # factor; 1 if not drawn
+    brightness: jax.Array  # offset; 0 if not drawn
+    hue: jax.Array  # turns; 0 if not drawn
+    blur_sigma: jax.Array  # pixels; 0 if not drawn
     channel_target: jax.Array  # 0, 1 or 2
-    channel_source: jax.Array  # the target itself where not drawn
-    noise_std: jax.Array  # 0 where not drawn
+    channel_source: jax.Array  # the target itself if not drawn
+    noise_std: jax.Array  # 0 if not drawn
 
 
 def draw(config: Augment, key: jax.Array) -> Draw:
-    """Draws one clip's transforms; each operator independently of the others."""
+    """Draws the transforms of one clip, each operator independently of the others."""
     key_gate, key_value, key_channel = jax.random.split(key, 3)
     probabilities = jnp.array([getattr(config, name) for name in _OPERATORS])
     gates = jax.random.uniform(key_gate, probabilities.shape) < probabilities
@@ -147,27 +150,27 @@ def draw(config: Augment, key: jax.Array) -> Draw:
 
 
 def normalise(clip: jax.Array) -> jax.Array:
-    """Maps uint8 0..255 to float32 [-1, 1], shape kept."""
+    """Maps uint8 0..255 to float32 [-1, 1]; keeps the shape."""
     chex.assert_type(clip, jnp.uint8)
     return clip.astype(jnp.float32) / 127.5 - 1.0
 
 
 def apply(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
-    """Transforms each clip of a batch by its own draw, held over the clip's frames (TY, III.C).
+    """Transforms each clip of a batch by its own draw, the same for all its frames (TY, III.C).
 
-    Optical flow is only mirrored, its horizontal component negated: motion has no colour, and
-    noise or blur would be motion that is not there. With the same key it is mirrored exactly where
-    the RGB clips of the batch are.
+    Optical flow is only mirrored, and its horizontal component negated. Motion has no colour, and
+    noise or blur would add motion. With the same key, flow is mirrored exactly if the RGB clip in
+    the same row of the batch is mirrored.
 
     Args:
-        config: probabilities and ranges; static under `jit`. An operator of probability 0 costs
+        config: probabilities and ranges; static under `jit`. An operator with probability 0 costs
             nothing.
-        key: of this batch; the clips' keys are split from it.
+        key: key of this batch; it is split into one key per clip.
         clip: `[b, t, h, w, 3]` in [-1, 1], any float dtype; or flow `[b, t, h, w, 2]`. Of clips
-            `[b, n, t, h, w, c]` each has a draw of its own.
+            `[b, n, t, h, w, c]`, each is transformed by a draw of its own.
 
     Returns:
-        The transformed clips, same shape and dtype, in [-1, 1].
+        The transformed clips in [-1, 1], with the same shape and dtype.
     """
     chex.assert_rank(clip, {5, 6})
     chex.assert_shape(clip, (..., {2, 3}))
@@ -182,7 +185,7 @@ def apply(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
 
 
 def _mirror_flow(config: Augment, key: jax.Array, flow: jax.Array) -> jax.Array:
-    """Mirrors one clip's flow `[t, h, w, 2]` where `_apply_one` mirrors the clip."""
+    """Mirrors the flow `[t, h, w, 2]` of a clip if `_apply_one` mirrors the clip."""
     key_draw, _ = jax.random.split(key)
     return operators.flip_flow(flow, draw(config, key_draw).mirrored)
 
@@ -213,5 +216,5 @@ def _apply_one(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
         if getattr(config, name):
             clip = steps[name](clip)
         if name == "brightness" and (config.contrast or config.brightness):
-            clip = jnp.clip(clip, -1.0, 1.0)  # once for both, as in the paper's code
+            clip = jnp.clip(clip, -1.0, 1.0)  # once for both operators, as in the released code
     return clip
