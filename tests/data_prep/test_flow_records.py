@@ -190,7 +190,9 @@ def test_wrong_input(source, finished, small, tmp_path, command, monkeypatch):
     assert status == 2 and message in line
     monkeypatch.setitem(sys.modules, "skimage.registration", None)
     status, line = run(algorithm="tvl1")
-    assert status == 2 and "needs scikit-image: pip install 'vidkd_jax[flow]'" in line
+    assert (
+        status == 2 and "needs scikit-image; install it with pip install 'vidkd_jax[flow]'" in line
+    )
     assert not (tmp_path / "squares_flow").exists()
 
 

@@ -1,4 +1,4 @@
-"""Flow of shifted and mirrored textures, and what storing it as JPEG costs."""
+"""Flow of shifted and mirrored textures, and the error of storing it as JPEG."""
 
 import itertools
 from pathlib import Path
@@ -11,7 +11,7 @@ from vidkd_jax.video import iter_frames
 from vidkd_jax.video.flow import decode_flow, encode_flow, flow_fields, flow_method
 
 REAL = Path(__file__).parents[3] / "shared/videos/v_SoccerJuggling_g23_c01.avi"
-PIXELS = 40 / 255  # a step of the stored bytes
+PIXELS = 40 / 255  # pixels per step of the stored bytes
 
 
 @pytest.fixture(params=["dis", "tvl1"])
@@ -43,7 +43,7 @@ def test_the_flow_of_a_mirrored_video_is_the_mirrored_flow_with_its_horizontal_p
     field, mirrored = method(first, second), method(first[:, ::-1], second[:, ::-1])
     expected = field[:, ::-1] * [-1, 1]
     assert np.abs(mirrored - expected)[6:-6, 6:-6].mean() < 0.05
-    assert np.abs(mirrored - field)[6:-6, 6:-6, 0].mean() > 3  # not so without the sign
+    assert np.abs(mirrored - field)[6:-6, 6:-6, 0].mean() > 3  # without the sign, they differ
 
 
 def test_no_motion_and_no_texture_are_no_flow(method):
@@ -65,7 +65,7 @@ def test_as_many_fields_as_frames_and_the_last_one_twice():
 
 
 def test_stored_values():
-    """(flow + 20) * 255 / 40, rounded; beyond 20 pixels there is no more."""
+    """The stored value is (flow + 20) * 255 / 40, rounded and clipped at 20 pixels."""
     field = np.zeros((16, 24, 2), np.float32)
     for value, stored in [(0, 128), (10, 191), (-5, 96), (20, 255), (35, 255), (-35, 0)]:
         field[..., 0] = value
@@ -75,7 +75,7 @@ def test_stored_values():
 
 
 def test_the_components_do_not_mix_at_any_height():
-    rows, columns = np.mgrid[:37, :43].astype(np.float32)  # the halves meet inside a JPEG block
+    rows, columns = np.mgrid[:37, :43].astype(np.float32)  # the two halves share JPEG blocks
     field = np.stack([12 * np.sin(columns / 9), -6 * np.cos(rows / 7)], axis=-1)
     error = decode_flow(encode_flow(field, quality=95)) * PIXELS - 20 - field
     assert np.abs(error).mean() < 0.1 and np.abs(error).max() < 1

@@ -1,4 +1,4 @@
-"""Frame i is frame i: seeking and matching time stamps against a decode from the beginning."""
+"""Reading frame i by seeking gives the same frame as decoding from the beginning."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_a_changed_file_is_read_anew(tmp_path):
 def test_frames_that_do_not_exist(tmp_path, suffix):
     path = tmp_path / f"video{suffix}"
     write_video(path, numbered_frames(9), 25)
-    with pytest.raises(VideoError, match="frame 9 was asked for; it has 9 frames"):
+    with pytest.raises(VideoError, match="frame 9 was requested, but the video has only 9 frames"):
         read_frames(path, [0, 9])
     with pytest.raises(VideoError, match="frame -1"):
         read_frames(path, [-1])

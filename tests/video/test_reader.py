@@ -1,4 +1,4 @@
-"""What people's files are like: rotated, 10-bit, grey, odd-sized, of variable rate, cut off."""
+"""Reads files as people have them: rotated, 10-bit, grey, odd sizes, variable rate, cut off."""
 
 import gc
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_rotation_is_applied(tmp_path, matrix, expected):
 
 
 def test_decoded_frames_do_not_pile_up(tmp_path):
-    """Not even until the garbage collector comes by, nor threads with them."""
+    """Frames are freed without the garbage collector, and no threads stay alive."""
     path = tmp_path / "video.mp4"
     write_video(path, [corners()] * 40, 25)
 
@@ -64,11 +64,11 @@ def test_decoded_frames_do_not_pile_up(tmp_path):
     gc.collect()
     gc.disable()
     try:
-        before, threads = alive(), sorted(TASKS.glob("*"))  # none but on Linux
+        before, threads = alive(), sorted(TASKS.glob("*"))  # TASKS exists only on Linux
         for _ in iter_frames(path):
             pass
         read_frames(path, range(0, 40, 2))
-        assert alive() - before <= 5  # tiny ones, by which the orientation is known
+        assert alive() - before <= 5  # the tiny copies that the orientation is read from
         assert sorted(TASKS.glob("*")) == threads
     finally:
         gc.enable()
@@ -217,9 +217,9 @@ def test_cut_off_is_an_error(tmp_path, suffix, part):
 
 def test_cut_off_after_good_frames_says_how_many(tmp_path):
     path = tmp_path / "streamable.mp4"  # its table of contents comes first
-    rng = np.random.default_rng(0)  # noise: every frame has its share of the file
+    rng = np.random.default_rng(0)  # noise, so that frames take equal parts of the file
     images = [rng.integers(0, 256, (32, 48, 3), np.uint8) for _ in range(30)]
-    one_thread = {"threads": "1"}  # the encoder's own would make other bytes of the same frames
+    one_thread = {"threads": "1"}  # with several threads, the encoder's bytes would vary
     streamable = {"movflags": "faststart"}
     encode(path, images, "libx264", "yuv420p", options=one_thread, file_options=streamable)
     cut(path, 0.8)

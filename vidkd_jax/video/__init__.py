@@ -1,4 +1,4 @@
-"""Video files in, uint8 RGB frames out, and the other way round. NumPy and PyAV only."""
+"""Reads video files as uint8 RGB frames, and writes frames to video files, with PyAV."""
 
 from vidkd_jax.video.errors import VideoError
 from vidkd_jax.video.random_access import read_frames

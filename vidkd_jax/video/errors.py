@@ -1,4 +1,4 @@
-"""The error of a video that cannot be used: always the file and the cause."""
+"""The error for a video that cannot be used. It names the file and the cause."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,16 +23,16 @@ class VideoError(InputError):
         self.cause = cause
 
     def __reduce__(self) -> tuple[type["VideoError"], tuple[Path, str]]:
-        """Pickles by the two arguments: worker processes send this error home."""
+        """Pickles the two arguments, so that worker processes can send this error to the parent."""
         return type(self), (self.path, self.cause)
 
 
 @contextmanager
 def ffmpeg_errors(path: Path, what: str) -> Iterator[None]:
-    """Turns errors while reading (FFmpeg's, the disk's) into `VideoError`s: what was being done."""
+    """Turns errors of FFmpeg and of the disk into `VideoError`; its cause starts with `what`."""
     try:
         yield
     except av.error.MemoryError:
-        raise  # the machine's trouble, not the file's
+        raise  # the machine has too little memory; the file is not to blame
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(path, f"{what}: {error.strerror}") from error

@@ -1,7 +1,8 @@
-"""Optical flow: computed between frames, and stored as JPEG in the form that MARS gave it.
+"""Computes optical flow between frames, and stores it as JPEG with the scale of MARS.
 
 MARS (Crasto et al., CVPR 2019) clips TV-L1 flow to +-20 pixels and maps it to 0..255, so that 127.5
-is no motion; zero itself is stored as 128, half a step (0.08 pixels) to the right or down.
+means no motion. In 8 bits, zero is stored as 128, which is half a step (0.08 pixels) to the right
+or down.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,8 +13,8 @@ import simplejpeg
 
 from vidkd_jax.errors import InputError
 
-MAX_FLOW = 20.0  # pixels a frame; MARS
-MIN_SIDE = 16  # pixels: below, the methods' image pyramids have no level to start from
+MAX_FLOW = 20.0  # pixels per frame, from MARS
+MIN_SIDE = 16  # pixels; the image pyramids of the methods have no level for smaller frames
 ALGORITHMS = ("dis", "tvl1")
 FlowMethod = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -21,23 +22,25 @@ FlowMethod = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def flow_method(algorithm: str) -> FlowMethod:
     """Returns a function from two grey frames, uint8 [h, w], to the flow between them.
 
-    The flow is float32 [h, w, 2], in pixels: how far right and down the content of the first frame
-    moves until the second. At 128 x 171 pixels, on one CPU core:
+    The flow is float32 [h, w, 2], in pixels: how far the content of the first frame moves to the
+    right and down until the second frame. At 128 x 171 pixels, on one CPU core:
 
-    - "dis" (Kroeger et al., ECCV 2016; OpenCV's preset MEDIUM): 2 ms, within 0.07 pixels of the
-      truth on shifted textures. FAST takes a quarter of the time and is off by 0.2.
-    - "tvl1" (Zach et al., 2007; what MARS uses): 190 ms, within 0.04. scikit-image's, not OpenCV's
-      (in opencv-contrib): that one takes 400 to 3,000 ms and loses shifts of 8 pixels, and its
-      package must not be installed beside the one that everything else here needs.
+    - "dis" (Kroeger et al., ECCV 2016; preset MEDIUM of OpenCV) takes 2 ms, and its error on
+      shifted textures is at most 0.07 pixels. The preset FAST takes a quarter of the time, with
+      errors of 0.2 pixels.
+    - "tvl1" (Zach et al., 2007; the method of MARS) takes 190 ms, with errors of at most 0.04
+      pixels. It is the implementation of scikit-image. The one of OpenCV (in opencv-contrib) takes
+      400 to 3,000 ms and fails at shifts of 8 pixels, and its package must not be installed beside
+      the OpenCV package that this library needs.
 
     Raises:
-      InputError: "tvl1" without scikit-image.
+      InputError: The algorithm is "tvl1" and scikit-image is not installed.
     """
     return _dis() if algorithm == "dis" else _tvl1()
 
 
 def _dis() -> FlowMethod:
-    cv2.setNumThreads(1)  # worker processes are the parallelism
+    cv2.setNumThreads(1)  # the work is parallel over worker processes
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return lambda first, second: method.calc(first, second, None)  # type: ignore[call-overload]
 
@@ -47,7 +50,8 @@ def _tvl1() -> FlowMethod:
         from skimage.registration import optical_flow_tvl1
     except ImportError as error:
         raise InputError(
-            "--algorithm=tvl1: needs scikit-image: pip install 'vidkd_jax[flow]', or use dis"
+            "--algorithm=tvl1: needs scikit-image; install it with pip install 'vidkd_jax[flow]', "
+            "or use --algorithm=dis"
         ) from error
 
     def method(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -59,14 +63,14 @@ def _tvl1() -> FlowMethod:
 
 
 def flow_fields(frames: Iterable[np.ndarray], method: FlowMethod) -> Iterator[np.ndarray]:
-    """Yields as many flow fields as there are frames: field t leads from frame t to t + 1.
+    """Yields one flow field per frame. Field t is the motion from frame t to frame t + 1.
 
-    The last frame leads nowhere and repeats the field before, so that a clip's flow is found under
-    the numbers of its frames; a video of one frame has no motion.
+    The last frame has no next frame, so its field repeats the one before. Thus field t belongs to
+    frame t for all frames. If there is only one frame, its field is zero.
 
     Args:
-      frames: grey, uint8 [h, w], at least one.
-      method: as made by `flow_method`.
+      frames: Grey frames, uint8 [h, w]; at least one.
+      method: A function made by `flow_method`.
     """
     iterator = iter(frames)
     previous = next(iterator)
@@ -81,10 +85,10 @@ def flow_fields(frames: Iterable[np.ndarray], method: FlowMethod) -> Iterator[np
 def encode_flow(field: np.ndarray, *, quality: int) -> bytes:
     """Returns a field in pixels, float [h, w, 2], as one grey JPEG: horizontal above vertical.
 
-    At quality 95 the error on real videos at a short side of 128 is 0.06 pixels on average (0.05 of
-    it from the 8 bits), less than 0.2 for 99 % of the values, and 0.4 at most, at 2 kB a field.
-    TV-L1's sharper edges reach 0.8. Two JPEGs are no more exact and 15 % larger; colour channels
-    are twice as far off, because JPEG mixes them.
+    At quality 95, a field of a real video with a short side of 128 takes 2 kB. The error is 0.06
+    pixels on average (0.05 come from the 8 bits), below 0.2 for 99 % of the values, and 0.4 at
+    most. TV-L1 has sharper edges, with errors up to 0.8. Two JPEGs would be 15 % larger and no more
+    exact. Two colour channels would double the error, because JPEG mixes them.
     """
     scaled = (np.clip(field, -MAX_FLOW, MAX_FLOW) + MAX_FLOW) * (255 / (2 * MAX_FLOW))
     stacked = np.concatenate([scaled[..., :1], scaled[..., 1:]]).round().astype(np.uint8)
@@ -92,10 +96,10 @@ def encode_flow(field: np.ndarray, *, quality: int) -> bytes:
 
 
 def decode_flow(jpeg: bytes) -> np.ndarray:
-    """Returns a stored field, uint8 [h, w, 2] with 127.5 for no motion.
+    """Returns a stored field, uint8 [h, w, 2], in which 127.5 means no motion.
 
     Raises:
-      ValueError: it is no such JPEG.
+      ValueError: The bytes are not such a JPEG.
     """
     stacked = simplejpeg.decode_jpeg(jpeg, colorspace="GRAY")
     return np.concatenate(np.split(stacked, 2), axis=-1)

@@ -1,4 +1,4 @@
-"""A decoded frame to an upright uint8 RGB array of the size that was asked for."""
+"""Converts a decoded frame to an upright uint8 RGB array of a given size."""
 
 from pathlib import Path
 from typing import cast
@@ -11,25 +11,26 @@ from av.video.reformatter import VideoReformatter
 
 from vidkd_jax.video.errors import ffmpeg_errors
 
-# swscale's flags (libswscale/swscale.h): BILINEAR | ACCURATE_RND | BITEXACT. The default conversion
-# takes shortcuts that differ between CPUs; with these every machine gets the same pixels.
+# Flags of swscale (libswscale/swscale.h): BILINEAR | ACCURATE_RND | BITEXACT. The default
+# conversion takes shortcuts that differ between CPUs. With these flags all machines get the same
+# pixels.
 EXACT = 0x2 | 0x40000 | 0x80000
-# JPEG, and so everything that stores these frames, ends here (libjpeg: JPEG_MAX_DIMENSION).
+# The largest side of a JPEG (JPEG_MAX_DIMENSION of libjpeg), and so of stored frames.
 MAX_SIDE = 65_500
 
 
 class ToRGB:
-    """The decoded frames of one video as upright uint8 [h, w, 3] RGB.
+    """Converts the decoded frames of one video to upright uint8 [h, w, 3] RGB.
 
-    Any pixel format (10-bit, grey, palette, alpha) is converted; the rotation or mirroring that the
-    file asks of a player (phones) is applied. Pixels are taken as square.
+    Converts any pixel format (10-bit, grey, palette, alpha), and applies the rotation or mirroring
+    that the file prescribes to players, as in videos from phones. Pixels are assumed to be square.
 
-    One for each pass over a video: swscale's tables are made once, for this thread alone, and how
-    the video is to be shown is asked of its first frame.
+    Make one instance for each pass over a video. It makes swscale's tables once, for one thread,
+    and reads the orientation of the video from the first frame.
     """
 
     def __init__(self, path: Path) -> None:
-        """`path` is the video's, for errors."""
+        """Takes the path of the video, for error messages."""
         self._path = path
         self._reformatter = VideoReformatter()
         self._matrix: np.ndarray | None = None
@@ -41,7 +42,7 @@ class ToRGB:
         Raises:
           VideoError: They cannot be converted.
         """
-        with ffmpeg_errors(self._path, "frames that cannot be converted to RGB"):
+        with ffmpeg_errors(self._path, "frames cannot be converted to RGB"):
             if self._is_first:
                 self._matrix, self._is_first = _display_matrix(frame), False
             pixels = _convert(self._reformatter, frame).to_ndarray()
@@ -57,9 +58,9 @@ def _convert(
 
 
 def _display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
-    """Returns the elements of the matrix that says how to show the video; None: as it is."""
-    # Of a tiny copy: PyAV never frees a frame whose side data were read before the garbage
-    # collector comes by, and a large video's frame holds megabytes.
+    """Returns the elements of the matrix that says how to turn the video, if there is one."""
+    # Read the matrix from a tiny copy. PyAV frees a frame whose side data were read only when the
+    # garbage collector runs, and a frame of a large video takes megabytes.
     matrix = _convert(VideoReformatter(), frame, side=16).side_data.get("DISPLAYMATRIX")
     return None if matrix is None else np.frombuffer(bytes(cast(Buffer, matrix)), np.int32)
 
@@ -67,11 +68,11 @@ def _display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
 def _orient(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Applies a display matrix, rounded to a multiple of 90 degrees with or without mirroring.
 
-    FFmpeg's libavutil/display.h: a row-major 3x3 matrix with x' = a·x + c·y, y' = b·x + d·y, where
-    a, b, c, d are elements 0, 1, 3, 4.
+    FFmpeg's libavutil/display.h defines a row-major 3x3 matrix with x' = a·x + c·y and
+    y' = b·x + d·y, where a, b, c, d are elements 0, 1, 3, 4.
     """
     a, b, c, d = matrix[[0, 1, 3, 4]]
-    if abs(b) > abs(a):  # x' comes from y: a quarter turn
+    if abs(b) > abs(a):  # x' depends mostly on y: a quarter turn
         pixels, x_sign, y_sign = pixels.transpose(1, 0, 2), c, b
     else:
         x_sign, y_sign = a, d
@@ -81,7 +82,7 @@ def _orient(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def fit_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
-    """Returns (height, width) with the shorter one set to `short_side` and the shape kept."""
+    """Returns (height, width), scaled so that the shorter one is `short_side` if it is given."""
     if short_side is None:
         return height, width
     scale = short_side / min(height, width)
@@ -89,7 +90,7 @@ def fit_size(height: int, width: int, short_side: int | None) -> tuple[int, int]
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resizes uint8 [h, w, 3]: area averaging (no aliasing) to shrink, bilinear to enlarge."""
+    """Resizes uint8 [h, w, 3]; shrinks by area averaging (no aliasing), enlarges bilinearly."""
     if pixels.shape[:2] == (height, width):
         return pixels
     shrinks = height * width < pixels.shape[0] * pixels.shape[1]

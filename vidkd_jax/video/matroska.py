@@ -1,4 +1,4 @@
-"""Whether a Matroska or WebM file is cut off: FFmpeg reads what is left and says nothing."""
+"""Detects Matroska and WebM files that are cut off, which FFmpeg reads without an error."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,11 @@ _SEGMENT_ID = b"\x18\x53\x80\x67"
 
 
 def matroska_is_cut_off(path: Path) -> bool:
-    """Returns whether the file is Matroska and shorter than its header promises.
+    """Returns whether the file is Matroska and shorter than the length in its header.
 
-    A file is an EBML header and one segment, each an id, a length of 1-8 bytes, and so many bytes
-    (RFC 8794, sections 4-6; RFC 9559, section 4.5). Live recordings leave the length open.
+    A file is an EBML header and one segment. Each of them consists of an id, a length (coded in 1
+    to 8 bytes) and that many bytes (RFC 8794, sections 4-6; RFC 9559, section 4.5). In live
+    recordings the length is unknown.
     """
     with path.open("rb") as file:
         if file.read(4) != _EBML_ID:
@@ -28,9 +29,9 @@ def matroska_is_cut_off(path: Path) -> bool:
 
 
 def _read_length(file: BinaryIO) -> int | None:
-    """Reads a variable-size integer; None if it means "unknown" (all bits set) or is malformed.
+    """Reads an integer of variable size. Returns None for "unknown" (all bits set) or no integer.
 
-    The number of leading zeros of the first byte is the number of bytes that follow it.
+    The number of leading zero bits in the first byte is the number of bytes that follow.
     """
     first = file.read(1)
     if not first or first == b"\0":

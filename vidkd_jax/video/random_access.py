@@ -1,9 +1,10 @@
-"""Frames by number, exactly: seek to the keyframe before, decode forward, match time stamps.
+"""Reads frames by their exact numbers.
 
-Which time stamp is frame i is read from the packets alone (no decoding), where the container and
-the codec guarantee one shown frame per packet. Everywhere else (.avi with B-frames, transport
-streams, edit lists) and whenever a decoded time stamp is a surprise, the video is decoded from its
-beginning: slower, never wrong.
+The fast way seeks to the keyframe before the frame, decodes forward and matches time stamps. It
+reads the time stamp of frame i from the packets, without decoding them. This works only if
+container and codec guarantee one displayed frame per packet. In all other cases (.avi with
+B-frames, transport streams, edit lists), and if a decoded time stamp does not match, the video is
+decoded from its beginning, which is slower but always correct.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,15 +25,15 @@ from vidkd_jax.video.reader import (
     open_stream,
 )
 
-# One packet is one shown frame, and its time stamp is right: not so for VP8 (hidden frames), .avi
-# (no time stamps of display) and streams that may start anywhere.
+# In these, one packet is one displayed frame with a correct time stamp. That is not true for VP8
+# (hidden frames), .avi (no display time stamps) and streams that can start anywhere.
 _EXACT_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 _EXACT_CODECS = {"h264", "hevc", "mpeg4", "vp9", "mjpeg"}
-# Tables kept: at 300 frames a video about 50 MB.
+# The number of tables in the cache; about 50 MB for videos of 300 frames.
 _CACHED_TABLES = 20_000
 
 
-# (height, width) of the first frame as displayed, and the wanted frames by their numbers.
+# (height, width) of the first frame as displayed, and the requested frames by their numbers.
 _Found = tuple[tuple[int, int], dict[int, av.VideoFrame]]
 
 
@@ -40,8 +41,8 @@ class _Table(NamedTuple):
     """Time stamps of a video.
 
     Attributes:
-      times: [t], of the frames in display order, in the stream's time base.
-      keyframes: [n], those of them where decoding can start.
+      times: Time stamps of the frames in display order, [t], in the time base of the stream.
+      keyframes: Time stamps of the frames at which decoding can start, [n].
       size: (height, width) of the first frame as displayed.
     """
 
@@ -67,21 +68,23 @@ def read_frames(
 
     Args:
       path: The video file.
-      indices: Frame numbers in display order, from 0; any order, repeats allowed. None: all frames.
-      short_side: Length that the shorter side is resized to, with anti-aliasing; None leaves it.
+      indices: Frame numbers, counted from 0 in display order. Any order and repeats are allowed.
+        None means all frames.
+      short_side: Length that the shorter side is resized to, with anti-aliasing; None means no
+        resizing.
 
     Returns:
       uint8 [t, h, w, 3] RGB, upright; equal to `read_frames(path)[indices]`.
 
     Raises:
-      VideoError: The file is no readable video, breaks off, or has fewer frames than asked for.
+      VideoError: The file is not a readable video, is cut off, or lacks one of the frames.
     """
     path = Path(path)
     if indices is None:
         return np.stack(list(iter_frames(path, short_side=short_side)))
     wanted = sorted({int(i) for i in indices})
     if wanted and wanted[0] < 0:
-        raise VideoError(path, f"frame {wanted[0]} was asked for; frames count from 0")
+        raise VideoError(path, f"frame {wanted[0]} was requested; frames are numbered from 0")
     first_size, found = _find(path, wanted)
     size = fit_size(*first_size, short_side)
     to_rgb = ToRGB(path)
@@ -91,18 +94,18 @@ def read_frames(
 
 
 def _find(path: Path, wanted: list[int]) -> _Found:
-    """Finds the `wanted` (sorted) frames, the fast way if there is one."""
+    """Finds the requested frames (`wanted`, sorted), in the fast way if possible."""
     status = file_status(path)
     try:
         if table := _read_table(path.absolute(), status.st_size, status.st_mtime_ns):
             return _seek(path, table, wanted)
     except (_TableError, VideoError):
-        pass  # decoding from the beginning finds them, or says after which frame the video breaks
+        pass  # decoding from the beginning finds them, or says after which frame the video is cut
     return _scan(path, wanted)
 
 
 def _scan(path: Path, wanted: list[int]) -> _Found:
-    """Decodes from the beginning."""
+    """Finds the requested frames by decoding from the beginning."""
     size = None
     found = {}
     number = -1
@@ -115,12 +118,14 @@ def _scan(path: Path, wanted: list[int]) -> _Found:
         if not wanted or number == wanted[-1]:
             return size, found
     if size is None:
-        raise VideoError(path, "no frame decodes")
-    raise VideoError(path, f"frame {wanted[-1]} was asked for; it has {number + 1} frames")
+        raise VideoError(path, "no frame can be decoded")
+    raise VideoError(
+        path, f"frame {wanted[-1]} was requested, but the video has only {number + 1} frames"
+    )
 
 
 def _seek(path: Path, table: _Table, wanted: list[int]) -> _Found:
-    """Decodes only from the keyframes before the wanted frames."""
+    """Finds the requested frames by decoding from the keyframes before them."""
     if wanted and wanted[-1] >= len(table.times):
         raise _TableError
     times = table.times[wanted]
@@ -140,7 +145,11 @@ def _seek(path: Path, table: _Table, wanted: list[int]) -> _Found:
 
 
 def _until(frames: Iterator[av.VideoFrame], last: int, table: _Table) -> Iterator[av.VideoFrame]:
-    """Yields frames up to the time stamp `last`, checked to be all that the table promises."""
+    """Yields frames up to the time stamp `last`.
+
+    Raises:
+      _TableError: A frame does not have the time stamp that the table says comes next.
+    """
     expected = None
     for frame in frames:
         if frame.pts is None:
@@ -158,9 +167,10 @@ def _until(frames: Iterator[av.VideoFrame], last: int, table: _Table) -> Iterato
 
 @lru_cache(maxsize=_CACHED_TABLES)
 def _read_table(path: Path, num_bytes: int, mtime_ns: int) -> _Table | None:
-    """Reads the packets' time stamps; None where they do not determine the frames exactly.
+    """Reads the time stamps of the packets. Returns None if they do not determine the frames.
 
-    The file's size and time of change are arguments so that a changed file is read anew.
+    Size and modification time are arguments so that the cache does not return the table of a file
+    that has changed since.
     """
     del num_bytes, mtime_ns
     first = None
@@ -192,7 +202,7 @@ def _shown_size(path: Path, frame: av.VideoFrame) -> tuple[int, int]:
 
 
 def _is_exact(packets: list[_Packet]) -> bool:
-    """Whether each packet is one frame with a time stamp of its own, from a keyframe on."""
+    """Returns whether packets are whole, each has its own time stamp, and a keyframe is first."""
     times = [p.time for p in packets if p.time is not None]
     if len(set(times)) < len(packets) or not all(p.is_whole for p in packets):
         return False

@@ -1,4 +1,4 @@
-"""One pass over a video: what it is, and its frames in display order."""
+"""Reads a video in one pass: its properties, and its frames in display order."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import MAX_SIDE, ToRGB, fit_size, resize
 from vidkd_jax.video.matroska import matroska_is_cut_off
 
-# Demuxers that make "videos" of things that are none: text as ANSI art, and synthetic sources.
+# Demuxers of FFmpeg that turn other things into "videos": text as ANSI art, and synthetic sources.
 _NOT_VIDEO = {"tty", "lavfi"}
 
 
@@ -24,10 +24,10 @@ class VideoInfo:
     """What a video holds.
 
     Attributes:
-      num_frames: Frames that decode.
-      fps: Average frames per second; 0 where the file does not say.
-      height: Of a frame as displayed (rotation applied, pixels taken as square), in pixels.
-      width: Likewise.
+      num_frames: Number of frames that can be decoded.
+      fps: Average frames per second; 0 if the file does not say.
+      height: Height of a frame as displayed, in pixels (after rotation, with square pixels).
+      width: Width of a frame as displayed, in pixels.
     """
 
     num_frames: int
@@ -41,14 +41,15 @@ def open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
     """Opens a file and its first real video stream (not a cover picture), single-threaded.
 
     Raises:
-      VideoError: No such file, not a video, no video stream, or no decoder for it.
+      VideoError: There is no such file, it is not a video, it has no video stream, or there is no
+        decoder for the stream.
     """
     if file_status(path).st_size == 0:
         raise VideoError(path, "empty file (0 bytes)")
     with ffmpeg_errors(path, "not a readable video"):
         if matroska_is_cut_off(path):
             raise VideoError(path, "corrupt: the file is cut off")
-        container = _open(str(path.absolute()))  # "a:b.mp4" would be taken for a protocol
+        container = _open(str(path.absolute()))  # FFmpeg would read "a:b.mp4" as protocol "a"
     with container:
         if container.format.name in _NOT_VIDEO:
             raise VideoError(path, "not a video")
@@ -61,7 +62,8 @@ def open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
         stream = streams[0]
         if stream.codec_context is None:
             raise VideoError(path, "no decoder for its video codec")
-        # Parallelism is over videos; one thread also makes errors appear at the same frame always.
+        # One thread, because the work is parallel over videos, and because errors then always occur
+        # at the same frame.
         stream.codec_context.thread_count = 1
         yield container, stream
 
@@ -70,7 +72,7 @@ def file_status(path: Path) -> os.stat_result:
     """Returns the status of a regular file.
 
     Raises:
-      VideoError: There is none.
+      VideoError: There is no regular file with this path.
     """
     try:
         status = path.stat()
@@ -98,7 +100,7 @@ def decode_all(path: Path) -> Iterator[av.VideoFrame]:
     """Decodes every frame in display order.
 
     Raises:
-      VideoError: At the point where the file is truncated or does not decode.
+      VideoError: The file is cut off or cannot be decoded, after the frames before that point.
     """
     with open_stream(path) as (container, stream):
         yield from decode_from_here(path, container, stream)
@@ -107,7 +109,7 @@ def decode_all(path: Path) -> Iterator[av.VideoFrame]:
 def decode_from_here(
     path: Path, container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[av.VideoFrame]:
-    """Decodes from the container's position to its end; see `decode_all`."""
+    """Decodes from the current position of the container to its end; see `decode_all`."""
     num_frames = 0
     packets = container.demux(stream)
     while True:
@@ -115,7 +117,7 @@ def decode_from_here(
             packet = next(packets, None)
             if packet is not None and packet.is_corrupt:
                 raise VideoError(path, f"corrupt after {num_frames} frames: data is cut off")
-            # An empty packet (a dropped frame in .avi) would tell the decoder that all is over.
+            # Skip empty packets (dropped frames in .avi): the decoder takes them for the end.
             frames = stream.decode(packet) if packet is None or packet.size else []
         for frame in frames:
             num_frames += 1
@@ -125,18 +127,18 @@ def decode_from_here(
 
 
 class VideoStream:
-    """One pass over a video's frames, and what is known of it after the first.
+    """One pass over the frames of a video, and its properties, known after the first frame.
 
-    A context manager and an iterator of uint8 [h, w, 3] RGB frames. A frame whose size differs from
-    the first one's (the resolution changed in mid-stream) is resized to match it.
+    A context manager and an iterator over uint8 [h, w, 3] RGB frames. If the resolution changes
+    within the video, frames are resized to the size of the first frame.
 
     Attributes:
       path: The file.
-      fps: Average frames per second; 0 where the file does not say.
-      height: Of a frame as displayed, before resizing, in pixels.
-      width: Likewise.
-      stored_size: (height, width) of the frames that come out.
-      num_frames: Frames passed so far.
+      fps: Average frames per second; 0 if the file does not say.
+      height: Height of a frame as displayed, before resizing, in pixels.
+      width: Width of a frame as displayed, before resizing, in pixels.
+      stored_size: (height, width) of the frames that the iterator yields.
+      num_frames: Number of frames yielded so far.
     """
 
     def __init__(self, path: str | Path, *, short_side: int | None = None) -> None:
@@ -144,10 +146,10 @@ class VideoStream:
 
         Args:
           path: The video file.
-          short_side: Length that the shorter side is resized to; None leaves the size alone.
+          short_side: Length that the shorter side is resized to; None means no resizing.
 
         Raises:
-          VideoError: The file is no readable video or has no frame.
+          VideoError: The file is not a readable video, has no frame, or its frames are too large.
         """
         self.path = Path(path)
         self.num_frames = 0
@@ -158,7 +160,7 @@ class VideoStream:
             self._decoded = decode_from_here(self.path, container, stream)
             first = next(self._decoded, None)
             if first is None:
-                raise VideoError(self.path, "no frame decodes")
+                raise VideoError(self.path, "no frame can be decoded")
             self._to_rgb = ToRGB(self.path)
             self._first: np.ndarray | None = self._to_rgb(first)
         except BaseException:
@@ -169,11 +171,12 @@ class VideoStream:
         if max(self.stored_size) > MAX_SIDE:
             self.close()
             raise VideoError(
-                self.path, f"frames of {self.stored_size[1]}x{self.stored_size[0]} are too large"
+                self.path,
+                f"frames of {self.stored_size[1]}x{self.stored_size[0]} pixels are too large",
             )
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yields the frames, uint8 [h, w, 3]; once."""
+        """Yields the frames, uint8 [h, w, 3]. Can be called only once."""
         first, self._first = self._first, None
         if first is None:
             return
@@ -185,7 +188,7 @@ class VideoStream:
             yield resize(self._to_rgb(frame), *self.stored_size)
 
     def count(self) -> int:
-        """Decodes what is left, without converting it, and returns the number of all frames."""
+        """Decodes the remaining frames without converting them, and returns the number of all."""
         self.num_frames += (self._first is not None) + sum(1 for _ in self._decoded)
         self._first = None
         return self.num_frames
@@ -207,20 +210,21 @@ class VideoStream:
 
 
 def iter_frames(path: str | Path, *, short_side: int | None = None) -> Iterator[np.ndarray]:
-    """Yields every frame as uint8 [h, w, 3] RGB, in display order, decoding as it goes.
+    """Decodes and yields every frame as uint8 [h, w, 3] RGB, in display order.
 
     Raises:
-      VideoError: The file is no readable video, or breaks off (after the good frames).
+      VideoError: The file is not a readable video. If it is cut off, the error comes after the
+        readable frames.
     """
     with VideoStream(path, short_side=short_side) as stream:
         yield from stream
 
 
 def probe(path: str | Path) -> VideoInfo:
-    """Decodes the whole video and says what it holds; see `VideoInfo`.
+    """Decodes the whole video and returns its properties.
 
     Raises:
-      VideoError: The file is no readable video, or a part of it does not decode.
+      VideoError: The file is not a readable video, or a part of it cannot be decoded.
     """
     with VideoStream(path) as stream:
         return VideoInfo(stream.count(), stream.fps, stream.height, stream.width)
