@@ -1,4 +1,4 @@
-"""The command on files: what it writes, and what it says of bad ones."""
+"""The convert command: the folders that it writes, and its messages about bad files."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def card(**changes):
 
 
 def random_state(**changes):
-    """A state_dict of a narrow network, under public names."""
+    """Returns a random state_dict of a narrow network, under public names."""
     import jax
 
     rng = np.random.default_rng(0)
@@ -146,10 +146,10 @@ def _truncated(path, state):
 BAD_FILES = {
     "code.pth": (_pickle_that_runs_code, r"holds \S*system beside tensors"),
     "half.pth": (_truncated, "damaged"),
-    "text.pth": (lambda path, state: path.write_text("hello"), r"is no \.pth checkpoint"),
-    "text.npz": (lambda path, state: path.write_text("hello"), r"is no \.npz checkpoint"),
-    "text.safetensors": (lambda path, state: path.write_text("hello"), "is no"),
-    "empty.pth": (lambda path, state: path.touch(), "is no"),
+    "text.pth": (lambda path, state: path.write_text("hello"), r"is not a \.pth checkpoint"),
+    "text.npz": (lambda path, state: path.write_text("hello"), r"is not a \.npz checkpoint"),
+    "text.safetensors": (lambda path, state: path.write_text("hello"), "is not a"),
+    "empty.pth": (lambda path, state: path.touch(), "is not a"),
     "missing.pth": (lambda path, state: None, "no such file"),
     "net.ckpt": (lambda path, state: path.touch(), r"give a file of \.pth"),
     "scalar.npz": (lambda path, state: np.savez(path, **{"fc.weight": 3.0}), "no classifier 'fc'"),
@@ -185,7 +185,7 @@ def test_a_deeper_networks_weights_are_refused(tmp_path):
         (["--num_classes=0"], "--num_classes=0: give a positive number"),
         (["--width=1"], "not .*; are model, width"),
         (["--frames=8"], r"fc\.weight is .*number of frames"),
-        (["--normalisation=kinetic"], "did you mean 'kinetics'"),
+        (["--normalisation=kinetic"], "kinetic is unknown; did you mean 'kinetics'"),
     ],
 )
 def test_wrong_flags_are_named(flags, message, npz, tmp_path):
@@ -196,21 +196,22 @@ def test_wrong_flags_are_named(flags, message, npz, tmp_path):
 def test_without_torch_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "net.pth").touch()
-    with pytest.raises(InputError, match=r"needs torch; pip install 'vidkd_jax\[convert\]'"):
+    message = r"needs torch; install it with pip install 'vidkd_jax\[convert\]'"
+    with pytest.raises(InputError, match=message):
         convert(tmp_path / "net.pth", tmp_path / "out")
 
 
 def test_a_folder_with_weights_is_kept(npz, tmp_path):
     convert(npz, tmp_path / "out")
-    with pytest.raises(InputError, match="holds weights already"):
+    with pytest.raises(InputError, match="already holds weights; delete the folder"):
         convert(npz, tmp_path / "out")
 
 
 def test_a_folder_with_a_run_is_kept(npz, tmp_path):
-    """Which of the two would a teacher, or predict, mean?"""
+    """A folder with both a run and weights would be ambiguous for teachers and for predict."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run/config.json").write_text("{}")
-    with pytest.raises(InputError, match="run: holds a run"):
+    with pytest.raises(InputError, match="run: already holds a run"):
         convert(npz, tmp_path / "run")
 
 

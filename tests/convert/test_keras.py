@@ -1,4 +1,4 @@
-"""Keras' .h5 files, laid out as Keras 2 does, into TY's released networks."""
+"""Converts .h5 files in the layout of Keras 2 to TY's released networks."""
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ _KERAS = {
 
 
 def drawn(name):
-    """Random weights of a narrow network by name, [d, h, w, i, o] as in Keras."""
+    """Draws random weights of a narrow network by name, with axes [d, h, w, i, o] as in Keras."""
     card = weights.Card(name, 1 / 32, 3, 5, 16, TY)
     rng = np.random.default_rng(0)
     shapes = public_names.by_public_name(_abstract(card), head="fc")
@@ -26,7 +26,7 @@ def drawn(name):
 
 
 def keras_layers(arrays, first):
-    """[(Keras' name, {leaf: array})] in the order in which the code makes the layers."""
+    """Returns [(Keras' name, {leaf: array})] in the order in which TY's code makes the layers."""
     layers, numbers = [], {"conv3d": first, "batch_normalization": first, "dense": 0}
     for module in sorted({name.rpartition(".")[0] for name in arrays}):
         leaves = {n.rpartition(".")[2]: a for n, a in arrays.items() if n.startswith(f"{module}.")}
@@ -45,7 +45,7 @@ def keras_layers(arrays, first):
 
 
 def by_depth(layers, shortcuts):
-    """The order of the file: shortcuts stand before the convolution that they are level with."""
+    """Returns the layers in the order of a file: a shortcut is before the convolution beside it."""
     layers = list(layers)
     for name in shortcuts:
         at = next(i for i, (layer, _) in enumerate(layers) if layer == name)
@@ -92,8 +92,8 @@ def test_layers_find_their_places_by_order(name, first, whole_model, tmp_path):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("ty_r3d_34_keras", "has 20 convolutions, the network 36"),
-        ("ty_r3d_18", r"\.h5 files hold the networks ty_r3d_\*_keras, not ty_r3d_18"),
+        ("ty_r3d_34_keras", "has 20 convolutions, but the network has 36; check --model"),
+        ("ty_r3d_18", r"\.h5 files are only for the networks ty_r3d_\*_keras, not for ty_r3d_18"),
     ],
 )
 def test_other_networks_are_refused(model, message, tmp_path):
@@ -112,7 +112,8 @@ def test_layers_that_the_networks_do_not_have_are_named(leaves, tmp_path):
     other = ("other_1", {leaf: np.zeros((3, 3, 4, 1), np.float32) for leaf in leaves})
     write(tmp_path / "net.h5", [*layers, other], whole_model=False)
     flags = ["--width=0.03125", f"--checkpoint={tmp_path / 'net.h5'}", f"--out={tmp_path / 'out'}"]
-    with pytest.raises(InputError, match="has a layer 'other_1'; is it of another model"):
+    message = "has a layer 'other_1', which the network lacks; check --model"
+    with pytest.raises(InputError, match=message):
         main(["--model=ty_r3d_18_keras", *flags])
 
 
@@ -122,5 +123,5 @@ def test_files_that_are_not_keras_are_named(tmp_path):
         file["x"] = np.zeros(3)
     for name in ("text.h5", "other.h5"):
         flags = [f"--checkpoint={tmp_path / name}", f"--out={tmp_path / 'out'}"]
-        with pytest.raises(InputError, match=rf"{name}: is no \.h5 checkpoint"):
+        with pytest.raises(InputError, match=rf"{name}: is not a \.h5 checkpoint"):
             main(["--model=ty_r3d_18_keras", *flags])

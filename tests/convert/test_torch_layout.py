@@ -1,4 +1,4 @@
-"""Public names and layouts into Flax's, whole or not at all."""
+"""A PyTorch state_dict fills Flax's variables completely, or is refused."""
 
 import jax
 import numpy as np

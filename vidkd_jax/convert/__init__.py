@@ -1,4 +1,4 @@
-"""Public weights into Flax variables, and `python -m vidkd_jax.convert`."""
+"""Converts public weights to Flax variables; the command is `python -m vidkd_jax.convert`."""
 
 from vidkd_jax.convert.reading import read_checkpoint
 from vidkd_jax.convert.torch_layout import from_torch, to_torch

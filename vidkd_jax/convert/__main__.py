@@ -1,6 +1,6 @@
-"""Public weights to a folder that training starts from.
+"""Converts a public checkpoint to a folder of weights that training can start from.
 
-`python -m vidkd_jax.convert --model=r3d_18 --checkpoint=r3d_18.pth --out=weights/r3d_18`, then
+Run `python -m vidkd_jax.convert --model=r3d_18 --checkpoint=r3d_18.pth --out=weights/r3d_18`, then
 train with `--config.model.init_from=weights/r3d_18`.
 """
 
@@ -31,9 +31,11 @@ def main(argv: list[str] | None = None) -> None:
     """Converts one checkpoint; see `--help`."""
     args = _parse(argv)
     backbone = models.lookup(args.model, field="--model")
-    for name, what in (("model.json", "weights already"), ("config.json", "a run")):
+    for name, what in (("model.json", "weights"), ("config.json", "a run")):
         if (args.out / name).exists():
-            raise InputError(f"--out={args.out}: holds {what}; delete it or choose another")
+            raise InputError(
+                f"--out={args.out}: already holds {what}; delete the folder or choose another"
+            )
     source = f"--checkpoint={args.checkpoint}"
     arrays, outside = _read(args, backbone, source)
     card = _card(args, backbone, _num_classes(args, arrays, backbone.head, source))
@@ -46,30 +48,32 @@ def main(argv: list[str] | None = None) -> None:
     for line in report.lines():
         print(line)
     if outside:
-        print(f"outside the network: {', '.join(outside)}")
+        print(f"ignored, because not part of the network: {', '.join(outside)}")
     print(f"{args.out}: {card.model}, {card.num_classes} classes")
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.convert", description=__doc__)
-    parser.add_argument("--model", required=True, help="a name of `python -m vidkd_jax.models`")
+    parser.add_argument("--model", required=True, help="see `python -m vidkd_jax.models`")
     parser.add_argument("--checkpoint", required=True, type=Path, help=".pth, .pt, .tar, ...")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     parser.add_argument(
-        "--num_classes", type=int, help="default: the checkpoint's; else a new classifier"
+        "--num_classes",
+        type=int,
+        help="default: those of the checkpoint; another number gives a new classifier",
     )
     parser.add_argument("--width", type=float, default=1.0, help="factor on channels")
-    parser.add_argument("--frames", type=int, help="of the clips; default: the network's")
-    parser.add_argument("--stride", type=int, default=1, help="from frame to frame; default: 1")
+    parser.add_argument("--frames", type=int, help="frames per clip (default: the network's)")
+    parser.add_argument("--stride", type=int, default=1, help="step between frames (default: 1)")
     parser.add_argument(
-        "--size", type=int, help="of their sides, in pixels; default: the network's"
+        "--size", type=int, help="height and width of a clip (default: the network's)"
     )
     parser.add_argument(
-        "--inflate", action="store_true", help="2D weights: repeat their kernels over time"
+        "--inflate", action="store_true", help="repeat the kernels of 2D weights over time"
     )
     parser.add_argument(
         "--normalisation",
-        help=f"of the input, where not the network's usual: {', '.join(NORMALISATIONS)}",
+        help=f"of the input (default: the network's): {', '.join(NORMALISATIONS)}",
     )
     args = parser.parse_args(argv)
     for name in ("num_classes", "width", "frames", "stride", "size"):
@@ -77,20 +81,22 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
             raise InputError(f"--{name}={value}: give a positive number")
     if args.normalisation not in {None, *NORMALISATIONS}:
         near = suggest(args.normalisation, NORMALISATIONS)
-        raise InputError(f"--normalisation={args.normalisation}: no such{near}")
+        raise InputError(f"--normalisation={args.normalisation} is unknown{near}")
     return args
 
 
 def _read(
     args: argparse.Namespace, backbone: models.Backbone, source: str
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Returns the network's arrays by public name, in Flax's layout, and what else is there."""
+    """Returns the arrays of the network by public name, in Flax's layout, and the other names."""
     found = read_checkpoint(args.checkpoint)
     if args.checkpoint.suffix != ".h5":
         state, outside = unwrap(found, source)
         return to_flax(state), outside
     if not args.model.endswith("_keras"):
-        raise InputError(f"{source}: .h5 files hold the networks ty_r3d_*_keras, not {args.model}")
+        raise InputError(
+            f"{source}: .h5 files are only for the networks ty_r3d_*_keras, not for {args.model}"
+        )
     shapes = _abstract(_card(args, backbone, num_classes=1))
     return name_layers(found, shapes, backbone.head, source=source), ()
 
@@ -98,12 +104,14 @@ def _read(
 def _num_classes(
     args: argparse.Namespace, arrays: dict[str, np.ndarray], head: str, source: str
 ) -> int:
-    """Returns the width of the classifier: as asked for, or the checkpoint's."""
+    """Returns the number of classes: --num_classes, or that of the checkpoint."""
     if args.num_classes:
         return args.num_classes
     shape = arrays[f"{head}.weight"].shape if f"{head}.weight" in arrays else ()
     if not shape:
-        raise InputError(f"{source}: has no classifier '{head}'; give --num_classes for a new one")
+        raise InputError(
+            f"{source}: has no classifier '{head}'; give --num_classes to get a new classifier"
+        )
     return shape[-1]
 
 
@@ -123,7 +131,7 @@ def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int)
 
 
 def _abstract(card: weights.Card) -> Variables:
-    """Returns the shapes of the network's variables: nothing is computed."""
+    """Returns the shapes of the network's variables, without computing them."""
     model = weights.network_of(card)
     size = models.lookup(card.model).size
     clip = jax.ShapeDtypeStruct((1, card.frames, size, size, card.in_channels), jnp.float32)
@@ -132,7 +140,7 @@ def _abstract(card: weights.Card) -> Variables:
 
 
 def _initialise_rest(variables: Variables) -> Variables:
-    """Returns the variables with new values where the checkpoint had none: a linear head's."""
+    """Returns the variables with initial values for a linear head that the checkpoint lacks."""
 
     def fresh(leaf: Any) -> Any:
         if not isinstance(leaf, jax.ShapeDtypeStruct):

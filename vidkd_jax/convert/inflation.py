@@ -1,4 +1,4 @@
-"""2D weights into 3D networks."""
+"""Inflates 2D kernels for 3D networks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,15 +9,17 @@ import numpy as np
 def inflate(
     arrays: Mapping[str, np.ndarray], wanted: Mapping[str, Any], *, over_time: bool
 ) -> dict[str, np.ndarray]:
-    """Repeats 2D kernels over time and divides them by its length, so that means are preserved.
+    """Repeats 2D kernels over time and divides them by the number of repeats.
 
-    A clip of one image, repeated, then gives what the 2D network gives for the image, but at the
-    ends, where 3D convolutions see zeros (Carreira and Zisserman 2017, section 2.2).
+    For a clip that repeats one image, the 3D network then gives the output of the 2D network for
+    the image, except at the ends of the clip, where 3D convolutions are padded with zeros (Carreira
+    and Zisserman 2017, section 2.2).
 
     Args:
-      arrays: by public name, in Flax's layout: kernels [h, w, c_in, c_out].
-      wanted: the network's leaves, by public name: kernels [t, h, w, c_in, c_out].
-      over_time: whether to inflate to t > 1; to t = 1, where nothing changes, it always does.
+      arrays: Arrays by public name, in Flax's layout: kernels [h, w, c_in, c_out].
+      wanted: The network's leaves by public name: kernels [t, h, w, c_in, c_out].
+      over_time: Whether to inflate kernels to t > 1. Kernels are always inflated to t = 1, which
+        does not change their values.
     """
 
     def inflated(name: str, array: np.ndarray) -> np.ndarray:

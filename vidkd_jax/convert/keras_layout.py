@@ -1,10 +1,11 @@
-"""Keras' .h5 files of TY's released networks: layers known by their order only.
+"""Reads Keras .h5 files of TY's released networks, whose layers are known only by their order.
 
-Keras numbers the layers of a kind as they are made (`conv3d_20`, `conv3d_21`, ...: a network made
-after another does not start at 0), and stores them by depth in the graph. There a block's shortcut
-and its last convolution are level and stand in either order; in the 50-layer network's first block
-their shapes are the same, too. So the numbers decide: the shortcut is made last, for it needs the
-shape that the rest of the block has.
+Keras numbers the layers of each kind in the order in which they are created (`conv3d_20`,
+`conv3d_21`, ...; only the first network of a process starts at 0). It stores layers by their depth
+in the graph. A block's shortcut and its last convolution have the same depth, so they are stored in
+either order, and in the first block of the 50-layer network they even have the same shape.
+Therefore this module uses the numbers: the shortcut is created last, because it needs the shape of
+the rest of the block.
 """
 
 import re
@@ -33,12 +34,12 @@ _KINDS = {5: "convolutions", 2: "dense layers", 1: "norms"}  # by the rank of a 
 def read_layers(path: Path) -> Layers:
     """Returns the arrays of each layer that has any, in the order of the file.
 
-    Takes files of `model.save_weights` and of `model.save`.
+    Reads files of `model.save_weights` and of `model.save`.
 
     Raises:
-      KeyError: it is no file of Keras 2.
+      KeyError: The file was not written by Keras 2.
     """
-    import h5py  # an extra
+    import h5py  # only installed with the extra 'convert'
 
     with h5py.File(path) as file:
         group = file.get("model_weights", file)
@@ -55,28 +56,31 @@ def read_layers(path: Path) -> Layers:
 def name_layers(
     layers: Layers, variables: Variables, head: str, *, source: str
 ) -> dict[str, np.ndarray]:
-    """Returns the arrays by the names that `public_names.fill` wants.
+    """Returns the arrays under the names that `public_names.fill` expects.
 
     Args:
-      layers: as read.
-      variables: of the network; the alphabet of its modules is the order in which they are made.
-      head: the classifier's name.
-      source: of the layers, for messages.
+      layers: The result of `read_layers`.
+      variables: The variables of the network. The alphabetical order of its modules is the order in
+        which Keras creates the layers.
+      head: Name of the classifier.
+      source: Where the layers are from, for messages.
 
     Raises:
-      InputError: the network has another number of layers of a kind.
+      InputError: The network has another number of layers of some kind.
     """
     ours = _by_kind({name: leaf.ndim for name, leaf in _weights(variables, head).items()})
     theirs = _by_kind({name: _rank(arrays) for name, arrays in _in_order_made(layers).items()})
     named: dict[str, np.ndarray] = {}
     if other := [name for rank in set(theirs) - set(_KINDS) for name in theirs[rank]]:
-        raise InputError(f"{source}: has a layer '{other[0]}'; is it of another model?")
+        raise InputError(
+            f"{source}: has a layer '{other[0]}', which the network lacks; check --model"
+        )
     for rank, kind in _KINDS.items():
         found, wanted = theirs.get(rank, []), sorted(ours[rank])
         if len(found) != len(wanted):
             raise InputError(
-                f"{source}: has {len(found)} {kind}, the network {len(wanted)}; "
-                "is it of another model?"
+                f"{source}: has {len(found)} {kind}, but the network has {len(wanted)}; "
+                "check --model"
             )
         for layer, module in zip(found, wanted, strict=True):
             named |= {f"{module}.{_LEAVES[leaf]}": array for leaf, array in layers[layer].items()}
@@ -96,14 +100,14 @@ def _in_order_made(layers: Layers) -> Layers:
 
 
 def _rank(arrays: Mapping[str, np.ndarray]) -> int:
-    """Returns the rank of a layer's weight; 0 of a kind of layer that the networks do not have."""
+    """Returns the rank of a layer's weight; 0 for a kind of layer that the networks do not have."""
     if not set(arrays) <= set(_LEAVES):
         return 0
     return next((array.ndim for leaf, array in arrays.items() if _LEAVES[leaf] == "weight"), 0)
 
 
 def _weights(variables: Variables, head: str) -> dict[str, np.ndarray]:
-    """Returns each module's kernel or scale."""
+    """Returns the kernel or scale of each module."""
     return {
         name.removesuffix(".weight"): leaf
         for name, leaf in by_public_name(variables, head=head).items()

@@ -1,4 +1,4 @@
-"""Checkpoint files of PyTorch, safetensors, NumPy and Keras, read without running their code."""
+"""Reads checkpoint files of PyTorch, safetensors, NumPy and Keras, without running their code."""
 
 import hashlib
 import pickle
@@ -17,23 +17,26 @@ _EXTRA = "pip install 'vidkd_jax[convert]'"
 
 
 def read_checkpoint(path: Path) -> Any:
-    """Returns what the file holds, its tensors as NumPy arrays; of .h5 the layers' arrays.
+    """Returns the content of the file, with tensors as NumPy arrays; for .h5, see `read_layers`.
 
     Raises:
-      InputError: there is no such file, its kind is unknown, a library for it is missing, it is
+      InputError: There is no such file, its kind is unknown, a library for it is missing, it is
         damaged, or it holds objects that would run code.
     """
     if not path.is_file():
-        raise InputError(f"--checkpoint={path}: no such file")
+        raise InputError(f"--checkpoint={path}: there is no such file")
     if path.suffix not in _READERS:
-        raise InputError(f"--checkpoint={path}: give a file of {', '.join(_READERS)}")
+        raise InputError(
+            f"--checkpoint={path}: cannot read this kind of file; give a file of "
+            f"{', '.join(_READERS)}"
+        )
     try:
         return _READERS[path.suffix](path)
     except ImportError as error:
         raise InputError(
-            f"--checkpoint={path}: reading it needs {error.name}; {_EXTRA} brings it"
+            f"--checkpoint={path}: reading it needs {error.name}; install it with {_EXTRA}"
         ) from error
-    except Exception as error:  # a foreign or damaged file may raise anything
+    except Exception as error:  # a foreign or damaged file can raise any error
         raise InputError(_explain(path, error)) from error
 
 
@@ -44,15 +47,15 @@ def sha256(path: Path) -> str:
 
 
 def _read_torch(path: Path) -> Any:
-    import torch  # an extra: never needed at run time
+    import torch  # only installed with the extra 'convert'; never needed for training
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # old and foreign files make torch narrate
+        warnings.simplefilter("ignore")  # torch warns about old and foreign files
         return _as_numpy(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def _as_numpy(value: Any) -> Any:
-    """Returns nested dictionaries with NumPy arrays for tensors, float32 for all floats."""
+    """Converts tensors in nested dictionaries to NumPy arrays; all floats become float32."""
     import torch
 
     if isinstance(value, Mapping):
@@ -64,7 +67,7 @@ def _as_numpy(value: Any) -> Any:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    from safetensors.numpy import load_file  # an extra
+    from safetensors.numpy import load_file  # only installed with the extra 'convert'
 
     return load_file(path)
 
@@ -85,13 +88,13 @@ _READERS: Mapping[str, Callable[[Path], Any]] = {
 
 
 def _explain(path: Path, error: Exception) -> str:
-    """Returns one line: the file holds code, or is damaged."""
+    """Returns the error message for a file that holds code, is damaged or is of another kind."""
     if code := re.search(r"GLOBAL (\S+)", str(error)):
         return (
             f"--checkpoint={path}: holds {code[1]} beside tensors, and loading that would run its "
-            "code; save the state_dict alone"
+            "code; save only the state_dict"
         )
     cause = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
-    if isinstance(error, pickle.UnpicklingError):  # torch advises to run the file's code
-        cause = "cannot be read as tensors alone"
-    return f"--checkpoint={path}: is no {path.suffix} checkpoint, or is damaged ({cause})"
+    if isinstance(error, pickle.UnpicklingError):  # torch's message advises to run the file's code
+        cause = "it cannot be read as tensors only"
+    return f"--checkpoint={path}: is not a {path.suffix} checkpoint, or is damaged ({cause})"

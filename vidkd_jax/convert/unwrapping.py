@@ -1,4 +1,4 @@
-"""What people save around a network's tensors, taken off again."""
+"""Removes what training scripts save around the tensors of a network."""
 
 import re
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ import numpy as np
 
 from vidkd_jax.errors import InputError
 
-# The keys under which training scripts save the network, beside epoch and optimiser: 3D-ResNets,
-# MARS and Efficient-3DCNNs the first, IIC the second.
+# The keys under which training scripts save the network, beside epoch and optimiser. 3D-ResNets,
+# MARS and Efficient-3DCNNs use the first key, IIC uses the second.
 _ENVELOPES = ("state_dict", "model", "model_state_dict")
-# DataParallel's; PCLNet's and VCOPN's; mmaction2's.
+# The prefixes of DataParallel; of PCLNet and VCOPN; of mmaction2.
 _PREFIXES = ("module.", "base_network.", "backbone.")
-# PCL's and IIC's r18 is torchvision's network in a Sequential, without the classifier.
+# The r18 of PCL and IIC is torchvision's network in a Sequential, without the classifier.
 _SEQUENTIAL = {str(i): name for i, name in enumerate(["stem", *(f"layer{n}" for n in range(1, 5))])}
-# mmaction2 puts a convolution and its norm into a module of their own.
+# mmaction2 puts each convolution and its norm into a module of their own.
 _MMACTION = (
     (r"^cls_head\.fc_cls\.", "backbone.fc."),
     (r"\bconv(\d)\.conv\.", r"conv\1."),
@@ -26,14 +26,14 @@ _MMACTION = (
 
 
 def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Returns the network's arrays by public name, and the names of what is not of the network.
+    """Returns the arrays of the network by public name, and the names of everything else.
 
     Args:
-      saved: what the file holds: arrays by name, possibly inside other dictionaries.
-      source: the file, for messages.
+      saved: The content of the file: arrays by name, possibly inside other dictionaries.
+      source: The file, for messages.
 
     Raises:
-      InputError: there are no arrays.
+      InputError: There are no arrays.
     """
     state = _open_envelopes(saved)
     arrays = {
@@ -43,7 +43,9 @@ def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, .
     }
     if not arrays:
         found = ", ".join(sorted(map(str, state))[:5]) or "nothing"
-        raise InputError(f"{source}: holds no tensors by name (but {found}); give a state_dict")
+        raise InputError(
+            f"{source}: holds no tensors by name, but only {found}; give a file with a state_dict"
+        )
     outside = [str(name) for name in state if name not in arrays]
     if any(name.startswith("cls_head.") for name in arrays):
         arrays = {_from_mmaction(name): array for name, array in arrays.items()}
