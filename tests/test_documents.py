@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from vidkd_jax.settings import config_files
-from vidkd_jax.settings.config import flatten, get_base_config
+from vidkd_jax.settings.config import get_base_config
 from vidkd_jax.settings.recipes import DATASETS
+from vidkd_jax.settings.settings import flatten
 from vidkd_jax.tables.table import available
 
 CHECKOUT = Path(__file__).parents[1]
@@ -40,7 +41,7 @@ def by_name(document):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
 def test_commands_and_their_flags_exist(document):
-    fields = flatten(get_base_config())
+    fields = flatten(get_base_config().to_dict())
     for module, flags in commands(document):
         if module.split(".")[0] not in ("vidkd_jax", "data_prep", "benchmarks"):
             continue
@@ -66,7 +67,7 @@ def check_config(value):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
 def test_settings_exist(document):
-    fields = flatten(get_base_config())
+    fields = flatten(get_base_config().to_dict())
     groups = "|".join({field.partition(".")[0] for field in fields if "." in field})
     for field in re.findall(rf"`(?:--config\.)?((?:{groups})\.\w+)", document.read_text()):
         assert field in fields or field.endswith((".py", ".md", ".json")), field
