@@ -119,7 +119,7 @@ def test_rgb_and_its_flow(config, flow_run):
 
 
 def test_flow_that_is_not_there_or_makes_no_sense(config, tmp_path):
-    with pytest.raises(InputError, match=r"no records of 'marionette' .*make them with"):
+    with pytest.raises(InputError, match=r"no records of 'marionette' .*make the records with"):
         small_runs.build(config(data__root=str(tmp_path)))
     with pytest.raises(InputError, match=r"config\.data\.modality: no 'flo'; did you mean 'flow'"):
         read(config(data__modality="flo"))

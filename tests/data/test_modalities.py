@@ -1,4 +1,4 @@
-"""Records of another modality than asked for, and RGB and flow of the same clips in one batch."""
+"""Records of a wrong modality are refused; a paired batch has RGB and flow of the same clips."""
 
 import dataclasses
 import itertools
@@ -17,7 +17,7 @@ from vidkd_jax.samplers import Contiguous
 
 
 class FlowOf:
-    """The "flow" of a MemoryDataset in another order: the first two channels of its pixels."""
+    """A fake flow data set: the first two channels of a MemoryDataset, with videos in reverse."""
 
     def __init__(self, dataset):
         self._dataset, self.class_names = dataset, dataset.class_names
@@ -42,14 +42,14 @@ def test_a_paired_batch_has_the_same_windows_and_frames_of_both(memory_dataset):
         Subset(dataset, dataset.videos[1:]), spec, batch_size=3, seed=0, reading=Reading()
     )
     again = TrainBatches(subset, spec, batch_size=3, seed=0, reading=Reading())
-    assert np.array_equal(next(plain)["clip"], next(again)["clip"])  # the clips without flow
+    assert np.array_equal(next(plain)["clip"], next(again)["clip"])  # same clips without flow
 
 
 def test_every_video_needs_its_own_flow(memory_dataset):
     dataset = memory_dataset([10] * 4)
     flow = FlowOf(dataset)
     flow.videos[0] = dataclasses.replace(flow.videos[0], num_frames=9)
-    with pytest.raises(InputError, match="'v3' is another one in the flow records"):
+    with pytest.raises(InputError, match="'v3' differs from the video of this name in the flow"):
         PairedDataset(dataset, flow)
     with pytest.raises(InputError, match=r"'v2' has no flow; if skipped\.csv beside"):
         PairedDataset(dataset, FlowOf(memory_dataset([10] * 2)))
@@ -71,7 +71,7 @@ def test_records_of_another_modality(tmp_path):
     rgb, flow = write("a"), write("a_flow", modality="flow")
     assert find_records(tmp_path, "a", 1, 36) == rgb
     assert find_records(tmp_path, "a", 1, 36, "flow") == flow
-    with pytest.raises(InputError, match=r"config\.data\.modality: rgb, .* hold flow"):
+    with pytest.raises(InputError, match=r"config\.data\.modality: rgb, .* hold flow; set"):
         find_records(tmp_path, "a_flow", 1, 36)
     with pytest.raises(InputError, match=r"config\.data\.short_side: 40, .* have 36"):
         find_records(tmp_path, "a", 1, 40, "flow")

@@ -44,7 +44,7 @@ def test_an_epoch_of_several_passes_shows_every_video_that_often(memory_subset):
     assert np.array_equal(np.bincount(videos), [3] * 8)
     passes = videos.reshape(3, 8)
     assert all(len(set(order)) == 8 for order in passes.tolist())
-    assert not (passes[0] == passes[1]).all()  # each in an order of its own
+    assert not (passes[0] == passes[1]).all()  # each pass has its own order
 
 
 def test_few_videos_pass_as_often_as_makes_an_epoch(memory_subset):

@@ -34,7 +34,7 @@ def test_frames_are_those_that_tfds_reads(folder):
 
 
 def test_frames_across_records(folder, square_videos, tmp_path):
-    """Whatever the runs' length, the same frames; only the records they lie in are read."""
+    """Any length of runs gives the same frames, and only the records with these frames are read."""
     out = build_squares(square_videos, tmp_path, frames_per_record=5)
     whole, runs = RecordDataset(folder, "test"), RecordDataset(out / "ucf101/split1/1.0.0", "test")
     assert len(runs._source) > len(whole._source)
@@ -63,14 +63,14 @@ class _Spy:
     [(1, 1, 1), (34, 34, 1), (47, 47, 1), (48, 24, 2), (64, 32, 2), (100, 34, 3), (300, 34, 9)],
 )
 def test_runs_are_of_equal_length(num_frames, length, records):
-    """About 32: whatever divides the video best, so that no record is a frame or two."""
+    """Records have about 32 frames, divided evenly, so that no record has only one or two."""
     assert run_length(num_frames, 32) == length
     assert record_starts([num_frames], 32) == [0, records]
     assert record_starts([num_frames, num_frames], None) == [0, 1, 2]
 
 
 def test_records_that_do_not_say_their_length(folder, tmp_path):
-    """As earlier versions wrote them: a record is a video."""
+    """Records of earlier versions hold a whole video each."""
     copy = shutil.copytree(folder, tmp_path / "records")
     description = json.loads((copy / "dataset.json").read_text())
     del description["frames_per_record"]

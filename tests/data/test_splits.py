@@ -56,7 +56,7 @@ def test_fraction_is_balanced_over_classes(memory_dataset):
     videos = memory_dataset([20] * 40, num_classes=4).videos
     assert Counter(v.label for v in balanced_subset(videos, 0.2)) == dict.fromkeys(range(4), 2)
     smaller = {v.id for v in balanced_subset(videos, 0.2)}
-    assert smaller <= {v.id for v in balanced_subset(videos, 0.5)}  # nested: a learning curve
+    assert smaller <= {v.id for v in balanced_subset(videos, 0.5)}  # nested, for learning curves
 
 
 def test_a_single_group_cannot_be_split(memory_dataset):
@@ -75,7 +75,7 @@ def test_class_without_training_videos_is_named(memory_dataset):
 def test_class_without_validation_videos_is_told(memory_dataset, capsys):
     datasets = {n: memory_dataset([20] * k) for n, k in (("train", 6), ("val", 1), ("test", 2))}
     load(datasets, val="val")
-    assert "no validation video of: class1" in capsys.readouterr().err
+    assert "classes without validation videos: class1" in capsys.readouterr().err
 
 
 def test_empty_split_is_named(memory_dataset):

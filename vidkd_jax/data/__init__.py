@@ -1,4 +1,4 @@
-"""From records or video files to batches of clips: NumPy on the host, never JAX."""
+"""Reads records or video files into batches of clips, with NumPy on the host and without JAX."""
 
 from vidkd_jax.data.modalities import PairedDataset, identity, open_records
 from vidkd_jax.data.pipeline import EvalBatches, TrainBatches

@@ -1,4 +1,4 @@
-"""Straight from video files, without conversion: slower per clip, nothing to prepare."""
+"""Reads clips directly from video files: slower than records, but needs no conversion."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -13,16 +13,16 @@ from vidkd_jax.data.probes import probe_all
 from vidkd_jax.data.videos import WHOLE_FRAME, Video
 from vidkd_jax.errors import InputError
 
-_MAX_SKIPPED = 0.01  # of each split; data_prep.build: of all
+_MAX_SKIPPED = 0.01  # fraction of the videos of a split (in data_prep.build, of all videos)
 
 
 class FileDataset:
     """One split of a data set's video files; see `VideoDataset`.
 
     Attributes:
-      videos: in the order of the lists, without the unreadable ones.
-      class_names: names by label.
-      parts: see `VideoDataset`.
+      videos: The readable videos, in the order of the lists.
+      class_names: Class names, indexed by label.
+      parts: See `VideoDataset`.
     """
 
     parts = WHOLE_FRAME
@@ -47,15 +47,15 @@ class FileDataset:
 
 
 def formats() -> tuple[str, ...]:
-    """Returns the names of the formats of lists."""
+    """Returns the names of the list formats."""
     return tuple(DATASETS)
 
 
 def identity(format_name: str, videos: Path, annotations: str | None, *, split: int) -> str:
-    """Returns a hash of the lists and of the files' sizes: what `open_files` would read.
+    """Returns a hash of the lists and of the sizes of the files that `open_files` would read.
 
     Raises:
-      InputError: the lists are wrong.
+      InputError: The lists are wrong.
     """
     dataset = _read_lists(format_name, videos, annotations, split)
     return f"{fingerprint(dataset)}-{fingerprint_files(dataset)}"
@@ -67,7 +67,7 @@ def _read_lists(format_name: str, videos: Path, annotations: str | None, split: 
 
 
 def readable(entries: Sequence[Entry], name: str) -> list[tuple[Entry, video.VideoInfo]]:
-    """Returns the videos that can be read, with what they hold; see `probe_all`."""
+    """Returns the videos that can be read, with their properties; see `probe_all`."""
     infos = probe_all([entry.path for entry in entries], name)
     return [(e, info) for e, info in zip(entries, infos, strict=True) if info is not None]
 
@@ -78,14 +78,14 @@ def open_files(
     """Reads the lists and returns a function that opens a split by name.
 
     Args:
-      format_name: of the lists, as in `python -m data_prep.build --dataset`.
-      videos: the folder of video files.
-      annotations: the lists' folder or file; None for "folder".
-      split: which of the official splits.
-      short_side: that frames are resized to.
+      format_name: Format of the lists, as in `python -m data_prep.build --dataset`.
+      videos: The folder of the video files.
+      annotations: The folder or file of the lists; None for "folder".
+      split: Number of the official split.
+      short_side: Short side that frames are resized to, in pixels.
 
     Raises:
-      InputError: the lists are wrong, or too many videos cannot be read.
+      InputError: The lists are wrong, or too many videos cannot be read.
     """
     dataset = _read_lists(format_name, videos, annotations, split)
 
@@ -97,8 +97,7 @@ def open_files(
         if failures > _MAX_SKIPPED * len(entries):
             raise InputError(
                 f"{failures} of {len(entries)} {name} videos cannot be read (listed above), more "
-                f"than {_MAX_SKIPPED:.0%}: mend them, or take them off the lists or out of the "
-                "folder"
+                f"than {_MAX_SKIPPED:.0%}; repair them, or remove them from the lists or the folder"
             )
         return FileDataset(found, dataset.class_names, short_side)
 

@@ -1,6 +1,6 @@
-"""Records by modality: RGB, optical flow, or both of the same clips.
+"""Opens records of one modality (RGB or optical flow), or both modalities of the same clips.
 
-Both are for a student that sees the one and a teacher that sees the other.
+Both together are for a student and a teacher that use different modalities.
 """
 
 import dataclasses
@@ -20,18 +20,18 @@ class PairedDataset:
     """The videos of one split from two record sets; see `VideoDataset`.
 
     Attributes:
-      videos: as in the RGB records.
-      class_names: names by label.
-      parts: see `VideoDataset`.
+      videos: The videos of the RGB records.
+      class_names: Class names, indexed by label.
+      parts: See `VideoDataset`.
     """
 
     parts: Mapping[str, slice] = MappingProxyType({"clip": slice(3), "flow": slice(3, 5)})
 
     def __init__(self, rgb: VideoDataset, flow: VideoDataset) -> None:
-        """Finds every video's flow by its id.
+        """Finds the flow of every video by its id.
 
         Raises:
-          InputError: a video has no flow, or that of another version of it.
+          InputError: A video has no flow, or the flow of another version of the video.
         """
         self.videos, self.class_names = rgb.videos, rgb.class_names
         self._rgb, self._flow = rgb, flow
@@ -42,11 +42,13 @@ class PairedDataset:
                 if found is None:
                     raise InputError(
                         f"config.data.modality: video '{video.id}' has no flow; if skipped.csv "
-                        "beside the flow records names it, take it off the lists and convert again"
+                        "beside the flow records names it, remove it from the lists and convert "
+                        "again"
                     )
                 raise InputError(
-                    f"config.data.modality: video '{video.id}' is another one in the flow records; "
-                    "delete these and make them again with data_prep.flow"
+                    f"config.data.modality: video '{video.id}' differs from the video of this name "
+                    "in the flow records; delete the flow records and make them again with "
+                    "data_prep.flow"
                 )
         self._flow_index = [in_flow[video.id].index for video in rgb.videos]
 
@@ -66,14 +68,14 @@ def open_records(
     """Returns a function that opens a split by name.
 
     Args:
-      root: the folder of all data sets.
-      name: of the data set.
-      split: number of the official split.
-      short_side: of the frames, in pixels.
+      root: The folder of all data sets.
+      name: Name of the data set.
+      split: Number of the official split.
+      short_side: Short side of the frames, in pixels.
       modality: "rgb", "flow", or "rgb_flow" for both.
 
     Raises:
-      InputError: there are no such records, and how to make them.
+      InputError: There are no such records; the message says how to make them.
     """
     folders = _folders(root, name, split, short_side, modality)
     open_each = [partial(RecordDataset, folder) for folder in folders]
@@ -85,13 +87,13 @@ def open_records(
 
 
 def _check_source(rgb: Path, flow: Path) -> None:
-    """Refuses flow that was computed of other videos than the RGB records were made of."""
+    """Raises InputError if the flow was computed from other videos than the RGB records."""
     ours, theirs = (read_info(folder) for folder in (rgb, flow))
-    for field in ("lists", "videos"):  # older records do not say of which video files they are
+    for field in ("lists", "videos"):  # older records do not have "videos"
         if ours.get(field) and theirs.get(field) and ours[field] != theirs[field]:
             raise InputError(
                 f"config.data.modality: '{flow}' is the flow of other videos or lists than those "
-                f"in '{rgb}'; delete it and make it again with data_prep.flow"
+                f"in '{rgb}'; delete the flow records and make them again with data_prep.flow"
             )
 
 
@@ -100,9 +102,9 @@ def _folders(root: Path, name: str, split: int, short_side: int, modality: str) 
 
 
 def identity(root: Path, name: str, *, split: int, short_side: int, modality: str) -> str:
-    """Returns a hash of the lists and video files that `open_records` would read; "" without any.
+    """Returns a hash of the lists and video files of the records; "" if there are no records.
 
-    Records that were made again of other videos, under the same name, have another one.
+    Records that were made again under the same name, but from other videos, have another hash.
     """
     try:
         folders = _folders(root, name, split, short_side, modality)

@@ -1,4 +1,4 @@
-"""What video files hold: found by decoding each once, and remembered between runs."""
+"""Finds the properties of video files by decoding each file once, and caches them between runs."""
 
 import contextlib
 import os
@@ -18,14 +18,15 @@ CREATE TABLE IF NOT EXISTS videos (
     num_frames INTEGER, fps REAL, height INTEGER, width INTEGER
 )
 """
-_Key = tuple[str, int, int]  # path, bytes, time of change: another file has another one
+_Key = tuple[str, int, int]  # path, size in bytes, modification time; a changed file gets a new key
 
 
 def probe_all(paths: Sequence[Path], name: str) -> list[video.VideoInfo | None]:
-    """Counts the frames of every video, with a bar that `name` describes.
+    """Finds the properties of every video; the progress bar shows `name`.
 
     Returns:
-      What each holds, in their order; None where it cannot be read, which is said on stderr.
+      The properties of each video, in the order of the paths; None for a video that cannot be read.
+      Such videos are listed on stderr.
     """
     keys = [_key(path) for path in paths]
     with _memory() as memory, ThreadPoolExecutor() as pool:
@@ -69,7 +70,7 @@ def _key(path: Path) -> _Key | None:
 
 @contextlib.contextmanager
 def _memory() -> Iterator[sqlite3.Connection | None]:
-    """Opens what earlier runs found; None where nothing can be kept, which only costs time."""
+    """Opens the cache of earlier runs. Yields None if there can be no cache, which costs time."""
     with contextlib.ExitStack() as stack:
         memory = None
         with contextlib.suppress(OSError, sqlite3.Error):
@@ -82,11 +83,11 @@ def _memory() -> Iterator[sqlite3.Connection | None]:
 def _open(path: Path, *, anew: bool = False) -> sqlite3.Connection:
     opened = sqlite3.connect(path, isolation_level=None)
     try:
-        opened.execute("PRAGMA synchronous=OFF")  # losing it only costs time
+        opened.execute("PRAGMA synchronous=OFF")  # losing the cache only costs time
         opened.execute(_SCHEMA)
     except sqlite3.Error as error:
         opened.close()
-        # Locked, or a full disk, is an OperationalError: the file may be good.
+        # A lock or a full disk raises an OperationalError; then the file can still be good.
         if anew or isinstance(error, sqlite3.OperationalError):
             raise
         path.unlink()
@@ -110,5 +111,5 @@ def _remember(memory: sqlite3.Connection | None, key: _Key | None, info: video.V
     if memory is None or key is None:
         return
     values = (*key, info.num_frames, info.fps, info.height, info.width)
-    with contextlib.suppress(sqlite3.Error, UnicodeError):  # a full disk, a name that is no text
+    with contextlib.suppress(sqlite3.Error, UnicodeError):  # full disk, or a name that is not text
         memory.execute("INSERT OR REPLACE INTO videos VALUES (?,?,?,?,?,?,?)", values)

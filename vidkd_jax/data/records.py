@@ -1,8 +1,8 @@
-"""Records of JPEG frames, as `python -m data_prep.build` writes them: only chosen frames decode.
+"""Reads the records that `python -m data_prep.build` writes, and decodes only the frames it needs.
 
-A record is a run of consecutive frames of a video, of `run_length`; the records of a video follow
-each other, in the order of the index.
-The optical flow of NAME, as `python -m data_prep.flow` writes it, is the record set NAME_flow.
+A record holds a run of consecutive JPEG frames of one video; `run_length` gives its length. The
+records of a video are consecutive, and videos are in the order of the index. The optical flow of
+the record set NAME, which `python -m data_prep.flow` writes, is the record set NAME_flow.
 """
 
 import csv
@@ -20,10 +20,10 @@ from vidkd_jax.data.videos import WHOLE_FRAME, Video
 from vidkd_jax.errors import InputError
 from vidkd_jax.video.flow import decode_flow
 
-# What `read_info` promises.
+# The fields that the result of `read_info` always has.
 _FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "skipped", "counts")
 
-# How the built-in record sets are rendered.
+# The flags that render the built-in record sets.
 _MARIONETTE = {
     "marionette": "--preset=standard",
     "marionette_small": "--preset=small",
@@ -37,34 +37,37 @@ def find_records(root: Path, name: str, split: int, short_side: int, modality: s
     """Returns the folder of the newest version of a data set's records.
 
     Args:
-      root: the folder of all data sets.
-      name: of the data set.
-      split: number of the official split.
-      short_side: of the frames, in pixels.
+      root: The folder of all data sets.
+      name: Name of the data set.
+      split: Number of the official split.
+      short_side: Short side of the frames, in pixels.
       modality: "rgb", or "flow" for the optical flow of the same videos.
 
     Raises:
-      InputError: there are none, and how to make them; or they are of another size or modality.
+      InputError: There are no such records (the message says how to make them), or they have
+        another size or modality.
     """
     folder = root / (name if modality == "rgb" else f"{name}_{modality}") / f"split{split}"
     versions = sorted(path.parent for path in folder.glob("*/dataset.json"))
     if not versions:
         is_real = name not in _MARIONETTE and modality == "rgb"
-        or_else = " (or take the built-in videos: --config=...:marionette)" if is_real else ""
+        or_else = "use the built-in videos (--config=...:marionette), or " if is_real else ""
         raise InputError(
-            f"no records of '{name}' split {split} in '{folder}': make them with{or_else} "
+            f"no records of '{name}' split {split} in '{folder}': {or_else}make the records with "
             f"{_how_to_make(root, name, split, short_side, modality)}"
         )
     info = read_info(versions[-1])
     if info["modality"] != modality:
         raise InputError(
             f"config.data.modality: {modality}, but the records in '{versions[-1]}' hold "
-            f"{info['modality']}; set it to that, or choose another data.name"
+            f"{info['modality']}; set data.modality to {info['modality']}, or choose another "
+            "data.name"
         )
     if info["short_side"] != short_side:
         raise InputError(
             f"config.data.short_side: {short_side}, but the records in '{versions[-1]}' have "
-            f"{info['short_side']}; set it to that, or convert again with --short_side={short_side}"
+            f"{info['short_side']}; set data.short_side to {info['short_side']}, or convert again "
+            f"with --short_side={short_side}"
         )
     return versions[-1]
 
@@ -89,12 +92,13 @@ def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: s
 
 
 def read_info(folder: Path) -> dict[str, Any]:
-    """Returns a record set's dataset.json, with its "modality": "rgb" or "flow".
+    """Returns the content of a record set's dataset.json.
 
-    Its "frames_per_record" is None where it does not say: a record is a whole video.
+    The result always has "modality" ("rgb" or "flow") and "frames_per_record". The latter is None
+    if the file does not have it; then a record is a whole video.
 
     Raises:
-      InputError: it is damaged.
+      InputError: The file is damaged.
     """
     try:
         info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
@@ -108,11 +112,12 @@ def read_info(folder: Path) -> dict[str, Any]:
 
 
 def run_length(num_frames: int, frames_per_record: int | None) -> int:
-    """Returns how many frames of a video each of its records holds; the last one may hold fewer.
+    """Returns how many frames each record of a video holds; the last record may hold fewer.
 
     Args:
-      num_frames: of the video.
-      frames_per_record: as dataset.json has it: about how many are wanted; None: all.
+      num_frames: Number of frames of the video.
+      frames_per_record: Approximate number of frames in a record, from dataset.json; None means
+        that a record is a whole video.
     """
     if frames_per_record is None:
         return num_frames
@@ -121,7 +126,7 @@ def run_length(num_frames: int, frames_per_record: int | None) -> int:
 
 
 def record_starts(num_frames: Iterable[int], frames_per_record: int | None) -> list[int]:
-    """Returns the number of each video's first record, and of all records in the end."""
+    """Returns the number of the first record of each video, and at the end that of all records."""
     counts = (-(-number // run_length(number, frames_per_record)) for number in num_frames)
     return list(itertools.accumulate(counts, initial=0))
 
@@ -138,9 +143,9 @@ class RecordDataset:
     """One split of a data set's records; see `VideoDataset`.
 
     Attributes:
-      videos: in record order.
-      class_names: names by label.
-      parts: see `VideoDataset`.
+      videos: The videos, in record order.
+      class_names: Class names, indexed by label.
+      parts: See `VideoDataset`.
     """
 
     parts = WHOLE_FRAME
@@ -156,16 +161,19 @@ class RecordDataset:
         num_frames = [video.num_frames for video in self.videos]
         self._starts = record_starts(num_frames, self._frames_per_record)
         if len(self.videos) != info["counts"][split] or len(self._source) != self._starts[-1]:
-            cause = f"{len(self._source)} records of {self._starts[-1]}, {len(self.videos)} listed"
+            cause = (
+                f"it holds {len(self._source)} records, and the index lists {len(self.videos)} "
+                f"videos in {self._starts[-1]} records"
+            )
             raise _unreadable(folder, cause)
 
     def _open(self) -> tuple[Any, Callable[[bytes], Any]]:
         """Returns the serialised records and their parser.
 
-        TFDS's own turns all frames of a video into an array of objects, which takes as long as
-        decoding a clip; the protocol buffer copies a frame only where it is asked for.
+        The parser of TFDS turns all frames of a record into an array of objects, which takes as
+        long as decoding a clip. The protocol buffer copies a frame only on access.
         """
-        import tensorflow_datasets as tfds  # a second to import: only where records are read
+        import tensorflow_datasets as tfds  # takes a second, so only imported to read records
         from tensorflow_datasets.proto import tf_example_pb2
 
         try:
@@ -183,10 +191,10 @@ class RecordDataset:
         self.__init__(*state)  # type: ignore[misc]
 
     def encoded(self, index: int, numbers: Iterable[int] | None = None) -> list[bytes]:
-        """Returns frames of video `index` as they are stored, JPEG bytes: `numbers`, or all.
+        """Returns the JPEG bytes of the frames `numbers` (None means all) of video `index`.
 
         Raises:
-          InputError: a record is damaged.
+          InputError: A record is damaged.
         """
         video = self.videos[index]
         wanted = range(video.num_frames) if numbers is None else list(numbers)
@@ -201,10 +209,10 @@ class RecordDataset:
             raise self._damaged(index, error) from error
 
     def frames(self, index: int, numbers: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields the frames `numbers` of video `index`, each uint8 [h, w, 3]; of flow [h, w, 2].
+        """Yields the frames `numbers` of video `index`, each uint8 [h, w, 3], or flow [h, w, 2].
 
         Raises:
-          InputError: a record is damaged.
+          InputError: A record is damaged.
         """
         wanted = numbers.tolist()
         last, frame = None, np.empty(0)
@@ -232,7 +240,7 @@ def _decode_rgb(jpeg: bytes) -> np.ndarray:
     return simplejpeg.decode_jpeg(jpeg, colorspace="RGB")
 
 
-# From a stored frame to uint8 [h, w, c], by modality.
+# For each modality, the function that decodes a stored frame to uint8 [h, w, c].
 DECODERS: Mapping[str, Callable[[bytes], np.ndarray]] = {"rgb": _decode_rgb, "flow": decode_flow}
 
 
@@ -243,8 +251,8 @@ def _read_index(folder: Path, split: str, num_classes: int) -> list[Video]:
             sorted(p.stem.removeprefix("videos-") for p in folder.glob("videos-*.csv"))
         )
         raise InputError(
-            f"'{path}' is missing: these records have the splits {splits}; "
-            "data.val='groups' validates on groups of the training split"
+            f"'{path}' is missing, because these records only have the splits {splits}; "
+            "to validate on groups of the training split, set data.val='groups'"
         )
     try:
         with path.open(newline="", encoding="utf-8") as file:

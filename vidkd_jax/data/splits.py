@@ -1,4 +1,4 @@
-"""Which videos train, which choose the model, which test."""
+"""Chooses the videos for training, for validation and for testing."""
 
 import dataclasses
 import hashlib
@@ -28,7 +28,7 @@ class Splits:
     class_names: Sequence[str]
 
     def fingerprint(self) -> str:
-        """Returns a text that says which videos are in which subset, in order."""
+        """Returns a text that determines which videos are in which subset, and their order."""
         subsets = (self.train, self.val, self.test)
         return repr([(v.id, v.label, v.num_frames) for s in subsets for v in s.videos])
 
@@ -39,13 +39,15 @@ def load_splits(
     """Opens the splits of a data set.
 
     Args:
-      open_split: opens a split by name: "train", "val" or "test".
-      val: "groups" holds whole groups out of training; "val" or "test" takes that split.
-      val_fraction: share of the training groups held out.
-      fraction: share of each class' training videos that is used.
+      open_split: Opens a split by name: "train", "val" or "test".
+      val: Where validation videos come from: "groups" holds out whole groups of the training split,
+        "val" or "test" uses the split of that name.
+      val_fraction: Fraction of the training groups that is held out.
+      fraction: Fraction of the training videos of each class that is used.
 
     Raises:
-      InputError: a split is empty, or there are too few groups to hold any out.
+      InputError: A split is empty, a class has no training video, or there are too few groups to
+        hold any out.
     """
     train = open_split("train")
     test = open_split("test")
@@ -66,38 +68,41 @@ def load_splits(
     for name in ("train", "val", "test"):
         if not getattr(splits, name).videos:
             raise InputError(
-                f"the {name} split has no videos: check the lists and data.val_fraction"
+                f"the {name} split has no videos; check the lists and data.val_fraction"
             )
     _check_classes(splits)
     return splits
 
 
 def _check_classes(splits: Splits) -> None:
-    """Refuses classes without training videos; tells of those without validation videos."""
+    """Raises InputError for classes without training videos; prints those without validation."""
     for name, subset in (("train", splits.train), ("val", splits.val)):
         present = {video.label for video in subset.videos}
         missing = [c for label, c in enumerate(splits.class_names) if label not in present]
         if missing and name == "train":
             raise InputError(
                 f"{len(missing)} of {len(splits.class_names)} classes have no training video, such "
-                f"as '{missing[0]}': take them off the list of classes, or hold out fewer groups "
-                "(data.val_fraction)"
+                f"as '{missing[0]}'; remove them from the list of classes, or hold out fewer "
+                "groups (data.val_fraction)"
             )
         if missing:
-            print(f"no validation video of: {', '.join(missing)}", file=sys.stderr)
+            print(f"classes without validation videos: {', '.join(missing)}", file=sys.stderr)
 
 
 def _rank(name: str) -> str:
-    """A fixed pseudo-random order of names: the same on every machine, process and seed."""
+    """Returns a sort key that puts names in a fixed pseudo-random order.
+
+    The order is the same for every machine, process and seed.
+    """
     return hashlib.sha256(name.encode()).hexdigest()
 
 
 def held_out_groups(videos: Sequence[Video], fraction: float) -> set[str]:
-    """Returns the groups that validate: a fixed share (at least one) of the training groups.
+    """Returns the groups for validation: a fixed fraction of the training groups, at least one.
 
-    The choice depends on the groups' names only, so that every run of a study validates on the same
-    videos. Where groups belong to one class each (a film of HMDB51), the share is taken within each
-    class, so that every class with two groups is validated on.
+    The choice depends only on the names of the groups, so that every run of a study validates on
+    the same videos. From groups that belong to one class each (such as the films of HMDB51), the
+    fraction is taken class by class, so that every class with at least two groups is validated.
     """
     classes: dict[str, set[int]] = defaultdict(set)
     for video in videos:
@@ -115,14 +120,14 @@ def held_out_groups(videos: Sequence[Video], fraction: float) -> set[str]:
         held_out.update(sorted(groups, key=_rank)[:count])
     if not held_out:
         raise InputError(
-            "config.data.val: no class has a second training group that could be held out to "
-            "validate; add videos, or use a split of your lists (data.val='val')"
+            "config.data.val: no class has a second training group that could be held out for "
+            "validation; add videos, or use a split of your lists (data.val='val')"
         )
     return held_out
 
 
 def balanced_subset(videos: Sequence[Video], fraction: float) -> list[Video]:
-    """Returns `fraction` of each class' videos (at least one), a fixed choice, in their order."""
+    """Returns a fixed choice of `fraction` of each class's videos (at least one), in order."""
     if fraction >= 1:
         return list(videos)
     by_class: dict[int, list[Video]] = defaultdict(list)

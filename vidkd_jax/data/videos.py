@@ -1,4 +1,4 @@
-"""What the pipeline needs of a data set, wherever its frames come from."""
+"""The interface between a data set and the pipeline."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ class Video:
     """One labelled video.
 
     Attributes:
-      id: unique name.
-      label: class number.
-      group: videos of one group (actor, film, source) never stand on both sides of a split.
-      num_frames: at least 1.
-      index: position in its data set.
+      id: Unique name.
+      label: Class number.
+      group: Actor, film or source. Training and validation never share a group.
+      num_frames: Number of frames, at least 1.
+      index: Position in the data set.
     """
 
     id: str
@@ -39,14 +39,15 @@ class VideoDataset(Protocol):
 
     @property
     def class_names(self) -> Sequence[str]:
-        """Names by label."""
+        """Class names, indexed by label."""
 
     @property
     def parts(self) -> Mapping[str, slice]:
         """What a batch calls which channels of a frame: "clip", and perhaps "flow"."""
 
     def frames(self, index: int, numbers: np.ndarray) -> Iterable[np.ndarray]:
-        """Gives the frames `numbers` of video `index`, each uint8 [h, w, c], as it decodes them.
+        """Returns the frames `numbers` of video `index`, each uint8 [h, w, c].
 
-        The channels are RGB, or horizontal and vertical flow, or all five in this order.
+        The frames may be decoded lazily. The channels are RGB, or horizontal and vertical flow, or
+        all five in this order.
         """
