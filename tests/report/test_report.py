@@ -1,4 +1,4 @@
-"""The report's page: files, pictures, escaping, and what happens where parts are missing."""
+"""The page of the report: files, pictures, escaping, and missing parts."""
 
 import html.parser
 import json
@@ -26,7 +26,7 @@ PICTURES = {
 
 
 def make_run(num_epochs=4):
-    """Everything that `write_report` takes, as a run would leave it."""
+    """Returns the arguments of `write_report` for a run."""
     history = []
     for epoch in range(1, num_epochs + 1):
         train = {"loss": 2 / epoch, "loss/cross_entropy": 1.9 / epoch, "loss/kl": 0.1, "top1": 0.3}
@@ -71,7 +71,7 @@ def make_run(num_epochs=4):
 
 
 class Elements(html.parser.HTMLParser):
-    """Collects the page's tags, and checks that they are closed in order."""
+    """Collects the tags of a page, and checks that they are closed in order."""
 
     def __init__(self):
         super().__init__()
@@ -131,7 +131,7 @@ def test_names_are_escaped(report):
     assert "Stand &amp; Up" in page
     assert "v_&lt;i&gt;_g01" in page
     assert "<h1>ty&lt;script&gt;</h1>" in page
-    assert page.count("</pre>") == 2  # config and environment; the data root is escaped
+    assert page.count("</pre>") == 2  # of config and environment; the data root is escaped
 
 
 def test_classes_are_sorted_by_accuracy_and_mistakes_by_confidence(report):

@@ -1,4 +1,4 @@
-"""The report of a run: one page and its pictures, readable without network and on a phone."""
+"""The report of a run: one page with pictures, readable without network access and on a phone."""
 
 from vidkd_jax.report.page import write_report
 

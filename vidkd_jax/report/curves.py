@@ -1,20 +1,20 @@
-"""From the records of metrics.jsonl to one value per epoch."""
+"""Reduces the records of metrics.jsonl to one value per epoch."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# A metric's epochs and its values, of the same length.
+# The epochs and the values of a metric, two lists of the same length.
 Curve = tuple[list[int], list[float]]
 
 _NOT_METRICS = ("step", "epoch", "split")
 
 
 def by_epoch(history: Sequence[Mapping[str, Any]], split: str) -> dict[str, Curve]:
-    """Averages each metric of a split within each epoch, in order of the epochs.
+    """Averages each metric of a split over each epoch.
 
-    A record stands for the steps since the record before it in the same split, so records count by
-    their steps. Values that are not numbers are left out.
+    A record covers the steps since the previous record of the same split, so the average is
+    weighted by these numbers of steps. Values that are not numbers are left out.
     """
     sums: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     weights: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
@@ -36,7 +36,7 @@ def by_epoch(history: Sequence[Mapping[str, Any]], split: str) -> dict[str, Curv
 
 
 def promotions(history: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Returns the epochs whose student was the best on validation so far."""
+    """Returns the epochs in which the student became the best so far on validation."""
     return [record["epoch"] for record in _of_split(history, "val") if record.get("promoted")]
 
 

@@ -1,4 +1,4 @@
-"""The report's pictures, drawn by matplotlib without a display."""
+"""Draws the pictures of the report with matplotlib, without a display."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,13 +14,13 @@ from vidkd_jax.report.curves import Curve
 _BLUE, _GREY, _AMBER, _INK = "#2563eb", "#94a3b8", "#d97706", "#1e293b"
 _RED, _GREEN = "#fca5a5", "#86efac"
 _PART_COLOURS = ("#0d9488", "#7c3aed", "#db2777", "#65a30d", "#0891b2")
-_MAX_NAMED_CLASSES = 110  # beyond it, names would be too small to read
-_MAX_COUNTED_CLASSES = 16  # beyond it, so would numbers in the cells
+_MAX_NAMED_CLASSES = 110  # with more classes, their names would be too small to read
+_MAX_COUNTED_CLASSES = 16  # with more classes, the numbers in the cells would be too small
 _LABEL_LENGTH = 24
 
 
 def loss_curves(train: Mapping[str, Curve], val: Mapping[str, Curve]) -> Figure | None:
-    """The training loss, its unweighted parts, and the validation likelihood."""
+    """Draws the training loss, its unweighted parts, and the cross-entropy on validation clips."""
     if "loss" not in train:
         return None
     figure, axes = _epoch_axes("loss")
@@ -40,7 +40,7 @@ def loss_curves(train: Mapping[str, Curve], val: Mapping[str, Curve]) -> Figure 
 def accuracy_curves(
     train: Mapping[str, Curve], val: Mapping[str, Curve], promoted: Sequence[int]
 ) -> Figure | None:
-    """Top-1 accuracy of both splits; a star where the student became the best so far."""
+    """Draws the top-1 accuracy of both splits; a star marks a student that is the best so far."""
     if "top1" not in train and "clip_top1" not in val:
         return None
     figure, axes = _epoch_axes("top-1 accuracy of clips")
@@ -60,7 +60,7 @@ def accuracy_curves(
 
 
 def curves_with_range(curves: Mapping[str, np.ndarray], label: str) -> Figure:
-    """Several curves [runs, epochs] by name: their means, and the range over runs."""
+    """Draws several curves [runs, epochs] by name, as mean and range over the runs."""
     figure, axes = _epoch_axes(label)
     for number, (name, values) in enumerate(curves.items()):
         epochs = np.arange(1, values.shape[1] + 1)
@@ -74,7 +74,7 @@ def curves_with_range(curves: Mapping[str, np.ndarray], label: str) -> Figure:
 
 
 def learning_rate_curve(train: Mapping[str, Curve]) -> Figure | None:
-    """The learning rate on a logarithmic scale."""
+    """Draws the learning rate on a logarithmic scale."""
     if "learning_rate" not in train:
         return None
     figure, axes = _epoch_axes("learning rate")
@@ -87,7 +87,7 @@ def learning_rate_curve(train: Mapping[str, Curve]) -> Figure | None:
 
 
 def speed_curves(train: Mapping[str, Curve]) -> Figure | None:
-    """Clips a second, and the share of the time in which the step waited for data."""
+    """Draws the clips per second, and the fraction of time in which training waited for data."""
     if "clips_per_second" not in train:
         return None
     figure, axes = _epoch_axes("clips / second")
@@ -107,7 +107,7 @@ def speed_curves(train: Mapping[str, Curve]) -> Figure | None:
 
 
 def agreement_curves(val: Mapping[str, Curve]) -> Figure | None:
-    """How often the student says what its teacher says, and how far their probabilities differ."""
+    """Draws how often student and teacher predict the same class, and their KL divergence."""
     if "teacher_agreement" not in val:
         return None
     figure, axes = _epoch_axes("same class as the teacher")
@@ -124,11 +124,11 @@ def agreement_curves(val: Mapping[str, Curve]) -> Figure | None:
 
 
 def reliability_diagram(bins: Mapping[str, Sequence[float]], title: str) -> Figure | None:
-    """Accuracy against confidence in bins of equal width, and how many examples each bin has.
+    """Draws accuracy against confidence in bins of equal width, and the examples in each bin.
 
     Args:
         bins: "count", "confidence" and "accuracy", one value per bin.
-        title: over the picture.
+        title: title of the picture.
     """
     count, confidence, accuracy = (
         np.asarray(bins[name], float) for name in ("count", "confidence", "accuracy")
@@ -160,10 +160,13 @@ def reliability_diagram(bins: Mapping[str, Sequence[float]], title: str) -> Figu
 
 
 def reliability_curves(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Accuracy against confidence of several rows, each with bins as in `reliability_diagram`."""
+    """Draws accuracy against confidence for several rows of a table.
+
+    Each row has bins as in `reliability_diagram`.
+    """
     figure = Figure(figsize=(5.2, 5.0), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], "--", color=_GREY, label="as sure as right")
+    axes.plot([0, 1], [0, 1], "--", color=_GREY, label="perfect calibration")
     for name, bins in rows.items():
         filled = np.asarray(bins["count"]) > 0
         axes.plot(
@@ -179,9 +182,9 @@ def reliability_curves(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
 
 
 def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
-    """Rows: the true class, columns: the prediction, each row's shares adding up to 1.
+    """Draws the confusion matrix: rows are true classes, columns predictions; each row sums to 1.
 
-    Classes whose names the font cannot draw stand there as their numbers.
+    A class whose name the font cannot draw is shown by its number.
     """
     counts = np.asarray(confusion, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -195,7 +198,7 @@ def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) 
     bar.outline.set_visible(False)  # type: ignore[operator]
     if k <= _MAX_NAMED_CLASSES:
         labels = [_shorten(name) if _is_drawable(name) else str(i) for i, name in enumerate(names)]
-        size = min(9.0, 600 / k)  # points: the greatest picture has some 700 for the rows
+        size = min(9.0, 600 / k)  # points; the largest picture has about 700 points for the rows
         axes.set_xticks(range(k), labels, rotation=90, fontsize=size, parse_math=False)
         axes.set_yticks(range(k), labels, fontsize=size, parse_math=False)
     if k <= _MAX_COUNTED_CLASSES:
@@ -229,12 +232,12 @@ def _line(axes: Axes, curve: Curve, label: str, colour: str, width: float = 1.5)
 
 
 def _marker(epochs: Sequence[int]) -> str | None:
-    """A line through few epochs needs its points shown; through one it would be invisible."""
+    """Returns a marker for the points if there are few; a line of one point would be invisible."""
     return "o" if len(epochs) <= 3 else None
 
 
 def _is_drawable(name: Any) -> bool:
-    """Whether the font has all letters of a name: else boxes would stand there, all alike."""
+    """Returns whether the font has all letters of a name; it draws missing letters as boxes."""
     font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
     return all(font.get_char_index(ord(letter)) for letter in str(name))
 

@@ -1,4 +1,4 @@
-"""The report's page: sections of numbers, pictures and tables."""
+"""The page of the report: sections with numbers, pictures and tables."""
 
 import html
 import json
@@ -22,19 +22,20 @@ def write_report(
     history: Sequence[Mapping[str, Any]],
     evaluation: Mapping[str, Any],
 ) -> Path:
-    """Writes `workdir/report/index.html` and its pictures; whatever is missing is left out.
+    """Writes `workdir/report/index.html` and its pictures. Missing parts are left out.
 
     Args:
-        workdir: the run's folder.
-        config: resolved, as plain nested dictionaries.
-        summary: as in `summary.json`.
-        history: the records of `metrics.jsonl`: "step", "epoch", "split" and metrics.
-        evaluation: of the test videos: "class_names", "confusion" `[k, k]` (rows: true class),
-            "per_class" `[k]`, "clip_reliability" and "video_reliability" ("count", "confidence",
-            "accuracy" per bin), "mistakes" ("video", "label", "predicted", "confidence").
+        workdir: folder of the run.
+        config: resolved config, as plain nested dictionaries.
+        summary: content of `summary.json`.
+        history: records of `metrics.jsonl`: "step", "epoch", "split" and metrics.
+        evaluation: results on the test videos: "class_names", "confusion" `[k, k]` (rows are true
+            classes), "per_class" `[k]`, "clip_reliability" and "video_reliability" ("count",
+            "confidence", "accuracy" per bin), "mistakes" ("video", "label", "predicted",
+            "confidence").
 
     Returns:
-        The page's path.
+        The path of the page.
     """
     folder = workdir / "report"
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +66,14 @@ def _document(config: Mapping[str, Any], summary: Mapping[str, Any], body: str) 
     warning = ""
     if summary.get("model_selection") == "test":
         warning = (
-            '<p class="warning">The best epoch, or a teacher\'s, was selected on the test split '
-            '(data.val = "test"), so the test numbers are optimistic.</p>'
+            '<p class="warning">The best epoch of this run or of a teacher was selected on the '
+            'test split (data.val = "test"), so the test numbers are optimistic.</p>'
         )
     return document(name, subtitle, f"{warning}\n{body}")
 
 
 def document(title: str, subtitle: str, body: str) -> str:
-    """Returns a whole page; all three are HTML."""
+    """Returns a whole page; the arguments are HTML."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -116,7 +117,7 @@ def _training(folder: Path, history: Sequence[Mapping[str, Any]]) -> str:
             folder,
             "speed",
             figures.speed_curves(train),
-            "Training speed by epoch; the first one compiles",
+            "Training speed by epoch; the first epoch includes compilation",
         ),
     ]
     return _section("Training", "", figure_grid(pictures))
@@ -130,8 +131,8 @@ def _calibration(folder: Path, evaluation: Mapping[str, Any]) -> str:
         caption = f"{title}: reliability and number of examples by confidence"
         pictures.append(save_picture(folder, f"{level}_reliability", figure, caption))
     text = (
-        "A calibrated model is right as often as it is sure: accuracy on the diagonal. Averaging "
-        "the clips of a video makes predictions less confident, so both levels are shown."
+        "The accuracy of a calibrated model equals its confidence: the bars end on the diagonal. "
+        "Averaging the clips of a video makes predictions less confident, so both are shown."
     )
     return _section("Calibration", text, figure_grid(pictures))
 
@@ -154,7 +155,7 @@ def _mistakes(evaluation: Mapping[str, Any]) -> str:
     mistakes = evaluation.get("mistakes")
     if not mistakes:
         return ""
-    text = "Test videos that the model got wrong while it was surest: look at these first."
+    text = "Wrong predictions on test videos, those with the highest confidence first."
     return _section("Most confident mistakes", text, tables.mistakes_table(mistakes))
 
 
@@ -173,7 +174,7 @@ def _section(title: str, text: str, content: str) -> str:
 
 
 def figure_grid(pictures: Sequence[str]) -> str:
-    """Returns pictures side by side where there is room."""
+    """Returns the pictures side by side, as far as the width of the screen allows."""
     shown = "".join(pictures)
     return f'<div class="figures">{shown}</div>' if shown else ""
 
@@ -181,12 +182,12 @@ def figure_grid(pictures: Sequence[str]) -> str:
 def save_picture(
     folder: Path, name: str, figure: Figure | None, caption: str, *, wide: bool = False
 ) -> str:
-    """Saves a picture and returns its element; without a picture, an old file goes as well."""
+    """Saves a picture and returns its HTML; without a figure, deletes an old picture."""
     path = folder / f"{name}.png"
     if figure is None:
         path.unlink(missing_ok=True)
         return ""
-    # No "Software" entry: the same run gives the same bytes.
+    # Without the entry "Software", the same run always gives the same bytes.
     figure.savefig(path, dpi=_DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None})
     style = ' class="wide"' if wide else ""
     return (

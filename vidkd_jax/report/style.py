@@ -1,4 +1,4 @@
-"""The report's style sheet: one column on a phone, two on a screen, nothing from the network."""
+"""The style sheet of the report: one column on a phone, two on a screen, no network access."""
 
 CSS = """
 :root { --ink: #1e293b; --soft: #64748b; --line: #e2e8f0; --blue: #2563eb; --paper: #f8fafc; }

@@ -1,4 +1,4 @@
-"""The report's headline numbers and tables, as HTML."""
+"""The headline numbers and the tables of the report, as HTML."""
 
 import html
 import math
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def percent(value: float) -> str:
-    """Formats a share of 1."""
+    """Formats a fraction as per cent."""
     return f"{100 * value:.1f} %"
 
 
 def duration(seconds: float) -> str:
-    """Formats seconds as the two units that matter."""
+    """Formats seconds in the one or two largest units."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -32,29 +32,29 @@ def _gibibytes(value: float) -> str:
     return f"{value / 2**30:.2f} GiB"
 
 
-# In the page's order: the summary's field, its name, its format, what it means.
+# In the order of the page: field of the summary, its name, its format, its meaning.
 _HEADLINES = (
-    ("video_top1", "Video@1", percent, "of test videos right"),
-    ("video_top5", "Video@5", percent, "label among the first five"),
-    ("clip_top1", "Clip@1", percent, "of test clips right"),
-    ("clip_top5", "Clip@5", percent, "label among the first five"),
+    ("video_top1", "Video@1", percent, "of test videos correct"),
+    ("video_top5", "Video@5", percent, "label among the top five"),
+    ("clip_top1", "Clip@1", percent, "of test clips correct"),
+    ("clip_top5", "Clip@5", percent, "label among the top five"),
     ("video_ece", "ECE, videos", _three_digits, "calibration error; 0 is best"),
     ("clip_ece", "ECE, clips", _three_digits, "calibration error; 0 is best"),
     ("video_nll", "NLL, videos", _three_digits, "-log p(label), nats"),
     ("clip_nll", "NLL, clips", _three_digits, "-log p(label), nats"),
-    ("val_clip_top1", "Validation", percent, "clips right, best epoch"),
-    ("best_epoch", "Best epoch", _integer, "its student was tested"),
+    ("val_clip_top1", "Validation", percent, "of clips correct, best epoch"),
+    ("best_epoch", "Best epoch", _integer, "of the tested student"),
     ("epochs", "Epochs", _integer, "trained"),
     ("train_seconds", "Training", duration, "without validation"),
     ("clips_per_second", "Clips / second", "{:.1f}".format, "in training, median epoch"),
-    ("data_wait_fraction", "Data wait", percent, "of the time; 0 is best"),
-    ("num_params", "Parameters", _integer, "trained numbers"),
-    ("peak_memory_bytes", "Peak memory", _gibibytes, "of device, or process"),
+    ("data_wait_fraction", "Data wait", percent, "of training time; 0 is best"),
+    ("num_params", "Parameters", _integer, "that are trained"),
+    ("peak_memory_bytes", "Peak memory", _gibibytes, "of the device or the process"),
 )
 
 
 def headline_cards(summary: Mapping[str, Any]) -> str:
-    """One card per headline number that the summary has."""
+    """Returns one card for each headline number that the summary has."""
     cards = []
     for field, name, style, meaning in _HEADLINES:
         value = summary.get(field)
@@ -73,7 +73,7 @@ def headline_cards(summary: Mapping[str, Any]) -> str:
 def class_table(
     names: Sequence[str], per_class: Sequence[float | None], confusion: Sequence[Sequence[int]]
 ) -> str:
-    """Accuracy per class, best first; classes without a test video last."""
+    """Returns the accuracy per class, best first; classes without a test video are last."""
 
     def accuracy(k: int) -> float:
         value = per_class[k]
@@ -92,11 +92,11 @@ def class_table(
                 "" if taken is None else f"{html.escape(names[taken])} ({wrong[taken]})",
             )
         )
-    return html_table(("class", "label", "accuracy", "videos", "most often taken for"), rows)
+    return html_table(("class", "label", "accuracy", "videos", "most frequent mistake"), rows)
 
 
 def mistakes_table(mistakes: Sequence[Mapping[str, Any]]) -> str:
-    """Wrong predictions, surest first."""
+    """Returns the wrong predictions, those with the highest confidence first."""
     ranked = sorted(mistakes, key=lambda mistake: -mistake["confidence"])
     rows = [
         (
@@ -115,7 +115,7 @@ def _bar(share: float) -> str:
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are HTML already."""
+    """Returns a table of cells that are already HTML."""
     header = "".join(f"<th>{name}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return (
