@@ -131,5 +131,5 @@ def test_processes_that_see_other_videos_stop(fields, tmp_path):
 def test_processes_that_nobody_started_are_one_line(fields, tmp_path):
     alone = launch(tmp_path, {**fields, "distributed": True}, devices=1)
     (said,) = fail(alone)
-    assert said.startswith("error: config.distributed: the processes cannot be joined")
+    assert said.startswith("error: config.distributed: the processes cannot be connected")
     assert said.count("\n") == 1 and "JAX_COORDINATOR_ADDRESS" in said

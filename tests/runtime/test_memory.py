@@ -39,7 +39,7 @@ def page_faults(call, size, **variables):
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is of the GNU C library")
 @pytest.mark.parametrize("size", [2**26, 2**27, 2**31 + 2**26])
 def test_a_block_that_was_freed_is_used_again_without_page_faults(size):
-    """In any thread, as XLA computes in its own: blocks of over 64 MiB are a case apart there."""
+    """Tested in another thread, as XLA uses its own; there, blocks over 64 MiB are special."""
     by_default = page_faults("", size)
     assert page_faults("assert keep_freed_memory()", size) < by_default / 10
 

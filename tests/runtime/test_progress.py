@@ -1,4 +1,4 @@
-"""Bars move on a terminal; in a log file they are a line now and then."""
+"""Bars move on a terminal; in a log file they add only a few lines."""
 
 import io
 import sys
@@ -18,7 +18,7 @@ def test_a_log_file_gets_few_lines(monkeypatch, stream, is_quiet):
     written = stream()
     monkeypatch.setattr(sys, "stderr", written)
     clock = iter(range(10_000))
-    monkeypatch.setattr("tqdm.std.time", lambda: next(clock) / 5)  # a fifth of a second a look
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock) / 5)  # each call is 0.2 s later
     assert list(progress_bar(range(100), desc="converting", unit="video")) == list(range(100))
     text = written.getvalue()
     assert "converting: 100%" in text

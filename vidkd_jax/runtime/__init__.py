@@ -1,1 +1,1 @@
-"""What any program here needs: devices, memory, locks, caches, progress."""
+"""Devices, memory, locks, caches and progress bars, for all programs of this library."""

@@ -1,4 +1,4 @@
-"""The next one begun before this one is read, so that the host and the device work at once."""
+"""Starts item i+1 before item i is consumed, so that host and device overlap."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 def one_ahead(values: Iterable[T]) -> Iterator[T]:
-    """Yields values, each once the one after it has been made.
+    """Yields each value after the next value has been made.
 
-    Of batches: the next is on its way to the device while this one is in use. Of outputs: the
-    device has the next to compute while the host waits for this one and reads it.
+    With batches, the next batch is copied to the device while the current batch is in use. With
+    outputs, the device computes the next output while the host waits for the current one.
     """
     ready: deque[T] = deque()
     for value in values:

@@ -1,4 +1,4 @@
-"""Where the program keeps what it would otherwise compute again."""
+"""The folder of caches: results that would otherwise be computed again in each run."""
 
 import os
 import tempfile
@@ -6,9 +6,10 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Returns $XDG_CACHE_HOME/vidkd_jax, or ~/.cache/vidkd_jax; it need not exist.
+    """Returns $XDG_CACHE_HOME/vidkd_jax, or else ~/.cache/vidkd_jax. The folder may not exist yet.
 
-    A user without a home (a container run under a bare number) has one among the temporary files.
+    If the user has no home folder (as in a container that runs under a bare user number), the cache
+    is in the folder of temporary files.
     """
     if given := os.environ.get("XDG_CACHE_HOME"):
         return Path(given) / "vidkd_jax"

@@ -1,4 +1,4 @@
-"""JSON files: whole or not at all, and one line where one is damaged."""
+"""Writes JSON files atomically, and reads them with an error of one line if they are damaged."""
 
 import json
 import os
@@ -9,19 +9,19 @@ from vidkd_jax.errors import InputError
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON so that a kill leaves the old file or the new one, never half of it."""
+    """Writes a JSON file; if the process is killed, the file has the old or the new content."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(json.dumps(value, indent=2) + "\n")
     temporary.replace(path)
 
 
 def read_json(path: Path) -> Any:
-    """Returns the file's value, None where there is no file.
+    """Returns the value in the file, or None if there is no file.
 
     Raises:
-      InputError: the file is damaged.
+      InputError: The file is damaged or cannot be read.
     """
-    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a parent is not readable
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises if a parent is not readable
         return None
     try:
         return json.loads(path.read_text())

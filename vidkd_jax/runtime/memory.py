@@ -1,25 +1,26 @@
-"""Freed memory stays with the process: large arrays come and go at every step."""
+"""Keeps freed memory in the process, because every step allocates and frees large arrays."""
 
 import ctypes
 import os
 
-# What <malloc.h> of the GNU C library calls the settings, and their values.
+# Settings of the GNU C library (<malloc.h>) and their values.
 _SETTINGS = {
-    -4: 0,  # M_MMAP_MAX: no block is a mapping of its own, which would end with it
-    -8: 1,  # M_ARENA_MAX: other heaps than the first one map what is over 64 MiB all the same
+    -4: 0,  # M_MMAP_MAX: no block gets its own mapping, which would be unmapped when it is freed
+    -8: 1,  # M_ARENA_MAX: only the first heap, because the others map blocks over 64 MiB anyway
     -1: -1,  # M_TRIM_THRESHOLD: the heap never shrinks
-    -2: 2**26,  # M_TOP_PAD, bytes: by how much more than is needed it grows
+    -2: 2**26,  # M_TOP_PAD: the heap grows by this many bytes more than needed
 }
 
 
 def keep_freed_memory() -> bool:
-    """Has the C library keep large blocks that are freed, for those that are asked for next.
+    """Makes the C library keep large freed blocks and use them for later allocations.
 
-    By default it gives them back to the system, which fills the next ones with zeros, page by page:
-    a fifth of a narrow network's step on CPU.
+    By default the C library returns large blocks to the system, and the system fills new blocks
+    with zeros, page by page. That takes a fifth of the step of a narrow network on CPU.
 
     Returns:
-      Whether it does; not where the environment configures malloc, nor without the GNU C library.
+      Whether the settings were changed. They are not changed if the environment configures malloc,
+      or without the GNU C library.
     """
     configured = any(name.startswith("MALLOC_") for name in os.environ)
     if configured or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):

@@ -1,4 +1,4 @@
-"""Progress with ETA, on stderr."""
+"""Progress bars with the remaining time, on stderr."""
 
 import sys
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ from tqdm import tqdm
 
 
 def progress_bar(iterable: Iterable[Any] | None = None, **options: Any) -> tqdm:
-    """Returns tqdm's bar: it moves on a terminal, and in a log file is a line now and then.
+    """Returns a bar of tqdm. It moves on a terminal; in a log file it adds a line every 10 seconds.
 
     Args:
-      iterable: what it goes over; None: it is moved by its `update`.
-      **options: tqdm's.
+      iterable: What to iterate over. With None, call `update` to move the bar.
+      **options: Options of tqdm.
     """
     interval = 0.1 if sys.stderr.isatty() else 10
     return tqdm(iterable, mininterval=interval, dynamic_ncols=True, **options)

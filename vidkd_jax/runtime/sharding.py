@@ -1,7 +1,8 @@
-"""Devices: the only file that knows meshes and jax.distributed.
+"""Devices and processes; the only file that uses meshes and jax.distributed.
 
-Data parallelism over one axis, `data`: batches are split along it, everything else is replicated.
-Under `jit` BatchNorm sees the global batch (synchronised statistics), on any number of devices.
+Training is data-parallel over one mesh axis, `data`: batches are split along it, and everything
+else is replicated. Under `jit`, BatchNorm uses the statistics of the global batch (synchronised
+BatchNorm) on any number of devices.
 """
 
 import hashlib
@@ -16,17 +17,18 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from vidkd_jax.errors import InputError
 
-_LONGEST = 2048  # bytes of a message that processes pass on
+_LONGEST = 2048  # bytes of the longest message that is sent between processes
 
 
 def initialize() -> None:
-    """Joins the processes of a pod or cluster; must come before any other use of JAX.
+    """Connects the processes of a pod or cluster. Call it before any other use of JAX.
 
-    JAX knows TPU pods, SLURM, Open MPI and Kubernetes by itself. Elsewhere the environment says who
-    they are: JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+    JAX finds the processes by itself on TPU pods and with SLURM, Open MPI or Kubernetes. Elsewhere,
+    the environment variables JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID must say
+    where they are.
 
     Raises:
-      InputError: neither is so, or the others cannot be reached.
+      InputError: JAX cannot find the processes, or cannot reach them.
     """
     try:
         number, own = (
@@ -36,19 +38,23 @@ def initialize() -> None:
         jax.distributed.initialize(num_processes=number, process_id=own)
     except (ValueError, RuntimeError) as error:
         raise InputError(
-            f"config.distributed: the processes cannot be joined ({str(error).splitlines()[0]}); "
-            "start them on a TPU pod or by SLURM, Open MPI or Kubernetes, or set "
+            "config.distributed: the processes cannot be connected "
+            f"({str(error).splitlines()[0]}); "
+            "start them on a TPU pod or with SLURM, Open MPI or Kubernetes, or set "
             "JAX_COORDINATOR_ADDRESS=HOST:PORT, JAX_NUM_PROCESSES and JAX_PROCESS_ID"
         ) from error
 
 
 def is_main() -> bool:
-    """Whether this process is the first: the one that writes and prints."""
+    """Returns whether this process is the first, which writes files and prints."""
     return jax.process_index() == 0
 
 
 def raise_together(error: InputError | None) -> None:
-    """Raises the first process' error in all: it alone would leave the others waiting for it."""
+    """Raises the error of the first process in all processes.
+
+    Otherwise the other processes would wait for the first one for ever.
+    """
     if jax.process_count() > 1:
         text = str(error or "").encode()[:_LONGEST]
         padded = np.frombuffer(text.ljust(_LONGEST, b"\0"), np.uint8)
@@ -60,7 +66,7 @@ def raise_together(error: InputError | None) -> None:
 
 
 def check_same(what: str, value: Callable[[], str]) -> None:
-    """Raises InputError, in all processes, where `value()` is not the same in all of them."""
+    """Raises InputError in all processes if `value()` differs between them."""
     if jax.process_count() > 1:
         digest = np.frombuffer(hashlib.sha256(value().encode()).digest(), np.uint8)
         if len({row.tobytes() for row in multihost_utils.process_allgather(digest)}) > 1:
@@ -73,17 +79,17 @@ def create_mesh() -> Mesh:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """The sharding of state: a copy on every device."""
+    """Returns the sharding of the state: a copy on every device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def split(mesh: Mesh) -> NamedSharding:
-    """The sharding of batches: rows spread over the devices."""
+    """Returns the sharding of batches: the rows are split over the devices."""
     return NamedSharding(mesh, PartitionSpec("data"))
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:
-    """Returns the tree with a copy on every device; every process must hold the same values."""
+    """Copies the tree to every device. The values must be the same in all processes."""
     return jax.device_put(tree, replicated(mesh))
 
 
@@ -131,7 +137,7 @@ def keep_copied(tree: Any, mesh: Mesh) -> Any:
 
 
 def shard(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """Returns the global batch of which each process holds its rows, on the devices."""
+    """Returns the global batch on the devices, from the rows that this process holds."""
     sharding = split(mesh)
     return {
         name: jax.make_array_from_process_local_data(sharding, rows) for name, rows in batch.items()
@@ -139,7 +145,7 @@ def shard(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
 
 
 def check_divisible(field: str, batch_size: int, mesh: Mesh) -> None:
-    """Raises InputError where a batch cannot be split evenly over the devices."""
+    """Raises InputError if a batch cannot be split evenly over the devices."""
     if batch_size % mesh.size:
         raise InputError(
             f"config.{field}: {batch_size} is not a multiple of the {mesh.size} devices; use "
