@@ -1,10 +1,11 @@
-"""Each convolution of a 3D ResNet on CPU: `conv3d`, XLA's native one and PyTorch's.
+"""Compares the convolutions of a 3D ResNet on CPU: `conv3d`, PyTorch's and XLA's native one.
 
     python -m benchmarks.conv --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
 
-Prints a line of JSON per layer: milliseconds forward, and forward with the gradients that training
-needs (the stem's input needs none), in turns on the same cores; medians of processor time over
---threads, which other programs on the machine disturb less than time on the clock.
+Prints one line of JSON per layer: milliseconds of the forward pass, and of the forward pass with
+the gradients that training needs (the stem needs no gradient of its input). The sides run in turns
+on the same cores. Times are medians of processor time divided by --threads, because other programs
+on the machine disturb processor time less than wall-clock time.
 """
 
 import argparse
@@ -33,12 +34,12 @@ class Layer(NamedTuple):
 
     @property
     def padding(self) -> tuple[tuple[int, int], ...]:
-        """Zeros before and after along t, h and w."""
+        """Number of zeros before and after, along t, h and w."""
         return tuple((k // 2, k // 2) for k in self.kernel)
 
 
 def layers(args: argparse.Namespace) -> Iterator[Layer]:
-    """The kinds of convolution in TY's ResNet-18, from the stem on."""
+    """Yields the kinds of convolution in TY's ResNet-18, from the stem on."""
     b, t, s, c = args.batch, args.frames, args.size, round(64 * args.width)
     yield Layer("stem", (b, t, s, s, 3), (7, 7, 7), c, (1, 2, 2))
     s = -(-s // 2)
@@ -75,7 +76,7 @@ def jax_calls(layer: Layer, convolve: Callable[..., jax.Array]) -> dict[str, Cal
 
 
 def torch_calls(layer: Layer) -> dict[str, Callable[[], Any]]:
-    """The same in PyTorch, channels_last_3d."""
+    """Returns the same functions in PyTorch, with channels_last_3d."""
     last = torch.channels_last_3d
     b, *size, c_in = layer.x
     x = torch.randn(b, c_in, *size).to(memory_format=last).requires_grad_(layer.name != "stem")
@@ -96,7 +97,7 @@ def torch_calls(layer: Layer) -> dict[str, Callable[[], Any]]:
 
 
 def measure(layer: Layer, args: argparse.Namespace) -> dict[str, Any]:
-    """Times the layer's sides in turns; returns the line to print."""
+    """Times the sides of a layer in turns, and returns the line to print."""
     sides = {"conv3d": jax_calls(layer, conv3d), "torch": torch_calls(layer)}
     if args.native:
         sides["native"] = jax_calls(layer, _native)
@@ -112,10 +113,10 @@ def measure(layer: Layer, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures and prints a line of JSON per layer."""
+    """Measures and prints one line of JSON per layer."""
     parser = setting.parser(__doc__, steps=10)
     parser.set_defaults(threads=1)
-    parser.add_argument("--native", action="store_true", help="XLA's native one too: very slow")
+    parser.add_argument("--native", action="store_true", help="also XLA's own, which is very slow")
     args = parser.parse_args(argv)
     setting.prepare(args.threads)  # before JAX starts its backend
     torch.set_num_threads(args.threads)

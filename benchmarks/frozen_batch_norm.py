@@ -1,10 +1,11 @@
-"""What a frozen network's BatchNorm costs, by itself and folded into the convolutions before it.
+"""Measures the cost of frozen BatchNorm, unfolded and folded into the convolutions before it.
 
     python -m benchmarks.frozen_batch_norm --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
 
-The forward pass of TY's R3D-18 with running statistics: as the layers stand; with its norms folded,
-as teachers and evaluation run it; and without any BatchNorm, which is the most that there is to
-save. In turns in one process. Prints one line of JSON: processor time, and the ratios to the first.
+Runs the forward pass of TY's R3D-18 with running statistics in three forms, in turns in one
+process: unfolded; folded, as teachers and evaluation run it; and without any BatchNorm, which is
+the most that folding could save. Prints one line of JSON: processor times, and their ratios to the
+unfolded form.
 """
 
 import json
@@ -16,7 +17,7 @@ CLASSES = 101
 
 
 def measure(args: Any) -> dict[str, Any]:
-    """Takes the sides in turns and returns the line to print."""
+    """Times the sides in turns and returns the line to print."""
     setting.prepare(args.threads)
     import jax
     from flax import linen as nn

@@ -1,10 +1,11 @@
-"""Dense evaluation, decode included: videos per second, and where the time goes.
+"""Measures dense evaluation, including decoding: videos per second, and where the time goes.
 
     python -m benchmarks.inference --argument=marionette --root=data --threads=1
 
-Every non-overlapping clip of the first --videos test videos, through `EvalBatches` and the compiled
-network, as at the end of a run. Prints one line of JSON: videos and clips per second of the whole,
-of reading alone (JPEG decoding and cropping) and of the network alone.
+Runs every non-overlapping clip of the first --videos test videos through `EvalBatches` and the
+compiled network, as at the end of a run. Prints one line of JSON: videos and clips per second of
+the whole evaluation, and clips per second of reading alone (JPEG decoding and cropping) and of the
+network alone.
 """
 
 import argparse
@@ -43,7 +44,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         return run.eval_batches(test, max_clips=settings.eval.max_clips)
 
     kept = [batch for batch, _ in zip(batches(), range(4), strict=False)]
-    jax.block_until_ready(predict(variables, kept[0]))  # compiles
+    jax.block_until_ready(predict(variables, kept[0]))  # this call compiles
 
     def answered(batches: Iterable[Any]) -> int:
         return len(collect(partial(predict, variables), batches).labels)
@@ -79,8 +80,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> None:
     """Measures and prints one line of JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--argument", default="marionette", help="the configs' data set")
-    parser.add_argument("--root", default="data", help="of the records")
+    parser.add_argument("--argument", default="marionette", help="data set, as for configs")
+    parser.add_argument("--root", default="data", help="folder of all records")
     parser.add_argument("--videos", type=int, default=200)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)

@@ -1,20 +1,22 @@
-"""The input pipeline against its parts' limits, a torch DataLoader, and video files.
+"""Compares the input pipeline with the limits of its parts, a torch DataLoader, and video files.
 
     python -m benchmarks.input_pipeline --data=data/marionette/split1/1.0.0 --threads=1
 
-Clips per second on --threads cores, in turns, medians of --rounds. Every side works ahead of what
-it is asked for; a turn begins with clips that are not counted, until none is left that was made in
-another side's turn, and ends with a pause in which it comes to rest.
+Measures clips per second on --threads cores. The sides run in turns; rates are medians of --rounds.
+Every side prepares clips ahead. So a turn begins with clips that are not counted, until all clips
+that were prepared during other turns are used up, and ends with a pause in which the side becomes
+idle. The sides are:
 
-- pipeline: `TrainBatches` from records, to JAX's first device;
-- decoder: simplejpeg alone, in as many threads, on the frames of those clips, which are in memory;
-- read: reading the records that a clip lies in, without decoding;
-- whole_read: reading all records of its video, which it would have to if that were one record;
-- torch: a torch DataLoader with the same records, decoder and crops, in as many worker processes;
-- videos: the same pipeline straight from video files (with --videos and --annotations).
+- pipeline: `TrainBatches` from records to JAX's first device;
+- decoder: simplejpeg alone, with as many threads, on the frames of random clips, held in memory;
+- read: reading the records that hold a clip, without decoding;
+- whole_read: reading all records of a video, as if the whole video were one record;
+- torch: a torch DataLoader with the same records, decoder and crops, and as many worker processes;
+- videos: the same pipeline directly from video files (with --videos and --annotations).
 
-`pipeline_of_limit` is pipeline / decoder, `pipeline_over_...` by how much it is faster;
-`..._over_decoding` are ratios of times. Prints one line of JSON.
+Prints one line of JSON. `pipeline_of_limit` is the rate of the pipeline divided by that of the
+decoder. `pipeline_over_...` is the rate of the pipeline divided by that of another side.
+`..._over_decoding` is the time of reading divided by the time of decoding.
 """
 
 import argparse
@@ -38,12 +40,12 @@ from vidkd_jax.data.videos import Video
 from vidkd_jax.errors import run_command
 from vidkd_jax.samplers import Contiguous
 
-_MEMORY = 64  # videos whose frames the decoder's loop keeps
-_AHEAD = 256  # clips that a side has at most made, or begun, beyond those that it was asked for
+_MEMORY = 64  # number of videos with a clip in the memory of the side `decoder`
+_AHEAD = 256  # largest number of clips that a side has prepared or begun ahead
 
 
 def pipeline(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
-    """Yields the clips of each batch, once it is on the device."""
+    """Yields the number of clips of each batch when the batch is on the device."""
     import jax
 
     batches = TrainBatches(
@@ -59,7 +61,7 @@ def pipeline(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
 
 
 def decoder(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
-    """Yields clips as their frames are decoded, from memory."""
+    """Yields 1 for each clip whose frames have been decoded from memory."""
     spec, rng, clips = _spec(args), np.random.default_rng(0), []
     for video in subset.videos[:_MEMORY]:
         clips.append(subset.dataset.encoded(video.index, _random_clip(rng, video, spec)))
@@ -75,7 +77,7 @@ def _decode(frames: list[bytes]) -> int:
 
 
 def read(subset: Subset, args: argparse.Namespace, *, whole: bool) -> Iterator[int]:
-    """Yields clips as their frames are read, or the whole videos they are of."""
+    """Yields 1 for each clip whose records (with `whole`, all records of its video) are read."""
     spec, rng = _spec(args), np.random.default_rng(0)
 
     def read_one(position: int) -> int:
@@ -90,7 +92,7 @@ def read(subset: Subset, args: argparse.Namespace, *, whole: bool) -> Iterator[i
 
 
 def torch_loader(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
-    """Yields the clips of each batch of a torch DataLoader."""
+    """Yields the number of clips of each batch of a torch DataLoader."""
     import torch
 
     loader = torch.utils.data.DataLoader(
@@ -108,7 +110,7 @@ def torch_loader(subset: Subset, args: argparse.Namespace) -> Iterator[int]:
 
 
 class TorchClips:
-    """The same clips as a map-style dataset of PyTorch."""
+    """A map-style dataset of PyTorch with the same clips."""
 
     def __init__(self, subset: Subset, spec: ClipSpec) -> None:
         self._subset, self._spec = subset, spec
@@ -124,7 +126,7 @@ class TorchClips:
 
 
 def _random_clip(rng: np.random.Generator, video: Video, spec: ClipSpec) -> list[int]:
-    """Returns the numbers of a random clip's frames."""
+    """Returns the frame numbers of a random clip."""
     draws = rng.random(spec.sampler.num_draws).tolist()
     numbers: list[int] = spec.sampler.sample(video.num_frames, draws)[0].tolist()
     return numbers
@@ -135,7 +137,7 @@ def _spec(args: argparse.Namespace) -> ClipSpec:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Takes the sides in turns and returns the line to print."""
+    """Times the sides in turns and returns the line to print."""
     setting.prepare(args.threads)
     dataset = RecordDataset(args.data, "train")
     subset = Subset(dataset, dataset.videos)
@@ -153,7 +155,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         )("train")
         sides["videos"] = pipeline(Subset(opened, opened.videos), args)
     rates: dict[str, list[float]] = {name: [] for name in sides}
-    for side in sides.values():  # workers start, files open
+    for side in sides.values():  # starts the workers and opens the files
         _turn(side, args.seconds / 2)
     for _ in range(args.rounds):
         for name, side in sides.items():
@@ -176,7 +178,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _turn(side: Iterator[int], seconds: float) -> float:
-    """Returns clips per second of a side that works by itself, and no more afterwards."""
+    """Returns the clips per second of a side, and waits until the side is idle again."""
     ready = 0
     while ready < _AHEAD:
         ready += next(side)
@@ -196,9 +198,9 @@ def _rate(side: Iterator[int], seconds: float) -> float:
 def main(argv: list[str] | None = None) -> None:
     """Measures and prints one line of JSON."""
     parser = setting.parser(__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of a version of records")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the records' version")
     parser.add_argument("--stride", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each side in each round")
+    parser.add_argument("--seconds", type=float, default=5.0, help="per side and round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no_torch", action="store_true")
     parser.add_argument("--dataset", default="folder")

@@ -1,7 +1,8 @@
-"""Judges Marionette by its gates, from finished runs of configs/tables/marionette_gates.py.
+"""Checks whether Marionette is a meaningful benchmark, from runs of table marionette_gates.
 
-`python -m benchmarks.marionette_gates --out=DIR [--seeds=1]` prints one JSON line per gate. Exit
-status: 0 where all that can be judged are passed, 1 where one is missed, 2 where none can be.
+`python -m benchmarks.marionette_gates --out=DIR [--seeds=1]` prints one line of JSON per gate, for
+the gates whose runs are finished. The exit status is 0 if all these gates are passed, 1 if one is
+missed, and 2 if the main row is not finished.
 """
 
 import argparse
@@ -21,15 +22,16 @@ THIRD = "a third of the videos"  # the baseline of ty_table3
 
 
 def accuracy(folder: Path) -> float:
-    """Returns Video@1."""
+    """Returns the Video@1 of a run."""
     probabilities, labels, _ = read_predictions(folder).by_video()
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def pair_accuracies(folder: Path) -> list[float]:
-    """Returns, for each pair of a class and its time reversal, which of the two is scored higher.
+    """Returns, for each pair of a class and its time reversal, the accuracy between the two.
 
-    Classes 2i and 2i+1 are a pair; 0.5 is chance.
+    Classes 2i and 2i+1 are a pair. Of the two classes, the one with the higher score counts as the
+    prediction, so 0.5 is chance.
     """
     probabilities, labels, _ = read_predictions(folder).by_video()
     results = []
@@ -41,7 +43,7 @@ def pair_accuracies(folder: Path) -> list[float]:
 
 
 def gates(folders: dict[str, list[Path]]) -> dict[str, tuple[object, bool]]:
-    """Returns {gate: (measured, passed)}, means over seeds, of those whose rows are finished."""
+    """Returns {gate: (measured, passed)} for the gates whose rows are given; means over seeds."""
     mean = {name: float(np.mean([accuracy(f) for f in runs])) for name, runs in folders.items()}
     pairs = {
         name: np.mean([pair_accuracies(f) for f in runs], axis=0).round(3).tolist()
@@ -70,7 +72,7 @@ def gates(folders: dict[str, list[Path]]) -> dict[str, tuple[object, bool]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Prints the gates."""
+    """Prints the gates; see the module docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="the table's --out")
     parser.add_argument("--seeds", type=int, default=1)

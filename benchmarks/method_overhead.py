@@ -1,11 +1,11 @@
-"""Each method's training step over the supervised one, same network and clips.
+"""Compares the training step of each method with the supervised step, on the same network.
 
     python -m benchmarks.method_overhead --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
 
-All steps are compiled first and then taken in turns in one process, so that each sees the same
-machine. Prints one line of JSON per method: medians of the time on the clock and of the processor,
-their ratios to the supervised step's, and the memory that XLA sets aside for the step. Teachers are
-3D ResNet-18s of the student's width.
+All steps are compiled first and then run in turns in one process, so that all run under the same
+conditions. Prints one line of JSON per method: medians of wall-clock and processor time, their
+ratios to the supervised step, and the memory that XLA reserves for the step. Teachers are 3D
+ResNet-18s with the width of the student.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from benchmarks import setting
 
 CLASSES = 101
 BLOCKS = ("stage3_block2", "stage4_block2", "stage5_block2")
-# Method, its options, and how many teachers it gets.
+# For each line: the method, its options, and the number of its teachers.
 METHODS: Mapping[str, tuple[str, dict[str, Any], int]] = {
     "supervised": ("supervised", {}, 0),
     "teaching_yourself": ("teaching_yourself", {}, 1),
@@ -39,7 +39,7 @@ METHODS: Mapping[str, tuple[str, dict[str, Any], int]] = {
 
 
 def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dict[str, Any]]:
-    """Returns a function that does one step of a method, and facts about it."""
+    """Returns a function that runs one step of a method, and facts about the step."""
     import jax
 
     from vidkd_jax import augment, methods, models
@@ -93,7 +93,7 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
 
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Takes the steps in turns; returns a line for each method."""
+    """Times the steps in turns and returns one line per method."""
     setting.prepare(args.threads)
     sides = {name: build(args, name) for name in ("supervised", *args.methods)}
     median = setting.take_turns(

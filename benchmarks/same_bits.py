@@ -1,11 +1,11 @@
-"""Do two checkouts train to the same bits? For changes that must not move a result.
+"""Tests whether two checkouts train to the same bits, for changes that must not change results.
 
     python -m benchmarks.same_bits --other=../before --data=data/demo/records --out=/tmp/bits
 
-Trains each of `RUNS` for two epochs on the records of Marionette `tiny` (`make demo` builds them;
-`python -m data_prep.flow` adds their flow), in this checkout and in the other one, and compares the
-digest of the student's weights and every score of the test clips. Prints one line of JSON a run.
-Exit status 1 if any differs. Finished runs are not repeated.
+Trains each of `RUNS` for two epochs on the records of Marionette `tiny` (`make demo` builds them,
+`python -m data_prep.flow` adds their flow), in this checkout and in the other checkout. Compares a
+digest of the student's weights and all scores of the test clips. Prints one line of JSON per run.
+The exit status is 1 if any run differs. Finished runs are not repeated.
 """
 
 import argparse
@@ -30,7 +30,7 @@ COMMON = (
     "augment.hue=0.5",
     "augment.noise=0.5",
 )
-# Name: the config, what else it sets, and the runs that teach it.
+# For each run: its config, other settings, and the runs that are its teachers.
 RUNS: Mapping[str, tuple[str, Sequence[str], Sequence[str]]] = {
     "supervised": ("supervised_r18", (), ()),
     "supervised_r34": ("supervised_r34", ("data.frames=8", "data.stride=1"), ()),
@@ -52,7 +52,7 @@ RUNS: Mapping[str, tuple[str, Sequence[str], Sequence[str]]] = {
 
 
 def train(name: str, checkout: Path, data: Path, out: Path) -> Path:
-    """Trains one run in a checkout; returns its workdir."""
+    """Trains one run in a checkout and returns its workdir."""
     config, own, teachers = RUNS[name]
     workdir = out / name
     if (workdir / "summary.json").exists():
@@ -78,17 +78,17 @@ def train(name: str, checkout: Path, data: Path, out: Path) -> Path:
 
 
 def result(workdir: Path) -> tuple[dict[str, Any], np.ndarray]:
-    """Returns the summary of a finished run, and its scores of the test clips."""
+    """Returns the summary of a finished run, and its scores on the test clips."""
     with np.load(workdir / "predictions.npz") as arrays:
         return json.loads((workdir / "summary.json").read_text()), arrays["logits"]
 
 
 def main() -> None:
-    """Compares; prints one line of JSON a run."""
+    """Compares the checkouts and prints one line of JSON per run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--other", type=Path, required=True, help="the other checkout")
-    parser.add_argument("--data", type=Path, required=True, help="the records' root")
-    parser.add_argument("--out", type=Path, required=True, help="the runs go here")
+    parser.add_argument("--data", type=Path, required=True, help="folder of all records")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--runs", nargs="+", default=list(RUNS), choices=RUNS)
     args = parser.parse_args()
     here, differ = Path(__file__).parents[1], []

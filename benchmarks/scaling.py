@@ -1,10 +1,10 @@
-"""One global batch on 1 to 8 devices, and in 1 and 2 processes.
+"""Measures a training step of one global batch on 1 to 8 devices, in 1 and 2 processes.
 
     python -m benchmarks.scaling --width=0.125 --frames=8 --size=48 --batch=16
 
-Host devices share the machine's cores, so that the best is a ratio of 1: what is above it is what
-partitioning, BatchNorm over all devices and the gradients' sum cost. Prints one line of JSON per
-setting, each a fresh process (or two).
+Host devices share the cores of the machine, so the best possible ratio is 1. What is above 1 is the
+cost of partitioning, of BatchNorm over all devices and of summing gradients. Prints one line of
+JSON per setting. Each setting runs in one or two new processes.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SETTINGS = ((1, 1), (2, 1), (4, 1), (8, 1), (2, 2))  # devices, processes
 
 
 def worker(args: argparse.Namespace) -> None:
-    """One process: prints the median seconds of a step."""
+    """Runs one process of a setting; prints the median seconds of a step."""
     import jax
 
     setting.prepare(args.threads)
@@ -50,7 +50,7 @@ def worker(args: argparse.Namespace) -> None:
 
 
 def measure(args: argparse.Namespace, devices: int, processes: int) -> dict[str, Any]:
-    """Starts the processes of one setting and returns what the first one measured."""
+    """Starts the processes of one setting and returns the result of the first one."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -87,7 +87,7 @@ def measure(args: argparse.Namespace, devices: int, processes: int) -> dict[str,
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures every setting and prints one line of JSON each."""
+    """Measures every setting and prints one line of JSON for each."""
     parser = setting.parser(__doc__, steps=10)
     parser.add_argument("--process", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--processes", type=int, default=1, help=argparse.SUPPRESS)

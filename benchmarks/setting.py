@@ -1,4 +1,4 @@
-"""What the benchmarks share: the flags that say what is measured, its clips, and the machine."""
+"""Parts that the benchmarks share: flags, clips, timing in turns, and facts about the machine."""
 
 import argparse
 import importlib.metadata
@@ -18,7 +18,7 @@ LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4  # TY, section IV.A
 
 
 def parser(doc: str | None, *, steps: int = 20) -> argparse.ArgumentParser:
-    """Returns a parser of the common flags; `doc` is the benchmark's docstring."""
+    """Returns a parser for the common flags; `doc` is the docstring of the benchmark."""
     flags = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     flags.add_argument("--width", type=float, default=1.0, help="1.0 is 64 channels in the stem")
     flags.add_argument("--frames", type=int, default=16)
@@ -40,7 +40,7 @@ def clips(args: argparse.Namespace, classes: int) -> tuple[np.ndarray, np.ndarra
 def supervised(
     args: argparse.Namespace, classes: int, *, dtype: str = "float32"
 ) -> tuple[Any, Callable[..., Any], dict[str, np.ndarray], Any]:
-    """Returns the supervised step of TY's R3D-18: state, step, batch on the host, and key."""
+    """Returns state, step function, batch (on the host) and key for supervised TY R3D-18."""
     import jax
 
     from vidkd_jax import augment, methods, models
@@ -71,13 +71,13 @@ def optimizer() -> Any:
 
 
 def use_cores(threads: int) -> None:
-    """Keeps this process to its last cores: XLA takes as many threads as it has cores."""
+    """Restricts this process to its last cores, because XLA starts one thread per core."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
 def prepare(threads: int) -> None:
-    """Sets up this process as `vidkd_jax.main` does, on its last cores."""
+    """Sets up this process like `vidkd_jax.main`, on the last cores."""
     from vidkd_jax.runtime.memory import keep_freed_memory
 
     use_cores(threads)
@@ -87,10 +87,10 @@ def prepare(threads: int) -> None:
 def take_turns(
     sides: Mapping[str, Callable[[], Any]], *, steps: int, warmup: int
 ) -> dict[str, tuple[float, float]]:
-    """Calls the sides in turns, so that all see the same machine.
+    """Calls the sides in turns, so that all run under the same conditions.
 
     Returns:
-      The medians of each side's seconds, on the clock and of the processor, without the warm-up's.
+      For each side, the medians of (wall-clock, processor) seconds, without the warm-up.
     """
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for _ in range(warmup + steps):
@@ -102,13 +102,13 @@ def take_turns(
 
 
 def medians(times: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Returns the medians of (wall, processor) seconds."""
+    """Returns the medians of (wall-clock, processor) seconds."""
     wall, cpu = zip(*times, strict=True)
     return statistics.median(wall), statistics.median(cpu)
 
 
 def place(*packages: str) -> dict[str, str]:
-    """Returns what a line says of where it was measured: command, machine and versions."""
+    """Returns what a result line says about its origin: command, machine and versions."""
     return {
         "command": " ".join(sys.argv[1:]),
         "machine": machine(),
@@ -118,7 +118,7 @@ def place(*packages: str) -> dict[str, str]:
 
 
 def machine() -> str:
-    """Returns the processor's name and its number of cores."""
+    """Returns the name of the processor and its number of cores."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         names = [line.partition(":")[2].strip() for line in lines if "model name" in line]

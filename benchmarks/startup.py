@@ -1,11 +1,10 @@
-"""From nothing to the first step: import, initialisation, compilation; cold and warm cache.
-
-Without data: a run also opens its records, and one that goes on reads its checkpoint.
+"""Measures the time to the first step (import, initialise, compile) with a cold and a warm cache.
 
     python -m benchmarks.startup --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
 
-Each line of JSON is a fresh process: first with an empty compilation cache, then with the one that
-the first left behind, which is what a run has that goes on.
+Prints one line of JSON for each of two new processes. The first process has an empty compilation
+cache. The second has the cache of the first, like a run that is resumed. Not measured: opening the
+records and, in a resumed run, reading the checkpoint.
 """
 
 import argparse
@@ -23,12 +22,12 @@ CLASSES = 101
 
 
 def worker(args: argparse.Namespace) -> None:
-    """One process: prints what each stage took, in seconds."""
+    """Runs one process; prints the seconds of each stage."""
     setting.prepare(args.threads)
     marks = [time.perf_counter()]
     import jax
 
-    # All that a run imports.
+    # Imports everything that a run imports.
     import vidkd_jax.main  # noqa: F401
 
     marks.append(time.perf_counter())
@@ -49,7 +48,7 @@ def worker(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measures both and prints one line of JSON each."""
+    """Measures with a cold and a warm cache and prints one line of JSON for each."""
     parser = setting.parser(__doc__)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)

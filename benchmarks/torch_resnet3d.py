@@ -1,7 +1,7 @@
-"""TY's 3D ResNets in PyTorch: the other side of `benchmarks.train_step`.
+"""TY's 3D ResNets in PyTorch, for the comparison in `benchmarks.train_step`.
 
-The layers of `vidkd_jax.models.resnet3d` by their names, in PyTorch's usual form;
-tests/parity holds the two to each other.
+The layers have the names of those in `vidkd_jax.models.resnet3d` and PyTorch's usual form.
+tests/parity tests that both compute the same.
 """
 
 from collections.abc import Sequence
@@ -71,5 +71,5 @@ class ResNet3D(nn.Module):
         x = torch.relu(self.stem_norm(self.stem(clip)))
         for name in self.blocks:
             x = getattr(self, name)(x)
-        # [b, c, t]; the classifier's weights are ordered by time, then channel.
+        # x.mean is [b, c, t]; the weights of the classifier are ordered by time, then channel.
         return self.fc(x.mean(dim=(3, 4)).transpose(1, 2).flatten(1))

@@ -1,22 +1,23 @@
-"""The student's training step against the same network's in PyTorch.
+"""Compares the training step of a student with the step of the same network in PyTorch.
 
     python -m benchmarks.train_step --width=0.125 --frames=8 --size=48 --batch=16 --threads=1
 
-One process a side, stepping in turns on the same cores (or the same GPU), so that both see the
-same machine. Prints one line of JSON: medians, their ratio (below 1: JAX is faster), clips per
-second, peak memory, compile time, machine and versions. `cpu_ratio` compares processor time, which
-other programs on the machine disturb less than time on the clock. `--sides=jax` measures this
-project's alone, where there is no PyTorch for the device, as on a TPU.
+Each side has its own process. The processes run steps in turns on the same cores (or the same GPU),
+so that both run under the same conditions. Prints one line of JSON: medians, their ratio (below 1,
+JAX is faster), clips per second, peak memory, compile time, machine and versions. `cpu_ratio`
+compares processor time, which other programs on the machine disturb less than wall-clock time.
+`--sides=jax` measures only this project, for devices without PyTorch, such as TPUs.
 
-`..._mfu` is the network's FLOPs (three times its forward pass's, the gradient of the clip itself
-among them, which nobody computes) over what one large matrix product of JAX's would have done in
-that time, at `matmul_gflop_per_s`: measured on a quiet machine.
+`..._mfu` is the FLOPs of the step divided by the FLOPs that one large matrix product of JAX does in
+the same time, at `matmul_gflop_per_s`, which is measured while nothing else runs. The FLOPs of the
+step are three times those of the forward pass. This includes the gradient of the clip, although no
+side computes it.
 
-The JAX side keeps freed memory (`vidkd_jax.runtime.memory`), as `vidkd_jax.main` does. PyTorch
-runs as it comes, and on CPU once more with the same setting: `ratio_kept` is to that.
-`..._peak_mib` is of the process, `..._device_peak_mib` of an accelerator's memory: what XLA sets
-aside for the step, and what PyTorch held at most after the warm-up, in which it tries out
-algorithms.
+The JAX side keeps freed memory (`vidkd_jax.runtime.memory`), as `vidkd_jax.main` does. PyTorch runs
+with its defaults and, on CPU, a second time with the same memory setting; `ratio_kept` is the ratio
+to the second. `..._peak_mib` is the peak memory of the process. `..._device_peak_mib` is memory of
+an accelerator: for JAX what XLA reserves for the step, for PyTorch the peak after the warm-up, in
+which PyTorch tries out algorithms.
 """
 
 import argparse
@@ -32,22 +33,22 @@ from typing import Any
 from benchmarks import setting
 from vidkd_jax.runtime.memory import keep_freed_memory
 
-# A side: a function that does one step and gives its loss, facts about it, and a function that
-# gives the bytes of an accelerator's memory that a step takes at most (on CPU, 0).
+# A side: a function that runs one step and returns its loss; facts about the side; and a function
+# that returns the peak of an accelerator's memory in a step, in bytes (0 on CPU).
 Side = tuple[Callable[[], float], dict[str, Any], Callable[[], int]]
 
 
 def jax_device() -> str:
-    """Returns what JAX computes on: "cpu", or the accelerator's name."""
-    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # the other side needs some of the card
-    keep_freed_memory()  # before JAX has threads with memory of their own
+    """Returns the device of JAX: "cpu", or the name of the accelerator."""
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # leave GPU memory for the other side
+    keep_freed_memory()  # before JAX starts threads, which have heaps of their own
     import jax
 
     return jax.devices()[0].device_kind
 
 
 def jax_side(args: argparse.Namespace) -> Side:
-    """This project's step."""
+    """Builds the step of this project."""
     import jax
 
     from vidkd_jax import models
@@ -79,14 +80,17 @@ def jax_side(args: argparse.Namespace) -> Side:
 
 
 def torch_device() -> str:
-    """Returns what PyTorch computes on: "cpu", or the GPU's name."""
+    """Returns the device of PyTorch: "cpu", or the name of the GPU."""
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
 
 
 def torch_side(args: argparse.Namespace) -> Side:
-    """The same in PyTorch: channels_last_3d; on a GPU compiled, tuned and in bfloat16 autocast."""
+    """Builds the same step in PyTorch, with channels_last_3d.
+
+    On a GPU, the step is compiled, tuned and run with bfloat16 autocast.
+    """
     import torch
 
     from benchmarks.torch_resnet3d import ResNet3D
@@ -94,7 +98,7 @@ def torch_side(args: argparse.Namespace) -> Side:
     torch.set_num_threads(args.threads)
     on_gpu = torch.cuda.is_available()
     device = "cuda" if on_gpu else "cpu"
-    torch.backends.cudnn.benchmark = True  # the fastest algorithm for each shape, as XLA looks for
+    torch.backends.cudnn.benchmark = True  # find the fastest algorithm for each shape, like XLA
     network = ResNet3D(round(64 * args.width), args.frames, args.classes).to(device)
     network = network.to(memory_format=torch.channels_last_3d)
     forward = torch.compile(network) if on_gpu else network
@@ -106,7 +110,7 @@ def torch_side(args: argparse.Namespace) -> Side:
         fused=on_gpu,
     )
     clip, label = (torch.from_numpy(v).to(device) for v in setting.clips(args, args.classes))
-    clip = clip.permute(0, 4, 1, 2, 3)  # the memory is channels-last already
+    clip = clip.permute(0, 4, 1, 2, 3)  # the memory layout is already channels-last
     done = 0
 
     def one_step() -> float:
@@ -129,7 +133,7 @@ def torch_side(args: argparse.Namespace) -> Side:
 
 
 def torch_kept_side(args: argparse.Namespace) -> Side:
-    """PyTorch with the same setting for freed memory as JAX."""
+    """Builds the PyTorch step in a process that keeps freed memory, like the JAX side."""
     keep_freed_memory()
     return torch_side(args)
 
@@ -142,7 +146,7 @@ SIDES: Mapping[str, tuple[Callable[[], str], Callable[[argparse.Namespace], Side
 
 
 def _serve(name: str, args: argparse.Namespace, pipe: Connection) -> None:
-    """Runs in a side's process: says its device, and then how long each step took."""
+    """Runs in the process of a side; sends its device, and then the time of each step."""
     setting.use_cores(args.threads)
     device, build = SIDES[name]
     pipe.send(device())
@@ -158,24 +162,24 @@ def _serve(name: str, args: argparse.Namespace, pipe: Connection) -> None:
 
 
 def _start(args: argparse.Namespace) -> tuple[dict[str, Connection], str]:
-    """Starts the sides' processes; returns the ways to them, and the device that they share.
+    """Starts the processes of the sides; returns the pipes to them, and their common device.
 
     Raises:
-      SystemExit: they would not compute on the same device.
+      SystemExit: The sides would not run on the same device.
     """
     context = multiprocessing.get_context("spawn")
     pipes, devices = {}, {}
     for name in args.sides:
         pipes[name], theirs = context.Pipe()
         context.Process(target=_serve, args=(name, args, theirs), daemon=True).start()
-        theirs.close()  # so that a side that dies ends the wait for it
+        theirs.close()  # so that `recv` raises an error if the process dies
         devices[name] = pipes[name].recv()
     if len({device == "cpu" for device in devices.values()}) > 1:
         said = ", ".join(f"{name} on {device}" for name, device in devices.items())
-        raise SystemExit(f"error: {said}: install both for the same device, or use --sides=jax")
+        raise SystemExit(f"error: {said}; install both for the same device, or use --sides=jax")
     device = devices[args.sides[0]]
     if device != "cpu" and "torch_kept" in pipes:
-        pipes.pop("torch_kept").send(False)  # a GPU's memory is not the C library's
+        pipes.pop("torch_kept").send(False)  # the C library's memory setting does not matter on GPU
     return pipes, device
 
 
