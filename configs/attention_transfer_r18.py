@@ -1,7 +1,7 @@
 """A 3D ResNet-18 taught by its teacher's attention maps (Zagoruyko & Komodakis 2017).
 
-Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks are the
-ends of stages: of TY's 3D ResNet-18 and, for the teacher, of its 3D ResNet-50.
+Name the teacher with `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks are the last
+blocks of stages, in TY's 3D ResNet-18 for the student and in TY's 3D ResNet-50 for the teacher.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """

@@ -1,6 +1,6 @@
 """A 3D ResNet-18 taught by decoupled distillation (Zhao et al. 2022).
 
-Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`.
+Name the teacher with `--config.teachers.runs="('runs/supervised_r50',)"`.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """

@@ -1,4 +1,4 @@
-"""`make demo`: Teaching Yourself on the tiny Marionette videos, minutes on two CPU cores."""
+"""`make demo`: Teaching Yourself on the tiny Marionette videos; takes minutes on two CPU cores."""
 
 from ml_collections import ConfigDict
 
@@ -8,7 +8,7 @@ from vidkd_jax.settings.recipes import build
 def get_config() -> ConfigDict:
     """Returns the config.
 
-    A run this short has no time for all seven augmentations.
+    A run this short has no time to learn with all seven augmentations, so four are switched off.
     """
     return build(
         "demo",

@@ -1,6 +1,6 @@
-"""A 3D ResNet-18 taught by trained teachers: their averaged soft targets (TY, Table 5).
+"""A 3D ResNet-18 taught by the averaged soft targets of trained teachers (TY, Table 5).
 
-Name finished runs, or folders of converted weights:
+Teachers are finished runs or folders of converted weights. Name them with
 `--config.teachers.runs="('runs/supervised_r34', 'runs/supervised_r50')"`.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.

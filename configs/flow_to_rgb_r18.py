@@ -1,7 +1,8 @@
 """A 3D ResNet-18 on RGB, taught by a network that sees optical flow: MARS (TY, Table 5).
 
-The teacher is a finished run of a supervised config with `--config.data.modality=flow`: name its
-workdir in teachers.runs. The logit form is distillation_r18 with such a teacher.
+The teacher is a finished run of a supervised config with `--config.data.modality=flow`; name its
+workdir in teachers.runs. This config compares features. To compare logits, use distillation_r18
+with the same teacher.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """

@@ -1,7 +1,8 @@
 """A 3D ResNet-18 taught by hints from the middle of its teacher (FitNets, Romero et al. 2015).
 
-Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks end the
-fourth stage: of TY's 3D ResNet-18 and, for the teacher, of its 3D ResNet-50.
+Name the teacher with `--config.teachers.runs="('runs/supervised_r50',)"`. The blocks are the last
+blocks of the fourth stage, in TY's 3D ResNet-18 for the student and in TY's 3D ResNet-50 for the
+teacher.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """

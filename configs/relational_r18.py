@@ -1,6 +1,6 @@
 """A 3D ResNet-18 taught the relations of its teacher's features (Park et al. 2019).
 
-Name the teacher: `--config.teachers.runs="('runs/supervised_r50',)"`.
+Name the teacher with `--config.teachers.runs="('runs/supervised_r50',)"`.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """

@@ -1,16 +1,24 @@
-"""Teaching Yourself as its released code does it, where that differs from the paper.
+"""Teaching Yourself as in its released code, which differs from the paper.
 
-The pre-activation 3D ResNet-18, momentum 0.99 with Nesterov, L2 on kernels (whose gradient is that
-of a weight decay of 1e-3), an untrained first teacher, tau 10 and lambda 0.1, windows of four
-sizes, its augmentation (without its bug, draws that are frozen for the whole run), and the best
-epoch chosen on the test split. Not as the code: its videos of fewer than 17 frames, which it leaves
-out, are kept; validation sees each video's centre clip, where the code draws one; blur repeats the
-edges, where the code has zeros beyond them; the classifier begins with LeCun's deviation, which is
-1.4 times smaller than He's; and every better validation counts for the plateau, where Keras wants
-1e-4.
+Like the released code, this config uses:
 
-The built-in videos, and a laptop, keep their own optimiser and schedule: in their few steps, SGD
-with momentum 0.99 and rate 0.01 does not learn (RESULTS.md).
+- the pre-activation 3D ResNet-18;
+- momentum 0.99 with Nesterov, and L2 on kernels (with the gradient of a weight decay of 1e-3);
+- an untrained first teacher, temperature 10 (tau) and KD weight 0.1 (lambda);
+- windows of four sizes, and the code's augmentation;
+- the best epoch chosen on the test split.
+
+Unlike the released code:
+
+- augmentation is drawn for each clip; a bug in the code draws it only once for the whole run;
+- videos of fewer than 17 frames are used; the code leaves them out;
+- validation uses the centre clip of each video; the code draws a random one;
+- blur repeats the edges; the code pads with zeros;
+- the classifier is initialised with LeCun's deviation, which is 1.4 times smaller than He's;
+- every improvement of validation counts for the plateau; Keras requires an improvement of 1e-4.
+
+The built-in videos and the laptop settings keep their own optimiser and schedule, because in their
+few steps SGD with momentum 0.99 and learning rate 0.01 does not learn (RESULTS.md).
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """
@@ -19,7 +27,8 @@ from ml_collections import ConfigDict
 
 from vidkd_jax.settings.recipes import SMALL_SETS, build
 
-# Of windows of 112 pixels, from frames of short side 129 in the code; here of 128, as everywhere.
+# Sides of the windows, for crops of 112 pixels. The short side of frames is 129 in the released
+# code; here it is 128, as in all configs.
 _CROP_SIZES = (129, 112, 96, 84)
 
 
@@ -42,7 +51,7 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         **({} if dataset in SMALL_SETS else optimiser),
         optim__decay_on="kernels",
         augment__inversion=0.2,
-        augment__channel_split=1 / 3,  # the code draws both channels with replacement
+        augment__channel_split=1 / 3,  # 0.5 * 2/3: the code draws with replacement
         augment__noise_per_frame=True,
         augment__released_order=True,
         data__val="test",

@@ -1,7 +1,7 @@
 """Teaching Yourself on the 3D ResNet-50.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
-Without augmentation: `--config.augment.enabled=False`.
+To train without augmentation, add `--config.augment.enabled=False`.
 """
 
 from ml_collections import ConfigDict
