@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Everything they need goes into .venv.
+# The two main commands are `make demo` and `make test`. They install what they need into .venv.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -25,7 +25,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The tests under the newer Python versions that are there: they bring a newer generation of JAX.
+# Runs the tests with the newer Python versions on this machine, which get a newer version of JAX.
 test-all: test
 	@for version in 3.12 3.13; do \
 	  python=; for each in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python; do \
@@ -35,7 +35,7 @@ test-all: test
 	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version || exit 1; \
 	done
 
-# One stamp per extra: installed once, again when setup.py changes.
+# One stamp file per extra. An extra is installed once, and again when setup.py changes.
 $(VENV)/.core: setup.py
 	$(MAKE) --no-print-directory install VENV=$(VENV) TARGET=. STAMP=$@
 
