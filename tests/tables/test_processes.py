@@ -1,5 +1,6 @@
 """Tables whose runs are real processes: killed and run again; pretrained, then fine-tuned."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,10 +8,13 @@ import subprocess
 import sys
 import time
 
+import pytest
 from record_files import build_squares
 from squares import SMALL_RUN
 
 from vidkd_jax.run.tracking import read_records
+from vidkd_jax.run.workdir import lock_of
+from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.tables import Row, Table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms
@@ -59,7 +63,25 @@ def test_a_killed_table_goes_on_with_the_teacher_that_it_was_at(square_videos, t
     assert all(r["loss/kl"] > 0 for r in records if r["split"] == "train")
 
 
+@pytest.fixture
+def late(monkeypatch):
+    """Another command takes the first run after the runner looked, until the runner waits."""
+    with contextlib.ExitStack() as other:
+        command = runner.command
+
+        def take_first(arm, out, extra):
+            monkeypatch.setattr(runner, "command", command)
+            other.enter_context(only_one(lock_of(arm.folder(out))))
+            return command(arm, out, extra)
+
+        monkeypatch.setattr(runner, "command", take_first)
+        monkeypatch.setattr(runner.time, "sleep", lambda _: other.close())
+        yield
+
+
+@pytest.mark.usefixtures("late")
 def test_a_pretrained_network_is_fine_tuned_on_another_data_set(square_videos, tmp_path):
+    """And its pretraining, which another command took for a moment, is waited for."""
     root = build_squares(square_videos, tmp_path / "records", name="kinetics400")
     build_squares(square_videos, root, name="ucf101")
     pretrained = Row("pretrained", "supervised_r18", dataset="kinetics400", seed_offset=7)
@@ -67,8 +89,9 @@ def test_a_pretrained_network_is_fine_tuned_on_another_data_set(square_videos, t
     table = Table("t", (tuned,), "tuned", {"marionette": {"": "ucf101"}})
     values = {**SMALL_RUN, "train.epochs": 1, "data.root": root}
     extra = [f"--config.{field}={value}" for field, value in values.items()]
-    runner.run_all(arms(tuned, "ucf101", 1), tmp_path, jobs=1, extra=extra, title="t")
     first = tmp_path / "runs/kinetics400/supervised_r18/seed7"
+    runner.run_all(arms(tuned, "ucf101", 1), tmp_path, jobs=1, extra=extra, title="t")
+    assert (first / "log.txt").read_text().count("another run is writing there") == 1
     (folder,) = (tmp_path / "runs/ucf101").glob("supervised_r18+model.init_from=*/seed0")
     config = json.loads((folder / "config.json").read_text())
     assert config["model"]["init_from"] == str(first)

@@ -15,26 +15,70 @@ TEACHER = Row("t", "supervised_r50", seed_offset=7)
 STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
 
 
-def test_a_run_that_another_table_is_at_is_waited_for(tmp_path, monkeypatch):
-    tries = []
+ARM = Arm(Row("a", "supervised_r18"), "marionette", 0)
+BUSY = "print('error: x: another run is writing there; choose another'); "
 
-    def command(arm, out, extra):
-        return [sys.executable, "-c", script]
 
-    locked = tmp_path / "locked"
-    locked.touch()
-    script = (
-        f"import pathlib, sys; p = pathlib.Path({str(locked)!r}); first = p.exists()\n"
-        "p.unlink(missing_ok=True)\n"
-        "bar = '\\rrun:  47%|####     | 7/9'\n"
-        "print(bar + 'error: x: another run is writing there; choose another' + bar)\n"
-        "sys.exit(2 if first else 0)"
-    )
-    monkeypatch.setattr(runner, "command", command)
-    monkeypatch.setattr(runner.time, "sleep", tries.append)
-    row = Row("a", "supervised_r18")
-    runner.run_all([Arm(row, "marionette", 0)], tmp_path, jobs=1, extra=[], title="t")
-    assert tries == [runner._WAIT]
+@pytest.fixture
+def run_one(tmp_path, monkeypatch):
+    """Runs ARM by scripts, one for each try; another command takes it after the runner looked."""
+
+    def run(*scripts, taken):
+        left, waits = list(scripts), []
+
+        def command(arm, out, extra):
+            if taken and len(left) == len(scripts):
+                other.enter_context(only_one(lock_of(arm.folder(out))))
+            return [sys.executable, "-c", left.pop(0)]
+
+        def sleep(seconds):
+            waits.append(seconds)
+            other.close()
+
+        monkeypatch.setattr(runner, "command", command)
+        monkeypatch.setattr(runner.time, "sleep", sleep)
+        with contextlib.ExitStack() as other:
+            runner.run_all([ARM], tmp_path, jobs=1, extra=[], title="t")
+        assert not left
+        return waits
+
+    return run
+
+
+def test_a_run_that_another_command_has_taken_is_waited_for(run_one):
+    assert run_one("import sys; sys.exit(2)", "", taken=True) == [runner._WAIT]
+
+
+def test_a_run_that_another_command_has_finished_is_asked_again(run_one, tmp_path):
+    summary = str(ARM.folder(tmp_path) / "summary.json")
+    script = f"import sys; open({summary!r}, 'w'); sys.exit(2)"
+    assert run_one(script, "", taken=False) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "taken", "was_finished"),
+    [
+        (f"import sys; {BUSY} sys.exit(2)", False, False),
+        (f"import sys; {BUSY} sys.exit(2)", False, True),  # of another config
+        (f"import sys; {BUSY} sys.exit(1)", True, False),
+    ],
+)
+def test_a_failure_is_none_of_another_command_whatever_it_says(
+    script, taken, was_finished, run_one, tmp_path
+):
+    folder = ARM.folder(tmp_path)
+    if was_finished:
+        folder.mkdir(parents=True)
+        (folder / "summary.json").touch()
+    with pytest.raises(RunError, match=r"1 of 1 runs failed; .*another run is writing there"):
+        run_one(script, taken=taken)
+
+
+def test_the_error_of_a_run_is_found_between_progress_bars(run_one):
+    bar = r"\rrun:  47%|####     | 7/9"
+    script = f"import sys; print('{bar}error: x: no such field{bar}'); sys.exit(2)"
+    with pytest.raises(RunError, match=r"ends with: error: x: no such field"):
+        run_one(script, taken=False)
 
 
 def test_two_that_run_a_table_share_its_runs(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
-"""Runs the arms of a table: each run is its own process, goes on after a kill, and is done once.
+"""Runs the arms of a table, each in its own process. A killed run is resumed by the same command.
 
-Several of these at once share the work, on machines that share the folder: each takes the first run
-that no other is at.
+Several such commands share the work, also on several machines that see the same folder: each takes
+the first run that no other command has taken.
 """
 
 import os
@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from itertools import islice
 from pathlib import Path
 
 from vidkd_jax.errors import RunError
@@ -22,7 +21,11 @@ from vidkd_jax.settings import config_files
 from vidkd_jax.tables.arms import Arm, in_order
 
 _WAIT = 30.0  # seconds
-_BUSY = "another run is writing there"
+_WRONG_INPUT = 2  # exit status of a run that was refused; see `errors.run_command`
+
+
+class _LateError(Exception):
+    """The run was refused because another command had taken it in the meantime."""
 
 
 def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
@@ -39,62 +42,91 @@ def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
     ]
 
 
+class _Queue:
+    """The runs that have not been started, and how those that have ended went.
+
+    Attributes:
+      pending: the runs to start, in the table's order.
+      failures: by folder of each run that has ended: what failed, None where nothing did.
+    """
+
+    def __init__(self, wanted: Iterable[Arm], out: Path) -> None:
+        self.pending = in_order(wanted)
+        self.failures: dict[Path, str | None] = {}
+        self._out = out
+
+    def take(self, most: int) -> list[Arm]:
+        """Removes and returns the first runs that can start now, at most `most`.
+
+        A run whose needed run has failed is not returned: it fails, too.
+        """
+        taken: list[Arm] = []
+        for arm in list(self.pending):
+            if len(taken) == most:
+                break
+            folder = arm.folder(self._out)
+            needed = [run.folder(self._out) for run in arm.needs()]
+            if not all(run in self.failures for run in needed):
+                continue
+            if failed := [run for run in needed if self.failures[run]]:
+                self.failures[folder] = f"'{folder}' was not run: it needs '{failed[0]}'"
+            elif is_held(workdir.lock_of(folder)):
+                continue
+            else:
+                taken.append(arm)
+            self.pending.remove(arm)
+        return taken
+
+
 def run_all(
     wanted: Iterable[Arm], out: Path, *, jobs: int, extra: Sequence[str], title: str
 ) -> None:
-    """Does the runs and their teachers', `jobs` at a time: always the first that can be done.
+    """Does the runs and all that they need, `jobs` at a time: always the first that can start.
 
     Raises:
-      RunError: a run failed; names its log. Those that do not need it finish first.
+      RunError: a run failed; the message names its log. Runs that do not need it finish first.
     """
-    pending, slots = in_order(wanted), list(range(jobs))
-    failures: dict[Path, str | None] = {}  # of those that are done; None: it went well
+    queue, slots = _Queue(wanted, out), list(range(jobs))
     running: dict[Future[str | None], tuple[Arm, int]] = {}
-
-    def can_start(arm: Arm) -> bool:
-        has_teachers = all(teacher.folder(out) in failures for teacher in arm.needs())
-        return has_teachers and not is_held(workdir.lock_of(arm.folder(out)))
-
     with (
-        progress_bar(total=len(pending), desc=title, unit="run") as bar,
+        progress_bar(total=len(queue.pending), desc=title, unit="run") as bar,
         ThreadPoolExecutor(jobs) as pool,
     ):
         try:
-            while pending or running:
-                startable = list(islice(filter(can_start, pending), len(slots)))
-                for arm in startable:
-                    pending.remove(arm)
-                    folder = arm.folder(out)
-                    if any(failures[teacher.folder(out)] for teacher in arm.needs()):
-                        failures[folder] = f"'{folder}' was not run: its teacher failed"
-                        bar.update()
-                        continue
-                    # A finished run says so in seconds, and a run of another config is refused.
+            while queue.pending or running:
+                for arm in queue.take(len(slots)):
+                    # A finished run, too: it says so in seconds, or refuses another config.
                     slot, arguments = slots.pop(0), command(arm, out, extra)
-                    running[pool.submit(_run, arguments, folder, slot, jobs)] = arm, slot
-                if not startable and not running:
-                    time.sleep(_WAIT)  # others are at all that is left
+                    running[pool.submit(_run, arm, out, arguments, slot, jobs)] = arm, slot
+                if queue.pending and not running:
+                    time.sleep(_WAIT)  # other commands have taken all that is left
                 for future in wait(running, _WAIT, FIRST_COMPLETED).done:
                     arm, slot = running.pop(future)
                     slots.append(slot)
-                    if future.result() == _BUSY:
-                        pending.append(arm)
-                        continue
-                    failures[arm.folder(out)] = future.result()
-                    bar.update()
-        except BaseException:  # Ctrl-C: start no more
+                    if isinstance(future.exception(), _LateError):
+                        queue.pending.append(arm)
+                    else:
+                        queue.failures[arm.folder(out)] = future.result()
+                bar.update(len(queue.failures) - bar.n)
+        except BaseException:  # such as Ctrl-C: starts no more runs
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    if failed := [failure for failure in failures.values() if failure]:
-        raise RunError(f"{len(failed)} of {len(failures)} runs failed; the first: {failed[0]}")
+    if failed := [failure for failure in queue.failures.values() if failure]:
+        count = f"{len(failed)} of {len(queue.failures)}"
+        raise RunError(f"{count} runs failed; the first: {failed[0]}")
 
 
-def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None:
-    """Runs one command on its share of the cores; returns what failed, `_BUSY` to try again."""
+def _run(arm: Arm, out: Path, arguments: list[str], slot: int, jobs: int) -> str | None:
+    """Runs one command on its share of the cores; returns what failed, None where nothing did.
+
+    Raises:
+      _LateError: another command has taken the run, or finished it, since this one was started.
+    """
+    folder = arm.folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     cores = sorted(os.sched_getaffinity(0))
     share = set(cores[slot::jobs]) or set(cores)
-    log = folder / "log.txt"
+    log, results = folder / "log.txt", _when_finished(folder)
     with log.open("a") as file:
         start = file.tell()
         process = subprocess.Popen(
@@ -104,18 +136,31 @@ def _run(arguments: list[str], folder: Path, slot: int, jobs: int) -> str | None
         status = process.wait()
     if not status:
         return None
-    said = _last_error(log, start)
-    if _BUSY in said:  # it came to it in the meantime
-        time.sleep(_WAIT)
-        return _BUSY
-    return f"'{log}' ends with: {said}"
+    # In this order: whoever finishes a run writes its results before it releases the lock.
+    taken = is_held(workdir.lock_of(folder)) or _when_finished(folder) not in (None, results)
+    if status == _WRONG_INPUT and taken:
+        raise _LateError
+    return f"'{log}' ends with: {_last_error(log, start)}"
+
+
+def _when_finished(folder: Path) -> int | None:
+    """Returns when a run's results were written, None where there are none."""
+    try:
+        return (folder / "summary.json").stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def environment(slot: int, jobs: int) -> dict[str, str]:
     """Returns a run's environment: its share of the GPUs, where several run at a time.
 
-    Each has those of CUDA_VISIBLE_DEVICES that are its own, or shares one; without that, all share
-    what there is. JAX would take three quarters of a card for the first that comes.
+    The GPUs of CUDA_VISIBLE_DEVICES are dealt out; where there are fewer than jobs, jobs share one.
+    Without that variable all jobs share all GPUs. Memory is not preallocated then, since JAX would
+    take three quarters of a GPU for the first run on it.
+
+    Args:
+      slot: number of the job, from 0.
+      jobs: how many run at a time.
     """
     found = dict(os.environ)
     if jobs > 1:
@@ -127,9 +172,13 @@ def environment(slot: int, jobs: int) -> dict[str, str]:
 
 
 def _last_error(log: Path, start: int) -> str:
-    """Returns the last error after `start`, else the last line.
+    """Returns the last error message that a run wrote, else its last line, to show to the user.
 
-    Another run's progress bar may stand before and after it, on the same line.
+    On the error's line a progress bar may stand before and after the message.
+
+    Args:
+      log: of the run, and of earlier tries.
+      start: position in bytes where this try begins.
     """
     with log.open("rb") as file:
         file.seek(start)
