@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("torch", reason="the extra 'parity' brings PyTorch")
 
-from torch_torchvision import NETWORKS, VideoResNet
 from yardstick import assert_parity, small
 
+from benchmarks.torch_video_resnet import NETWORKS, VideoResNet
 from vidkd_jax.models import torchvision
 
 SHAPE = (2, 8, 32, 32, 3)
