@@ -134,7 +134,14 @@ def _cutting(run: Path, card: weights.Card) -> Cutting:
     Raises:
       InputError: the run's config.json is damaged.
     """
-    if saved := saved_fields(run):  # a field that is younger than the run has its default
+    try:
+        saved = saved_fields(run)
+    except InputError as error:
+        raise InputError(
+            f"--run={run}: config.json is damaged, so it is not known how the run cuts clips; copy "
+            "it again from where the run was made"
+        ) from error
+    if saved:  # a field that is younger than the run has its default
         return Cutting(
             short_side=saved.get("data.short_side", Cutting.short_side),
             crop=saved.get("data.crop", Cutting.crop),
