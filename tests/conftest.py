@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Tests compile much and run little, and LLVM's optimiser takes seconds for one random generator.
+# Tests compile much and run little. LLVM's optimiser takes seconds for a single random generator.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-# What one test compiled no other compiles again, in whichever process; keyed by program and flags.
+# All test processes share a compilation cache, so that each program is compiled only once.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".pytest_cache/jax").absolute()))
-# Nothing that a test keeps is found by the user's runs, nor the other way round.
+# Tests have their own cache folder, apart from the user's.
 os.environ["XDG_CACHE_HOME"] = str(Path(".pytest_cache/xdg").absolute())
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
@@ -23,7 +23,7 @@ from vidkd_jax.data.videos import WHOLE_FRAME, Video
 
 
 class MemoryDataset:
-    """Videos whose pixels say which video, frame and place they are."""
+    """Videos whose pixels encode their video, frame and position."""
 
     parts = WHOLE_FRAME
 
@@ -62,7 +62,7 @@ def memory_subset():
 
 @pytest.fixture(scope="session")
 def square_videos(tmp_path_factory):
-    """UCF101-style: 2 classes x 8 groups of videos of 48 x 36 pixels; 6 groups train."""
+    """Videos and lists like UCF101's: 2 classes x 8 groups, 48 x 36 pixels, 6 training groups."""
     root = tmp_path_factory.mktemp("squares")
     names = ["Left", "Right"]
     lists = {"trainlist01.txt": [], "testlist01.txt": []}
@@ -84,7 +84,7 @@ def square_videos(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def square_records(square_videos):
-    """The records of `square_videos`; the root that `data.root` wants."""
+    """Makes the records of `square_videos` and returns their root, for `data.root`."""
     from record_files import build_squares
 
     return build_squares(square_videos, square_videos / "records")
@@ -92,7 +92,10 @@ def square_records(square_videos):
 
 @pytest.fixture(scope="session")
 def small_config(square_records):
-    """A locked TY config for a run of seconds; keyword arguments are dotted fields with "__"."""
+    """Makes a locked TY config for a short run.
+
+    Keyword arguments set fields; "__" in a name stands for ".".
+    """
     from vidkd_jax.settings.config import get_base_config, set_field
 
     def make(**overrides):
@@ -108,7 +111,7 @@ def small_config(square_records):
 
 @pytest.fixture
 def small_flags(square_records):
-    """The same run as command-line flags."""
+    """The settings of a short run as command-line flags."""
     values = {**SMALL_RUN, "data.root": square_records}
     return [f"--config.{field}={value}" for field, value in values.items()]
 

@@ -21,7 +21,7 @@ HMDB = {
 
 
 def write(folder, **files):
-    """Writes text files; "__" in a name stands for "."."""
+    """Writes text files. "__" in a name stands for "."."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name.replace("__", ".")).write_bytes(text.encode())

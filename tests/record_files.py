@@ -31,7 +31,7 @@ def skipped(out):
 
 
 def content(folder):
-    """Every finished file's bytes by its name."""
+    """Returns the bytes of every finished file by name."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 

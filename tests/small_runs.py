@@ -1,4 +1,4 @@
-"""The parts of a run, from a config as users have it."""
+"""Builds small runs from configs, and reads what they learned."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ _TIMES = ("clips_per_second", "data_wait_fraction")
 
 
 def learned(workdir):
-    """Returns all that a run learned and measured, without wall times."""
+    """Returns the records and test logits of a run, without wall-clock times."""
     records = [
         {name: value for name, value in record.items() if name not in _TIMES}
         for record in read_records(workdir / "metrics.jsonl")

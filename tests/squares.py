@@ -1,10 +1,10 @@
-"""A tiny data set of real videos in which only motion decides, and a run of seconds on it."""
+"""A tiny data set of video files whose classes differ only in motion, and a short run on it."""
 
 import numpy as np
 
 
 def write_square(path, direction, seed, num_frames=24, fps=12.0):
-    """A real video: a bright square that moves left or right over a textured background."""
+    """Writes a video file of a bright square that moves left or right over a texture."""
     from vidkd_jax.video import write_video
 
     rng = np.random.default_rng(seed)

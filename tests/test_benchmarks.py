@@ -1,4 +1,4 @@
-"""The benchmarks run, on networks of nothing; their figures are not a test's business."""
+"""The benchmarks run, on tiny networks. Their figures are not tested."""
 
 import importlib.util
 import json
@@ -9,8 +9,8 @@ import pytest
 
 TINY = ("--width=0.03125", "--frames=4", "--size=16", "--batch=2", "--steps=1", "--warmup=1")
 WHERE = {"benchmark", "command", "machine", "python", "jax"}
-# What `train_step` and `method_overhead` do without: they run where nothing can be installed
-# beside jax, flax, optax, chex, numpy and torch.
+# Modules that `train_step` and `method_overhead` must not need, because they run on machines that
+# have only jax, flax, optax, chex, numpy and torch.
 ABSENT = (
     "av", "cv2", "grain", "imageio_ffmpeg", "matplotlib", "ml_collections", "simplejpeg",
     "tensorboardX", "tensorflow_datasets", "tqdm", "vidkd_jax.data", "vidkd_jax.video",
@@ -22,7 +22,7 @@ needs_torch = pytest.mark.skipif(
 
 
 def printed(program, *, flags=(), without=()):
-    """Returns what a program prints, run with these flags where some modules are not there."""
+    """Returns the output of a program with these flags; modules in `without` are missing."""
     start = (
         f"import sys; sys.modules.update(dict.fromkeys({without!r})); sys.argv[1:] = {flags!r}; "
     )
@@ -50,7 +50,7 @@ def test_method_overhead_needs_nothing_but_jax_and_flax():
 
 
 def test_a_training_step_alone_needs_nothing_but_jax_and_flax():
-    """Its processes are new ones; what one of them does is done here."""
+    """The benchmark starts new processes, so this test runs what one of them runs."""
     program = (
         "import argparse; from benchmarks import train_step; "
         "args = argparse.Namespace(width=1/32, frames=4, size=16, batch=2, threads=1, classes=3); "
@@ -60,7 +60,7 @@ def test_a_training_step_alone_needs_nothing_but_jax_and_flax():
 
 
 def test_freed_memory_is_kept_before_jax_has_threads():
-    """After that it would cost JAX half of its speed, and the ratio would be of the C library."""
+    """If it were set later, JAX would be half as fast because of the C library."""
     program = (
         "from benchmarks import train_step; "
         "train_step.keep_freed_memory = lambda: print('jax' in sys.modules); "

@@ -1,6 +1,4 @@
-"""The documents are right: their commands have these flags, settings and configs, their links go
-somewhere.
-"""
+"""In the documents, the flags, settings and configs of commands exist, and so do link targets."""
 
 import re
 from pathlib import Path
@@ -15,7 +13,7 @@ from vidkd_jax.tables.table import available
 
 CHECKOUT = Path(__file__).parents[1]
 DOCUMENTS = [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md")]
-# What defines flags for several commands.
+# Files that define flags for several commands.
 SHARED = ("data_prep/conversion.py", "benchmarks/setting.py")
 
 
@@ -29,7 +27,7 @@ def commands(document):
 
 
 def source(module):
-    """Returns the text of a command, and of `SHARED`."""
+    """Returns the source text of a command and of `SHARED`."""
     path = CHECKOUT / module.replace(".", "/")
     own = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
     return "".join(file.read_text() for file in (own, *map(CHECKOUT.joinpath, SHARED)))
@@ -58,7 +56,7 @@ def test_commands_and_their_flags_exist(document):
 
 
 def check_config(value):
-    """A name or a path of ours, and an argument that it takes; "FILE" and the like are any."""
+    """Checks that a config and its argument exist; placeholders such as "FILE" always pass."""
     file, _, argument = value.partition(":")
     if file and not file.isupper() and not file.startswith("my_"):
         assert config_files.find(file).is_file()

@@ -1,4 +1,4 @@
-"""The benchmark that judges Marionette: what it says, and its exit status."""
+"""The benchmark that checks Marionette's gates: its output and its exit status."""
 
 import json
 
@@ -13,7 +13,7 @@ from vidkd_jax.tables.arms import arms
 
 @pytest.fixture
 def finish(tmp_path):
-    """Leaves a finished run of the first row, right about `right` of each class' four videos."""
+    """Writes a finished run of the first row that recognises `right` of 4 videos per class."""
 
     def make(right):
         (arm,) = arms(load_table("marionette_gates").rows[0], "marionette", 1)
@@ -21,7 +21,7 @@ def finish(tmp_path):
         folder.mkdir(parents=True)
         labels = np.repeat(np.arange(14), 4)
         wrong = np.tile(np.arange(4) >= right, 14)
-        logits = 5.0 * np.eye(14)[np.where(wrong, labels ^ 1, labels)]  # its pair's other class
+        logits = 5.0 * np.eye(14)[np.where(wrong, labels ^ 1, labels)]  # the pair's other class
         names = [f"v{i}" for i in range(56)]
         np.savez(
             folder / "predictions.npz", logits=logits, labels=labels, videos=names, groups=names

@@ -1,4 +1,4 @@
-"""The command as its users type it: exit status 2 and one line for every kind of wrong input."""
+"""The command line: every kind of wrong input gives exit status 2 and one line."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it works where no checkout is."""
+"""The wheel has the right content and works without a checkout."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ PARTS = ("setup.py", "pyproject.toml", "LICENSE", "vidkd_jax", "data_prep", "con
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A folder with what `pip install` takes from a wheel that is built of the checkout."""
+    """A folder with the files that `pip install` unpacks from a wheel of this checkout."""
     source, wheels, site = (tmp_path_factory.mktemp(name) for name in ("source", "wheels", "site"))
     for part in map(CHECKOUT.joinpath, PARTS):
         copy = shutil.copytree if part.is_dir() else shutil.copy
@@ -31,7 +31,7 @@ def installed(tmp_path_factory):
 
 
 def run(site, *arguments, cwd):
-    """Returns what a program of the wheel prints; the checkout cannot be found from there."""
+    """Runs a program of the wheel, which cannot find the checkout, and returns its output."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""What a finished run says of video files that it was never given a list of."""
+"""Predictions of a finished run for video files that are in no list."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ from vidkd_jax.networks import weights
 
 @pytest.fixture(scope="module")
 def run(small_config, square_videos, tmp_path_factory):
-    """A run of one epoch, straight from video files."""
+    """A run of one epoch, directly on video files."""
     workdir = tmp_path_factory.mktemp("run")
     config = small_config(
         data__source="videos",
@@ -50,7 +50,7 @@ def test_new_videos_get_what_the_test_split_got(run, square_videos, capsys):
         by_name = {entry["name"]: entry["probability"] for entry in line["classes"]}
         got = [by_name["Left"], by_name["Right"]]
         np.testing.assert_allclose(got, probabilities, atol=1e-5)
-        assert got[0] >= got[1] or line["classes"][0]["name"] == "Right"  # the surest first
+        assert got[0] >= got[1] or line["classes"][0]["name"] == "Right"  # most probable first
 
 
 def test_a_folder_is_searched_and_bad_files_are_listed_at_the_end(
@@ -72,9 +72,9 @@ def test_a_folder_is_searched_and_bad_files_are_listed_at_the_end(
 
 
 def test_a_video_is_printed_as_soon_as_its_clips_are_done(run, square_videos, tmp_path):
-    """What a kill, or a reader that has enough, cuts short has its first lines."""
+    """So a killed command, or one whose reader stops early, has printed the first lines."""
     source = next((square_videos / "videos").rglob("*.mp4"))
-    odd = os.fsdecode(b"\xff.mp4")  # a name that is no text
+    odd = os.fsdecode(b"\xff.mp4")  # a name that is not text
     for name in ("a.mp4", odd):
         shutil.copy(source, tmp_path / name)
     command = [sys.executable, "-m", "vidkd_jax.predict", f"--run={run}", str(tmp_path)]
@@ -151,7 +151,7 @@ def test_a_random_classifier_is_no_prediction(run, square_videos, tmp_path):
 def test_a_student_of_residual_frames_is_tested_taught_and_asked_with_them(
     small_config, square_videos, tmp_path, capsys
 ):
-    """Its card says so: evaluation, prediction and teaching agree, and plain frames differ."""
+    """Evaluation, prediction and teaching use residual frames because the card says so."""
     videos = {
         "data__source": "videos",
         "data__videos": str(square_videos / "videos"),
@@ -171,7 +171,7 @@ def test_a_student_of_residual_frames_is_tested_taught_and_asked_with_them(
     lines = objects(capsys.readouterr().out)
     found = [{e["name"]: e["probability"] for e in line["classes"]}["Left"] for line in lines]
     np.testing.assert_allclose(found, wanted[:, 0], atol=1e-5)
-    # The same weights on plain frames say something else.
+    # The same weights predict something else on plain frames.
     plain = dataclasses.replace(card.normalisation, residual="none")
     weights.save(tmp_path / "plain", dataclasses.replace(card, normalisation=plain), variables)
     shutil.copy(tmp_path / "run/config.json", tmp_path / "plain")

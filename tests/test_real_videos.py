@@ -39,7 +39,7 @@ def train(records, name, workdir, *extra):
 
 
 def test_ucf101_layout(tmp_path):
-    """The official layout and lists; copies stand in for the groups that are not here."""
+    """Uses the official layout and lists, with copies of videos as the missing groups."""
     lists = {"trainlist01.txt": "", "testlist01.txt": ""}
     sources = {
         "ApplyEyeMakeup": "v_ApplyEyeMakeup_g01_c01.avi",
@@ -68,7 +68,7 @@ def test_ucf101_layout(tmp_path):
 
 
 def test_folder_layout(tmp_path):
-    """A folder per class, containers and codecs mixed, split by the command."""
+    """Uses a folder per class with mixed containers and codecs; the command makes the splits."""
     for name, pattern in {
         "wave": "*_wave_*.avi",
         "soccer": "v_Soccer*.avi",

@@ -1,4 +1,4 @@
-"""Clip samplers against frame numbers that were written down by hand."""
+"""Compares clip samplers with frame numbers written by hand."""
 
 import numpy as np
 import pytest
@@ -44,17 +44,17 @@ def test_centre_clip_is_in_the_middle():
 def test_a_clip_may_read_frames_around_its_own():
     wide = Contiguous(2, 2).reading((-1, 0, 2, 3))
     assert wide.sample(10, [0.5]).tolist() == [[3, 4, 6, 7]]
-    assert wide.span == 3  # where it starts is still what its own frames allow
+    assert wide.span == 3  # the start still depends only on its own frames
 
 
 def test_a_tuple_is_clips_with_an_interval_between_two():
-    """PCL's: 3 clips of 10 frames, 8 between two, span 46."""
+    """Like PCL's tuples: 3 clips of 10 frames with 8 frames between two clips, 46 in all."""
     pcl = Tuples(frames=10, stride=1, clips=3, interval=8)
     assert (pcl.span, pcl.num_clips, pcl.num_draws) == (46, 3, 1)
     found = pcl.sample(100, [0.0])
     assert found.shape == (3, 10)
     assert found[:, 0].tolist() == [0, 18, 36] and found[:, -1].tolist() == [9, 27, 45]
-    assert pcl.sample(100, [0.9999])[-1, -1] == 99  # the last one that lies inside
+    assert pcl.sample(100, [0.9999])[-1, -1] == 99  # the last possible tuple
     assert pcl.sample(40, [0.7])[-1].tolist() == [36, 37, 38, *[39] * 7]  # too short: padded
     assert pcl.centre(50)[0, 0] == 2
     assert pcl.grid(100, 30)[:, 0, 0].tolist() == [0, 54]
@@ -107,7 +107,7 @@ def test_every_sampler_stays_inside_the_video_and_keeps_its_shape(sampler, num_f
     assert grid.shape[1:] == shape and 1 <= len(grid) <= 5
     assert grid.min() >= 0 and grid.max() < num_frames
     longer = sampler.sample(sampler.span, [0.5] * sampler.num_draws)
-    assert len(np.unique(longer[0])) == shape[1]  # of a video this long no frame is repeated
+    assert len(np.unique(longer[0])) == shape[1]  # so long a video needs no repeated frame
 
 
 def test_still_repeats_the_middle_frame_of_each_clip():

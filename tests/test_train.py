@@ -1,4 +1,4 @@
-"""A run as a whole: what it leaves, killed and resumed, and what stops it."""
+"""Whole runs: their files, runs that are killed and resumed, and input that stops them."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def assert_same_run(first, second):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, small_config):
-    """A finished run's workdir and summary."""
+    """The workdir and the summary of a finished run."""
     workdir = tmp_path_factory.mktemp("runs") / "finished"
     return workdir, train.train_and_evaluate(small_config(), workdir)
 
@@ -164,7 +164,7 @@ def test_a_run_that_another_machine_finished_meanwhile_is_left_alone(
 
     def build_slowly(config):
         run = building.build_run(config)
-        unfinished.rename(copy / "summary.json")  # the other machine is done
+        unfinished.rename(copy / "summary.json")  # another machine finishes the run
         return run
 
     monkeypatch.setattr(train, "build_run", build_slowly)
@@ -188,7 +188,7 @@ def test_best_of_an_epoch_whose_other_half_was_lost_is_dropped(finished, small_c
     shutil.rmtree(tmp_path / "lost" / "checkpoints" / "latest" / "3")
     run = build(small_config())
     with Checkpoints(tmp_path / "lost") as checkpoints:
-        _, progress, _ = train._start(run, checkpoints)  # its best epoch is still there
+        _, progress, _ = train._start(run, checkpoints)  # the best of epoch 3 is still there
     assert progress.epoch == 2
     kept = [path.name for path in (tmp_path / "lost/checkpoints/best").iterdir()]
     assert all(int(name) <= 2 for name in kept if name.isdigit())
@@ -264,7 +264,7 @@ def test_straight_from_video_files(square_videos, small_config, tmp_path):
         train.train_and_evaluate(other, tmp_path / "other")
     summary = train.train_and_evaluate(config, tmp_path / "run")
     assert summary["videos"] == {"train": 8, "val": 4, "test": 4}
-    # The same ones elsewhere are the same; one less is another data set.
+    # The same videos in another folder are the same data set; with one video less, they are not.
     moved = shutil.copytree(square_videos / "videos", tmp_path / "videos")
     config.data.videos, config.train.epochs = str(moved), 2
     assert train.train_and_evaluate(config, tmp_path / "run")["epochs"] == 2
@@ -275,7 +275,7 @@ def test_straight_from_video_files(square_videos, small_config, tmp_path):
 
 
 def test_a_run_on_records_that_were_made_again_is_another(finished, small_config, tmp_path):
-    """Of other videos, under the same name."""
+    """The records have the same name but other videos."""
     workdir, _ = finished
     config = small_config()
     shutil.copytree(config.data.root, tmp_path / "records")
@@ -299,7 +299,7 @@ def test_a_field_younger_than_the_run_has_its_default(finished, small_config, tm
 
 
 def test_checkpoints_of_named_epochs_are_kept(small_config, tmp_path):
-    """All of the state, beside the two newest: what branches start from."""
+    """Whole checkpoints are kept beside the two newest, so that other runs can start from them."""
     config = small_config(train__epochs=5, train__keep_epochs=(2,))
     train.train_and_evaluate(config, tmp_path)
     kept = {path.name for path in (tmp_path / "checkpoints/latest").iterdir() if path.is_dir()}

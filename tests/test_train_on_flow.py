@@ -1,4 +1,4 @@
-"""Marionette's flow, from rendered files to the report; and RGB with its flow beside it."""
+"""Runs on the flow of Marionette, from rendered files to the report, and on RGB with flow."""
 
 import json
 
@@ -84,7 +84,7 @@ def test_what_the_network_gets_of_flow(config):
     assert batch["clip"].dtype == np.uint8 and set(batch) == {"clip", "label", "video", "mask"}
     kernel = run.initial_state().variables.params["backbone"]["stem"]["kernel"]
     assert kernel.shape[-2] == 2
-    # Most of it does not move, or by less than half a pixel.
+    # Most pixels do not move, or move by less than half a pixel.
     assert np.median(np.abs(batch["clip"].astype(int) - 128)) <= 2
 
 

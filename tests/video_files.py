@@ -15,7 +15,7 @@ def corners(height=32, width=48):
 
 
 def numbered_frames(num_frames, height=48, width=64):
-    """Frames that all differ, so that an off-by-one is seen."""
+    """Yields frames that all differ, so that tests notice an off-by-one error."""
     y, x = np.mgrid[:height, :width]
     for t in range(num_frames):
         yield np.stack([x * 3 + t * 5, y * 2 + t, x * 0 + t * 4], -1).astype(np.uint8)
@@ -24,7 +24,7 @@ def numbered_frames(num_frames, height=48, width=64):
 def encode(
     path, frames, codec, pixel_format, times=None, options=None, file_options=None, title="video"
 ):
-    """Writes whatever `write_video` does not: other codecs, other formats, own time stamps."""
+    """Writes videos that `write_video` cannot: other codecs, pixel formats and time stamps."""
     with av.open(str(path), "w", options=file_options or {}) as container:
         container.metadata["title"] = title
         stream = container.add_stream(codec, rate=25, options=options or {})
@@ -67,6 +67,6 @@ def set_display_matrix(path, a, b, c, d):
 
 
 def cut(path, part):
-    """Cuts the file off after a part of it."""
+    """Truncates a file to a fraction of its length."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * part)])

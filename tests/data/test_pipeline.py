@@ -206,7 +206,7 @@ def test_still_sampler_repeats_one_frame(memory_subset):
 
 
 class _Counting:
-    """Notes which frames a data set is asked for."""
+    """Notes which frames are requested from a data set."""
 
     def __init__(self, dataset):
         self.dataset, self.asked = dataset, []

@@ -16,7 +16,7 @@ from vidkd_jax.runtime.lock import only_one
 
 
 def launch(workdir, fields, *cluster, devices):
-    """Starts `main`; `cluster` is the coordinator's address, how many processes, and which."""
+    """Starts `main`; `cluster` is coordinator address, number of processes, and process number."""
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices)}
     names = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
     environment |= {name: str(value) for name, value in zip(names, cluster, strict=False)}
@@ -37,7 +37,7 @@ def finish(*processes):
 
 
 def fail(*processes):
-    """Returns what each said when it gave up."""
+    """Checks that all processes fail with status 2, and returns their messages."""
     said = []
     for process in processes:
         with process:
@@ -48,7 +48,7 @@ def fail(*processes):
 
 @pytest.fixture(scope="module")
 def fields(square_records):
-    # Without augmentation: which process reads which row of a batch differs, and with it the draws.
+    # No augmentation, because its draws depend on which process reads which row of a batch.
     return {
         **SMALL_RUN,
         "method.name": "teaching_yourself",
@@ -71,7 +71,7 @@ def coordinator():
 
 
 def pair(workdir, *fields, devices):
-    """Starts two processes; `fields` of both, or of each."""
+    """Starts two processes, with the same fields or with one set of fields for each."""
     address = coordinator()
     return [
         launch(workdir, fields[i % len(fields)], address, 2, i, devices=devices) for i in range(2)
@@ -95,7 +95,7 @@ def test_devices_and_processes_do_not_change_a_run(fields, tmp_path):
             other_arrays["logits"][other_order], arrays["logits"][order], atol=5e-3
         )
 
-    # And one whose processes were killed goes on with the same bits.
+    # A run whose processes were killed is resumed and ends with the same bits.
     started = pair(tmp_path / "killed", fields, devices=2)
     wait_for(tmp_path / "killed/checkpoints/latest/1", started)
     for process in started:

@@ -1,4 +1,4 @@
-"""Evaluators by name, on outputs whose figures are known."""
+"""Evaluators on outputs whose metrics are known."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def collected(features, labels, videos=None):
 
 
 def blobs(count, seed):
-    """Three classes whose features lie around three corners, and one number that is noise."""
+    """Draws features around three corners, one for each class, with a fourth number of noise."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 3
     corners = np.array([[5, 0, 0, 0], [0, 5, 0, 0], [0, 0, 5, 0]])
@@ -37,7 +37,7 @@ def test_a_probe_reads_classes_that_a_line_parts():
 
 
 def test_a_probe_does_not_learn_from_what_it_judges():
-    """Labels of the judged videos that contradict the features are found to be wrong."""
+    """If the labels of the judged videos contradict the features, the accuracy is near zero."""
     train, (features, labels) = collected(*blobs(60, 0)), blobs(30, 1)
     wrong = collected(features, (labels + 1) % 3)
     assert evaluators.judge(["linear_probe"], wrong, train, OPTIONS).scores["probe_top1"] < 0.05
@@ -47,7 +47,8 @@ def test_neighbours_are_counted_by_hand():
     train = collected([[1, 0], [0.9, 0.1], [0, 1]], [0, 1, 2])
     test = collected([[2, 0], [1, 0.2], [0, 3]], [0, 1, 0])
     found = evaluators.judge(["nearest_neighbours"], test, train, OPTIONS).scores
-    # By cosine: the first has neighbour 0 (right); the second 0.9, 0.1 (right); the third 2.
+    # By cosine, the nearest training features are [1, 0] (correct), [0.9, 0.1] (correct) and
+    # [0, 1] (wrong).
     assert found == {"retrieval_top1": 2 / 3}
 
 

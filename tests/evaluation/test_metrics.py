@@ -9,7 +9,7 @@ from vidkd_jax.evaluation import metrics
 
 
 def probabilities_of(confidences):
-    """Two-class predictions of class 0 with these confidences (of at least a half)."""
+    """Returns two-class probabilities that predict class 0 with these confidences (>= 0.5)."""
     confidences = np.array(confidences)
     return np.stack([confidences, 1 - confidences], axis=1)
 
@@ -71,7 +71,7 @@ def test_reliability_bins_hand_computed():
 
 
 def test_expected_calibration_error_hand_computed():
-    # The bins above: 2/5 * |0.7 - 0.5| + 3/5 * |0.9 - 1|.
+    # With the bins of the previous test: 2/5 * |0.7 - 0.5| + 3/5 * |0.9 - 1|.
     error = metrics.expected_calibration_error(
         probabilities_of([0.65, 0.75, 0.85, 0.9, 0.95]), np.array([0, 1, 0, 0, 0]), num_bins=5
     )

@@ -1,4 +1,4 @@
-"""A method that uses everything that a method may: a run's config, too (`--config=` this file)."""
+"""A method that uses every feature of methods, and a config for it (`--config=` this file)."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from vidkd_jax.settings.config import get_base_config, set_field
 
 @dataclasses.dataclass(frozen=True)
 class Everything(methods.Supervised):
-    """Two clips, a frozen teacher against a queue of its features, an average, a tuple's head."""
+    """Has two clips, a queue of a frozen teacher's features, an average, and a head over tuples."""
 
     queue: int = option(8, at_least=1)
 

@@ -1,4 +1,4 @@
-"""A method that uses all the rooms: trained, killed, resumed, evaluated, on one and two devices."""
+"""Trains, kills, resumes and evaluates a method with every feature, on one and two devices."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from vidkd_jax.settings.config import set_field
 
 @pytest.fixture(scope="module")
 def flags(square_records, small_config, tmp_path_factory):
-    """What the command line says besides the config: a run of seconds, taught by another one."""
+    """Trains a teacher, and returns the flags of a short run that it teaches."""
     teacher = tmp_path_factory.mktemp("teacher")
     wide = {"method__name": "supervised", "model__width": 1 / 16, "train__epochs": 1}
     train.train_and_evaluate(small_config(**wide), teacher)
@@ -67,7 +67,7 @@ def test_it_trains_and_every_room_is_used(finished):
 
 
 def test_its_memory_is_saved_and_a_saved_student_can_be_asked_for_its_heads(finished, flags):
-    # Imported here: the module registers its method in this process.
+    # Imported here, because the module registers its method in this process.
     import importlib.util
 
     spec = importlib.util.spec_from_file_location("everything", "tests/methods/everything.py")
@@ -98,7 +98,7 @@ def test_its_memory_is_saved_and_a_saved_student_can_be_asked_for_its_heads(fini
 
 
 def test_another_method_starts_from_its_backbone(finished, small_config, tmp_path, capsys):
-    """Pretrain, then fine-tune: heads that the new method does not have are left out."""
+    """After pretraining, fine-tuning leaves out heads that the new method does not have."""
     run = build(small_config(method__name="supervised", model__init_from=str(finished)))
     started = run.start_from_weights(run.initial_state()).variables.params
     _, saved = weights.load(finished)

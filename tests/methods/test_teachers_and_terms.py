@@ -1,4 +1,4 @@
-"""What each method asks of its student and teachers, and the terms it makes of their outputs."""
+"""The heads, blocks and teachers of each method, and the terms of its loss."""
 
 import dataclasses
 
@@ -77,7 +77,7 @@ def test_feature_matching_adapts_to_the_teachers_width():
 
 
 def test_features_of_equal_width_are_compared_as_they_are():
-    """As in MARS: no layer between them."""
+    """There is no layer between them, as in MARS."""
     student, teacher = outputs(0), outputs(1)
     method = create("feature_matching")
     assert method.adapters(shapes(student), (shapes(teacher),)) == {}
@@ -159,7 +159,7 @@ def test_mutual_learning_teaches_both_ways_and_each_target_is_frozen():
     np.testing.assert_array_equal(kl_only(mine), np.zeros((2, 3)))
 
 
-# Every method's defaults, from its paper: who changes one changes what people's runs mean.
+# The defaults of every method, from its paper. A change of one changes the meaning of users' runs.
 DEFAULTS = {
     "supervised": {},
     "teaching_yourself": {
@@ -191,7 +191,7 @@ DEFAULTS = {
     "relational": {"distance_weight": 25.0, "angle_weight": 50.0},
     "mutual_learning": {"kd_weight": 1.0, "temperature": 1.0},
 }
-# Where each method's teachers come from, and whether the loss reads trained ones' classifiers.
+# The sources of each method's teachers, and whether its loss uses the classifiers of frozen ones.
 SOURCES = {
     "supervised": (),
     "teaching_yourself": (methods.BestPast("none"),),
@@ -227,7 +227,7 @@ def test_an_option_that_the_method_does_not_have_is_named():
     with pytest.raises(InputError, match=r"temprature: method 'distillation' has no .* it has kd_"):
         create("distillation", temprature=4.0)
     with pytest.raises(InputError, match=r"temperature: method 'supervised' has no such option"):
-        create("supervised", temperature=4.0)  # another method's
+        create("supervised", temperature=4.0)  # another method's option
 
 
 @pytest.mark.parametrize(

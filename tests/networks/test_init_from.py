@@ -1,4 +1,4 @@
-"""Runs that start from weights: public ones, or another run's."""
+"""Runs that start from public weights or from the weights of another run."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from vidkd_jax.settings.config import read
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, small_config):
-    """Weights as `convert` leaves them, of four classes, with a normalisation of their own."""
+    """A folder as `convert` writes it, with four classes and another normalisation."""
     path = tmp_path_factory.mktemp("weights") / "net"
     run = build(small_config())
     model = run.student.model.clone(heads={"logits": Head(4)})
@@ -34,7 +34,7 @@ def folder(tmp_path_factory, small_config):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, small_config, folder):
-    """The workdir of a finished run of one epoch that started from `folder`."""
+    """The workdir and the summary of a finished run of one epoch that started from `folder`."""
     workdir = tmp_path_factory.mktemp("runs") / "finished"
     config = small_config(model__init_from=str(folder), train__epochs=1)
     return workdir, train.train_and_evaluate(config, workdir)

@@ -1,4 +1,4 @@
-"""Weights in a public layout, through the command, into a run: as a start and as a teacher."""
+"""Converted public weights as the start of a run, and as a teacher."""
 
 import jax
 import numpy as np
@@ -30,7 +30,7 @@ def public(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def converted(public):
-    """The network by itself, on clips in [-1, 1]."""
+    """Returns the converted network as a function of clips in [-1, 1]."""
     card, variables = weights.load(public)
     model = models.create(card.model, 2, width=card.width, normalisation=TORCHVISION_VIDEO)
     return jax.jit(lambda clip: model.apply(variables.as_dict(), clip, train=False)["logits"])
@@ -45,7 +45,7 @@ def assert_says_the_same(predict, variables, batch, converted):
 def test_teaches_with_its_own_normalisation(public, converted, small_config):
     config = small_config(
         method__name="distillation",
-        data__stride=1,  # as the teacher's: both see the same frames
+        data__stride=1,  # the teacher's stride, so that both get the same frames
         teachers__runs=(str(public),),
     )
     run = build(config)

@@ -1,4 +1,4 @@
-"""What the loop promises: one compilation, donated buffers, metrics fetched in groups."""
+"""The training loop compiles once, donates its buffers and fetches metrics in groups."""
 
 import jax
 import numpy as np
@@ -52,7 +52,7 @@ def test_a_step_takes_over_the_state_and_nothing_else(small_config):
 
 
 def test_metrics_are_fetched_once_every_log_every_steps(small_config, tmp_path, monkeypatch):
-    """Their means are those of all steps in between; the last of an epoch are not left."""
+    """Each record is the mean over the steps since the last one; an epoch's last steps count."""
     options = {"method__name": "supervised", "train__epochs": 2, "train__repeats": 2}
     train.train_and_evaluate(small_config(**options), tmp_path / "each")
     fetched = []
@@ -74,7 +74,7 @@ def test_the_step_that_diverged_is_named_among_those_fetched_with_it():
 
 
 def test_with_lambda_zero_a_whole_run_is_the_supervised_one_bit_for_bit(small_config, tmp_path):
-    """Promotions and all: what the teacher says is measured, and changes nothing."""
+    """Promotions take place and agreement with the teacher is measured, but nothing changes."""
     options = {"ty": {"method__kd_weight": 0.0}, "supervised": {"method__name": "supervised"}}
     learned, logits = {}, {}
     for name, option in options.items():

@@ -1,4 +1,4 @@
-"""Optimisers against PyTorch's, and rates that a schedule sets between epochs."""
+"""Compares optimisers with PyTorch's, also when a schedule changes rates between epochs."""
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +59,7 @@ def test_learning_rate_is_read_from_the_state():
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_multipliers_are_parameter_groups_of_pytorch(name):
-    """A learning rate of its own for a part of the network, momentum and decay as the rest."""
+    """A part of the network has its own learning rate; momentum and decay are the same."""
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(1)
     start = {"backbone": rng.normal(size=5), "confidence": rng.normal(size=3)}
@@ -83,7 +83,7 @@ def test_multipliers_are_parameter_groups_of_pytorch(name):
     state = ours.init(params)
     for number in range(6):
         grads = {n: rng.normal(size=v.shape) for n, v in start.items()}
-        if number == 3:  # the schedule drops the branch's rate alone
+        if number == 3:  # the schedule drops only the rate of the branch
             groups[1]["lr"] = theirs.param_groups[1]["lr"] = 0.002
             state = set_rates(state, 0.1, [0.02])
         for n, leaf in leaves.items():

@@ -99,7 +99,7 @@ def test_a_cosine_is_never_stopped_early():
 
 
 def test_steps_drop_the_rate_after_their_epochs_and_a_groups_after_its_own():
-    """ConDi: tenfold every 15 epochs, and the confidence branch after every epoch."""
+    """In ConDi the rate drops tenfold every 15 epochs; the confidence branch drops every epoch."""
     steps = dataclasses.replace(
         SCHEDULE,
         name="steps",

@@ -1,4 +1,4 @@
-"""Runs with frozen teachers: from other runs, of another network, length and size."""
+"""Runs with frozen teachers from other runs, with another network, clip length and size."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ from vidkd_jax.run.tracking import read_records
 from vidkd_jax.run.train_step import create_variables
 from vidkd_jax.settings.config import read
 
-# Clips longer, denser and larger than the student's.
+# The teacher's clips are longer, denser and larger than the student's.
 TEACHER = {
     "method__name": "supervised",
     "data__frames": 8,
@@ -62,7 +62,7 @@ def test_a_run_distils_from_a_finished_one_and_logs_their_agreement(
 
 def test_each_network_gets_its_own_frames_and_size(teacher_run, small_config):
     run = build(taught(small_config, teacher_run, data__crop=32, data__size=24))
-    # The student's 0 2 4 6, the teacher's 0..7 shifted so that both have one middle: -1 + 1 // 2.
+    # The student's frames are 0 2 4 6. The teacher's 0..7 are shifted so that the middles agree.
     assert run.spec.sampler.offsets == (-1, 0, 1, 2, 3, 4, 5, 6)
     assert run.student.frames == (1, 3, 5, 7) and run.student.size == 24
     batch = next(run.train_batches)
@@ -71,7 +71,7 @@ def test_each_network_gets_its_own_frames_and_size(teacher_run, small_config):
 
 
 def test_what_a_teacher_says_in_a_run_is_what_it_says_by_itself(teacher_run, small_config):
-    """Its logits through the student's run are those of its own run, on the same frames."""
+    """In the student's run, a teacher gives the same logits as in its own run."""
     student = build(taught(small_config, teacher_run, data__crop=32, data__size=24))
     own = build(small_config(**TEACHER))
     _, variables = weights.load(teacher_run)
@@ -113,7 +113,7 @@ def test_a_type_for_teachers_that_there_are_not_is_refused(small_config):
 
 
 def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config, tmp_path):
-    """Another family, another scale and order of channels than the student's."""
+    """The teacher's family, scale and order of channels differ from the student's."""
     model = models.create("r3d_18", 2, width=1 / 32, normalisation=ACTIVITYNET_BGR)
     variables = create_variables(jax.random.key(5), (4, 24, 24, 3), model=model)
     weights.save(
@@ -141,7 +141,7 @@ def test_a_random_classifier_does_not_teach_classes(small_config, tmp_path):
     for method in ("distillation", "decoupled"):
         with pytest.raises(InputError, match=rf"classifier of .* is random: .* '{method}'"):
             build(small_config(method__name=method, **run))
-    # Its features teach; nobody is said to agree with its classes.
+    # Its features teach, but no agreement with its classes is logged.
     config = small_config(method__name="feature_matching", train__epochs=1, **run)
     summary = train.train_and_evaluate(config, tmp_path / "student")
     records = read_records(tmp_path / "student/metrics.jsonl")
@@ -285,10 +285,10 @@ def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(
         train.train_and_evaluate(wrong, tmp_path)
     right = taught(small_config, os.path.relpath(teacher_run), data__crop=32)
     summary = train.train_and_evaluate(right, tmp_path)
-    # What the teacher says of its weights is what the student says that it learnt from.
+    # The student records the digest of the teacher's weights, which is in the teacher's summary.
     learnt = json.loads((tmp_path / "config.json").read_text())["network"]["teachers"]
     assert learnt == [json.loads((teacher_run / "summary.json").read_text())["weights"]]
-    # And a finished run is that one by whatever path, and on whatever mount, its teacher is named.
+    # A finished run is recognised even if its teacher is named by another path or mount.
     elsewhere = shutil.copytree(teacher_run, tmp_path / "mount")
     for folder in (teacher_run, elsewhere):
         again = taught(small_config, folder, data__crop=32)
@@ -308,7 +308,7 @@ def test_a_weight_for_each_teacher_or_none(teacher_run, small_config):
 
 
 def test_selection_on_the_test_list_is_handed_on(teacher_run, small_config, tmp_path):
-    """A teacher whose epoch the test list chose has told its student of that list."""
+    """If a teacher's epoch was chosen on the test list, its student counts as chosen on it, too."""
     copy = shutil.copytree(teacher_run, tmp_path / "teacher")
     summary = json.loads((copy / "summary.json").read_text())
     assert summary["network"]["selected_on"] == summary["model_selection"] == "groups"
@@ -347,7 +347,7 @@ def test_a_block_that_is_not_there_is_named_with_the_nearest(teacher_run, small_
 def test_a_teacher_of_other_classes_teaches_features_and_no_classes(
     teacher_run, small_config, tmp_path
 ):
-    """One of ImageNet or Places knows other classes: only a loss of its logits needs ours."""
+    """A teacher from ImageNet or Places has other classes; only losses of logits need the same."""
     card, variables = weights.load(teacher_run)
     variables.params["logits"] = {"kernel": np.ones((32, 365)), "bias": np.zeros(365)}
     names = tuple(f"place{number}" for number in range(365))
@@ -365,7 +365,7 @@ def test_a_teacher_of_other_classes_teaches_features_and_no_classes(
 
 
 def test_networks_and_variables_are_paired_strictly(teacher_run, small_config):
-    """A teacher more or less than there are networks is an error, never left out."""
+    """If the numbers of teachers and networks differ, that is an error."""
     run = build(taught(small_config, teacher_run, data__crop=32))
     batch = run.shard(next(run.train_batches))
     (teacher,) = run.teachers.first["frozen"]

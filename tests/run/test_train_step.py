@@ -45,7 +45,7 @@ def batch(seed=0, size=4):
 def steps(
     method, teachers=None, count=2, optimizer=OPTIMIZER, student=STUDENT, networks=None, remat=False
 ):
-    """Does steps of a method whose teachers are all networks like the student."""
+    """Runs steps of a method whose teachers all have the architecture of the student."""
     names = [source.name for source in method.teachers if source.name != "peer"]
     step = jax.jit(
         partial(
@@ -74,7 +74,7 @@ def method(name="teaching_yourself", augment=None, **options):
 
 
 class _Pooled(nn.Module):
-    """Pixels averaged over time; a statistic that is never used, as Variables wants some."""
+    """Averages pixels over time. It has an unused statistic, because `Variables` needs one."""
 
     @nn.compact
     def __call__(self, clip, *, train):
@@ -144,7 +144,7 @@ def test_teacher_gets_no_gradient_and_uses_running_statistics(teacher):
 
 
 def test_teacher_and_student_see_the_same_view():
-    """A network without BatchNorm, taught by itself, has KL 0: only if both see one view."""
+    """A network without BatchNorm that teaches itself has KL 0 only if both see the same view."""
     model = Recogniser(_Pooled(), {"logits": Head(3)})
     network = Network(model)
     state = create_train_state(KEY, SHAPE, model=model, optimizer=OPTIMIZER)
@@ -165,7 +165,7 @@ def test_teacher_and_student_see_the_same_view():
 
 
 def test_the_moving_average_follows_the_student_and_teaches():
-    """It begins as the mean of the students so far, not with their random first weights."""
+    """The average starts as the mean of the students so far, not as the initial weights."""
     average = method("moving_average", ema_decay=0.6, kd_weight=1.0)
     (first, metrics), (second, _), (third, _) = (steps(average, count=n) for n in (1, 2, 3))
     chex.assert_trees_all_equal(first.memory["average"], first.variables)
@@ -173,7 +173,7 @@ def test_the_moving_average_follows_the_student_and_teaches():
     chex.assert_trees_all_close(second.memory["average"], half, rtol=1e-5)
     mixed = jax.tree.map(lambda a, b: 0.6 * a + 0.4 * b, half, third.variables)
     chex.assert_trees_all_close(third.memory["average"], mixed, rtol=1e-5, atol=1e-7)
-    assert metrics["loss/kl"] > 0  # running statistics against the batch's
+    assert metrics["loss/kl"] > 0  # running statistics differ from batch statistics
 
 
 def test_peers_start_apart_and_both_learn():
@@ -182,7 +182,7 @@ def test_peers_start_apart_and_both_learn():
     state, metrics = steps(mutual, count=1, student=peers)
     before = create_train_state(KEY, SHAPE, model=peers.model, optimizer=OPTIMIZER)
     first, second = before.variables.params["student"], before.variables.params["peer"]
-    chex.assert_trees_all_equal_shapes(first, second)  # a backbone each
+    chex.assert_trees_all_equal_shapes(first, second)  # each has its own backbone
     kernels = [leaf for leaf in jax.tree.leaves(first) if leaf.ndim > 1]
     others = [leaf for leaf in jax.tree.leaves(second) if leaf.ndim > 1]
     assert all((a != b).any() for a, b in zip(kernels, others, strict=True))
@@ -194,7 +194,7 @@ def test_peers_start_apart_and_both_learn():
 
 
 def test_a_teacher_sees_its_own_frames_at_its_own_size(teacher):
-    """A batch holds 8 frames of 24x24; the student sees every other one at 12x12."""
+    """A batch holds 8 frames of 24x24; this network sees every other frame, at 12x12."""
     large = {**batch(), "clip": jnp.asarray(RNG.integers(0, 256, (4, 1, 8, 24, 24, 3), np.uint8))}
     views = method(augment=Augment.none()).views(KEY, large)
     own = Network(MODEL, frames=(0, 2, 4, 6), size=12)
@@ -206,7 +206,7 @@ def test_a_teacher_sees_its_own_frames_at_its_own_size(teacher):
 
 
 def test_two_teachers_hold_the_activations_of_one(teacher):
-    """Each teacher waits for the one before: memory grows by parameters, not by activations."""
+    """Teachers run one after the other, so more teachers add parameters but no activations."""
     views = {"clip": jnp.zeros((16, 1, 4, 32, 32, 3))}
 
     def memory(count):
@@ -219,12 +219,12 @@ def test_two_teachers_hold_the_activations_of_one(teacher):
         return compiled.memory_analysis().temp_size_in_bytes
 
     one = memory(1)
-    assert one > 16 * 4 * 16 * 16 * 4 * 4  # the stem's output at least
+    assert one > 16 * 4 * 16 * 16 * 4 * 4  # at least the output of the stem
     assert memory(3) < 1.1 * one
 
 
 def traced_distillation(teachers, batch):
-    """Returns a step of soft targets of these teachers, traced and not compiled."""
+    """Returns a traced, uncompiled step that learns from the soft targets of these teachers."""
     step = partial(
         train_step,
         student=STUDENT,
@@ -237,7 +237,7 @@ def traced_distillation(teachers, batch):
 
 
 def test_a_step_with_three_teachers_holds_no_more_than_with_two(teacher):
-    """One waits for the other beside what the student keeps for its gradient; a third adds none."""
+    """Only one teacher's activations are in memory at a time, so a third teacher adds none."""
     clip = jnp.zeros((16, 1, 4, 32, 32, 3), jnp.uint8)
     many = {"clip": clip, "label": jnp.zeros(16, jnp.int32)}
 
@@ -250,7 +250,7 @@ def test_a_step_with_three_teachers_holds_no_more_than_with_two(teacher):
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
 def test_a_step_lowers_for_accelerators_with_a_barrier_between_teachers(teacher, platform):
-    """Where there is none of these to run it on, this much is known."""
+    """Lowering can be tested without the accelerator itself."""
 
     def lowered(*teachers):
         traced = traced_distillation(teachers, batch())
@@ -326,7 +326,7 @@ def test_remat_keeps_only_what_convolutions_give():
     clip = jnp.zeros((16, *SHAPE))
 
     def kept(function):
-        """Bytes that wait for the backward pass, without parameters and clips."""
+        """Returns the bytes kept for the backward pass, without parameters and clips."""
         _, backward = jax.vjp(function, variables["params"])
         given = sum(leaf.nbytes for leaf in jax.tree.leaves((variables["params"], clip)))
         return sum(leaf.nbytes for leaf in jax.tree.leaves(backward)) - given

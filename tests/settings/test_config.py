@@ -43,7 +43,7 @@ def test_every_config_is_valid(name):
 def test_narrow_deep_networks_begin_as_their_shortcuts(name):
     assert load(name, "marionette_third").model.zero_init_residual
     assert load(name, "laptop").model.zero_init_residual
-    assert not load(name).model.zero_init_residual  # the papers' do not
+    assert not load(name).model.zero_init_residual  # the papers' networks do not
     assert not load("ty_r18", "marionette").model.zero_init_residual
 
 
@@ -66,13 +66,13 @@ def test_papers_values():
 
 
 def departures(config):
-    """What a config's settings are, where they are not the defaults, as JSON has it."""
+    """Returns the settings of a config that differ from the defaults, as JSON values."""
     base = read(get_base_config()).by_field()
     return {f: value for f, value in read(config).by_field().items() if base.get(f, ...) != value}
 
 
 def check_golden(name, found):
-    """Compares with tests/golden; writes it anew where UPDATE_GOLDEN=1 says that it may change."""
+    """Compares with a file in tests/golden; with UPDATE_GOLDEN=1, writes the file first."""
     path = GOLDEN / f"{name}.json"
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
@@ -80,7 +80,7 @@ def check_golden(name, found):
 
 
 def test_defaults_are_the_golden_ones():
-    """What a config means changes only on purpose: then `UPDATE_GOLDEN=1 pytest` and look."""
+    """Defaults change only on purpose; then run `UPDATE_GOLDEN=1 pytest` and check the diff."""
     check_golden("defaults", read(get_base_config()).by_field())
 
 
@@ -220,7 +220,7 @@ def test_fields_are_listed_by_dotted_name():
 
 
 def methods_own(name, **fields):
-    """The settings of a config of the supervised network, with another method by flag."""
+    """Returns the method's settings if flags set another method in supervised_r18."""
     config = load("supervised_r18")
     for field, value in {"method.name": name, **fields}.items():
         set_field(config, field, value)
@@ -228,7 +228,7 @@ def methods_own(name, **fields):
 
 
 def test_a_method_named_by_flag_has_its_own_defaults():
-    """Not those of the config's method, nor TY's."""
+    """They are not the defaults of the config's own method or of TY."""
     mutual, decoupled = methods_own("mutual_learning"), methods_own("decoupled")
     assert (mutual.kd_weight, mutual.temperature) == (1.0, 1.0)
     assert (decoupled.temperature, decoupled.other_weight) == (4.0, 8.0)
@@ -242,7 +242,7 @@ def test_settings_come_back_from_their_json():
     set_field(config, "optim.multipliers", (("logits", 0.1),))
     settings = read(config)
     assert read(from_json(settings.as_json())) == settings
-    # Older files hold the options of all methods, and lack what is younger.
+    # Older files hold the options of all methods, and lack newer settings.
     old = settings.as_json()
     old["method"] |= {"hint_weight": 100.0, "ema_decay": 0.999}
     del old["model"]["residual"], old["optim"]["multipliers"]

@@ -1,4 +1,4 @@
-"""Leaves in a folder what a finished run leaves, without the run."""
+"""Writes the files of a finished run without training."""
 
 import json
 
@@ -8,7 +8,7 @@ from vidkd_jax.tables import costs
 
 
 def finish(arm, out, accuracy, seed, records="r"):
-    """Leaves what a finished run leaves, with about `accuracy` of the videos right."""
+    """Writes the files of a finished run with about this accuracy."""
     folder = arm.folder(out)
     rng = np.random.default_rng(seed)
     right = rng.random(60) < accuracy

@@ -1,4 +1,4 @@
-"""The command from its flags to its table, over finished runs; the runs themselves are main's."""
+"""The tables command from its flags to its page, with finished runs that were not trained."""
 
 import csv
 import json
@@ -66,12 +66,12 @@ def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
         (arm.folder(out) / "summary.json").unlink()
     tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
     text = capsys.readouterr().out
-    # One seed of two: its difference is to that seed of the reference.
+    # TY has one of two seeds, so its difference is to the same seed of the reference.
     first, reference = 100 * accuracies["TY"][0], 100 * accuracies["Baseline + Data Aug"][0]
     (line,) = [line for line in text.splitlines() if line.startswith("| TY | 1 |")]
     assert "of one seed, over test groups alone" in text
     assert f"| {first:.1f} [" in line and f"| {first - reference:+.1f} [" in line
-    assert "(pairs: 1)" in line  # not the difference of the two means that stand there
+    assert "(pairs: 1)" in line  # not the difference of the two means in the table
     assert "| TY, the released code's recipe |" not in text
     assert "Not run yet: TY, the released code's recipe." in text
 
@@ -97,7 +97,7 @@ def test_runs_that_do_not_compare_are_no_table(finished, changed, message):
 
 
 def test_rows_of_other_records_compare(tmp_path, capsys):
-    """The gates' rows are of three renders, each with records of its own."""
+    """The rows of the gates use three renders, each with its own records."""
     for number, row in enumerate(load_table("marionette_gates").rows):
         for arm in arms(row, "marionette", 1):
             finish(arm, tmp_path, 0.5, number, records=row.overrides.get("data.name", "marionette"))
@@ -142,7 +142,7 @@ def test_data_sets_show_what_is_finished_on_each(tmp_path, capsys):
     finish_on("UCF101", "TY, 3D ResNet-18", seeds=2)
     finish_on("HMDB51", "Baseline, 3D ResNet-18")
     finish_on("HMDB51", "Baseline, 3D ResNet-50")
-    # TY's is compared with a row that is not there, and with nothing else.
+    # This TY row is compared only with a row that is missing.
     finish_on("Kinetics400", "TY, 3D ResNet-50")
     finish_on("Kinetics400", "Baseline, 3D ResNet-50")
     tables.main(["--table=ty_table4", f"--out={tmp_path}", "--so_far"])
@@ -193,7 +193,7 @@ def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
     runs, prices = lines[::2], lines[1::2]
     assert len(runs) == 2 * len(table.rows) and not list(tmp_path.iterdir())
     assert all("--config.train.epochs=6" in line for line in runs)
-    # Every row trains on the same videos: all but those held out.
+    # Every row trains on the same videos: all that are not held out.
     assert {line.split(",")[0].strip() for line in prices} == {"396 videos x 18 passes"}
     assert any("seed1000" in line and "--config.seed=1000" in line for line in runs)
     assert total.startswith("14 runs")

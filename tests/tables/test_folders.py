@@ -1,4 +1,4 @@
-"""Which run is in which folder: finished runs are found by these names, in any later version."""
+"""The folders of runs stay the same, so that later versions find finished runs."""
 
 import json
 import os
@@ -14,7 +14,7 @@ GOLDEN = Path("tests/golden/table_folders.json")
 
 
 def commands_by_folder(name):
-    """{scale: {folder: arguments of its run}} of the first seed and of what that needs."""
+    """Returns {scale: {folder: arguments of its run}} for the first seed and the runs it needs."""
     found = {}
     for scale, datasets in load_table(name).scales.items():
         found[scale] = {}
@@ -30,7 +30,10 @@ def commands_by_folder(name):
 
 @pytest.mark.parametrize("name", available())
 def test_the_folders_of_a_table_are_the_golden_ones(name):
-    """A table may gain rows; the folders of those that it has stay: `UPDATE_GOLDEN=1`, and look."""
+    """A table may gain rows, but the folders of its rows must not change.
+
+    After adding a row, run with `UPDATE_GOLDEN=1` and check the diff.
+    """
     found = commands_by_folder(name)
     if os.environ.get("UPDATE_GOLDEN"):
         golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}

@@ -55,7 +55,7 @@ def test_equal_arms_of_different_tables_are_one_run(tmp_path):
 
 @pytest.mark.parametrize("has_own", [True, False])
 def test_students_learnt_from_the_weights_that_stand_beside_them(tmp_path, has_own):
-    """Also where runs are of a version that did not say its own: their students must agree."""
+    """If old runs lack the digest of their own weights, their students must agree on it."""
     table = load_table("ty_table5")
     wanted = ("Teacher to Student (3D ResNet-50)", "Teacher to Student, KL times tau^2")
     students = [row_arm(row, "marionette_third", 0) for row in table.rows if row.name in wanted]
@@ -123,7 +123,7 @@ def test_a_needed_row_of_a_needed_row_follows_its_data_set():
 
 
 def test_rows_that_would_share_a_folder_are_refused():
-    """The seed offset of a teacher is not in the folder's name, and decides what is learnt."""
+    """The seed offset of a teacher changes the result, but is not in the name of the folder."""
     rows = [
         Row(name, "ty_r18", {"teachers.runs": (Row("t", "supervised_r18", seed_offset=offset),)})
         for name, offset in (("one", 0), ("two", 1000))
@@ -173,7 +173,7 @@ def test_a_step_costs_what_its_teachers_answer_and_nothing_for_its_start():
 
 
 def test_a_run_that_started_elsewhere_is_not_its_row(tmp_path):
-    """By the end of the path: the folder of all runs may have moved since."""
+    """Only the end of the path counts, because the folder of all runs may have moved."""
     tuned = Arm(Row("tuned", "supervised_r18", {"model.init_from": PRETRAINED}), "ucf101", 0)
     for arm in in_order([tuned]):
         finish(arm, tmp_path, 0.5, 0)

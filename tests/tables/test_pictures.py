@@ -1,4 +1,4 @@
-"""What the tables' pictures show, from finished runs on real records."""
+"""The content of the pictures of tables, from finished runs on real records."""
 
 import json
 
@@ -16,7 +16,7 @@ TABLE = Table("t", (Row("A", "a"), Row("B", "b")), "A", {"marionette": {"": "d"}
 
 @pytest.fixture
 def make_runs(square_records, tmp_path):
-    """Runs of A and B on the squares' test videos, from the probability of the right class."""
+    """Makes runs A and B on the test videos of squares with these probabilities of the label."""
     where = {"name": "ucf101", "split": 1, "short_side": 36}
     test = open_records(square_records, **where, modality="rgb")("test")
     labels = np.array([video.label for video in test.videos])
@@ -51,13 +51,13 @@ def make_runs(square_records, tmp_path):
 
 
 def test_mistakes_of_all_rows_the_surest_first(make_runs):
-    """Video 0 is wrong in A alone, however surely; 2 is a surer mistake of both than 1."""
+    """Video 0 is wrong only in A. Videos 1 and 2 are wrong in both, 2 with higher confidence."""
     shown = make_runs(A=[0.01, 0.4, 0.3, 0.9], B=[0.9, 0.45, 0.1, 0.9])
     figure = PICTURES["misclassified"](shown)
     titles = [axes.get_title() for axes in figure.axes]
     names = make_runs.names
     assert [title.partition("\n")[2] for title in titles[:2]] == [names[2], names[1]]
-    # Of what both get wrong: A with 0.6 and 0.7, B with 0.55 and 0.9.
+    # On the videos that both get wrong, the confidence is 0.6 and 0.7 in A, 0.55 and 0.9 in B.
     assert titles[2:4] == ["A (65% sure of such mistakes)"] * 2
     assert titles[4:] == ["B (72% sure of such mistakes)"] * 2
 

@@ -1,4 +1,4 @@
-"""Tables whose runs are real processes: killed and run again; pretrained, then fine-tuned."""
+"""Tables whose runs are real processes: killed and resumed, and pretrained before fine-tuning."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Which run is started when, beside whom, and what a failure leaves."""
+"""The order of runs, parallel runs on several GPUs, and runs that fail."""
 
 import contextlib
 import sys

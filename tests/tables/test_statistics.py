@@ -20,7 +20,7 @@ def write_run(folder, logits, labels, videos, groups):
 @pytest.fixture
 def run_file(tmp_path):
     def make(name, correct):
-        """Two groups, two videos each, one clip a video; `correct` says which are right."""
+        """Two groups of two videos, with one clip each; `correct` says which are recognised."""
         logits = [[4.0, 0.0] if right else [0.0, 4.0] for right in correct]
         videos = np.array(["a1", "a2", "b1", "b2"])
         return write_run(tmp_path / name, logits, [0] * 4, videos, np.array(["a", "a", "b", "b"]))
@@ -87,7 +87,7 @@ def test_a_row_of_fewer_seeds_is_paired_with_those(run_file):
 
 
 def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
-    """Groups alike, so that seeds are all that is random: 3 of them, 2 degrees of freedom."""
+    """All groups are alike, so only seeds are random: 3 seeds give 2 degrees of freedom."""
     outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])
     runs = [statistics.read_run(run_file(f"s{s}", c))[0] for s, c in enumerate(outcomes)]
     figure = statistics.compare({"a": runs}, {"a": "a"}, 2)["a"]["video_top1"][0]
@@ -97,7 +97,7 @@ def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
 
 
 def test_the_interval_of_a_calibration_error_holds_its_estimate(tmp_path):
-    """Calibrated as well as 400 videos can be: resampling alone adds noise to the error."""
+    """The model is calibrated as well as 400 videos allow; resampling adds noise to the error."""
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0.5, 1.0, 400)
     right = rng.uniform(size=400) < confidence
