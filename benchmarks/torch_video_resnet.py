@@ -1,7 +1,7 @@
-"""torchvision's video ResNets in PyTorch: the other side of `benchmarks.on_gpu` for R(2+1)D.
+"""torchvision's video ResNets in PyTorch, for the comparison of R(2+1)D in `benchmarks.on_gpu`.
 
-The modules, and the names of their weights, are torchvision's; tests/parity holds
-`vidkd_jax.models.torchvision` to them.
+The modules have the names of torchvision's weights. tests/parity tests that
+`vidkd_jax.models.torchvision` computes the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ def _middle_of(c_in: int, c_out: int) -> int:
 
 
 def _factors(c_in: int, middle: int, c_out: int, stride: int) -> nn.Sequential:
-    """Returns a 3x3x3 convolution as space, norm, ReLU and time."""
+    """Returns a factorised 3x3x3 convolution: over space, norm, ReLU, over time."""
     return nn.Sequential(
         _conv(c_in, middle, (1, 3, 3), (1, stride, stride)),
         nn.BatchNorm3d(middle),
@@ -62,7 +62,7 @@ class _Block(nn.Module):
 
 
 def _stem(in_channels: int, middle: int, features: int, *, factorised: bool) -> nn.Sequential:
-    """Returns a 3x7x7 convolution of stride 1x2x2, or its factors, each with norm and ReLU."""
+    """Returns a 3x7x7 convolution with stride 1x2x2, or its factors, each with norm and ReLU."""
     norm, rectify = nn.BatchNorm3d(features), nn.ReLU()
     if not factorised:
         return nn.Sequential(_conv(in_channels, features, (3, 7, 7), (1, 2, 2)), norm, rectify)
@@ -80,14 +80,15 @@ class VideoResNet(nn.Module):
     """Maps clips [b, 3, t, h, w] to logits [b, classes].
 
     Args of the constructor:
-      kinds: of each stage's convolutions: "3d", "2d" or "2+1d".
-      sizes: number of blocks in each stage.
-      shared_middle: whether a block's second convolution has the first one's middle channels.
-      eps: of the norms.
-      momentum: of the norms, in PyTorch's convention.
-      width: factor on every number of channels.
-      classes: number of logits.
-      in_channels: of the clips.
+      kinds: Kind of the convolutions of each stage: "3d", "2d" or "2+1d".
+      sizes: Number of blocks in each stage.
+      shared_middle: Whether the second convolution of a block has as many middle channels as the
+        first.
+      eps: Epsilon of the norms.
+      momentum: Momentum of the norms, in PyTorch's convention.
+      width: Factor on every number of channels.
+      classes: Number of logits.
+      in_channels: Number of channels of the clips.
     """
 
     def __init__(

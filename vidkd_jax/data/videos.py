@@ -26,7 +26,7 @@ class Video:
     index: int
 
 
-# What a batch calls the channels of a frame, where a data set has one kind of them.
+# `VideoDataset.parts` of a data set whose frames have one modality.
 WHOLE_FRAME: Mapping[str, slice] = {"clip": slice(None)}
 
 
@@ -43,7 +43,7 @@ class VideoDataset(Protocol):
 
     @property
     def parts(self) -> Mapping[str, slice]:
-        """What a batch calls which channels of a frame: "clip", and perhaps "flow"."""
+        """The channels of a frame that each array of a batch gets: "clip", and perhaps "flow"."""
 
     def frames(self, index: int, numbers: np.ndarray) -> Iterable[np.ndarray]:
         """Returns the frames `numbers` of video `index`, each uint8 [h, w, c].

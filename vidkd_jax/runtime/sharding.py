@@ -94,15 +94,16 @@ def replicate(tree: Any, mesh: Mesh) -> Any:
 
 
 def place(memory: Mapping[str, Any], split_names: Iterable[str], mesh: Mesh) -> dict[str, Any]:
-    """Returns a method's memory on the devices.
+    """Copies or splits the memory of a method over the devices.
 
     Args:
-      memory: arrays, or pytrees of arrays, by name; every process must hold the same values.
-      split_names: whose arrays are split along their first axis; all else is copied.
-      mesh: the devices.
+      memory: Arrays, or pytrees of arrays, by name. The values must be the same in all processes.
+      split_names: Names of the arrays that are split along their first axis. All other arrays are
+        copied to every device.
+      mesh: The devices.
 
     Raises:
-      InputError: an array cannot be split evenly.
+      InputError: An array cannot be split evenly.
     """
     names = {*split_names}
     for name in names & memory.keys():
@@ -121,7 +122,7 @@ def place(memory: Mapping[str, Any], split_names: Iterable[str], mesh: Mesh) -> 
 def keep_place(
     memory: Mapping[str, Any], split_names: Iterable[str], mesh: Mesh
 ) -> Mapping[str, Any]:
-    """Returns the memory, inside a compiled step, with the place that `place` gave it."""
+    """Keeps the memory, inside a compiled step, on the devices where `place` put it."""
     names = {*split_names}
     return {
         name: jax.lax.with_sharding_constraint(
@@ -132,7 +133,7 @@ def keep_place(
 
 
 def keep_copied(tree: Any, mesh: Mesh) -> Any:
-    """Returns the tree, inside a compiled step, with a copy on every device."""
+    """Keeps a copy of the tree on every device, inside a compiled step."""
     return jax.lax.with_sharding_constraint(tree, replicated(mesh))
 
 
