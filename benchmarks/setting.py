@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4  # TY, section IV.A
+KD_WEIGHT, TEMPERATURE = 0.2, 5.0  # TY, Table 8
 
 
 def parser(doc: str | None, *, steps: int = 20) -> argparse.ArgumentParser:
@@ -38,27 +39,91 @@ def clips(args: argparse.Namespace, classes: int) -> tuple[np.ndarray, np.ndarra
 
 
 def supervised(
-    args: argparse.Namespace, classes: int, *, dtype: str = "float32"
+    args: argparse.Namespace, classes: int, *, dtype: str = "float32", network: str = "ty_r3d_18"
 ) -> tuple[Any, Callable[..., Any], dict[str, np.ndarray], Any]:
-    """Returns state, step function, batch (on the host) and key for supervised TY R3D-18."""
+    """Returns the supervised step of a network: state, step, batch on the host, and key.
+
+    A step's teachers are {}.
+    """
+    made = _training(args, classes, method="supervised", dtype=dtype, network=network)
+    state, step, batch, key, _ = made
+    return state, step, batch, key
+
+
+def teaching_yourself(
+    args: argparse.Namespace, classes: int, *, dtype: str = "float32", network: str = "ty_r3d_18"
+) -> tuple[Any, Callable[..., Any], dict[str, np.ndarray], Any, Mapping[str, Any]]:
+    """Returns TY's step, as `supervised` does, and its teachers: one, of the same network."""
+    return _training(
+        args,
+        classes,
+        method="teaching_yourself",
+        dtype=dtype,
+        network=network,
+        kd_weight=KD_WEIGHT,
+        temperature=TEMPERATURE,
+    )
+
+
+def forward(
+    args: argparse.Namespace, classes: int, *, dtype: str = "float32", network: str = "ty_r3d_18"
+) -> tuple[Any, Callable[..., Any], dict[str, np.ndarray]]:
+    """Returns a network that does not train: variables, a function to logits, and the batch."""
+    import jax
+
+    from vidkd_jax import augment, models
+    from vidkd_jax.networks.network import Network
+    from vidkd_jax.run.train_step import create_variables
+
+    model = models.create(network, classes, width=args.width, dtype=dtype)
+    clip, _ = clips(args, classes)
+    variables = create_variables(jax.random.key(0), clip.shape[1:], model=model)
+
+    def infer(variables: Any, batch: Mapping[str, Any]) -> Any:
+        views = {"clip": augment.normalise(batch["clip"])}
+        return Network(model).infer(variables, views)["logits"]
+
+    return variables, infer, {"clip": clip[:, None]}
+
+
+def _training(
+    args: argparse.Namespace,
+    classes: int,
+    *,
+    method: str,
+    dtype: str,
+    network: str,
+    **options: float,
+) -> tuple[Any, Callable[..., Any], dict[str, np.ndarray], Any, Mapping[str, Any]]:
+    """Returns a method's step: state, step, batch on the host, key, and teachers by source.
+
+    The teachers are networks like the student, one for each source of the method.
+    """
     import jax
 
     from vidkd_jax import augment, methods, models
     from vidkd_jax.networks.network import Network
-    from vidkd_jax.run.train_step import create_train_state, train_step
+    from vidkd_jax.run.train_step import create_train_state, create_variables, train_step
 
-    model = models.create("ty_r3d_18", classes, width=args.width, dtype=dtype)
+    model = models.create(network, classes, width=args.width, dtype=dtype)
     clip, label = clips(args, classes)
-    key = jax.random.key(0)
-    state = create_train_state(key, clip.shape[1:], model=model, optimizer=optimizer())
+    shape, key = clip.shape[1:], jax.random.key(0)
+    state = create_train_state(key, shape, model=model, optimizer=optimizer())
+    made = methods.create(method, augment=augment.Augment.none(), **options)
+    names = [source.name for source in made.teachers]
     step = partial(
         train_step,
         student=Network(model),
-        teacher_networks={},
-        method=methods.create("supervised", augment=augment.Augment.none()),
+        teacher_networks={name: (Network(model),) for name in names},
+        method=made,
         optimizer=optimizer(),
     )
-    return state, step, {"clip": clip[:, None], "label": label.astype(np.int32)}, key
+    teachers = {
+        name: (create_variables(jax.random.key(1 + number), shape, model=model),)
+        for number, name in enumerate(names)
+    }
+    batch = {"clip": clip[:, None], "label": label.astype(np.int32)}
+    return state, step, batch, key, teachers
 
 
 def optimizer() -> Any:
@@ -99,6 +164,40 @@ def take_turns(
             call()
             times[name].append((time.perf_counter() - started, time.process_time() - cpu_started))
     return {name: medians(taken[warmup:]) for name, taken in times.items()}
+
+
+def steady(
+    step: Callable[[], Any], wait: Callable[[Any], Any], *, seconds: float, windows: int = 5
+) -> dict[str, Any]:
+    """Times steps in windows: the host waits for the device only at the end of each window.
+
+    Args:
+      step: starts one step, which is compiled already, and returns its output.
+      wait: waits until an output of `step` is computed.
+      seconds: of measuring, about. A warm-up takes a quarter of that before, in which an
+        accelerator raises its clocks.
+      windows: number of windows.
+
+    Returns:
+      "ms": milliseconds of a step, the median of the windows; "windows_ms": each window's;
+      "window_steps": the number of steps in a window.
+    """
+    wait(step())
+    started, warm = time.perf_counter(), 0
+    while warm < 2 or time.perf_counter() - started < seconds / 4:
+        wait(step())
+        warm += 1
+    a_step = (time.perf_counter() - started) / warm
+    steps = max(1, round(seconds / windows / a_step))
+    taken = []
+    for _ in range(windows):
+        started, done = time.perf_counter(), None
+        for _ in range(steps):
+            done = step()
+        wait(done)
+        taken.append(1e3 * (time.perf_counter() - started) / steps)
+    shown = [round(each, 3) for each in taken]
+    return {"ms": round(statistics.median(taken), 3), "windows_ms": shown, "window_steps": steps}
 
 
 def medians(times: Sequence[tuple[float, float]]) -> tuple[float, float]:
