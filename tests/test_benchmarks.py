@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import pathlib
 import subprocess
 import sys
 
@@ -9,8 +11,8 @@ import pytest
 
 TINY = ("--width=0.03125", "--frames=4", "--size=16", "--batch=2", "--steps=1", "--warmup=1")
 WHERE = {"benchmark", "command", "machine", "python", "jax"}
-# Modules that `train_step` and `method_overhead` must not need, because they run on machines that
-# have only jax, flax, optax, chex, numpy and torch.
+# Modules that `train_step`, `method_overhead` and `on_gpu` must not need, because they run on
+# machines that have only jax, flax, optax, chex, numpy and torch.
 ABSENT = (
     "av", "cv2", "grain", "imageio_ffmpeg", "matplotlib", "ml_collections", "simplejpeg",
     "tensorboardX", "tensorflow_datasets", "tqdm", "vidkd_jax.data", "vidkd_jax.video",
@@ -112,3 +114,129 @@ def test_input_pipeline(square_records):
         "--no_torch",
     )
     assert WHERE | {"pipeline_of_limit", "read_over_decoding"} <= set(line)
+
+
+def on_gpu(tmp_path, *flags, without=()):
+    """Returns the lines that `on_gpu.sh` prints in a dry run, and what it says beside them."""
+    # Its processes are new ones; Python reads this file in each of them.
+    absent = f"import sys; sys.modules.update(dict.fromkeys({without!r}))"
+    (tmp_path / "sitecustomize.py").write_text(absent)
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        ["bash", "benchmarks/on_gpu.sh", str(tmp_path / "out"), "--dry_run", *flags],
+        env={**os.environ, "PYTHON": sys.executable, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/on_gpu_dry_run.jsonl").read_text() == done.stdout
+    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_on_gpu_measures_what_it_can_where_modules_are_missing(tmp_path):
+    named = ["r3d_18_teaching_yourself_64", "r3d_18_forward_64"]
+    found, said = on_gpu(tmp_path, "--only", *named, without=(*ABSENT, "torch"))
+    assert "missing: torch" in said
+    machine, *found = found
+    assert {"card", "driver", "machine", "python", "jax", "jaxlib", "flax"} <= set(machine)
+    assert [line["measurement"] for line in found] == [
+        name for name in ("matmul", *named) for _ in ("jax", "torch")
+    ]
+    for ours, theirs in zip(found[::2], found[1::2], strict=True):
+        assert (ours["side"], theirs["side"]) == ("jax", "torch")
+        assert {"card", "jax", "jaxlib", "device"} <= set(ours)
+        assert "torch" in theirs["error"] and "ms" not in theirs
+    for line in found[2::2]:
+        expected = {"ms", "windows_ms", "compile_s", "device_peak_mib", "tflop_per_s", "batch"}
+        assert expected <= set(line), line
+        assert line["clips_per_s"] == pytest.approx(1e3 * line["batch"] / line["ms"], rel=0.01)
+        assert line["matmul_share"] == pytest.approx(
+            line["tflop_per_s"] / found[0]["matmul_tflop_per_s"], rel=0.1
+        )
+
+
+@pytest.mark.parametrize(
+    ("flag", "field", "said"),
+    [
+        ("--deadline=0", "left_out", "deadline of 0 s has passed"),
+        ("--limit=0.01", "error", "took longer"),
+    ],
+)
+def test_on_gpu_goes_on_where_time_runs_out(tmp_path, flag, field, said):
+    found, _ = on_gpu(tmp_path, flag, "--only", "r3d_18_profile_64")
+    assert len(found) == 4
+    assert all(said in line[field] and "ms" not in line for line in found[1:])
+
+
+def test_on_gpu_says_what_a_crash_left():
+    from benchmarks.on_gpu_process import Process
+
+    program = (
+        "import os, sys; sys.stdin.readline(); print('last words', file=sys.stderr); os.abort()"
+    )
+    process = Process([sys.executable, "-c", program], os.environ, cwd=pathlib.Path())
+    assert process.result(60) == {"error": "ended with -6: last words"}
+    process.end()  # once more is no error
+
+
+@pytest.mark.slow
+@needs_torch
+def test_on_gpu_measures_all(tmp_path):
+    found, _ = on_gpu(tmp_path, "--deadline=1800", "--limit=600")
+    assert not [line for line in found if "error" in line or "left_out" in line]
+    names = {line["measurement"] for line in found if line.get("side") == "ratio"}
+    assert names == {
+        "r3d_18_supervised_64",
+        "r3d_18_teaching_yourself_64",
+        "r3d_18_forward_64",
+        "r2plus1d_18_supervised_64",
+    }
+    (profile,) = (line for line in found if line["measurement"] == "r3d_18_profile_64")
+    assert len(profile["slowest"]) == 5 and all(line["layer"] for line in profile["slowest"])
+
+
+# Of two steps: two streams of a GPU, a convolution of two kernels, a copy that has no name.
+GPU_TRACE = """
+planes { name: "/host:CPU" lines { name: "host" events { metadata_id: 1 duration_ps: 9000000000 } }
+         event_metadata { key: 1 value { id: 1 name: "host" } } }
+planes {
+  name: "/device:GPU:0"
+  lines { name: "Stream #7(Compute)"
+    events { metadata_id: 1 duration_ps: 6000000000 stats { metadata_id: 1 str_value: "conv.12" } }
+    events { metadata_id: 2 duration_ps: 2000000000 stats { metadata_id: 1 str_value: "conv.12" } }
+    events { metadata_id: 2 duration_ps: 1000000000
+             stats { metadata_id: 1 str_value: "while.1/conv.3" } } }
+  lines { name: "Stream #8(MemcpyD2D)" events { metadata_id: 3 duration_ps: 1000000000 } }
+  event_metadata { key: 1 value { id: 1 name: "wgrad_kernel" } }
+  event_metadata { key: 2 value { id: 2 name: "transpose_kernel" } }
+  event_metadata { key: 3 value { id: 3 name: "MemcpyD2D" } }
+  stat_metadata { key: 1 value { id: 1 name: "hlo_op" } }
+}
+"""
+GPU_PROGRAM = """
+  %fusion.12 = f32[9]{0} fusion(%conv.12), metadata={op_name="no"}
+  %conv.12 = (bf16[3,3,3,64,64]{0}, u8[8]{0}) custom-call(%a), metadata={op_name="step/conv"}
+"""
+
+
+def test_a_gpus_profile_names_operations_and_layers(tmp_path):
+    from jax.profiler import ProfileData
+
+    from benchmarks import on_gpu_profile
+
+    trace = ProfileData.text_proto_to_serialized_xspace(GPU_TRACE)
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins/host.xplane.pb").write_bytes(trace)
+    found = on_gpu_profile.summary(on_gpu_profile.read(str(tmp_path)), GPU_PROGRAM, steps=2)
+    assert found["device_ms"] == 5
+    assert found["slowest"][0] == {
+        "operation": "conv.12",
+        "ms": 4,
+        "share": 0.8,
+        "kernel": "wgrad_kernel",
+        "gives": "bf16[3,3,3,64,64]",
+        "layer": "step/conv",
+    }
+    assert {line["operation"] for line in found["slowest"][1:]} == {"conv.3", "MemcpyD2D"}
+    assert found["kinds"] == {"conv": 0.9, "MemcpyD2D": 0.1}
