@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from vidkd_jax.tables import statistics
+from vidkd_jax.tables.metrics import METRICS
+from vidkd_jax.tables.run_results import read_run
+from vidkd_jax.tables.statistics import compare
+
+ALL = tuple(METRICS.values())
+
+
+def value(result, name, weights):
+    return result.figure(METRICS[name], weights)
 
 
 def write_run(folder, logits, labels, videos, groups):
@@ -29,29 +37,26 @@ def run_file(tmp_path):
 
 
 def test_sums_give_the_plain_metrics_back(run_file):
-    result, groups = statistics.read_run(run_file("x", [1, 1, 1, 0]))
+    result = read_run(run_file("x", [1, 1, 1, 0]), ALL)
     ones = np.ones((1, 2))
     confidence = 1 / (1 + np.exp(-4))
-    assert groups == ["a", "b"]
-    assert result.metric("video_top1", ones) == pytest.approx([0.75])
-    assert result.metric("clip_ece", ones) == pytest.approx([confidence - 0.75], rel=1e-6)
-    assert result.metric("clip_overconfidence", ones) == pytest.approx([confidence - 0.75])
-    unsure, _ = statistics.read_run(run_file("y", [1, 1, 1, 1]))
-    assert unsure.metric("video_overconfidence", ones) == pytest.approx([confidence - 1])
+    assert result.groups == ("a", "b")
+    assert value(result, "video_top1", ones) == pytest.approx([0.75])
+    assert value(result, "clip_ece", ones) == pytest.approx([confidence - 0.75], rel=1e-6)
+    assert value(result, "clip_overconfidence", ones) == pytest.approx([confidence - 0.75])
+    unsure = read_run(run_file("y", [1, 1, 1, 1]), ALL)
+    assert value(unsure, "video_overconfidence", ones) == pytest.approx([confidence - 1])
 
 
 def test_resampling_groups_weighs_them(run_file):
-    result, _ = statistics.read_run(run_file("x", [1, 1, 1, 0]))
+    result = read_run(run_file("x", [1, 1, 1, 0]), ALL)
     weights = np.array([[2.0, 0.0], [0.0, 2.0]])
-    assert result.metric("video_top1", weights) == pytest.approx([1.0, 0.5])
+    assert value(result, "video_top1", weights) == pytest.approx([1.0, 0.5])
 
 
 def test_paired_difference_of_equal_arms_is_exactly_zero(run_file):
-    runs = [
-        statistics.read_run(run_file(f"s{s}", c))[0]
-        for s, c in enumerate(([1, 1, 0, 0], [1, 0, 1, 1]))
-    ]
-    table = statistics.compare({"a": runs, "b": runs}, {"a": "a", "b": "a"}, 2)
+    runs = [read_run(run_file(f"s{s}", c), ALL) for s, c in enumerate(([1, 1, 0, 0], [1, 0, 1, 1]))]
+    table = compare({"a": runs, "b": runs}, {"a": "a", "b": "a"}, ALL)
     figure, difference = table["b"]["video_top1"]
     assert figure.mean == pytest.approx(0.625) and figure.low < figure.mean < figure.high
     assert figure.std == pytest.approx(np.std([0.5, 0.75], ddof=1))
@@ -59,38 +64,29 @@ def test_paired_difference_of_equal_arms_is_exactly_zero(run_file):
 
 
 def test_difference_is_paired_by_seed(run_file):
-    low = [
-        statistics.read_run(run_file(f"l{s}", c))[0]
-        for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0]))
-    ]
-    high = [
-        statistics.read_run(run_file(f"h{s}", c))[0]
-        for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))
-    ]
+    low = [read_run(run_file(f"l{s}", c), ALL) for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0]))]
+    high = [read_run(run_file(f"h{s}", c), ALL) for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))]
     rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
-    difference = statistics.compare(rows, references, 2)["high"]["video_top1"][1]
+    difference = compare(rows, references, ALL)["high"]["video_top1"][1]
     assert difference.mean == difference.low == difference.high == 0.5
 
 
 def test_a_row_of_fewer_seeds_is_paired_with_those(run_file):
     low = [
-        statistics.read_run(run_file(f"l{s}", c))[0]
+        read_run(run_file(f"l{s}", c), ALL)
         for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]))
     ]
-    high = [
-        statistics.read_run(run_file(f"h{s}", c))[0]
-        for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))
-    ]
+    high = [read_run(run_file(f"h{s}", c), ALL) for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))]
     rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
-    figure, difference = statistics.compare(rows, references, 2)["high"]["video_top1"]
+    figure, difference = compare(rows, references, ALL)["high"]["video_top1"]
     assert figure.mean == 0.75 and difference.mean == difference.low == difference.high == 0.5
 
 
 def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
     """All groups are alike, so only seeds are random: 3 seeds give 2 degrees of freedom."""
     outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])
-    runs = [statistics.read_run(run_file(f"s{s}", c))[0] for s, c in enumerate(outcomes)]
-    figure = statistics.compare({"a": runs}, {"a": "a"}, 2)["a"]["video_top1"][0]
+    runs = [read_run(run_file(f"s{s}", c), ALL) for s, c in enumerate(outcomes)]
+    figure = compare({"a": runs}, {"a": "a"}, ALL)["a"]["video_top1"][0]
     half = 4.303 * 0.5 / np.sqrt(3)
     assert figure.mean == pytest.approx(0.5)
     assert (figure.low, figure.high) == pytest.approx((0.5 - half, 0.5 + half), rel=0.1)
@@ -105,14 +101,14 @@ def test_the_interval_of_a_calibration_error_holds_its_estimate(tmp_path):
     names = np.array([f"v{i}" for i in range(400)])
     groups = np.array([f"g{i % 100}" for i in range(400)])
     labels = np.where(right, 0, 1)
-    result, _ = statistics.read_run(write_run(tmp_path / "c", logits, labels, names, groups))
-    figure = statistics.compare({"a": [result]}, {"a": "a"}, 100)["a"]["clip_ece"][0]
+    result = read_run(write_run(tmp_path / "c", logits, labels, names, groups), ALL)
+    figure = compare({"a": [result]}, {"a": "a"}, ALL)["a"]["clip_ece"][0]
     assert figure.low < figure.mean < figure.high
 
 
 def test_clips_of_a_video_are_averaged(tmp_path):
     logits = np.log([[0.9, 0.1], [0.2, 0.8]])
     path = write_run(tmp_path / "v", logits, [0, 0], np.array(["a", "a"]), np.array(["g", "g"]))
-    result, _ = statistics.read_run(path)
-    assert result.metric("clip_top1", np.ones((1, 1))) == [0.5]
-    assert result.metric("video_top1", np.ones((1, 1))) == [1.0]
+    result = read_run(path, ALL)
+    assert value(result, "clip_top1", np.ones((1, 1))) == [0.5]
+    assert value(result, "video_top1", np.ones((1, 1))) == [1.0]

@@ -9,8 +9,9 @@ from pathlib import Path
 from vidkd_jax import data
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.run import inputs
-from vidkd_jax.tables import costs, page, render, runner
+from vidkd_jax.tables import costs, csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
+from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.table import TEACHERS, Row, Table, available, load_table
 
 
@@ -173,16 +174,14 @@ def write_table(
     Raises:
       InputError: none is, together with the row that it is compared with; or they do not compare.
     """
-    columns = [
-        render.read_column(table, name, dataset, out, seeds) for name, dataset in datasets.items()
-    ]
-    if not any(map(render.Column.has_rows, columns)):
+    columns = [read_column(table, name, dataset, out, seeds) for name, dataset in datasets.items()]
+    if not any(map(Column.has_rows, columns)):
         raise InputError(f"--so_far: '{table.reference}' has no finished run in '{out}'; run it")
     _make_folder(folder)
     text = render.markdown(table, columns)
     (folder / "table.md").write_text(text)
-    render.write_csv(folder / "table.csv", columns)
-    render.write_seeds(folder / "seeds.csv", columns)
+    csv_files.write_csv(folder / "table.csv", columns)
+    csv_files.write_seeds(folder / "seeds.csv", columns)
     return f"{text}\n{page.write_page(folder, table, columns, out, seeds, data_root)}"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from vidkd_jax.report.page import document, figure_grid, save_picture
 from vidkd_jax.report.tables import html_table
 from vidkd_jax.tables import render
+from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.pictures import PICTURES, Shown
 from vidkd_jax.tables.table import Table
 
@@ -14,7 +15,7 @@ from vidkd_jax.tables.table import Table
 def write_page(
     folder: Path,
     table: Table,
-    columns: Sequence[render.Column],
+    columns: Sequence[Column],
     out: Path,
     seeds: int,
     data_root: str = "",
@@ -33,7 +34,7 @@ def write_page(
       The page's path.
     """
     body = []
-    for column in filter(render.Column.has_rows, columns):
+    for column in filter(Column.has_rows, columns):
         body.append(f"<h2>{html.escape(column.heading)}</h2>")
         if table.shows_table:
             rows = [[html.escape(cell) for cell in row] for row in render.cells(column)]

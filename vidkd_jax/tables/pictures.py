@@ -16,7 +16,7 @@ from vidkd_jax.evaluation import metrics
 from vidkd_jax.report import figures
 from vidkd_jax.run import tracking
 from vidkd_jax.tables.arms import finished_arms
-from vidkd_jax.tables.statistics import read_predictions
+from vidkd_jax.tables.run_results import read_predictions
 from vidkd_jax.tables.table import Table
 
 _VIDEOS = 4  # as TY's Figure 4 shows

@@ -8,9 +8,11 @@ from typing import Any
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.settings import config_files
+from vidkd_jax.tables.metrics import SHOWN, Metric, lookup
 
 FOLDER = config_files.FOLDER / "tables"
 TEACHERS = "teachers.runs"  # the field whose runs teach: they count in a row's parameters and FLOPs
+PAPER_COSTS = ("m_parameters", "hours")  # that `Row.paper` may have beside metrics
 _LONGEST_NAME = 120  # characters of a folder's name; a longer one is cut and ends in a hash
 
 
@@ -99,6 +101,10 @@ class Table:
       note: what a reader must know.
       pictures: names of `pictures.PICTURES` to draw of the runs.
       shows_table: False where the pictures are all that the paper shows.
+      metrics: what the table shows, in this order: names of `metrics.METRICS`, or a `Metric` of the
+        table's own, such as `Metric("probe_top1", "linear probe@1")` for a number that the runs'
+        summary.json has under that name.
+      headline: the metric of the differences, of the grid and of the paper's figures by data set.
     """
 
     title: str
@@ -108,10 +114,34 @@ class Table:
     note: str = ""
     pictures: tuple[str, ...] = ()
     shows_table: bool = True
+    metrics: tuple[str | Metric, ...] = SHOWN
+    headline: str = "video_top1"
 
     def against(self, row: Row) -> str:
         """Returns the name of the row that `row` is compared with."""
         return row.against or self.reference
+
+    def shown_metrics(self) -> tuple[Metric, ...]:
+        """Returns the metrics that the table shows.
+
+        Raises:
+          InputError: the table names one that does not exist, or one twice.
+        """
+        return lookup(self.metrics)
+
+    def headline_metric(self) -> Metric:
+        """Returns the metric of the differences.
+
+        Raises:
+          InputError: the table does not show it.
+        """
+        shown = {metric.name: metric for metric in self.shown_metrics()}
+        if self.headline not in shown:
+            raise InputError(
+                f"headline: '{self.headline}' is none of the table's metrics"
+                + suggest(self.headline, shown)
+            )
+        return shown[self.headline]
 
 
 def available() -> list[str]:
@@ -127,4 +157,37 @@ def load_table(name: str) -> Table:
     """
     if name not in available():
         raise InputError(f"--table={name}: no such table{suggest(name, available())}")
-    return runpy.run_path(str(FOLDER / f"{name}.py"))["TABLE"]
+    path = FOLDER / f"{name}.py"
+    try:
+        table = runpy.run_path(str(path)).get("TABLE")
+        if not isinstance(table, Table):
+            raise InputError("defines no TABLE; see the other files there")
+        _check(table)
+    except InputError as error:
+        raise InputError(f"'{path}': {error}") from error
+    except Exception as error:  # whatever a table's file may raise
+        raise InputError(f"'{path}': {type(error).__name__}: {error}") from error
+    return table
+
+
+def _check(table: Table) -> None:
+    """Refuses a table that names rows or metrics which it does not have.
+
+    Raises:
+      InputError: names the field.
+    """
+    names = [row.name for row in table.rows]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"rows: two are called '{twice[0]}'; name them apart")
+    for name in (table.reference, *map(table.against, table.rows)):
+        if name not in names:
+            raise InputError(f"reference, against: no row '{name}'{suggest(name, names)}")
+    table.headline_metric()
+    columns = {heading for datasets in table.scales.values() for heading in datasets}
+    known = columns - {""}
+    if "" in columns:
+        known |= {*PAPER_COSTS, *(metric.name for metric in table.shown_metrics())}
+    for row in table.rows:
+        for name in row.paper:
+            if name not in known:
+                raise InputError(f"row '{row.name}': paper: no '{name}'{suggest(name, known)}")

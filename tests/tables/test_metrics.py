@@ -1,0 +1,236 @@
+"""Which metrics a table shows: read from predictions or summaries, compared, printed."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from finished_runs import finish
+from vidkd_jax.evaluation.evaluate import summarise
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables import Metric, PerItem, Row, Table, load_table
+from vidkd_jax.tables import __main__ as tables
+from vidkd_jax.tables.arms import arms
+from vidkd_jax.tables.metrics import METRICS, lookup
+from vidkd_jax.tables.run_results import read_predictions, read_run
+
+PROBE = Metric("probe_top1", "linear probe@1")
+ROWS = (Row("a", "supervised_r18"), Row("b", "ty_r18"))
+
+
+def table(**fields):
+    return Table("t", ROWS, "a", {"marionette": {"": "marionette"}}, **fields)
+
+
+def write(out, shown, seeds=2):
+    return tables.write_table(shown, {"": "marionette"}, out, out / "t", seeds)
+
+
+@pytest.fixture
+def finish_rows(tmp_path):
+    """Finished runs of ROWS; `probe` gives the linear probe of each row's seeds."""
+
+    def make(probe, seeds=2):
+        for number, row in enumerate(ROWS):
+            for seed, arm in enumerate(arms(row, "marionette", seeds)):
+                finish(arm, tmp_path, 0.4 + 0.2 * number, 10 * number + seed)
+                if row.name in probe:
+                    path = arm.folder(tmp_path) / "summary.json"
+                    summary = json.loads(path.read_text())
+                    path.write_text(json.dumps({**summary, PROBE.name: probe[row.name][seed]}))
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def random_run(tmp_path):
+    """A run of 60 clips of 24 videos in 5 groups, 7 classes."""
+    rng = np.random.default_rng(0)
+    video = np.sort(np.concatenate([np.arange(24), rng.integers(0, 24, 36)]))
+    np.savez(
+        tmp_path / "predictions.npz",
+        logits=rng.normal(size=(60, 7)).astype(np.float32),
+        labels=(video * 5) % 7,
+        videos=[f"v{v:02d}" for v in video],
+        groups=[f"g{v % 5}" for v in video],
+    )
+    how = {"eval": {"average": "softmax", "calibration_bins": 15}}
+    (tmp_path / "config.json").write_text(json.dumps(how))
+    return tmp_path
+
+
+def test_metrics_of_all_groups_are_those_of_a_runs_summary(random_run):
+    expected = summarise(read_predictions(random_run).predictions, average="softmax", bins=15)
+    result = read_run(random_run, tuple(METRICS.values()))
+    found = {name: result.figure(metric)[0] for name, metric in METRICS.items()}
+    same = sorted({*found} & {*expected})
+    assert len(same) == 8  # top-1, top-5, likelihood, calibration; of clips and of videos
+    np.testing.assert_allclose([found[n] for n in same], [expected[n] for n in same], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_group_of_weight_two_counts_as_if_it_were_there_twice(name, random_run):
+    weights = np.array([[2.0, 1, 0, 1, 1]])
+    weighted = read_run(random_run, [METRICS[name]]).figure(METRICS[name], weights)
+    with np.load(random_run / "predictions.npz") as arrays:
+        arrays = dict(arrays)
+    kept = np.flatnonzero(arrays["groups"] != "g2")
+    again = np.flatnonzero(arrays["groups"] == "g0")
+    twice = {key: np.concatenate([a[kept], a[again]]) for key, a in arrays.items()}
+    twice["videos"] = np.concatenate(
+        [arrays["videos"][kept], [f"{v} again" for v in arrays["videos"][again]]]
+    )
+    np.savez(random_run / "predictions.npz", **twice)
+    found = read_run(random_run, [METRICS[name]]).figure(METRICS[name])
+    np.testing.assert_allclose(weighted, found, rtol=1e-9)
+
+
+def test_a_table_has_a_reader_of_its_own(random_run):
+    """Brier's score: a mean over items, so that terms are all that it takes."""
+
+    def squares(probabilities, labels, bins):
+        truth = np.eye(probabilities.shape[1])[labels]
+        return ((probabilities - truth) ** 2).sum(axis=1)
+
+    brier = Metric("clip_brier", "Brier clip", PerItem("clip", squares), per_cent=False)
+    saved = read_predictions(random_run).predictions
+    expected = squares(saved.clip_probabilities(), saved.labels, 15).mean()
+    assert read_run(random_run, [brier]).figure(brier) == pytest.approx([expected])
+
+
+def test_a_number_of_the_summary_has_an_interval_over_seeds(finish_rows):
+    out = finish_rows({"a": (0.5, 0.6), "b": (0.7, 0.9)})
+    text = write(out, table(metrics=("video_top1", PROBE), headline="probe_top1"))
+    heads, _, a, b = [line.split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert heads[2:5] == ["Video@1", "linear probe@1", "linear probe@1 - a"]
+    # Two seeds, one degree of freedom: 12.7 standard errors, by 10,000 draws.
+    mean, low, high = read_interval(a[3])
+    assert mean == 55.0 and (low, high) == pytest.approx((55 - 63.5, 55 + 63.5), rel=0.15)
+    assert b[3].startswith("80.0 ± 14.1 [")
+    mean, low, high = read_interval(b[4])  # paired: of 0.2 and 0.3
+    assert mean == 25.0 and (low, high) == pytest.approx((25 - 63.5, 25 + 63.5), rel=0.15)
+    assert "Of linear probe@1 the interval is over seeds alone, and one seed has none." in text
+    with (out / "t/table.csv").open() as file:
+        found = [r["metric"] for r in csv.DictReader(file) if r["row"] == "b"]
+    every = "clip_top1 video_top1 clip_ece video_ece clip_overconfidence video_overconfidence"
+    assert found == [*every.split(), "probe_top1", "m_parameters", "minutes"]
+
+
+def read_interval(cell):
+    """(mean, low, high) of "1.0 ± 2.0 [0.0, 2.0]"."""
+    mean, _, interval = cell.partition(" ± ")
+    low, high = interval.partition("[")[2].rstrip("]").split(", ")
+    return float(mean), float(low), float(high)
+
+
+def test_a_number_of_one_seeds_summary_has_no_interval(finish_rows):
+    out = finish_rows({"a": (0.5,), "b": (0.75,)}, seeds=1)
+    for path in out.rglob("predictions.npz"):
+        path.unlink()  # which nothing reads then: a run of pretraining may have none
+    text = write(out, table(metrics=(PROBE,), headline="probe_top1"), seeds=1)
+    assert "| b | 1 | 75.0 | +25.0 |" in text
+    assert "Per cent; one seed. Of linear probe@1" in text
+    with (out / "t/table.csv").open() as file:
+        (found,) = [r for r in csv.DictReader(file) if (r["row"], r["metric"]) == ("b", PROBE.name)]
+    assert (found["mean"], found["low"], found["difference_high"]) == ("0.75", "nan", "nan")
+    with (out / "t/seeds.csv").open() as file:
+        assert [r["figure"] for r in csv.DictReader(file)] == ["0.5", "0.75"]
+
+
+@pytest.mark.parametrize("value", [None, True, "0.5"])
+def test_a_run_without_the_number_is_one_line(value, finish_rows):
+    out = finish_rows({"a": (0.5, 0.5), "b": (0.5, value)})
+    with pytest.raises(InputError, match=r"summary\.json has no number 'probe_top1'") as caught:
+        write(out, table(metrics=("video_top1", PROBE)))
+    assert "ty_r18/seed1'" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_metric_that_is_no_share_is_not_in_per_cent(finish_rows):
+    out = finish_rows({})
+    text = write(out, table(metrics=("video_top1", "video_nll", "video_top5")))
+    heads, _, _, b = [line.split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert heads[2:5] == ["Video@1", "NLL video", "Video@5"]
+    wrong = 1 - float(b[2].split()[0]) / 100
+    # Logits differ by 2, and two classes are never more than five.
+    assert float(b[3].split()[0]) == pytest.approx(np.log1p(np.exp(-2)) + 2 * wrong, abs=2e-3)
+    assert b[4].startswith("100.0 ")
+    assert "Per cent, but for NLL video; mean over seeds" in text
+    assert "NLL: negative log-likelihood of the label, in nats." in text
+    assert "Overconfidence" not in text
+
+
+def test_the_papers_figures_are_of_what_is_shown(finish_rows):
+    out = finish_rows({"a": (0.5, 0.6), "b": (0.7, 0.9)})
+    rows = (
+        ROWS[0],
+        Row("b", "ty_r18", paper={"probe_top1": 61.0, "video_nll": 1.5}, cell=("x", "y")),
+    )
+    shown = Table(
+        "t",
+        rows,
+        "a",
+        {"marionette": {"": "marionette"}},
+        metrics=("video_ece", "video_nll", PROBE),
+        headline="probe_top1",
+    )
+    lines = write(out, shown).splitlines()
+    assert lines[4].endswith("| minutes | paper NLL video | paper linear probe@1 |")
+    (b,) = [line for line in lines if line.startswith("| b |")]
+    assert b.endswith("| 1.500 | 61.0 |")
+    start = lines.index("| linear probe@1 | y |")
+    assert "(paper 61.0)" in lines[start + 2]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"metrics": ("vdeo_ece",)}, "metrics: no metric 'vdeo_ece'; did you mean 'video_ece'"),
+        ({"metrics": ("video_top1", "video_top1")}, "'video_top1' stands there twice"),
+        ({"metrics": ("clip_top1",)}, "headline: 'video_top1' is none of the table's metrics"),
+        ({"headline": "video_top5"}, r"'video_top5' is none .*did you mean 'video_top1'"),
+    ],
+)
+def test_a_table_of_metrics_that_it_has_not(fields, message):
+    with pytest.raises(InputError, match=message):
+        table(**fields).headline_metric()
+
+
+def test_every_name_is_registered_once():
+    assert all(metric.name == name for name, metric in METRICS.items())
+    assert lookup(METRICS) == tuple(METRICS.values())
+
+
+HEAD = "from vidkd_jax.tables import Row, Table\nROW = Row('a', 'ty_r18'{row})\n"
+BODY = "TABLE = Table('t', (ROW,{rows}), 'a', {{'paper': {{'': 'ucf101'}}}}{table})\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"bad\.py': defines no TABLE"),
+        ("TABLE = 3", r"bad\.py': defines no TABLE"),
+        ("1 / 0", r"bad\.py': ZeroDivisionError: division by zero"),
+        (HEAD.format(row=", teachers=()"), r"bad\.py': TypeError: .*'teachers'"),
+        (HEAD.format(row="") + BODY.format(rows="ROW", table=""), "rows: two are called 'a'"),
+        (
+            HEAD.format(row=", against='b'") + BODY.format(rows="", table=""),
+            "reference, against: no row 'b'; valid: a",
+        ),
+        (
+            HEAD.format(row=", paper={'Video_top1': 5.0}") + BODY.format(rows="", table=""),
+            "row 'a': paper: no 'Video_top1'; did you mean 'video_top1'",
+        ),
+        (
+            HEAD.format(row="") + BODY.format(rows="", table=", metrics=('top1',)"),
+            r"bad\.py': metrics: no metric 'top1'",
+        ),
+    ],
+)
+def test_a_wrong_file_is_one_line(text, message, tmp_path, monkeypatch):
+    monkeypatch.setattr("vidkd_jax.tables.table.FOLDER", tmp_path)
+    (tmp_path / "bad.py").write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        load_table("bad")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,122 @@
+"""One column of a table: all that is read of the finished runs on one data set."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables import metrics, statistics
+from vidkd_jax.tables.alike import check_alike
+from vidkd_jax.tables.arms import Arm, finished_arms, finished_part, in_order
+from vidkd_jax.tables.run_results import RunResult, read_run, read_summary
+from vidkd_jax.tables.statistics import Estimate
+from vidkd_jax.tables.table import TEACHERS, Row, Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """The finished runs on one data set.
+
+    Attributes:
+      table: with the rows that are shown: they and their references have finished runs.
+      missing: names of the rows without a finished run.
+      unpaired: names of the rows that have one, but whose reference has none.
+      name: the paper's name of the data set; "" where the table has only one.
+      dataset: the configs' argument.
+      figures: {row: {metric: (figure, difference from the row's reference)}}.
+      seeds: how many finished runs each row has.
+      params: by row, millions of parameters of the student and of each teacher.
+      minutes: by row, of training, mean over seeds; those of the runs that it needs included.
+    """
+
+    table: Table
+    missing: Sequence[str]
+    unpaired: Sequence[str]
+    name: str
+    dataset: str
+    figures: Mapping[str, Mapping[str, tuple[Estimate, Estimate]]]
+    seeds: Mapping[str, int]
+    params: Mapping[str, tuple[float, ...]]
+    minutes: Mapping[str, float]
+
+    @property
+    def heading(self) -> str:
+        """The data set: "marionette", or "UCF101 (marionette)" in a table of several."""
+        return f"{self.name} ({self.dataset})" if self.name else self.dataset
+
+    def has_rows(self) -> bool:
+        """Whether any row is shown."""
+        return bool(self.table.rows)
+
+    def pairs(self, row: Row) -> int:
+        """Returns how many seeds a row shares with the row that it is compared with."""
+        return min(self.seeds[row.name], self.seeds[self.table.against(row)])
+
+    def paper(self, row: Row) -> Mapping[str, float]:
+        """Returns the paper's figures of a row by metric, and the paper's costs."""
+        if not self.name:
+            return row.paper
+        return {self.table.headline: row.paper[self.name]} if self.name in row.paper else {}
+
+
+def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) -> Column:
+    """Reads the finished runs of one column, at most `seeds` of each row.
+
+    Raises:
+      InputError: the runs are not of one recipe and the same test videos, a run that one of them
+        needed is gone, or a run lacks a metric of the table.
+    """
+    table, missing, unpaired = finished_part(table, dataset, out)
+    finished = {row.name: finished_arms(row, dataset, out, seeds) for row in table.rows}
+    check_alike((arm for runs in finished.values() for arm in runs), out)
+    measured = metrics.in_csv(table.shown_metrics())
+    results: dict[str, list[RunResult]] = {row: [] for row in finished}
+    groups: tuple[str, ...] = ()
+    for row, runs in finished.items():
+        for arm in runs:
+            result = read_run(arm.folder(out), measured)
+            groups = groups or result.groups
+            if result.groups != groups:
+                raise InputError(
+                    f"'{arm.folder(out)}' was tested on other groups of videos than the runs "
+                    "before it: differences would not be paired; run it again"
+                )
+            results[row].append(result)
+    references = {row.name: table.against(row) for row in table.rows}
+    return Column(
+        table=table,
+        missing=missing,
+        unpaired=unpaired,
+        name=name,
+        dataset=dataset,
+        figures=statistics.compare(results, references, measured),
+        seeds={row: len(runs) for row, runs in finished.items()},
+        params={row: _params(runs[0], out) for row, runs in finished.items()},
+        minutes={
+            row: float(np.mean([_minutes(arm, out) for arm in runs]))
+            for row, runs in finished.items()
+        },
+    )
+
+
+def _summary(arm: Arm, out: Path) -> Mapping[str, Any]:
+    if not arm.is_finished(out):
+        raise InputError(
+            f"'{arm.folder(out)}' has no results any more, and a finished run was made with it; "
+            "run the table without --so_far, which makes them again"
+        )
+    return read_summary(arm.folder(out))
+
+
+def _params(arm: Arm, out: Path) -> tuple[float, ...]:
+    """Returns the parameters, in millions, of the student and of each teacher."""
+    return tuple(_summary(a, out)["num_params"] / 1e6 for a in (arm, *arm.needs(TEACHERS)))
+
+
+def _minutes(arm: Arm, out: Path) -> float:
+    """Returns the minutes of training of a run and of all runs that it needs, each counted once."""
+    *needed, own = (_summary(run, out)["train_seconds"] / 60 for run in in_order([arm]))
+    return float(own + sum(needed))

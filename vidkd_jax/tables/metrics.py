@@ -1,0 +1,158 @@
+"""The metrics that a table can show: how each is read from a finished run, named and printed."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.evaluation.metrics import confidence_bins, top_k_correct
+
+Terms = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+Combine = Callable[[np.ndarray], np.ndarray]
+
+
+def _unchanged(sums: np.ndarray) -> np.ndarray:
+    return sums
+
+
+@dataclasses.dataclass(frozen=True)
+class PerItem:
+    """Reads a metric from a run's test predictions, so that test groups can be resampled.
+
+    Of any set of items the metric is `combine(sum of terms) / number of items`: terms are summed by
+    group once, and a resample of groups only weighs these sums.
+
+    Attributes:
+      level: the items: "clip" or "video".
+      terms: from probabilities [n, k], labels [n] and the number of confidence bins, which is the
+        run's `eval.calibration_bins`, to the terms, [n] or [n, m].
+      combine: from sums of terms [r] or [r, m] to [r]; by default the sums [r] themselves, which
+        makes the metric the mean of its terms.
+    """
+
+    level: str
+    terms: Terms
+    combine: Combine = _unchanged
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A figure of a table's rows.
+
+    Attributes:
+      name: as in table.csv and seeds.csv, and in a row's `paper`.
+      heading: of its column in table.md.
+      reader: how it is read from predictions.npz; None: it is the number that summary.json has
+        under `name`. Such a number has no test groups: its interval is over seeds alone.
+      sign: "+" to print the sign of positive figures, too.
+      per_cent: whether the figure is a fraction, which is printed in per cent.
+      note: a sentence that says what the figure is, printed below the table.
+      in_papers: whether the paper's column of this metric is shown even where it is empty.
+    """
+
+    name: str
+    heading: str
+    reader: PerItem | None = None
+    sign: str = ""
+    per_cent: bool = True
+    note: str = ""
+    in_papers: bool = False
+
+    def text(self, figure: float, sign: str = "") -> str:
+        """Returns a figure of this metric as a table prints it: 12.3 per cent, or 1.234."""
+        return f"{100 * figure:{sign}.1f}" if self.per_cent else f"{figure:{sign}.3f}"
+
+    def paper_text(self, figure: float) -> str:
+        """Returns a figure that a row's `paper` gives: where `per_cent`, in per cent already."""
+        return f"{figure:.1f}" if self.per_cent else f"{figure:.3f}"
+
+
+def _correct(k: int) -> Terms:
+    """Returns terms [n] that are 1 where the label is among the k most probable classes."""
+
+    def terms(probabilities: np.ndarray, labels: np.ndarray, bins: int) -> np.ndarray:
+        return top_k_correct(probabilities, labels, k).astype(float)
+
+    return terms
+
+
+def _log_loss(probabilities: np.ndarray, labels: np.ndarray, bins: int) -> np.ndarray:
+    """Returns -log p(label) [n]; a probability of 0 counts as the least normal float64."""
+    own = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    return -np.log(np.maximum(own, np.finfo(np.float64).tiny))
+
+
+def _gaps(probabilities: np.ndarray, labels: np.ndarray, bins: int) -> np.ndarray:
+    """Returns correct minus confidence [n, bins], in the bin of the confidence; 0 in others."""
+    confidence = probabilities.max(axis=1)
+    gaps = np.zeros((len(labels), bins))
+    correct = _correct(1)(probabilities, labels, bins)
+    gaps[np.arange(len(labels)), confidence_bins(confidence, bins)] = correct - confidence
+    return gaps
+
+
+def _distance(sums: np.ndarray) -> np.ndarray:
+    """From sums of gaps [r, bins] to the expected calibration error, times the items."""
+    return np.abs(sums).sum(axis=1)
+
+
+def _overconfidence(sums: np.ndarray) -> np.ndarray:
+    """From sums of gaps [r, bins] to mean confidence minus accuracy, times the items."""
+    return -sums.sum(axis=1)
+
+
+def _of(level: str) -> list[Metric]:
+    """Returns the metrics of clips or of videos."""
+    sure = "Overconfidence: mean confidence minus accuracy."
+    nats = "NLL: negative log-likelihood of the label, in nats."
+    head = level.capitalize()
+    return [
+        Metric(f"{level}_top1", f"{head}@1", PerItem(level, _correct(1)), in_papers=True),
+        Metric(f"{level}_top5", f"{head}@5", PerItem(level, _correct(5))),
+        Metric(
+            f"{level}_nll", f"NLL {level}", PerItem(level, _log_loss), per_cent=False, note=nats
+        ),
+        Metric(f"{level}_ece", f"ECE {level}", PerItem(level, _gaps, _distance)),
+        Metric(
+            f"{level}_overconfidence",
+            f"overconfidence {level}",
+            PerItem(level, _gaps, _overconfidence),
+            sign="+",
+            note=sure,
+        ),
+    ]
+
+
+METRICS = {metric.name: metric for metric in (*_of("clip"), *_of("video"))}
+SHOWN = ("clip_top1", "video_top1", "clip_ece", "video_ece", "clip_overconfidence")
+_IN_EVERY_CSV = (*SHOWN, "video_overconfidence")
+
+
+def lookup(metrics: Iterable[str | Metric]) -> tuple[Metric, ...]:
+    """Returns the metrics that a table names: by name in `METRICS`, or its own.
+
+    Raises:
+      InputError: no metric has that name, or two of the table's have one name.
+    """
+    found: dict[str, Metric] = {}
+    for metric in metrics:
+        if isinstance(metric, str):
+            if metric not in METRICS:
+                raise InputError(f"metrics: no metric '{metric}'{suggest(metric, METRICS)}")
+            metric = METRICS[metric]
+        if metric.name in found:
+            raise InputError(f"metrics: '{metric.name}' stands there twice; leave one out")
+        found[metric.name] = metric
+    return tuple(found.values())
+
+
+def in_csv(shown: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Returns the metrics of table.csv: those that table.md shows, and some that every csv has.
+
+    Where no metric is read from predictions, which runs need not have then, they are those shown.
+    """
+    names = [metric.name for metric in shown]
+    every = _IN_EVERY_CSV if any(metric.reader for metric in shown) else ()
+    own = {metric.name: metric for metric in shown}
+    return tuple(own.get(n) or METRICS[n] for n in dict.fromkeys((*every, *names)))

@@ -1,0 +1,178 @@
+"""What a table reads of a finished run: its predictions, summed by test group, and its summary."""
+
+import contextlib
+import dataclasses
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.evaluation.predictions import Predictions
+from vidkd_jax.tables.metrics import Metric
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupSums:
+    """The terms of one metric of one run, summed by test group.
+
+    Attributes:
+      count: [g] clips or videos of each group.
+      terms: [g] or [g, m] sums of the terms.
+    """
+
+    count: np.ndarray
+    terms: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """The test results of one run.
+
+    Attributes:
+      groups: names of its test groups; () where no metric needs them.
+      sums: by metric, of metrics that are read from predictions.
+      summary: by metric, of metrics that are numbers of summary.json.
+    """
+
+    groups: tuple[str, ...]
+    sums: Mapping[str, GroupSums]
+    summary: Mapping[str, float]
+
+    def figure(self, metric: Metric, weights: np.ndarray | None = None) -> np.ndarray:
+        """Returns a metric for weighted test groups.
+
+        Args:
+          metric: one that was read.
+          weights: of the groups, [r, g]; None: all alike, r = 1. A number of summary.json has no
+            groups, and is the same for all weights.
+
+        Returns:
+          [r].
+        """
+        if metric.reader is None:
+            return np.full(1 if weights is None else len(weights), self.summary[metric.name])
+        sums = self.sums[metric.name]
+        weights = np.ones((1, len(sums.count))) if weights is None else weights
+        return metric.reader.combine(weights @ sums.terms) / (weights @ sums.count)
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedPredictions:
+    """What a finished run predicted of the test clips.
+
+    Attributes:
+      predictions: of the clips; videos are numbered.
+      video_names: by number.
+      groups: [n] name of each clip's group.
+      average: how a video's clips are averaged: the run's `eval.average`.
+      bins: of the calibration error: the run's `eval.calibration_bins`.
+    """
+
+    predictions: Predictions
+    video_names: list[str]
+    groups: np.ndarray
+    average: str
+    bins: int
+
+    def by_video(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns probabilities [v, k], labels [v] and numbers [v] of the videos."""
+        return self.predictions.by_video(self.average)
+
+
+@contextlib.contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Turns what a missing or damaged file raises into one line.
+
+    Raises:
+      InputError: names the folder and the remedy.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"what the run in '{folder}' left cannot be read ({error}); delete the folder and run "
+            "it again"
+        ) from error
+
+
+def read_predictions(folder: Path) -> SavedPredictions:
+    """Reads the predictions in a finished run's folder.
+
+    Raises:
+      InputError: they are missing or damaged.
+    """
+    with _readable(folder):
+        how = json.loads((folder / "config.json").read_text())["eval"]
+        with np.load(folder / "predictions.npz") as arrays:
+            names, video_of_clip = np.unique(arrays["videos"], return_inverse=True)
+            return SavedPredictions(
+                Predictions(arrays["logits"], arrays["labels"], video_of_clip),
+                names.tolist(),
+                arrays["groups"],
+                how["average"],
+                how["calibration_bins"],
+            )
+
+
+def read_summary(folder: Path) -> Mapping[str, Any]:
+    """Reads the summary.json of a finished run.
+
+    Raises:
+      InputError: it is missing or damaged.
+    """
+    with _readable(folder):
+        summary: Mapping[str, Any] = json.loads((folder / "summary.json").read_text())
+        return summary
+
+
+def read_run(folder: Path, metrics: Sequence[Metric]) -> RunResult:
+    """Reads what the metrics need of a finished run's folder.
+
+    Raises:
+      InputError: a file is missing or damaged, or the summary has no number of a metric's name.
+    """
+    of_items = [metric for metric in metrics if metric.reader is not None]
+    numbers = [metric for metric in metrics if metric.reader is None]
+    groups, sums = _sums(folder, of_items) if of_items else ((), {})
+    summary = read_summary(folder) if numbers else {}
+    return RunResult(groups, sums, {m.name: _number(folder, summary, m.name) for m in numbers})
+
+
+def _number(folder: Path, summary: Mapping[str, Any], name: str) -> float:
+    value = summary.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(
+            f"'{folder}': summary.json has no number '{name}', which the table shows; run it again "
+            "with code that measures it, or take the metric out of the table"
+        )
+    return float(value)
+
+
+def _sums(folder: Path, metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dict[str, GroupSums]]:
+    """Returns the names of a run's test groups, and each metric's terms summed by group."""
+    saved = read_predictions(folder)
+    clips = saved.predictions
+    names, group_of_clip = np.unique(saved.groups, return_inverse=True)
+    probabilities, video_labels, videos = saved.by_video()
+    group_of_video = np.zeros(len(videos), int)
+    group_of_video[clips.videos] = group_of_clip
+    items = {
+        "clip": (clips.clip_probabilities(), clips.labels, group_of_clip),
+        "video": (probabilities, video_labels, group_of_video),
+    }
+    sums = {}
+    for metric in metrics:
+        assert metric.reader is not None
+        probabilities, labels, groups = items[metric.reader.level]
+        with _readable(folder):  # such as a label that is no class
+            terms = metric.reader.terms(probabilities, labels, saved.bins)
+        total = np.zeros((len(names), *terms.shape[1:]))
+        np.add.at(total, groups, terms)
+        sums[metric.name] = GroupSums(
+            np.bincount(groups, minlength=len(names)).astype(float), total
+        )
+    return tuple(names.tolist()), sums
