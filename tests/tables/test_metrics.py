@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 from finished_runs import finish
-from vidkd_jax.evaluation.evaluate import summarise
 
 from vidkd_jax.errors import InputError
+from vidkd_jax.evaluation.predictions import summarise
 from vidkd_jax.tables import Metric, PerItem, Row, Table, load_table
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms

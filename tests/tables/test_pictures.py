@@ -1,9 +1,11 @@
 """The content of the pictures of tables, from finished runs on real records."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+from matplotlib.ticker import PercentFormatter
 
 from vidkd_jax.data.modalities import open_records
 from vidkd_jax.errors import InputError
@@ -42,7 +44,11 @@ def make_runs(square_records, tmp_path):
             (folder / "config.json").write_text(json.dumps(config))
             (folder / "summary.json").write_text("{}")
             (folder / "evaluation.json").write_text(json.dumps({"class_names": ["Left", "Right"]}))
-            records = [{"split": "val", "clip_top1": 0.1 * e} for e in range(length)]
+            records = [
+                {"split": split, "clip_top1": 0.1 * e, "clip_nll": 3.0 - e}
+                for e in range(length)
+                for split in ("val", "test")
+            ]
             (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
         return Shown(TABLE, "d", tmp_path, 2, str(square_records))
 
@@ -93,6 +99,26 @@ def test_a_run_that_stopped_early_keeps_its_last_accuracy(make_runs):
         longer, np.mean([[0, 0.1, 0.1, 0.1, 0.1], np.arange(5) / 10], axis=0)
     )
     assert len(shorter) == 2
+
+
+def test_the_table_says_which_validation_metric_its_curve_shows(make_runs):
+    shown = make_runs(A=[0.9] * 4, B=[0.9] * 4)
+    (plain,) = PICTURES["accuracy_by_epoch"](shown).axes
+    assert plain.get_ylabel() == "top-1 accuracy of validation clips"
+    shown = dataclasses.replace(shown, table=dataclasses.replace(TABLE, curve="clip_nll"))
+    (axes,) = PICTURES["accuracy_by_epoch"](shown).axes
+    assert axes.get_ylabel() == "NLL clip on validation"
+    np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), [3.0, 2.0])
+    percent = (plain.yaxis.get_major_formatter(), axes.yaxis.get_major_formatter())
+    assert [isinstance(formatter, PercentFormatter) for formatter in percent] == [True, False]
+
+
+def test_a_curve_that_runs_did_not_measure_is_one_line(make_runs):
+    shown = make_runs(A=[0.9] * 4, B=[0.9] * 4)
+    shown = dataclasses.replace(shown, table=dataclasses.replace(TABLE, curve="clip_top"))
+    message = r"/a/seed0': metrics\.jsonl has no validation metric 'clip_top',.*mean 'clip_top1'"
+    with pytest.raises(InputError, match=message):
+        PICTURES["accuracy_by_epoch"](shown)
 
 
 def test_reliability_is_of_clips_with_the_runs_bins(make_runs):

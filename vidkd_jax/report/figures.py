@@ -59,8 +59,16 @@ def accuracy_curves(
     return figure
 
 
-def curves_with_range(curves: Mapping[str, np.ndarray], label: str) -> Figure:
-    """Draws several curves [runs, epochs] by name, as mean and range over the runs."""
+def curves_with_range(
+    curves: Mapping[str, np.ndarray], label: str, *, per_cent: bool = True
+) -> Figure:
+    """Draws several curves by name, as mean and range over the runs.
+
+    Args:
+      curves: [runs, epochs] each.
+      label: text beside the vertical axis.
+      per_cent: whether the values are fractions, to be shown in per cent.
+    """
     figure, axes = _epoch_axes(label)
     for number, (name, values) in enumerate(curves.items()):
         epochs = np.arange(1, values.shape[1] + 1)
@@ -68,7 +76,8 @@ def curves_with_range(curves: Mapping[str, np.ndarray], label: str) -> Figure:
         axes.plot(epochs, values.mean(axis=0), color=colour, label=name)
         axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15)
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    if per_cent:
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend()
     return figure
 

@@ -1,4 +1,4 @@
-"""The pictures of tables: accuracy by epoch, and how sure each row is where it is wrong."""
+"""The pictures of tables: validation by epoch, and how sure each row is where it is wrong."""
 
 import dataclasses
 import json
@@ -11,16 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from vidkd_jax.data import modalities
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.report import figures
 from vidkd_jax.run import tracking
 from vidkd_jax.tables.arms import finished_arms
+from vidkd_jax.tables.metrics import METRICS, Metric
 from vidkd_jax.tables.run_results import read_predictions
 from vidkd_jax.tables.table import Table
 
 _VIDEOS = 4  # as TY's Figure 4 shows
 _CLASSES = 5  # the most probable ones
+_CURVE_LABELS = {"clip_top1": "top-1 accuracy of validation clips"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,17 +59,39 @@ def accuracy_by_epoch(shown: Shown) -> Figure:
 
     A run that stopped early keeps its last accuracy.
     """
+    metric = _curve_metric(shown.table)
     curves = {}
     for name, folders in shown.runs().items():
-        runs = [_validation(folder) for folder in folders]
+        runs = [_validation(folder, metric.name) for folder in folders]
         length = max(len(run) for run in runs)
         curves[name] = np.stack([np.pad(r, (0, length - len(r)), "edge") for r in runs])
-    return figures.curves_with_range(curves, "top-1 accuracy of validation clips")
+    label = _CURVE_LABELS.get(metric.name, f"{metric.heading} on validation")
+    return figures.curves_with_range(curves, label, per_cent=metric.per_cent)
 
 
-def _validation(folder: Path) -> np.ndarray:
+def _curve_metric(table: Table) -> Metric:
+    """Returns what the table's curve is of: one of its own metrics, one of all, or just a name."""
+    own = {metric.name: metric for metric in table.shown_metrics()}
+    plain = Metric(table.curve, table.curve, per_cent=False)
+    return own.get(table.curve) or METRICS.get(table.curve, plain)
+
+
+def _validation(folder: Path, name: str) -> np.ndarray:
+    """Returns a validation metric of a run by epoch.
+
+    Raises:
+      InputError: the run did not measure it.
+    """
     records = tracking.read_records(folder / "metrics.jsonl")
-    return np.array([r["clip_top1"] for r in records if r["split"] == "val"])
+    validation = [record for record in records if record["split"] == "val"]
+    values = [record.get(name) for record in validation]
+    if not values or not all(isinstance(value, int | float) for value in values):
+        measured = sorted({*validation[0]} - {"step", "epoch", "split"}) if validation else []
+        raise InputError(
+            f"'{folder}': metrics.jsonl has no validation metric '{name}', which the table's curve "
+            f"shows{suggest(name, measured)}"
+        )
+    return np.array(values, float)
 
 
 def misclassified(shown: Shown) -> Figure:

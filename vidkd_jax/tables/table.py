@@ -105,6 +105,7 @@ class Table:
         table's own, such as `Metric("probe_top1", "linear probe@1")` for a number that the runs'
         summary.json has under that name.
       headline: the metric of the differences, of the grid and of the paper's figures by data set.
+      curve: the validation metric, of metrics.jsonl, that the picture `accuracy_by_epoch` shows.
     """
 
     title: str
@@ -116,6 +117,7 @@ class Table:
     shows_table: bool = True
     metrics: tuple[str | Metric, ...] = SHOWN
     headline: str = "video_top1"
+    curve: str = "clip_top1"
 
     def against(self, row: Row) -> str:
         """Returns the name of the row that `row` is compared with."""
