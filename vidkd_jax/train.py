@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     """
     settings = read(config)
     if summary := workdir_lib.check(workdir, settings):
-        digests = lambda: weights.digests(settings.teachers.runs)  # noqa: E731
+        digests = partial(weights.digests, settings.teachers.runs)
         workdir_lib.check_teachers(workdir, settings, digests)
         return summary
     run = build_run(settings)
@@ -64,7 +65,8 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
         best = checkpoints.load_best(progress.best_epoch, state.variables)
         how: dict[str, Any] = {"max_clips": run.settings.eval.max_clips, "title": "test"}
         found = judging.judge(run, best, run.splits.test, run.settings.method.tested_by, **how)
-        # The trained teachers alone: a best past self is the student, and the others moved on.
+        # Only the trained teachers: a best past self is this student, and an average or a peer has
+        # changed since its best epoch.
         answers = judging.ask(run, teachers, run.splits.test, sources=("frozen",), **how)
         scores = found.scores | judging.agreements(found.collected, answers)
         tracker.write(int(state.step), progress.epoch, "test", scores)
@@ -146,8 +148,8 @@ def _train_epoch(
     for number in range(1, per_epoch + 1):
         asked = time.monotonic()
         batch = next(batches)
-        # Where the device is still busy afterwards it did not wait. An upper bound: it may have
-        # finished in between.
+        # If the device is still busy now, it did not wait for this batch. The sum is an upper
+        # bound, because the device may have finished while the host waited.
         if not pending or _is_ready(pending[-1]["loss"]):
             waited += time.monotonic() - asked
         state, metrics = run.train_step(state, teachers, batch, run.key)
@@ -174,7 +176,7 @@ def _device_batches(run: Run, count: int) -> Iterator[dict[str, jax.Array]]:
 
 
 def _is_ready(value: Any) -> bool:
-    """Whether the device has computed an array (jax.Array's annotations do not say it can tell)."""
+    """Whether the device has computed an array; the annotations of jax.Array lack this method."""
     return value.is_ready()
 
 

@@ -14,13 +14,14 @@ RESIDUALS = ("none", "first_repeated", "circular")
 class Normalisation:
     """The input normalisation that belongs to a network's weights.
 
-    Every network is called with clips in [-1, 1], RGB (or horizontal and vertical flow), and brings
-    them to its own scale first, so that a student and its teacher may have different ones. The
-    default is the identity: (x - 127.5) / 127.5 of pixels in 0..255.
+    Every network is called with clips in [-1, 1], RGB (or horizontal and vertical flow), and first
+    brings them to its own scale. So a student and its teacher may have different scales. The
+    default changes nothing: clips in [-1, 1] are (x - 127.5) / 127.5 of pixels x in 0..255.
 
     Attributes:
-      mean: subtracted from pixels in 0..255, one for all channels or one each, in `order`.
-      std: divides afterwards, likewise.
+      mean: subtracted from pixels in 0..255: one number for all channels, or one for each channel
+        in `order`.
+      std: the result is divided by it; likewise one number, or one for each channel.
       order: "rgb"; "bgr" for weights that were trained on OpenCV's order; "flow".
       residual: "none", or the network sees residual frames, the frame before minus the frame:
         "circular": the frame before the first is the last one (PCL's released code);

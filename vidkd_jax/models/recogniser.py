@@ -19,9 +19,9 @@ class Recogniser(nn.Module):
     Attributes:
       backbone: module from clips [b, t, h, w, c] to features [b, d].
       heads: by the name of their output. A classifier is called "logits".
-      in_channels: of the clips: 3, or 2 for flow.
-      normalisation: what the backbone wants its clips to be.
-      taps: names of blocks (paths of submodules of the backbone) whose outputs are asked for.
+      in_channels: number of channels of the clips: 3, or 2 for flow.
+      normalisation: brings clips to the scale that the backbone was made for.
+      taps: names of blocks (paths of submodules of the backbone) whose outputs are returned, too.
       adapters: output name ("features" or a tap) -> width: a linear layer over its channels, which
         brings it to the width of a teacher's; its output is "<name>/adapted". Only training needs
         adapters.

@@ -58,7 +58,7 @@ def create(
     Args:
       name: one of `available()`.
       num_classes: width of the classifier, the linear head `logits`; None: there is none.
-      in_channels: 3, or 2 for flow.
+      in_channels: number of channels of the clips: 3, or 2 for flow.
       width: factor on every number of channels; 1.0 is the paper's network.
       dtype: compute dtype; parameters, statistics and outputs are float32.
       heads: further heads by the name of their output.
