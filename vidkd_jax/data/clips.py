@@ -79,15 +79,15 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
         if batch and not row.mask:
             continue
         shown = samplers.still(row.frames) if spec.still else row.frames
-        numbers, places = np.unique(shown, return_inverse=True)
-        places = places.reshape(shown.shape)
-        for index, window in enumerate(_windows(subset, spec, row, numbers)):
-            where = places == index
+        where = _where(shown)
+        windows = _windows(subset, spec, row, np.fromiter(where, np.int64, len(where)))
+        for positions, window in zip(where.values(), windows, strict=True):
             for name, part in subset.dataset.parts.items():
                 if name not in batch:
                     shape = (len(rows), *shown.shape, *window[..., part].shape)
                     batch[name] = np.zeros(shape, np.uint8)
-                batch[name][place, where] = window[..., part]
+                for clip, time in positions:
+                    batch[name][place, clip, time] = window[..., part]
     labels = [subset.videos[row.position].label for row in rows]
     return {
         **batch,
@@ -95,6 +95,15 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
         "video": np.asarray([row.position for row in rows], np.int32),
         "mask": np.asarray([row.mask for row in rows]),
     }
+
+
+def _where(frames: np.ndarray) -> dict[int, list[tuple[int, int]]]:
+    """Returns where each frame of clips [n, t] is shown: rising numbers -> positions in [n, t]."""
+    where: dict[int, list[tuple[int, int]]] = {}
+    for clip, numbers in enumerate(frames.tolist()):
+        for time, number in enumerate(numbers):
+            where.setdefault(number, []).append((clip, time))
+    return dict(sorted(where.items()))
 
 
 def _windows(subset: Subset, spec: ClipSpec, row: Row, numbers: np.ndarray) -> Iterator[np.ndarray]:
