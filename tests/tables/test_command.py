@@ -280,6 +280,14 @@ def test_a_finished_run_without_its_predictions_is_one_line(finished, damage):
         tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
 
 
+def test_a_picture_that_there_is_not_is_refused_before_anything_runs(tmp_path, monkeypatch):
+    row = Row("a", "ty_r18")
+    table = Table("t", (row,), "a", {"marionette": {"": "marionette"}}, pictures=("relaibility",))
+    monkeypatch.setattr(tables, "load_table", lambda _: table)
+    with pytest.raises(InputError, match="no picture 'relaibility'; did you mean 'reliability'"):
+        tables.main(["--table=t", f"--out={tmp_path}"])
+
+
 def test_a_table_that_cannot_be_written_is_one_line(finished):
     out, _ = finished
     (out / "ty_table3_marionette").write_text("a file")

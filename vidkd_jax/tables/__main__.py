@@ -7,45 +7,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax import data
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import InputError, run_command, suggest
 from vidkd_jax.run import inputs
 from vidkd_jax.tables import costs, csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
 from vidkd_jax.tables.columns import Column, read_column
+from vidkd_jax.tables.pictures import PICTURES
 from vidkd_jax.tables.table import TEACHERS, Row, Table, available, load_table
 
 
 def main(argv: list[str] | None = None) -> None:
     """Runs a table's unfinished rows; writes DIR/TABLE_SCALE/: table.md, .csv, index.html."""
-    parser = argparse.ArgumentParser(prog="python -m vidkd_jax.tables", description=main.__doc__)
-    parser.add_argument("--list", action="store_true", help="name the tables and stop")
-    parser.add_argument("--table", help="a file of configs/tables")
-    parser.add_argument("--scale", default="marionette", help="marionette or paper")
-    parser.add_argument("--out", type=Path, help="runs, which tables share, and tables go here")
-    parser.add_argument("--seeds", type=_count, default=3, help="runs of each row")
-    parser.add_argument(
-        "--jobs",
-        type=_count,
-        default=1,
-        help="runs at a time; cores, and the GPUs of CUDA_VISIBLE_DEVICES, are shared out",
-    )
-    parser.add_argument("--row", action="append", help="only this row (may be repeated); no table")
-    parser.add_argument("--so_far", action="store_true", help="run nothing: show finished rows")
-    parser.add_argument("--dry_run", action="store_true", help="print runs and their cost, stop")
-    arguments, extra = parser.parse_known_args(argv)
+    arguments, extra = _parser().parse_known_args(argv)
     if arguments.list:
         for name in available():
             print(f"{name}: {load_table(name).title}")
         return
-    if unknown := [flag for flag in extra if not flag.startswith("--config.")]:
-        raise InputError(f"unexpected argument '{unknown[0]}'; overrides are --config.a.b=value")
-    if not arguments.table or not arguments.out:
-        raise InputError("--table and --out are needed; --list names the tables")
-    if arguments.so_far and arguments.row:
-        raise InputError("--so_far shows the whole table: leave --row out")
-    table = load_table(arguments.table)
-    if arguments.scale not in table.scales:
-        raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
+    table = _checked_table(arguments, extra)
     # Refuses two rows that would share a folder, although --row may want only one of them.
     in_order(_wanted(table, table.rows, arguments.scale, arguments.seeds))
     wanted = _wanted(table, _rows(table, arguments.row), arguments.scale, arguments.seeds)
@@ -64,8 +42,61 @@ def main(argv: list[str] | None = None) -> None:
         print(write_table(table, columns, arguments.out, folder, arguments.seeds, data_root))
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m vidkd_jax.tables", description=main.__doc__)
+    parser.add_argument("--list", action="store_true", help="print the tables' names and stop")
+    parser.add_argument("--table", help="a file of configs/tables, without .py")
+    parser.add_argument("--scale", default="marionette", help="marionette or paper")
+    parser.add_argument(
+        "--out", type=Path, help="folder of the runs, which all tables share, and of the tables"
+    )
+    parser.add_argument("--seeds", type=_count, default=3, help="runs of each row")
+    parser.add_argument(
+        "--jobs",
+        type=_count,
+        default=1,
+        help="runs at a time; they share out the cores, and the GPUs of CUDA_VISIBLE_DEVICES",
+    )
+    parser.add_argument(
+        "--row", action="append", help="run only this row (may be repeated) and write no table"
+    )
+    parser.add_argument(
+        "--so_far", action="store_true", help="run nothing; write the table of the finished rows"
+    )
+    parser.add_argument(
+        "--dry_run", action="store_true", help="print every run with its cost and stop"
+    )
+    return parser
+
+
+def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table:
+    """Returns the table that the flags name.
+
+    Raises:
+      InputError: a flag is wrong, missing, or does not go with another.
+    """
+    if unknown := [flag for flag in extra if not flag.startswith("--config.")]:
+        raise InputError(f"unexpected argument '{unknown[0]}'; overrides are --config.a.b=value")
+    if not arguments.table or not arguments.out:
+        raise InputError("--table and --out are needed; --list names the tables")
+    if arguments.so_far and arguments.row:
+        raise InputError("--so_far shows the whole table: leave --row out")
+    table = load_table(arguments.table)
+    if arguments.scale not in table.scales:
+        raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
+    for name in table.pictures:
+        if name not in PICTURES:
+            raise InputError(f"pictures: no picture '{name}'{suggest(name, PICTURES)}")
+    return table
+
+
 def _check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
-    """Refuses, before anything runs, what no config has, and what makes the rows what they are."""
+    """Checks the command line's overrides before anything runs.
+
+    Raises:
+      InputError: an override names a field that no config has or that the table itself sets, or
+        its value is wrong.
+    """
     runs = in_order(wanted)
     set_by_table = {"seed", TEACHERS, "data.name"}
     set_by_table.update(field for arm in runs for field in arm.row.overrides)
@@ -78,7 +109,11 @@ def _check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
 
 
 def _check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
-    """Refuses a table whose records are missing before hours are spent on the rows before."""
+    """Checks that the records of all unfinished runs are there, before hours go into the first.
+
+    Raises:
+      InputError: some are missing.
+    """
     runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
     for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
         settings = costs.resolve(arm, extra).data
@@ -97,7 +132,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _data_root(extra: Sequence[str]) -> str:
-    """Returns where the records are as a run would find them; "" where nothing says."""
+    """Returns the records' folder by the flag or by VIDKD_DATA; "" where neither is given."""
     flag = "--config.data.root="
     given = [value.removeprefix(flag) for value in extra if value.startswith(flag)]
     return given[-1] if given else os.environ.get("VIDKD_DATA", "")
@@ -119,7 +154,7 @@ def _rows(table: Table, names: list[str] | None) -> list[Row]:
 
 
 def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[Arm]:
-    """Returns the runs, seed by seed: whatever is cut short has whole seeds."""
+    """Returns the runs, seed by seed: a table that is stopped early has whole seeds."""
     return [
         row_arm(row, dataset, seed)
         for seed in range(seeds)
@@ -129,7 +164,7 @@ def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[A
 
 
 def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
-    """Prints every run's command and cost, the sum, and what of it is left to run."""
+    """Prints every run's command and cost, the sum, and how much of it is left to run."""
     runs = in_order(wanted)
     dtype = costs.resolve(runs[0], extra).model.dtype
     speed, total = costs.machine_flops_per_second(dtype), 0.0
@@ -169,10 +204,22 @@ def write_table(
     seeds: int,
     data_root: str = "",
 ) -> str:
-    """Writes a table of the rows that are finished; returns the Markdown.
+    """Writes a table of the rows that are finished.
+
+    Args:
+      table: what to show.
+      datasets: its columns: {heading: data set}.
+      out: the folder of the runs.
+      folder: where the table goes.
+      seeds: runs of each row, at most.
+      data_root: the records' folder, for pictures with frames; "": the one that the runs had.
+
+    Returns:
+      The Markdown, and the path of the page.
 
     Raises:
-      InputError: none is, together with the row that it is compared with; or they do not compare.
+      InputError: no row is finished together with the row that it is compared with; or the
+        finished runs do not compare.
     """
     columns = [read_column(table, name, dataset, out, seeds) for name, dataset in datasets.items()]
     if not any(map(Column.has_rows, columns)):

@@ -22,6 +22,10 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
 
     Two things make no difference: what a row sets, and a flag that all runs were given.
 
+    Args:
+      runs: of the column.
+      out: the folder of all runs.
+
     Raises:
       InputError: a run had another recipe, or other videos; or it learnt from, or started from,
         weights that are not those of the run that its row names.
@@ -40,12 +44,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
         saved = workdir.saved_config(folder)
         found = _departures(arm, saved, meant[row])
         departures = found if departures is None else departures
-        for field in sorted({*departures, *found}):
-            if departures.get(field) != found.get(field):
-                raise InputError(
-                    f"'{folder}' was run with another {field} than the table's other runs: they "
-                    "do not compare; run it again, in another --out"
-                )
+        _check_recipe(folder, found, departures)
         _check_needed(arm, saved, folder)
         network = json.loads((folder / "config.json").read_text()).get("network", {})
         which, identity = (saved["data.name"], saved["data.modality"]), network.get("records", "")
@@ -54,12 +53,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
                 f"'{folder}' was run on other videos or lists than the table's other runs: they do "
                 "not compare; run it again, in another --out"
             )
-        for run, digest in _weights(arm, out, network):
-            if weights.setdefault(run, digest) != digest:
-                raise InputError(
-                    f"'{folder}' did not learn from the weights that '{run}' has now, or taught "
-                    "others of the table with; delete it, and the same command runs it again"
-                )
+        _check_weights(folder, _weights(arm, out, network), weights)
 
 
 def _departures(arm: Arm, saved: Mapping[str, Any], meant: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,6 +64,16 @@ def _departures(arm: Arm, saved: Mapping[str, Any], meant: Mapping[str, Any]) ->
         for field in {*meant, *saved} - _FREE - of_rows
         if saved.get(field) != meant.get(field)
     }
+
+
+def _check_recipe(folder: Path, found: Mapping[str, Any], first: Mapping[str, Any]) -> None:
+    """Refuses a run whose departures from its row are not those of the first run."""
+    for field in sorted({*first, *found}):
+        if first.get(field) != found.get(field):
+            raise InputError(
+                f"'{folder}' was run with another {field} than the table's other runs: they do not "
+                "compare; run it again, in another --out"
+            )
 
 
 def _check_needed(arm: Arm, saved: Mapping[str, Any], folder: Path) -> None:
@@ -90,6 +94,18 @@ def _ends(value: Any) -> list[tuple[str, ...]]:
     """Returns data set, row and seed of each run that a field names."""
     paths = value if isinstance(value, tuple | list) else (value,)
     return [Path(str(path)).parts[-3:] for path in paths]
+
+
+def _check_weights(
+    folder: Path, known: Iterable[tuple[Path, str]], weights: dict[Path, str]
+) -> None:
+    """Refuses a run that knows other weights of a run than the runs before it; adds what is new."""
+    for run, digest in known:
+        if weights.setdefault(run, digest) != digest:
+            raise InputError(
+                f"'{folder}' did not learn from the weights that '{run}' has now, or taught others "
+                "of the table with; delete it, and the same command runs it again"
+            )
 
 
 def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:

@@ -20,7 +20,8 @@ from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.table import TEACHERS
 
-# Training videos and classes as published (marionette: of its presets), less those that validate.
+# (training videos, classes): as published, and of Marionette as its presets have them. The videos
+# that validate are among them.
 _VIDEOS = {
     "ucf101": (9_537, 101),
     "hmdb51": (3_570, 51),
@@ -29,16 +30,16 @@ _VIDEOS = {
     "marionette_small": (672, 14),
     "marionette_untrimmed": (560, 14),
 }
-# A run against a matrix product of the same multiplications: steps alone reach 0.7 to 1.3 of its
-# speed on one core (`jax_mfu` in benchmarks/results), and validation and reading take their time.
+# Speed of a run, divided by that of a large matrix product. Training steps alone reach 0.7 to 1.3
+# on one core (`jax_mfu` in benchmarks/results); validation and reading videos take time, too.
 _EFFICIENCY = 0.5
-_PARSERS: Mapping[type, Callable[[str], Any]] = {  # of the command line's values
+_PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's text to a value
     int: int,
     float: float,
     str: str,
     bool: lambda text: {"true": True, "false": False}[text.lower()],
 }
-_BACKWARD = 2  # times the forward pass: gradients in inputs and in kernels
+_BACKWARD = 2  # cost of the backward pass in forward passes: gradients of inputs and of kernels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Cost:
     """What one run costs.
 
     Attributes:
-      videos: that train, each once a pass.
-      passes: over all of them, at most.
+      videos: how many train; each gives one clip a pass.
+      passes: over all training videos, at most: early stopping may end a run before.
       flops: of all its training steps, teachers included; a multiplication and an addition are 2.
     """
 
@@ -58,6 +59,12 @@ class Cost:
 
 def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
     """Returns a run's settings, validated.
+
+    The folders of needed runs are in them, relative to the folder of the tables.
+
+    Args:
+      arm: the run.
+      extra: overrides of the command line, "--config.a.b=value"; those of tuples are left out.
 
     Raises:
       InputError: a field or a value is wrong.
@@ -88,7 +95,11 @@ def _type_of(config: ConfigDict, field: str) -> type:
 
 
 def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
-    """Returns what a run costs, without its teachers' own training.
+    """Returns what a run costs, without the training of the runs that it needs.
+
+    Args:
+      arm: the run.
+      extra: as in `resolve`.
 
     Raises:
       InputError: a field or a value is wrong.
@@ -122,14 +133,17 @@ def _macs(settings: Settings, num_classes: int) -> int:
 
 @functools.cache
 def _count_macs(name: str, width: float, classes: int, shape: tuple[int, int, int, int]) -> int:
-    """Tracing a network takes seconds, and most rows of a table are of one network."""
+    """Returns the multiplications of one clip's forward pass.
+
+    Cached: tracing a network takes seconds, and most rows of a table have the same network.
+    """
     return count(models.create(name, classes, in_channels=shape[-1], width=width), shape)[1]
 
 
 def machine_flops_per_second(dtype: str) -> float:
-    """Returns what a network's steps may reach here: half a large matrix product's speed.
+    """Returns the FLOPs per second that a run may reach here: half of a large matrix product's.
 
     Args:
-      dtype: that the networks compute in.
+      dtype: of the networks' computations, such as "float32".
     """
     return _EFFICIENCY * matmul_flops_per_second(dtype)

@@ -1,4 +1,4 @@
-"""A table as a page: its figures, its pictures, readable without network."""
+"""A table as an HTML page with its figures and pictures; it loads nothing from the network."""
 
 import html
 from collections.abc import Sequence
@@ -20,36 +20,45 @@ def write_page(
     seeds: int,
     data_root: str = "",
 ) -> Path:
-    """Writes `folder/index.html` and the table's pictures, each also a PNG of its own.
+    """Writes `folder/index.html`, and each picture of the table as a PNG file beside it.
 
     Args:
       folder: of the table.
-      table: what it is of.
-      columns: the finished runs.
-      out: where the runs are.
-      seeds: of each row, at most.
-      data_root: where the records are, for pictures with frames; "": where they were for the runs.
+      table: what the page shows.
+      columns: the table's finished runs, by data set.
+      out: the folder of the runs.
+      seeds: runs of each row, at most.
+      data_root: the records' folder, for pictures with frames; "": the one that the runs had.
 
     Returns:
       The page's path.
+
+    Raises:
+      InputError: a picture cannot be drawn of these runs.
     """
     body = []
     for column in filter(Column.has_rows, columns):
         body.append(f"<h2>{html.escape(column.heading)}</h2>")
         if table.shows_table:
-            rows = [[html.escape(cell) for cell in row] for row in render.cells(column)]
-            body.append(html_table(render.headings(column), rows))
-            if grid := [[html.escape(c) for c in row] for row in render.grid(column)]:
-                body.append(html_table(grid[0], grid[1:]))
+            body += _figures(column)
         pictures = []
         for name in table.pictures:
             picture = PICTURES[name](Shown(column.table, column.dataset, out, seeds, data_root))
-            caption = " ".join((PICTURES[name].__doc__ or name).split())
+            caption = html.escape(" ".join((PICTURES[name].__doc__ or name).split()))
             stem = f"{name}_{column.dataset}" if column.name else name
-            pictures.append(save_picture(folder, stem, picture, html.escape(caption), wide=True))
+            pictures.append(save_picture(folder, stem, picture, caption, wide=True))
         body.append(figure_grid(pictures))
     page = folder / "index.html"
     text = render.explanation(table, columns) if table.shows_table else table.note
-    explanation = html.escape(text)
-    page.write_text(document(html.escape(table.title), explanation, "\n".join(body)), "utf-8")
+    title = html.escape(table.title)
+    page.write_text(document(title, html.escape(text), "\n".join(body)), "utf-8")
     return page
+
+
+def _figures(column: Column) -> list[str]:
+    """Returns the HTML tables of one column: its lines, and its grid where it has one."""
+    rows = [[html.escape(cell) for cell in row] for row in render.cells(column)]
+    tables = [html_table(render.headings(column), rows)]
+    if grid := [[html.escape(cell) for cell in row] for row in render.grid(column)]:
+        tables.append(html_table(grid[0], grid[1:]))
+    return tables

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -20,21 +21,21 @@ from vidkd_jax.tables.metrics import METRICS, Metric
 from vidkd_jax.tables.run_results import read_predictions
 from vidkd_jax.tables.table import Table
 
-_VIDEOS = 4  # as TY's Figure 4 shows
-_CLASSES = 5  # the most probable ones
+_VIDEOS = 4  # how many TY's Figure 4 shows
+_CLASSES = 5  # how many classes of each video are shown, the most probable ones
 _CURVE_LABELS = {"clip_top1": "top-1 accuracy of validation clips"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """What a picture is of.
+    """What a picture shows.
 
     Attributes:
-      table: whose rows it shows.
-      dataset: on which they ran.
-      out: where the runs are.
-      seeds: of each row, at most.
-      data_root: where the records are; "": where they were for the reference's first run.
+      table: the table of its rows.
+      dataset: the data set of the column.
+      out: the folder of the runs.
+      seeds: runs of each row, at most.
+      data_root: the records' folder; "": the one that the reference's first run had.
     """
 
     table: Table
@@ -55,9 +56,9 @@ class Shown:
 
 
 def accuracy_by_epoch(shown: Shown) -> Figure:
-    """Validation accuracy of every row by epoch: the mean over seeds, and their range.
+    """A validation metric of every row by epoch: the mean over seeds, and their range.
 
-    A run that stopped early keeps its last accuracy.
+    A run that stopped early keeps its last value.
     """
     metric = _curve_metric(shown.table)
     curves = {}
@@ -130,22 +131,28 @@ def misclassified(shown: Shown) -> Figure:
         axes[0, column].set_title(f"{class_names[labels[row]]}\n{names[row]}", fontsize=8)
         axes[0, column].axis("off")
         for line, (name, (_, _, probabilities)) in enumerate(read.items(), start=1):
-            top = np.argsort(-probabilities[row])[:_CLASSES][::-1]
-            colours = ["#16a34a" if k == labels[row] else "#2563eb" for k in top]
-            panel = axes[line, column]
-            panel.barh([class_names[k] for k in top], probabilities[row][top], color=colours)
-            panel.set_xlim(0, 1)
-            panel.xaxis.set_major_formatter(PercentFormatter(1))
-            panel.tick_params(labelsize=7)
-            panel.set_title(titles[name], fontsize=7)
+            _draw_classes(axes[line, column], probabilities[row], int(labels[row]), class_names)
+            axes[line, column].set_title(titles[name], fontsize=7)
     return figure
+
+
+def _draw_classes(
+    axes: Axes, probabilities: np.ndarray, label: int, class_names: Sequence[str]
+) -> None:
+    """Draws the most probable classes of one video, from its probabilities [k]; the label green."""
+    top = np.argsort(-probabilities)[:_CLASSES][::-1]
+    colours = ["#16a34a" if k == label else "#2563eb" for k in top]
+    axes.barh([class_names[k] for k in top], probabilities[top], color=colours)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.tick_params(labelsize=7)
 
 
 _Videos = tuple[list[str], np.ndarray, np.ndarray]  # as `_videos` returns
 
 
 def _mistakes_of_all(read: Mapping[str, _Videos]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the probabilities [rows, v, k], and which videos [v] all rows get wrong."""
+    """Returns the probabilities [rows, v, k], and whether all rows get a video wrong [v]."""
     all_rows = np.stack([probabilities for _, _, probabilities in read.values()])
     _, labels, _ = next(iter(read.values()))
     return all_rows, (all_rows.argmax(axis=-1) != labels).all(axis=0)
@@ -185,7 +192,12 @@ def _videos(folder: Path) -> _Videos:
 
 
 def _frames(config: Mapping[str, Any], root: str, names: list[str]) -> list[np.ndarray]:
-    """Returns three frames of each test video of a run, side by side; `config` is its config.json.
+    """Returns three frames of each test video, side by side.
+
+    Args:
+      config: of the run that saw the videos, as in its config.json.
+      root: the records' folder.
+      names: of the videos.
 
     Raises:
       InputError: the records in `root` are gone, or others than the run's.
