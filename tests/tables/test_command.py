@@ -280,6 +280,16 @@ def test_a_finished_run_without_its_predictions_is_one_line(finished, damage):
         tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
 
 
+def test_a_row_of_a_config_that_there_is_not_is_one_line():
+    with pytest.raises(InputError, match="row 'a': no config 'ty_r81'; did you mean 'ty_r18'"):
+        costs.resolve(Arm(Row("a", "ty_r81"), "marionette", 0))
+
+
+def test_a_dry_run_of_a_data_set_of_unknown_size_is_one_line():
+    with pytest.raises(InputError, match="--dry_run does not know how many videos 'ssv2' has"):
+        costs.cost(Arm(Row("a", "ty_r18"), "ssv2", 0))
+
+
 def test_a_picture_that_there_is_not_is_refused_before_anything_runs(tmp_path, monkeypatch):
     row = Row("a", "ty_r18")
     table = Table("t", (row,), "a", {"marionette": {"": "marionette"}}, pictures=("relaibility",))

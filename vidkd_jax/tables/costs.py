@@ -10,7 +10,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from vidkd_jax import models
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.models.costs import count, matmul_flops_per_second
 from vidkd_jax.run import inputs
 from vidkd_jax.run.teachers import forward_passes
@@ -69,7 +69,11 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
     Raises:
       InputError: a field or a value is wrong.
     """
-    get_config = runpy.run_path(str(config_files.FOLDER / f"{arm.row.config}.py"))["get_config"]
+    path = config_files.FOLDER / f"{arm.row.config}.py"
+    if not path.is_file():
+        nearest = suggest(arm.row.config, config_files.names())
+        raise InputError(f"row '{arm.row.name}': no config '{arm.row.config}'{nearest}")
+    get_config = runpy.run_path(str(path))["get_config"]
     config: ConfigDict = get_config(arm.dataset)
     for field, value in arm.overrides(Path()).items():
         config_lib.set_field(config, field, value)
@@ -107,7 +111,10 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
     settings = resolve(arm, extra)
     data, name = settings.data, settings.data.name
     if name not in _VIDEOS:
-        raise InputError(f"config.data.name: how many videos '{name}' has is not known here")
+        raise InputError(
+            f"config.data.name: --dry_run does not know how many videos '{name}' has; it knows "
+            f"{', '.join(_VIDEOS)}"
+        )
     videos, num_classes = _VIDEOS[name]
     held_out = data.val_fraction if data.val == "groups" else 0.0
     training = round(videos * data.fraction * (1 - held_out))
