@@ -1,7 +1,9 @@
 """Trains, kills, resumes and evaluates a method with every feature, on one and two devices."""
 
+import ast
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from vidkd_jax import train
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run.tracking import read_records
-from vidkd_jax.settings.config import set_field
+from vidkd_jax.settings.config import config_type, set_field
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +69,11 @@ def test_it_trains_and_every_room_is_used(finished):
 
 
 def test_its_memory_is_saved_and_a_saved_student_can_be_asked_for_its_heads(finished, flags):
-    # Imported here, because the module registers its method in this process.
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("everything", "tests/methods/everything.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = module.get_config()
+    config = runpy.run_path("tests/methods/everything.py")["get_config"]()  # registers the method
     for flag in flags:
         field, _, value = flag.removeprefix("--config.").partition("=")
-        kind = config.teachers.get_type("runs") if field == "teachers.runs" else None
-        parsed = eval(value) if kind or value[0] in "(0123456789" else value
-        set_field(config, field, parsed)
+        is_text = config_type(config, field) is str
+        set_field(config, field, value if is_text else ast.literal_eval(value))
     parts = build(config)
     with Checkpoints(finished) as checkpoints:
         state, _ = checkpoints.load_latest(parts.initial_state(), parts.train_batches.iterator)

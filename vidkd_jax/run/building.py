@@ -38,7 +38,8 @@ from vidkd_jax.run.train_step import (
 from vidkd_jax.runtime import sharding
 from vidkd_jax.settings.settings import Settings
 
-# From variables and a host batch to outputs of all processes' rows, which it does not wait for.
+# Maps variables and a host batch to the outputs of the rows of all processes, without waiting until
+# they are computed.
 Predict = Callable[[Variables, dict[str, np.ndarray]], Mapping[str, jax.Array]]
 
 
@@ -47,20 +48,20 @@ class Run:
     """The parts of a run, built once from its settings.
 
     Attributes:
-      settings: validated.
-      splits: the videos.
-      train_batches: endless, checkpointable.
-      spec: of the clips: all frames that any network sees.
+      settings: what the run is told, checked.
+      splits: the videos that train, validate and test.
+      train_batches: the endless training batches; their iterator can be checkpointed.
+      spec: how clips are cut. They hold all frames that any network of the run sees.
       student: the network that trains.
-      clip_shape: of its input, [t, h, w, c], or [n, t, h, w, c] of n clips a video.
-      selected_on: the videos that chose its epoch, as its card says.
-      teachers: what teaches it.
-      frozen_shapes: of the trained teachers' outputs for a row of a batch.
-      frozen_digests: of their weights.
-      optimizer: of the student.
-      train_step: (state, teachers, batch, key) -> (state, metrics), compiled.
+      clip_shape: shape of the student's input: [t, h, w, c], or [n, t, h, w, c] for n clips.
+      selected_on: which videos choose the student's best epoch, as its card says.
+      teachers: the teachers by source.
+      frozen_shapes: shapes of the trained teachers' outputs for one row of a batch.
+      frozen_digests: digests of the trained teachers' weights.
+      optimizer: the student's optimiser.
+      train_step: the compiled step, (state, teachers, batch, key) -> (state, metrics).
       mesh: the devices.
-      key: the run's one key.
+      key: the run's one random key.
     """
 
     settings: Settings
