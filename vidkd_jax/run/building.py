@@ -12,7 +12,7 @@ import optax
 
 from vidkd_jax import data, models
 from vidkd_jax.data.clips import ClipSpec
-from vidkd_jax.methods import Shapes, Sizes
+from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.run import init_from, inputs
@@ -93,29 +93,30 @@ class Run:
             optimizer=self.optimizer,
             zero_norms=models.lookup(model.name).last_norm if model.zero_init_residual else "",
         )
-        return self._with_memory(sharding.replicate(state, self.mesh))
+        memory = self._first_memory(state.variables)
+        return sharding.replicate(state, self.mesh).replace(memory=memory)
 
     def start_from_weights(self, state: TrainState) -> TrainState:
         """Returns the state before the first step, with the weights of `model.init_from`."""
         variables = init_from.first_variables(self.settings.model, state.variables)
         if variables is state.variables:
             return state
-        return self._with_memory(
-            state.replace(variables=sharding.replicate(variables, self.mesh), memory={})
-        )
+        variables = sharding.replicate(variables, self.mesh)
+        return state.replace(variables=variables, memory=self._first_memory(variables))
 
-    def _with_memory(self, state: TrainState) -> TrainState:
-        """Returns the state with the method's memory as it is before the first step."""
-        sizes = Sizes(
-            key=jax.random.fold_in(self.key, MEMORY_STREAM),
-            variables=state.variables,
-            student=output_shapes(self.student.model, self.clip_shape),
-            teachers=self.frozen_shapes,
-            num_videos=len(self.splits.train.videos),
-        )
+    def _first_memory(self, variables: Variables) -> Memory:
+        """Returns the method's memory before the first step, on the devices."""
         method = self.settings.method
-        memory = method.init_memory(sizes)
-        return state.replace(memory=sharding.place(memory, method.sharded_memory, self.mesh))
+        memory = method.init_memory(
+            Sizes(
+                key=jax.random.fold_in(self.key, MEMORY_STREAM),
+                variables=variables,
+                student=output_shapes(self.student.model, self.clip_shape),
+                teachers=self.frozen_shapes,
+                num_videos=len(self.splits.train.videos),
+            )
+        )
+        return sharding.place(memory, method.sharded_memory, self.mesh)
 
     @functools.cached_property  # it reads what the records, or the video files, are
     def card(self) -> weights.Card:
