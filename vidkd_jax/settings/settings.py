@@ -161,7 +161,7 @@ class TrainSettings:
         make at least 64 batches.
       log_every: steps between two records of metrics.
       remat: half the activations' memory for a little time.
-      keep_epochs: epochs whose students stay in the workdir, besides the best.
+      keep_epochs: epochs after which the whole state stays in the workdir, beside the two newest.
     """
 
     batch_size: int = 16
