@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from small_runs import build
 
-from vidkd_jax import predict, train
+from vidkd_jax import methods, predict, train
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.evaluation.predictions import Predictions, predict_videos
 from vidkd_jax.networks import weights
+from vidkd_jax.samplers import Segments
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +188,40 @@ def test_a_student_of_residual_frames_is_tested_taught_and_asked_with_them(
     assert run.student.model.normalisation.residual == "none"
     with pytest.raises(InputError, match="weights of residual=circular, the run has residual=none"):
         build(small_config(**videos, model__init_from=str(tmp_path / "run")))
+
+
+def test_a_student_of_sparse_frames_is_asked_with_sparse_frames(
+    small_config, square_videos, tmp_path, capsys, monkeypatch
+):
+    """Its card says how its clips are drawn: one frame of each part of the video, in a tuple."""
+
+    class Sparse(methods.Supervised):
+        clips = (1,)
+
+        def sampler(self, frames, stride):
+            return Segments(frames, sequences=2)
+
+    method = dataclasses.dataclass(frozen=True)(Sparse)
+    monkeypatch.setitem(methods._METHODS, "sparse", method)
+    config = small_config(
+        data__source="videos",
+        data__videos=str(square_videos / "videos"),
+        data__annotations=str(square_videos / "annotations"),
+        train__epochs=1,
+    )
+    with config.unlocked():
+        config.method.name = "sparse"
+    train.train_and_evaluate(config, tmp_path)
+    assert weights.load_card(tmp_path).sampler["kind"] == "Segments"
+    with np.load(tmp_path / "predictions.npz") as saved:
+        names, numbers = np.unique(saved["videos"], return_inverse=True)
+        wanted, _, _ = Predictions(saved["logits"], saved["labels"], numbers).by_video("softmax")
+    files = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in names]
+    predict.main([f"--run={tmp_path}", "--json", *map(str, files)])
+    lines = objects(capsys.readouterr().out)
+    found = [{e["name"]: e["probability"] for e in line["classes"]}["Left"] for line in lines]
+    np.testing.assert_allclose(found, wanted[:, 0], atol=1e-5)
+    # A student of dense clips would show it frames that it never saw so.
+    taught = small_config(method__name="distillation", teachers__runs=(str(tmp_path),))
+    with pytest.raises(InputError, match="sees frames from all over a video, but method 'dist"):
+        build(taught)

@@ -1,5 +1,7 @@
 """Compares clip samplers with frame numbers written by hand."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,9 @@ def test_crops():
     corners = {crop_at(*rng.random(2).tolist(), 10, 9, 8) for _ in range(100)}
     assert corners == {(top, left) for top in range(3) for left in range(2)}
     assert centre_crop(10, 14, 8) == (1, 3)
+
+
+@pytest.mark.parametrize("sampler", [Contiguous(4, 2), Tuples(4, 2, 3, 5), Segments(4, 2, False)])
+def test_a_card_keeps_the_sampler(sampler):
+    value = json.loads(json.dumps(samplers.as_json(sampler.reading((0, 1)))))
+    assert samplers.from_json(value) == sampler

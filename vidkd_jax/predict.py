@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from data_prep.annotations import Entry
 from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
-from vidkd_jax import data
+from vidkd_jax import data, samplers
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.files import FileDataset, readable
 from vidkd_jax.data.pipeline import Reading
@@ -33,7 +33,6 @@ from vidkd_jax.run.workdir import saved_fields
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.runtime.progress import progress_bar
-from vidkd_jax.samplers import Contiguous
 from vidkd_jax.settings.settings import DataSettings, EvalSettings
 
 
@@ -172,12 +171,15 @@ def predict(
       cutting: how clips are cut and averaged.
       batch_size: clips at a time.
     """
-    network = Network(weights.network_of(card), size=card.size or None)
+    network = Network(weights.network_of(card), size=card.size or None, clips=card.clips)
+    sampler: samplers.Sampler = samplers.Contiguous(card.frames, card.stride)
+    if card.sampler:
+        sampler = samplers.from_json(card.sampler)
     step = jax.jit(partial(predict_step, network=network))
     placed = jax.device_put(variables)
     batches = data.EvalBatches(
         data.Subset(dataset, dataset.videos),
-        ClipSpec(Contiguous(card.frames, card.stride), cutting.crop, still=cutting.still),
+        ClipSpec(sampler, cutting.crop, still=cutting.still),
         batch_size=batch_size,
         max_clips=cutting.max_clips,
         reading=Reading(),

@@ -6,8 +6,8 @@ numbers int64 [n, t]: n clips that belong together, of t frames each. Numbers li
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -230,6 +230,27 @@ class Segments:
     def describe(self) -> str:
         """Returns what a message says of the clips."""
         return f"a frame of each of {self.segments} segments"
+
+
+_KINDS: Mapping[str, Any] = {kind.__name__: kind for kind in (Contiguous, Tuples, Segments)}
+
+
+def as_json(sampler: Sampler) -> dict[str, Any]:
+    """Returns the sampler's kind and its fields; frames that only teachers need are left out."""
+    fields = [field for field in dataclasses.fields(sampler) if field.init]  # type: ignore[arg-type]
+    own = {f.name: getattr(sampler, f.name) for f in fields if f.name != "others"}
+    return {"kind": type(sampler).__name__, **own}
+
+
+def from_json(value: Mapping[str, Any]) -> Sampler:
+    """Returns the sampler that `as_json` wrote.
+
+    Raises:
+      LookupError, TypeError: it wrote no such thing.
+    """
+    fields = {name: field for name, field in value.items() if name != "kind"}
+    sampler: Sampler = _KINDS[value["kind"]](**fields)
+    return sampler
 
 
 def frames_at(start: int, offsets: Sequence[int] | np.ndarray, num_frames: int) -> np.ndarray:

@@ -68,7 +68,7 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
         # Only the trained teachers: a best past self is this student, and an average or a peer has
         # changed since its best epoch.
         answers = judging.ask(run, teachers, run.splits.test, sources=("frozen",), **how)
-        scores = found.scores | judging.agreements(found.collected, answers)
+        scores = found.scores | judging.agreements(run, found.collected, answers)
         tracker.write(int(state.step), progress.epoch, "test", scores)
     return results.write_results(
         workdir, run, found.collected, scores, found.arrays, best, progress
@@ -100,7 +100,7 @@ def _train(
     """Trains until the epochs are done or validation stops improving."""
     schedule, epochs = Schedule.of(run.settings), run.settings.train.epochs
     how: dict[str, Any] = {"max_clips": None, "title": "val"}
-    answers = judging.ask(run, teachers, run.splits.val, **how)
+    answers: judging.Answers = judging.ask(run, teachers, run.splits.val, **how)
     total, done = epochs * run.train_batches.per_epoch, int(state.step)
     disable = not sharding.is_main()
     with progress_bar(total=total, initial=done, desc=run.settings.name, disable=disable) as bar:
@@ -112,17 +112,18 @@ def _train(
             seconds = time.monotonic() - start
             names = run.settings.method.validated_by
             found = judging.judge(run, state.variables, run.splits.val, names, **how)
-            answers |= judging.ask(run, run.teachers.moving(state), run.splits.val, **how)
-            metrics = found.scores | judging.agreements(found.collected, answers)
+            moved = judging.ask(run, run.teachers.moving(state), run.splits.val, **how)
+            answers = {**answers, **moved}
+            metrics = found.scores | judging.agreements(run, found.collected, answers)
             _check_finite(found.scores, int(state.step), epoch)
-            accuracy = metrics[run.settings.method.selected_on]
+            accuracy = _selected(metrics, run.settings.method.selected_on)
             progress = progress.after_epoch(accuracy, seconds, schedule)
             if progress.is_best():
                 checkpoints.save_best(epoch, state.variables)
                 if run.teachers.promotes:  # Algorithm 1, line 21
                     best = checkpoints.load_best(epoch, state.variables)
                     teachers = run.teachers.promoted(teachers, best)
-                    answers |= judging.answer_of(found.collected)
+                    answers = judging.after_promotion(answers, found.collected)
             tracker.write(
                 int(state.step), epoch, "val", {**metrics, "promoted": progress.is_best()}
             )
@@ -191,6 +192,20 @@ def _read(pending: list[dict[str, jax.Array]], step: int, epoch: int) -> dict[st
         if not np.isfinite(metrics["loss"]):
             raise RunError(_diverged(f"the loss, {metrics['loss']},", number, epoch))
     return {name: float(np.mean([m[name] for m in fetched])) for name in fetched[0]}
+
+
+def _selected(metrics: dict[str, float], name: str) -> float:
+    """Returns the figure that chooses the best epoch.
+
+    Raises:
+      RunError: no evaluator gives it.
+    """
+    if name not in metrics:
+        raise RunError(
+            f"the method selects on '{name}', which its evaluators do not give; they give "
+            f"{', '.join(sorted(metrics))}"
+        )
+    return metrics[name]
 
 
 def _check_finite(metrics: dict[str, float], step: int, epoch: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_runs import build
 
-from vidkd_jax import augment, models, train
+from vidkd_jax import augment, methods, models, train
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
@@ -378,3 +378,71 @@ def test_an_output_that_a_teacher_does_not_have_is_named(teacher_run):
     assert set(card.heads) == {"logits"}
     with pytest.raises(InputError, match=r"no output 'logit'; did you mean 'logits'"):
         weights.network_of(card, heads=("logit",))
+
+
+def test_an_average_a_peer_and_a_past_self_teach_together(small_config, tmp_path, monkeypatch):
+    """Sources go together in any combination; each is a network of the student's kind alone."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Together(methods.SoftTargets):
+        teachers = (methods.Average(0.9), methods.Peer(), methods.BestPast("random"))
+
+    monkeypatch.setitem(methods._METHODS, "together", Together)
+    config = small_config(train__epochs=2)
+    with config.unlocked():
+        config.method.name = "together"
+    train.train_and_evaluate(config, tmp_path)
+    val = [r for r in read_records(tmp_path / "metrics.jsonl") if r["split"] == "val"]
+    names = {f"{source}_agreement" for source in ("average", "peer", "best")}
+    assert all(names <= set(record) for record in val)
+    run = build(config)
+    state = run.initial_state()
+    assert set(state.variables.params) == {"student", "peer"}
+    assert set(state.memory["average"].params) == {"backbone", "logits"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"validated_by": ("classifcation",)}, "no evaluator 'classifcation'; did you mean"),
+        ({"heads": lambda self, k: {}}, "'classification' reads the output 'logits'; the student"),
+        (
+            {"clips": (1,)},
+            r"the student is to see the clips \(1,\), but the method draws 1 of each",
+        ),
+    ],
+)
+def test_a_method_that_cannot_be_judged_is_refused_before_it_trains(
+    fields, message, small_config, monkeypatch
+):
+    method = dataclasses.dataclass(frozen=True)(type("Odd", (methods.Supervised,), fields))
+    monkeypatch.setitem(methods._METHODS, "odd", method)
+    config = small_config()
+    with config.unlocked():
+        config.method.name = "odd"
+    with pytest.raises(InputError, match=message):
+        build(config)
+
+
+def test_a_pattern_without_parameters_is_named(small_config):
+    config = small_config(optim__multipliers=(("^logit/", 0.1),))
+    with pytest.raises(InputError, match=r"'\^logit/' matches no parameter; .*backbone, logits"):
+        build(config)
+
+
+def test_a_memory_that_forgets_is_refused(small_config, monkeypatch):
+    """The average would be gone without a word."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Forgetful(methods.MovingAverage):
+        def remember(self, student, teachers, context, variables):
+            return {}
+
+    monkeypatch.setitem(methods._METHODS, "forgetful", Forgetful)
+    config = small_config()
+    with config.unlocked():
+        config.method.name = "forgetful"
+    run = build(config)
+    batch = run.shard(next(run.train_batches))
+    with pytest.raises(ValueError, match=r"memory \['average'\].* is None after `remember`"):
+        run.train_step(run.initial_state(), {}, batch, run.key)

@@ -85,9 +85,14 @@ def predict_videos(
 
 
 def _kept(output: Arrays) -> Predictions:
-    """Returns a batch's rows without the padding."""
+    """Returns a batch's clips without the padding; of n clips a video, each counts."""
     mask = np.asarray(output["mask"])
-    return Predictions(*(np.asarray(output[name])[mask] for name in ("logits", "label", "video")))
+    logits, labels, videos = (
+        np.asarray(output[name])[mask] for name in ("logits", "label", "video")
+    )
+    clips = logits.shape[1] if logits.ndim == 3 else 1
+    rows = logits.reshape(-1, logits.shape[-1])
+    return Predictions(rows, labels.repeat(clips), videos.repeat(clips))
 
 
 def _join(parts: Sequence[Predictions]) -> Predictions:

@@ -1,7 +1,8 @@
 """Where a method's teachers come from. A method names one source or several.
 
 A source's `name` is the key under which a method finds its teachers' outputs, and under which a run
-keeps their networks and variables.
+keeps their networks and variables. If a source is `in_memory`, the method's memory holds its
+variables, under the same name.
 """
 
 import dataclasses
@@ -37,6 +38,7 @@ class Frozen:
     clips: tuple[int, ...] | None = None
 
     name: ClassVar[str] = "frozen"
+    in_memory: ClassVar[bool] = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,7 @@ class BestPast:
     first: str = "none"
 
     name: ClassVar[str] = "best"
+    in_memory: ClassVar[bool] = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Average:
     decay: float
 
     name: ClassVar[str] = "average"
+    in_memory: ClassVar[bool] = True
 
     def moved(self, average: Any, variables: Any, step: jax.Array) -> Any:
         """Returns decay * average + (1 - decay) * variables, after step number `step` (from 0)."""
@@ -76,6 +80,7 @@ class Peer:
     """A second student that trains beside the first one. Its outputs carry a gradient."""
 
     name: ClassVar[str] = "peer"
+    in_memory: ClassVar[bool] = False
 
 
 Source = Frozen | BestPast | Average | Peer

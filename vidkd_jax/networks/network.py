@@ -75,6 +75,12 @@ class Network:
         student, peer = self.model.split(outputs)
         return student, {"peer": (peer,)}
 
+    def alone(self, variables: Variables) -> Variables:
+        """Returns the student's own variables, without those of what trains beside it."""
+        if not isinstance(self.model, models.Peers):
+            return variables
+        return Variables(variables.params["student"], variables.batch_stats["student"])
+
     def output_shapes(self, variables: Variables, clips: Mapping[str, Sequence[int]]) -> Shapes:
         """Returns the shapes of its outputs for clips of these shapes, by view."""
         views = {name: jax.ShapeDtypeStruct(tuple(s), jnp.float32) for name, s in clips.items()}

@@ -78,7 +78,7 @@ def fill(
     heads = {name: flat[path] for path, name in names.items() if path[1] != "backbone"}
     skipped = tuple(name for name in arrays if name not in backbone and name not in heads)
     _check_backbone(backbone, arrays, skipped, source)
-    initialised = _initialised(heads, arrays, source)
+    initialised = _initialised(heads, arrays, head, source)
     filled = {
         path: flat[path]
         if name.rpartition(".")[0] in initialised
@@ -130,7 +130,7 @@ def _stage(name: str) -> str:
 
 
 def _initialised(
-    heads: Mapping[str, Any], arrays: Mapping[str, np.ndarray], source: str
+    heads: Mapping[str, Any], arrays: Mapping[str, np.ndarray], head: str, source: str
 ) -> dict[str, str]:
     """Returns the heads that start afresh, and why.
 
@@ -144,11 +144,17 @@ def _initialised(
             reasons[module] = f"{name} is not in the checkpoint"
         elif arrays[name].shape[-1:] != leaf.shape[-1:]:
             reasons[module] = _other_classes(arrays[name].shape, leaf.shape)
+        elif arrays[name].shape != leaf.shape and module != head:
+            reasons[module] = f"{name} is {arrays[name].shape} in the checkpoint, {leaf.shape} here"
         elif arrays[name].shape != leaf.shape:
             raise InputError(
                 f"{source}: {name} is {arrays[name].shape}, not {leaf.shape}; "
                 "is the number of frames that of the weights?"
             )
+    fresh = {module.partition(".")[0] for module in reasons}
+    for module in {name.rpartition(".")[0] for name in heads} - reasons.keys():
+        if module.partition(".")[0] in fresh:  # a head of two layers starts afresh as a whole
+            reasons[module] = "the head's other layer does"
     return reasons
 
 

@@ -45,6 +45,9 @@ class Card:
         "groups", "val", or "test" where the test list chose any of them; "": not known.
       has_classifier: False where the checkpoint had none: "logits" is random, or is not there.
       heads: that can be asked of the network, by name; {}: the classifier alone.
+      sampler: how clips are drawn, as `samplers.as_json` writes it; {}: one contiguous clip of
+        `frames` frames, `stride` apart.
+      clips: which of the sampler's clips the network sees; None: all.
     """
 
     model: str
@@ -63,6 +66,8 @@ class Card:
     selected_on: str = ""
     has_classifier: bool = True
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)
+    sampler: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    clips: tuple[int, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""
@@ -83,6 +88,7 @@ class Card:
                 **value,
                 "normalisation": normalisation,
                 "class_names": tuple(value.get("class_names", ())),
+                "clips": None if value.get("clips") is None else tuple(value["clips"]),
                 "heads": {n: Head.from_json(head) for n, head in value.get("heads", {}).items()},
             }
         )
@@ -106,13 +112,17 @@ def network_of(
             raise InputError(
                 f"the weights of {card.model} have no output '{name}'{suggest(name, card.heads)}"
             )
+    wanted = {name: card.heads[name] for name in heads}
+    if card.num_classes:
+        kind = card.heads.get("logits", Head(card.num_classes))
+        wanted["logits"] = dataclasses.replace(kind, width=card.num_classes)
     return models.create(
         card.model,
-        card.num_classes or None,
+        None,
         in_channels=card.in_channels,
         width=card.width,
         dtype=jnp.dtype(dtype),
-        heads={name: card.heads[name] for name in heads},
+        heads=wanted,
         normalisation=card.normalisation,
     )
 

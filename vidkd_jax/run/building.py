@@ -10,19 +10,18 @@ import jax
 import numpy as np
 import optax
 
-from vidkd_jax import data, models
+from vidkd_jax import data, models, samplers
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
-from vidkd_jax.run import init_from, inputs
+from vidkd_jax.run import init_from, inputs, method_checks
 from vidkd_jax.run import teachers as teachers_lib
 from vidkd_jax.run import trained as trained_lib
 from vidkd_jax.run.student import (
     build_student,
     clip_shape_of,
     optimizer_of,
-    output_shapes,
     own_kind,
 )
 from vidkd_jax.run.train_step import (
@@ -56,6 +55,7 @@ class Run:
       clip_shape: shape of the student's input: [t, h, w, c], or [n, t, h, w, c] for n clips.
       selected_on: which videos choose the student's best epoch, as its card says.
       teachers: the teachers by source.
+      student_shapes: shapes of the student's outputs for one row of a batch.
       frozen_shapes: shapes of the trained teachers' outputs for one row of a batch.
       frozen_digests: digests of the trained teachers' weights.
       optimizer: the student's optimiser.
@@ -72,6 +72,7 @@ class Run:
     clip_shape: tuple[int, ...]
     selected_on: str
     teachers: teachers_lib.Teachers
+    student_shapes: Shapes
     frozen_shapes: tuple[Shapes, ...]
     frozen_digests: tuple[str, ...]
     optimizer: optax.GradientTransformation
@@ -110,8 +111,8 @@ class Run:
         memory = method.init_memory(
             Sizes(
                 key=jax.random.fold_in(self.key, MEMORY_STREAM),
-                variables=variables,
-                student=output_shapes(self.student.model, self.clip_shape),
+                variables=self.student.alone(variables),
+                student=self.student_shapes,
                 teachers=self.frozen_shapes,
                 num_videos=len(self.splits.train.videos),
             )
@@ -141,6 +142,8 @@ class Run:
             selected_on=self.selected_on,
             has_classifier=has_classifier,
             heads=heads,
+            sampler=samplers.as_json(self.spec.sampler),
+            clips=self.settings.method.clips,
         )
 
     @property
@@ -184,6 +187,7 @@ def build_run(settings: Settings) -> Run:
     sharding.check_divisible("train.batch_size", settings.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", settings.eval.batch_size, mesh)
     own = settings.method.sampler(settings.data.frames, settings.data.stride)
+    method_checks.check_clips(settings.method, own)
     trained = trained_lib.load(settings, splits.class_names)
     sampler = teachers_lib.widened(own, trained)
     networks = teachers_lib.frozen_networks(settings, trained, own, sampler)
@@ -193,7 +197,13 @@ def build_run(settings: Settings) -> Run:
         for network, teacher in zip(networks, trained, strict=True)
     )
     clip_shape = clip_shape_of(settings, own)
-    student = build_student(settings, shapes, own, sampler, len(splits.class_names), clip_shape)
+    student, student_shapes = build_student(
+        settings, shapes, own, sampler, len(splits.class_names), clip_shape
+    )
+    method_checks.check_evaluators(settings.method, student_shapes)
+    patterns = [pattern for pattern, _ in settings.optim.multipliers]
+    method_checks.check_patterns(patterns, student, clip_shape)
+    like_student = own_kind(student, teachers_lib.dtype(settings))
     cards = [teacher.card for teacher in trained]
     teachers = teachers_lib.assemble(
         settings.method.teachers,
@@ -201,8 +211,8 @@ def build_run(settings: Settings) -> Run:
             (n, sharding.replicate(t.variables, mesh))
             for n, t in zip(networks, trained, strict=True)
         ],
-        own_kind(student, teachers_lib.dtype(settings)),
-        _random_past(settings, key, clip_shape, student, mesh),
+        like_student,
+        _random_past(settings, key, clip_shape, like_student, mesh),
         cards=cards,
         class_names=splits.class_names,
     )
@@ -219,6 +229,7 @@ def build_run(settings: Settings) -> Run:
             settings.data.val, settings.data.name, [*cards, *init_from.cards(settings.model)]
         ),
         teachers=teachers,
+        student_shapes=student_shapes,
         frozen_shapes=shapes,
         frozen_digests=tuple(weights.digest(teacher.variables) for teacher in trained),
         optimizer=optimizer,
@@ -232,14 +243,14 @@ def _random_past(
     settings: Settings,
     key: jax.Array,
     clip_shape: tuple[int, ...],
-    student: Network,
+    network: Network,
     mesh: jax.sharding.Mesh,
 ) -> Variables | None:
     """Returns the variables of an untrained first teacher; None where the method wants none."""
     if not teachers_lib.begins_random(settings.method.teachers):
         return None
     key = jax.random.fold_in(key, TEACHER_STREAM)
-    return sharding.replicate(create_variables(key, clip_shape, model=student.model), mesh)
+    return sharding.replicate(create_variables(key, clip_shape, model=network.model), mesh)
 
 
 def _compiled_step(

@@ -104,22 +104,26 @@ def ask(
     return answers
 
 
-def answer_of(student: Collected) -> dict[str, np.ndarray]:
-    """Returns what a student that becomes its own teacher has said of the clips."""
-    return {BestPast.name: student.predictions().clip_probabilities()}
+def after_promotion(answers: Answers, student: Collected) -> Answers:
+    """Returns the answers after a student has become its own teacher: what it said of the clips."""
+    others = {name: answer for name, answer in answers.items() if name != BestPast.name}
+    if "logits" not in student.outputs:
+        return others
+    return {**others, BestPast.name: student.predictions().clip_probabilities()}
 
 
-def agreements(judged: Collected, answers: Answers) -> dict[str, float]:
+def agreements(run: Run, judged: Collected, answers: Answers) -> dict[str, float]:
     """Returns how far the student agrees with its teachers.
 
-    `teacher_agreement` and `teacher_kl` where there is one source of them; with several, their
-    names begin with the source's instead, such as `average_agreement`.
+    The figures are called `teacher_agreement` and `teacher_kl` if the method has one source of
+    teachers that know the classes. If it has several, they begin with the source's name instead,
+    such as `average_agreement`.
     """
     if "logits" not in judged.outputs:
         return {}
     scores: dict[str, float] = {}
     for source, probabilities in sorted(answers.items()):
-        prefix = "teacher" if len(answers) == 1 else source
+        prefix = "teacher" if len(run.teachers.know_classes) == 1 else source
         found = agreement(judged.predictions(), probabilities)
         scores |= {name.replace("teacher", prefix, 1): value for name, value in found.items()}
     return scores

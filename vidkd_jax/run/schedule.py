@@ -79,9 +79,10 @@ class Progress:
     def after_epoch(self, accuracy: float, seconds: float, schedule: Schedule) -> "Progress":
         """Returns the progress after one more epoch, which validated at `accuracy`."""
         epoch = self.epoch + 1
-        improved = accuracy > self.best_accuracy  # strictly, as Algorithm 1, line 20
+        # Strictly better, as Algorithm 1, line 20. The first epoch is always the best one so far.
+        improved = not self.best_epoch or accuracy > self.best_accuracy
         if schedule.name == "cosine":  # ends flat: of equal epochs, many on few videos, the last
-            improved = accuracy >= self.best_accuracy
+            improved = not self.best_epoch or accuracy >= self.best_accuracy
         bad_epochs = 0 if improved else self.bad_epochs + 1
         learning_rate = self.learning_rate
         if schedule.name == "cosine":

@@ -42,8 +42,11 @@ def build_student(
     sampler: Sampler,
     num_classes: int,
     clip_shape: tuple[int, ...],
-) -> Network:
-    """Returns the student with what the method asks for: heads, blocks, adapters, a peer."""
+) -> tuple[Network, Shapes]:
+    """Returns the student with what the method asks for, and the shapes of its outputs.
+
+    That is heads, blocks, adapters, and a peer, whose outputs are not among the shapes.
+    """
     method, in_channels = settings.method, inputs.in_channels(settings.data)
     plain = models.create(
         settings.model.name,
@@ -54,14 +57,17 @@ def build_student(
         heads=method.heads(num_classes),
         normalisation=init_from.normalisation(settings, in_channels=in_channels),
     ).clone(taps=method.blocks)
-    adapters = method.adapters(output_shapes(plain, clip_shape), teacher_shapes)
-    model = plain.clone(adapters=adapters)
-    return Network(
+    shapes = output_shapes(plain, clip_shape)
+    model = plain.clone(adapters=method.adapters(shapes, teacher_shapes))
+    if model.adapters:
+        shapes = output_shapes(model, clip_shape)
+    network = Network(
         model=models.Peers.of(model) if trains_beside(method.teachers) else model,
         frames=places(own, sampler, None),
         size=settings.data.size or None,
         clips=method.clips,
     )
+    return network, shapes
 
 
 def own_kind(student: Network, dtype: str) -> Network:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.methods import BestPast, Frozen, Source
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
@@ -34,9 +35,7 @@ class Teachers:
 
     def promoted(self, teachers: BySource, student: Variables) -> BySource:
         """Returns the teachers after the student has set a new best on validation."""
-        if not self.promotes:
-            return teachers
-        return {**teachers, BestPast.name: (student,)}
+        return {**teachers, BestPast.name: (weights.student_of(student),)}
 
     @property
     def promotes(self) -> bool:
@@ -45,7 +44,7 @@ class Teachers:
 
     def moving(self, state: TrainState) -> BySource:
         """Returns the teachers that move with every step: an average, a peer."""
-        found = {name: (state.memory[name],) for name in self.networks if name in state.memory}
+        found = {s.name: (state.memory[s.name],) for s in self.sources if s.in_memory}
         if "peer" in self.networks:
             params, batch_stats = state.variables.params, state.variables.batch_stats
             found["peer"] = (Variables(params["peer"], batch_stats["peer"]),)
@@ -87,10 +86,18 @@ def places(own: Sampler, all_frames: Sampler, card: weights.Card | None) -> tupl
       own: the student's sampler.
       all_frames: the one whose clips hold the frames of all networks.
       card: of a teacher; None for the student.
+
+    Raises:
+      InputError: the clips are not regular, and too short for the teacher.
     """
     if own.offsets is None or all_frames.offsets is None:
-        frames = own.span
-        if card is None or card.frames >= frames:
+        frames = own.centre(own.span).shape[1]
+        if card is not None and card.frames > frames:
+            raise InputError(
+                f"config.teachers.runs: a teacher sees {card.frames} frames, but the method draws "
+                f"{own.describe()}; use a teacher of at most {frames} frames"
+            )
+        if card is None or card.frames == frames:
             return None
         return tuple(((np.arange(card.frames) + 0.5) * frames / card.frames).astype(int).tolist())
     wanted = own.offsets if card is None else _offsets(own.offsets, card)
@@ -151,9 +158,15 @@ def assemble(
             networks[source.name] = (own_kind,)
         if isinstance(source, BestPast) and fresh is not None:
             first[source.name] = (fresh,)
-    know = {name for name in networks if name != Frozen.name}
+    has_classifier = "logits" in own_kind.model.heads
+    know = {name for name in networks if name != Frozen.name and has_classifier}
     see_the_same = all(network.clips == own_kind.clips for network, _ in frozen)
-    if cards and see_the_same and all(knows_classes(card, class_names) for card in cards):
+    if (
+        cards
+        and has_classifier
+        and see_the_same
+        and all(knows_classes(card, class_names) for card in cards)
+    ):
         know.add(Frozen.name)
     return Teachers(sources, networks, first, frozenset(know))
 

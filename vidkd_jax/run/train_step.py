@@ -159,7 +159,7 @@ def train_step(
     step_key = jax.random.fold_in(jax.random.fold_in(key, STEP_STREAM), state.step)
     context = Context(step_key, state.step, batch, state.memory)
     views = method.views(step_key, batch)
-    in_memory = {name: (state.memory[name],) for name in teacher_networks if name in state.memory}
+    in_memory = {s.name: (state.memory[s.name],) for s in method.teachers if s.in_memory}
     taught = ask_teachers({**teachers, **in_memory}, teacher_networks, views)
     clip = student.see(views)
 
@@ -182,10 +182,32 @@ def train_step(
     (loss, (parts, own, all_taught, batch_stats)), grads = gradient_fn(state.variables.params)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.variables.params)
     variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
-    memory = method.remember(own, all_taught, context, variables)
+    memory = method.remember(own, all_taught, context, student.alone(variables))
+    _check_memory(state.memory, memory)
     metrics = {"loss": loss, **method.metrics(own, context)}
     metrics |= {f"loss/{name}": part for name, part in parts.items()}
     return TrainState(state.step + 1, variables, opt_state, memory), metrics
+
+
+def _check_memory(before: Memory, after: Memory) -> None:
+    """Refuses a memory whose names, shapes or types a step changes, while the step is traced.
+
+    Raises:
+      ValueError: names the first difference.
+    """
+    old, new = (
+        {
+            jax.tree_util.keystr(path): (leaf.shape, leaf.dtype)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(dict(memory))
+        }
+        for memory in (before, after)
+    )
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            raise ValueError(
+                f"the method's memory {name} was {old.get(name)} and is {new.get(name)} after "
+                "`remember`; keep what `super().remember` returns, and its shapes and types"
+            )
 
 
 def predict_step(

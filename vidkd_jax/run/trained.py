@@ -57,7 +57,20 @@ def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
             split=settings.data.split,
         )
     _check_modality(settings, teachers)
+    _check_clips(settings, teachers)
     return teachers
+
+
+def _check_clips(settings: Settings, teachers: Sequence[Teacher]) -> None:
+    """Refuses a teacher of frames from all over a video, where the method draws dense clips."""
+    own = settings.method.sampler(settings.data.frames, settings.data.stride)
+    for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
+        kind = teacher.card.sampler.get("kind")
+        if kind == "Segments" and own.offsets is not None:
+            raise InputError(
+                f"config.teachers.runs: '{folder}' sees frames from all over a video, but method "
+                f"'{settings.method_name}' draws {own.describe()}; use a teacher of such clips"
+            )
 
 
 def _check_classes(
@@ -118,14 +131,14 @@ def _check_count(source: Frozen | None, count: int, method: str) -> None:
     if source is None:
         return
     if count < source.least or (source.most is not None and count > source.most):
-        exact = source.least == source.most
-        needs = f"exactly {source.least}" if exact else f"at least {source.least}"
-        if not exact and source.most is not None:
-            needs += f" and at most {source.most}"
+        words = {1: "one"}
+        least, most = words.get(source.least, source.least), source.most
+        needs = f"exactly {least}" if source.least == most else f"at least {least}"
+        if most not in (None, source.least):
+            needs += f" and at most {most}"
         raise InputError(
             f"config.teachers.runs: names {count} teachers, but method '{method}' needs "
-            f"{needs.replace(' 1', ' one')}; name workdirs of finished runs, or folders of "
-            "converted weights"
+            f"{needs}; name workdirs of finished runs, or folders of converted weights"
         )
     if source.weights and len(source.weights) != count:
         raise InputError(

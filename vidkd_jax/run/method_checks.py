@@ -1,0 +1,80 @@
+"""Whether a method fits the run, before anything is trained: its clips, evaluators and patterns."""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.evaluation import evaluators
+from vidkd_jax.methods import Frozen, Method, Shapes
+from vidkd_jax.networks.network import Network
+from vidkd_jax.run.optimizer import path_names
+from vidkd_jax.samplers import Sampler
+
+
+def check_clips(method: Method, sampler: Sampler) -> None:
+    """Refuses clips that the sampler does not draw: an index beyond the last means the last one.
+
+    Raises:
+      InputError: the student or a teacher is to see such a clip.
+    """
+    seen = [("the student", method.clips)]
+    seen += [("a teacher", s.clips) for s in method.teachers if isinstance(s, Frozen)]
+    for who, clips in seen:
+        if clips is not None and (not clips or not set(clips) <= set(range(sampler.num_clips))):
+            raise InputError(
+                f"config.method.name: {who} is to see the clips {clips}, but the method draws "
+                f"{sampler.num_clips} of each video, numbered from 0"
+            )
+
+
+def check_evaluators(method: Method, outputs: Shapes) -> None:
+    """Refuses evaluators that do not exist, or read an output that the student does not have.
+
+    Args:
+      method: names them.
+      outputs: of the student.
+
+    Raises:
+      InputError: names the evaluator.
+    """
+    known = evaluators.known()
+    for name in (*method.validated_by, *method.tested_by):
+        if name not in known:
+            raise InputError(f"config.method.name: no evaluator '{name}'{suggest(name, known)}")
+        for output in known[name].outputs:
+            if output not in outputs:
+                raise InputError(
+                    f"config.method.name: the evaluator '{name}' reads the output '{output}'; the "
+                    f"student has no such output, but {', '.join(sorted(outputs))}"
+                )
+
+
+def check_patterns(patterns: Iterable[str], student: Network, clip_shape: Sequence[int]) -> None:
+    """Refuses a pattern of `optim.multipliers` that matches no parameter.
+
+    Args:
+      patterns: regular expressions.
+      student: whose parameters they are to match.
+      clip_shape: of its input.
+
+    Raises:
+      InputError: names the pattern, and the parts of the network.
+    """
+    patterns = list(patterns)
+    if not patterns:
+        return
+    init = partial(student.model.init, jax.random.key(0), train=False)
+    shapes = jax.eval_shape(init, jax.ShapeDtypeStruct((1, *clip_shape), jnp.float32))["params"]
+    leaves = jax.tree_util.tree_leaves_with_path(shapes)
+    names = ["/".join(path_names(path)) for path, _ in leaves]
+    for pattern in patterns:
+        if not any(re.search(pattern, name) for name in names):
+            parts = sorted({name.partition("/")[0] for name in names})
+            raise InputError(
+                f"config.optim.multipliers: '{pattern}' matches no parameter; their paths begin "
+                f"with {', '.join(parts)}"
+            )
