@@ -6,6 +6,9 @@ Trains each of `RUNS` for two epochs on the records of Marionette `tiny` (`make 
 `python -m data_prep.flow` adds their flow), in this checkout and in the other checkout. Compares a
 digest of the student's weights and all scores of the test clips. Prints one line of JSON per run.
 The exit status is 1 if any run differs. Finished runs are not repeated.
+
+Both checkouts need the same number of cores (such as `taskset -c 0`): with another number, XLA sums
+in another order.
 """
 
 import argparse
