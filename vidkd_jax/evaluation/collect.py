@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vidkd_jax.evaluation.predictions import Predictions
+from vidkd_jax.evaluation.predictions import Predictions, as_clips, mean_by_video
 from vidkd_jax.runtime.ahead import one_ahead
 
 _BESIDE = ("label", "video", "mask")
@@ -28,20 +28,12 @@ class Collected:
 
     def predictions(self, name: str = "logits") -> Predictions:
         """Returns an output [m, k] as predictions of clips; of [m, n, k] every clip counts."""
-        scores = self.outputs[name]
-        clips = scores.shape[1] if scores.ndim == 3 else 1
-        rows = scores.reshape(-1, scores.shape[-1])
-        return Predictions(rows, self.labels.repeat(clips), self.videos.repeat(clips))
+        return as_clips(self.outputs[name], self.labels, self.videos)
 
     def by_video(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns the mean of an output over each video's clips, [v, d], labels and videos [v]."""
         clips = self.predictions(name)
-        videos, first, inverse, counts = np.unique(
-            clips.videos, return_index=True, return_inverse=True, return_counts=True
-        )
-        sums = np.zeros((len(videos), clips.logits.shape[1]))
-        np.add.at(sums, inverse, clips.logits)
-        return sums / counts[:, None], clips.labels[first], videos
+        return mean_by_video(clips.logits, clips.labels, clips.videos)
 
 
 def collect(predict_fn: Callable[[Any], Mapping[str, Any]], batches: Iterable[Any]) -> Collected:

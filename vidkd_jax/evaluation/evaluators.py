@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vidkd_jax.evaluation.collect import Collected
+from vidkd_jax.evaluation.metrics import top_k_correct
 from vidkd_jax.evaluation.predictions import summarise
 
 _NEIGHBOURS = (1, 5, 10, 20, 50)  # PCL's and VCOP's retrieval
@@ -84,12 +85,7 @@ def _linear_probe(
     asked, truth, _ = judged.by_video("features")
     scores = np.full((len(asked), options.num_classes), -np.inf)
     scores[:, probe.classes_] = probe.predict_log_proba(asked)
-    return {f"probe_top{k}": _top(scores, truth, k) for k in (1, 5)}, {}
-
-
-def _top(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return float((best == labels[:, None]).any(axis=1).mean())
+    return {f"probe_top{k}": float(top_k_correct(scores, truth, k).mean()) for k in (1, 5)}, {}
 
 
 def _nearest_neighbours(

@@ -46,13 +46,27 @@ class Predictions:
           average: of a video's clips: "softmax" or "logits".
         """
         scores = self.clip_probabilities() if average == "softmax" else self.logits.astype(float)
-        videos, first, inverse, counts = np.unique(
-            self.videos, return_index=True, return_inverse=True, return_counts=True
-        )
-        sums = np.zeros((len(videos), scores.shape[1]))
-        np.add.at(sums, inverse, scores)
-        means = sums / counts[:, None]
-        return means if average == "softmax" else softmax(means), self.labels[first], videos
+        means, labels, videos = mean_by_video(scores, self.labels, self.videos)
+        return means if average == "softmax" else softmax(means), labels, videos
+
+
+def mean_by_video(
+    rows: np.ndarray, labels: np.ndarray, videos: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the mean of the rows [n, d] of each video, float64 [v, d], labels and numbers [v]."""
+    numbers, first, inverse, counts = np.unique(
+        videos, return_index=True, return_inverse=True, return_counts=True
+    )
+    sums = np.zeros((len(numbers), rows.shape[1]))
+    np.add.at(sums, inverse, rows)
+    return sums / counts[:, None], labels[first], numbers
+
+
+def as_clips(scores: np.ndarray, labels: np.ndarray, videos: np.ndarray) -> Predictions:
+    """Returns scores [m, k] as predictions of clips; of [m, n, k] each of the n clips counts."""
+    clips = scores.shape[1] if scores.ndim == 3 else 1
+    rows = scores.reshape(-1, scores.shape[-1])
+    return Predictions(rows, labels.repeat(clips), videos.repeat(clips))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -87,12 +101,7 @@ def predict_videos(
 def _kept(output: Arrays) -> Predictions:
     """Returns a batch's clips without the padding; of n clips a video, each counts."""
     mask = np.asarray(output["mask"])
-    logits, labels, videos = (
-        np.asarray(output[name])[mask] for name in ("logits", "label", "video")
-    )
-    clips = logits.shape[1] if logits.ndim == 3 else 1
-    rows = logits.reshape(-1, logits.shape[-1])
-    return Predictions(rows, labels.repeat(clips), videos.repeat(clips))
+    return as_clips(*(np.asarray(output[name])[mask] for name in ("logits", "label", "video")))
 
 
 def _join(parts: Sequence[Predictions]) -> Predictions:

@@ -24,6 +24,13 @@ class Variables(struct.PyTreeNode):
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
+def student_of(variables: Variables) -> Variables:
+    """Returns the student's weights where a peer was trained beside it; else all of them."""
+    if "peer" not in variables.params:
+        return variables
+    return Variables(variables.params["student"], variables.batch_stats["student"])
+
+
 @dataclasses.dataclass(frozen=True)
 class Network:
     """A network and what it sees of a clip: static under jit.
@@ -74,12 +81,6 @@ class Network:
             return outputs, {}
         student, peer = self.model.split(outputs)
         return student, {"peer": (peer,)}
-
-    def alone(self, variables: Variables) -> Variables:
-        """Returns the student's own variables, without those of what trains beside it."""
-        if not isinstance(self.model, models.Peers):
-            return variables
-        return Variables(variables.params["student"], variables.batch_stats["student"])
 
     def output_shapes(self, variables: Variables, clips: Mapping[str, Sequence[int]]) -> Shapes:
         """Returns the shapes of its outputs for clips of these shapes, by view."""

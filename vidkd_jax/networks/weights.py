@@ -19,7 +19,7 @@ from vidkd_jax import models
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.networks.checkpoints import load_variables, save_variables
-from vidkd_jax.networks.network import Variables
+from vidkd_jax.networks.network import Variables, student_of
 from vidkd_jax.runtime.json_files import write_json
 
 
@@ -197,13 +197,6 @@ def load(folder: Path) -> tuple[Card, Variables]:
         best_epoch = json.loads((folder / "summary.json").read_text()).get("best_epoch")
         weights = folder / "checkpoints" / "best" / str(best_epoch)
     return card, student_of(load_variables(weights))
-
-
-def student_of(variables: Variables) -> Variables:
-    """Returns the student's weights where a peer was trained beside it; else all of them."""
-    if "peer" not in variables.params:
-        return variables
-    return Variables(variables.params["student"], variables.batch_stats["student"])
 
 
 def digest(variables: Variables) -> str:

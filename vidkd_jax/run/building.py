@@ -111,7 +111,7 @@ class Run:
         memory = method.init_memory(
             Sizes(
                 key=jax.random.fold_in(self.key, MEMORY_STREAM),
-                variables=self.student.alone(variables),
+                variables=weights.student_of(variables),
                 student=self.student_shapes,
                 teachers=self.frozen_shapes,
                 num_videos=len(self.splits.train.videos),

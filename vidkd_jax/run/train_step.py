@@ -11,7 +11,7 @@ from flax import struct
 
 from vidkd_jax import augment, models
 from vidkd_jax.methods import Batch, Context, Memory, Method, Outputs, Taught, Term
-from vidkd_jax.networks.network import Network, Variables
+from vidkd_jax.networks.network import Network, Variables, student_of
 from vidkd_jax.run.optimizer import path_names
 
 # Streams of the run's one key: everything random on the device is a fold_in of one of these.
@@ -182,7 +182,7 @@ def train_step(
     (loss, (parts, own, all_taught, batch_stats)), grads = gradient_fn(state.variables.params)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.variables.params)
     variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
-    memory = method.remember(own, all_taught, context, student.alone(variables))
+    memory = method.remember(own, all_taught, context, student_of(variables))
     _check_memory(state.memory, memory)
     metrics = {"loss": loss, **method.metrics(own, context)}
     metrics |= {f"loss/{name}": part for name, part in parts.items()}

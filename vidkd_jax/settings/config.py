@@ -92,11 +92,11 @@ def from_json(saved: dict[str, Any]) -> ConfigDict:
     """
     config = get_base_config()
     name = saved["method"]["name"]
-    own = methods.options(name)
+    own, valid = methods.options(name), flatten(config.to_dict())
     for field, value in flatten(saved).items():
         section, _, option = field.partition(".")
         unread = section == "method" and option != "name" and option not in own
-        if unread or field not in flatten(config.to_dict()):
+        if unread or field not in valid:
             continue
         set_field(config, field, _tuples(value))
     return config
