@@ -3,7 +3,6 @@
 import itertools
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from vidkd_jax.errors import RunError
-from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
-from vidkd_jax.run import judging, results, tracking
+from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.run.building import Run, build_run
 from vidkd_jax.run.optimizer import set_rates
@@ -43,11 +41,12 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     """
     settings = read(config)
     if summary := workdir_lib.check(workdir, settings):
-        digests = partial(weights.digests, settings.teachers.runs)
-        workdir_lib.check_teachers(workdir, settings, digests)
+        origins.check_finished(workdir, settings)
         return summary
     run = build_run(settings)
-    network = {**run.card.as_json(), "teachers": list(run.frozen_digests)}
+    resumed = workdir_lib.has_checkpoint(workdir)
+    digests = origins.of_run(workdir, settings, run.frozen_digests, resumed=resumed)
+    network = {**run.card.as_json(), **digests}
     keep = settings.train.keep_epochs
     with (
         workdir_lib.claim(workdir, settings, network) as already,
@@ -76,17 +75,33 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
 
 
 def _start(run: Run, checkpoints: Checkpoints) -> tuple[TrainState, Progress, BySource]:
-    """Returns state, progress and teachers: of the newest checkpoint, or fresh ones."""
+    """Returns state, progress and teachers: of the newest checkpoint, of a trunk, or fresh ones."""
     state, progress = run.initial_state(), Progress(run.settings.optim.learning_rate)
+    if checkpoints.latest_epoch() is not None:
+        state, saved = checkpoints.load_latest(state, run.train_batches.iterator)
+        progress = Progress(**saved)
+    elif run.settings.train.fork_from:
+        state, progress = beginning.from_trunk(run, state)
+        progress = _first_best(run, state, progress, checkpoints)
+    else:
+        state = beginning.from_weights(run, state)
     teachers = run.teachers.first
-    if checkpoints.latest_epoch() is None:
-        return run.start_from_weights(state), progress, teachers
-    state, saved = checkpoints.load_latest(state, run.train_batches.iterator)
-    progress = Progress(**saved)
     if run.teachers.promotes and progress.best_epoch:
         best = checkpoints.load_best(progress.best_epoch, state.variables)
         teachers = run.teachers.promoted(teachers, best)
     return state, progress, teachers
+
+
+def _first_best(
+    run: Run, state: TrainState, progress: Progress, checkpoints: Checkpoints
+) -> Progress:
+    """Makes the student with which a fork begins its best one so far; returns the progress."""
+    method = run.settings.method
+    found = judging.judge(
+        run, state.variables, run.splits.val, method.validated_by, max_clips=None, title="val"
+    )
+    checkpoints.save_best(progress.epoch, state.variables)
+    return progress.with_best(_selected(found.scores, method.selected_on))
 
 
 def _train(

@@ -18,6 +18,7 @@ from squares import SMALL_RUN
 from vidkd_jax import train
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
+from vidkd_jax.run import beginning
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.settings.config import config_type, set_field
 
@@ -95,7 +96,7 @@ def test_its_memory_is_saved_and_a_saved_student_can_be_asked_for_its_heads(fini
 def test_another_method_starts_from_its_backbone(finished, small_config, tmp_path, capsys):
     """After pretraining, fine-tuning leaves out heads that the new method does not have."""
     run = build(small_config(method__name="supervised", model__init_from=str(finished)))
-    started = run.start_from_weights(run.initial_state()).variables.params
+    started = beginning.from_weights(run, run.initial_state()).variables.params
     _, saved = weights.load(finished)
     assert set(started) == {"backbone", "logits"}
     for name in started:

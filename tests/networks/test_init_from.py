@@ -15,7 +15,7 @@ from vidkd_jax.models import Head
 from vidkd_jax.models.normalisation import ACTIVITYNET, TY
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
-from vidkd_jax.run import init_from
+from vidkd_jax.run import beginning, init_from
 from vidkd_jax.run.train_step import create_variables
 from vidkd_jax.settings.config import read
 
@@ -62,12 +62,13 @@ def test_network_and_records_have_the_weights_normalisation(folder, finished, sm
     assert run.student.model.normalisation == ACTIVITYNET
     config = json.loads((workdir / "config.json").read_text())
     assert config["network"]["normalisation"]["mean"] == [114.7748, 107.7354, 99.475]
-    assert {**summary["network"], "teachers": []} == config["network"]
+    start = weights.digests([str(folder)])
+    assert {**summary["network"], "teachers": [], "start": start} == config["network"]
 
 
 def test_prediction_normalises_as_the_weights_want(folder, small_config):
     run = build(small_config(model__init_from=str(folder)))
-    variables = run.start_from_weights(run.initial_state()).variables
+    variables = beginning.from_weights(run, run.initial_state()).variables
     batch = next(iter(run.eval_batches(run.splits.val, max_clips=None)))
     found = run.predictor()(variables, batch)["logits"]
     pixels = np.asarray(batch["clip"][:, 0], np.float32) - np.float32(ACTIVITYNET.mean)
@@ -134,7 +135,7 @@ def test_a_damaged_folder_is_named(folder, small_config, tmp_path):
 
 def test_a_moving_average_starts_where_the_student_does(folder, small_config):
     run = build(small_config(method__name="moving_average", model__init_from=str(folder)))
-    started = run.start_from_weights(run.initial_state())
+    started = beginning.from_weights(run, run.initial_state())
     assert same(started.memory["average"].params, started.variables.params)
 
 
@@ -153,9 +154,24 @@ def test_of_two_peers_the_first_starts_from_weights_and_the_other_afresh(
 ):
     config = small_config(method__name="mutual_learning", model__init_from=str(folder))
     run = build(config)
-    started = run.start_from_weights(run.initial_state()).variables
+    started = beginning.from_weights(run, run.initial_state()).variables
     card, saved = weights.load(folder)
     assert same(started.params["student"]["backbone"], saved.params["backbone"])
     assert not same(started.params["peer"]["backbone"], saved.params["backbone"])
     weights.save(tmp_path / "peers", card, started)
     assert same(weights.load(tmp_path / "peers")[1].params, started.params["student"])
+
+
+def test_a_finished_run_knows_the_weights_it_started_from_by_their_digest(
+    folder, finished, small_config, tmp_path
+):
+    workdir, summary = finished
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    again = small_config(model__init_from=str(moved), train__epochs=1)
+    assert train.train_and_evaluate(again, workdir) == summary
+    card, variables = weights.load(folder)
+    other = dataclasses.replace(card)
+    weights.save(tmp_path / "other", other, jax.tree.map(lambda leaf: 2 * leaf, variables))
+    changed = small_config(model__init_from=str(tmp_path / "other"), train__epochs=1)
+    with pytest.raises(InputError, match=r"model.init_from .*: the weights are not those that"):
+        train.train_and_evaluate(changed, workdir)

@@ -11,6 +11,7 @@ from vidkd_jax.convert.__main__ import main
 from vidkd_jax.models.normalisation import TORCHVISION_VIDEO, TY
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
+from vidkd_jax.run import beginning
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,6 @@ def test_teaches_with_its_own_normalisation(public, converted, small_config):
 def test_starts_a_run_that_keeps_its_normalisation(public, converted, small_config):
     config = small_config(model__name="mc3_18", model__init_from=str(public))
     run = build(config)
-    variables = run.start_from_weights(run.initial_state()).variables
+    variables = beginning.from_weights(run, run.initial_state()).variables
     assert_says_the_same(run.predictor(), variables, next(run.train_batches), converted)
     assert run.card.normalisation == TORCHVISION_VIDEO

@@ -99,6 +99,52 @@ def test_any_field_may_name_a_row(tmp_path):
     assert config.teachers.runs == ("runs/ucf101/supervised_r50/seed8", "weights/r50")
 
 
+TRUNK = Row("trunk", "supervised_r18", {"train.keep_epochs": (10,)})
+FORK = {"train.fork_from": TRUNK, "train.fork_epoch": 10}
+
+
+def test_forks_of_a_seed_share_its_trunk(tmp_path):
+    arms = [Row("a", "ty_r18", FORK), Row("b", "moving_average_r18", FORK)]
+    # Equal to its trunk but for the seed that draws the clips: the noise floor.
+    back = {**FORK, "train.fork_from": dataclasses.replace(TRUNK, seed_offset=-1000)}
+    arms.append(Row("A/A", "supervised_r18", back, seed_offset=1000))
+    ordered = in_order([row_arm(row, "marionette", 2) for row in arms])
+    assert [arm.row.name for arm in ordered] == ["trunk", "a", "b", "A/A"]
+    assert [arm.seed for arm in ordered] == [2, 2, 2, 1002]
+    trunk = ordered[0].folder(tmp_path)
+    line = runner.command(ordered[3], tmp_path, [])
+    assert f"--config.train.fork_from={trunk}" in line
+    assert "--config.train.fork_epoch=10" in line
+    assert costs.cost(ordered[0]).passes == 25
+    assert costs.cost(ordered[3]).passes == 15  # the trunk's ten epochs are not trained again
+
+
+def test_a_teacher_with_one_seed_teaches_all_seeds(tmp_path):
+    teacher = Row("t", "supervised_r50", only_seed=4)
+    students = [Row("s", "distillation_r18", {"teachers.runs": (teacher,)})]
+    arms = in_order([row_arm(row, "marionette", seed) for seed in (0, 1) for row in students])
+    assert [(arm.row.name, arm.seed) for arm in arms] == [("t", 4), ("s", 0), ("s", 1)]
+    assert students[0].slug == "distillation_r18+from(supervised_r50+seed=4)"
+
+
+def test_forks_of_one_trunk_began_with_one_state(tmp_path):
+    arms = [row_arm(Row(n, n, FORK), "marionette", 0) for n in ("ty_r18", "moving_average_r18")]
+    (trunk,) = arms[0].needs()
+    for seed, arm in enumerate((trunk, *arms)):
+        finish(arm, tmp_path, 0.5, seed)
+
+    def says(arm, **values):
+        path = arm.folder(tmp_path) / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    for arm in arms:
+        says(arm, network={"records": "r", "teachers": [], "start": ["one"]})
+    alike.check_alike(arms, tmp_path)
+    says(arms[1], network={"records": "r", "teachers": [], "start": ["another"]})
+    with pytest.raises(InputError, match="did not learn from the weights that"):
+        alike.check_alike(arms, tmp_path)
+
+
 def test_a_folder_says_which_rows_are_needed():
     start = "model.init_from=from(supervised_r18+seed_offset=5+dataset=kinetics400)"
     row = dataclasses.replace(TUNED, overrides={**TUNED.overrides, "teachers.runs": (TEACHER,)})

@@ -108,8 +108,10 @@ class TrainBatches:
         seed: int,
         reading: Reading,
         repeats: int = 1,
+        epochs_done: int = 0,
         process: Process = Process(),
     ) -> None:
+        """`epochs_done` are left out at the start: those of the run that this one forks from."""
         _check_divisible(batch_size, process)
         per_pass = len(subset.videos) // batch_size
         if per_pass == 0:
@@ -125,7 +127,8 @@ class TrainBatches:
             )
         self.per_epoch = per_pass * (repeats or -(-_LEAST // per_pass))
         load = _LoadTraining(subset, spec, batch_size=batch_size, seed=seed, process=process)
-        dataset = grain.MapDataset.range(_ENDLESS).map(load)
+        first = epochs_done * self.per_epoch
+        dataset = grain.MapDataset.range(first, first + _ENDLESS).map(load)
         self.iterator = iter(_to_iterable(dataset, reading))
 
     def __iter__(self) -> Iterator[HostBatch]:

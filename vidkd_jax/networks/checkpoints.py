@@ -146,6 +146,38 @@ def load_variables(folder: Path) -> Variables:
         return Variables(**ocp.load_checkpointables(folder, {"variables": as_numpy})["variables"])
 
 
+def load_epoch(workdir: Path, epoch: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the state and the progress that a run saved after an epoch.
+
+    Args:
+      workdir: the run's folder.
+      epoch: one of the two newest, or of the run's `train.keep_epochs`.
+
+    Returns:
+      The train state as nested dictionaries and lists of NumPy arrays, and the progress.
+
+    Raises:
+      InputError: the epoch was not kept, or its checkpoint is damaged.
+    """
+    latest = (workdir / "checkpoints" / "latest").absolute()
+    kept = sorted(int(p.name) for p in latest.glob("*") if p.name.isdigit())
+    if epoch not in kept:
+        raise InputError(
+            f"'{workdir}' holds no checkpoint after epoch {epoch}, but after epochs "
+            f"{', '.join(map(str, kept)) or 'none'}; train it with train.keep_epochs=({epoch},)"
+        )
+    folder = latest / str(epoch)
+    with _readable(folder, "make it again"):
+        found = ocp.checkpointables_metadata(folder)
+        as_numpy = jax.tree.map(
+            lambda leaf: np.empty(leaf.shape, leaf.dtype), found.metadata["state"]
+        )
+        state = ocp.load_checkpointables(folder, {"state": as_numpy})["state"]
+    progress = dict(found.custom_metadata)
+    progress.pop(_PROCESSES, None)
+    return state, progress
+
+
 @contextlib.contextmanager
 def _readable(path: Any, remedy: str) -> Iterator[None]:
     """Turns whatever Orbax raises on a foreign or damaged checkpoint into one line."""

@@ -20,7 +20,7 @@ from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.networks.checkpoints import load_variables, save_variables
 from vidkd_jax.networks.network import Variables, student_of
-from vidkd_jax.runtime.json_files import write_json
+from vidkd_jax.runtime.json_files import read_json, write_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,10 +140,10 @@ def load_card(folder: Path) -> Card:
     Raises:
       InputError: it is neither.
     """
-    if (folder / "model.json").is_file():
-        return _read_card(folder / "model.json", lambda value: value)
-    if (folder / "summary.json").is_file():
-        return _read_card(folder / "summary.json", lambda value: value["network"])
+    if (path := folder / "model.json").is_file():
+        return card_of(path, read_json(path))
+    if (path := folder / "summary.json").is_file():
+        return card_of(path, read_json(path).get("network"))
     raise InputError(
         f"'{folder}' holds no weights; give a folder that `python -m vidkd_jax.convert` wrote, or "
         "the workdir of a finished run"
@@ -216,10 +216,19 @@ def digests(folders: Iterable[str]) -> list[str]:
     return [digest(load(Path(folder))[1]) for folder in folders]
 
 
-def _read_card(path: Path, select: Any) -> Card:
+def card_of(path: Path, value: Any) -> Card:
+    """Returns the card that a file holds.
+
+    Args:
+      path: of the file, for the message.
+      value: JSON.
+
+    Raises:
+      InputError: it is none.
+    """
     try:
-        return Card.from_json(select(json.loads(path.read_text())))
-    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        return Card.from_json(value)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         cause = f"{type(error).__name__}: {error}"
         raise InputError(
             f"'{path}' does not say which network it is of ({cause}); make it again"

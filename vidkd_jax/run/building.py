@@ -15,7 +15,7 @@ from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
-from vidkd_jax.run import init_from, inputs, method_checks
+from vidkd_jax.run import fork, init_from, inputs, method_checks
 from vidkd_jax.run import teachers as teachers_lib
 from vidkd_jax.run import trained as trained_lib
 from vidkd_jax.run.student import (
@@ -94,18 +94,10 @@ class Run:
             optimizer=self.optimizer,
             zero_norms=models.lookup(model.name).last_norm if model.zero_init_residual else "",
         )
-        memory = self._first_memory(state.variables)
+        memory = self.first_memory(state.variables)
         return sharding.replicate(state, self.mesh).replace(memory=memory)
 
-    def start_from_weights(self, state: TrainState) -> TrainState:
-        """Returns the state before the first step, with the weights of `model.init_from`."""
-        variables = init_from.first_variables(self.settings.model, state.variables)
-        if variables is state.variables:
-            return state
-        variables = sharding.replicate(variables, self.mesh)
-        return state.replace(variables=variables, memory=self._first_memory(variables))
-
-    def _first_memory(self, variables: Variables) -> Memory:
+    def first_memory(self, variables: Variables) -> Memory:
         """Returns the method's memory before the first step, on the devices."""
         method = self.settings.method
         memory = method.init_memory(
@@ -181,6 +173,7 @@ def build_run(settings: Settings) -> Run:
     Raises:
       InputError: names what in the config or the data is wrong.
     """
+    trunk = fork.check(settings)
     splits = inputs.load_splits(settings.data)
     sharding.check_same("config.data: the videos", splits.fingerprint)
     mesh, key = sharding.create_mesh(), jax.random.key(settings.seed)
@@ -226,7 +219,9 @@ def build_run(settings: Settings) -> Run:
         student=student,
         clip_shape=clip_shape,
         selected_on=weights.selected_on(
-            settings.data.val, settings.data.name, [*cards, *init_from.cards(settings.model)]
+            settings.data.val,
+            settings.data.name,
+            [*cards, *init_from.cards(settings.model), *trunk],
         ),
         teachers=teachers,
         student_shapes=student_shapes,

@@ -98,6 +98,7 @@ def train_batches(settings: Settings, subset: data.Subset, spec: ClipSpec) -> da
         batch_size=settings.train.batch_size,
         seed=settings.seed,
         repeats=settings.train.repeats,
+        epochs_done=settings.train.fork_epoch,
         reading=_reading(settings.data),
         process=_process(),
     )

@@ -101,6 +101,10 @@ class Progress:
             train_seconds=self.train_seconds + seconds,
         )
 
+    def with_best(self, accuracy: float) -> "Progress":
+        """Returns the progress where the last epoch done is the best one, whatever was before."""
+        return dataclasses.replace(self, best_accuracy=accuracy, best_epoch=self.epoch)
+
     def rate(self, schedule: Schedule) -> float:
         """Returns the learning rate that the next epoch trains with."""
         return self.learning_rate * min((self.epoch + 1) / (schedule.warmup_epochs + 1), 1.0)

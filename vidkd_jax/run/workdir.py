@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import resource
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import jax
 
 import vidkd_jax
 from vidkd_jax.errors import InputError
+from vidkd_jax.networks import weights
+from vidkd_jax.run import origins
 from vidkd_jax.run.inputs import records_identity
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.json_files import read_json, write_json
@@ -28,6 +30,7 @@ MAY_CHANGE = (
     "name",
     "train.epochs",
     "train.log_every",
+    "train.keep_epochs",
     "data.root",
     "data.videos",  # the same videos may lie elsewhere; `records_identity` compares them
     "data.annotations",
@@ -56,7 +59,7 @@ def check(workdir: Path, settings: Settings) -> dict[str, Any] | None:
             "choose another"
         )
     summary = read_json(workdir / "summary.json")
-    if summary or _has_checkpoint(workdir):  # else nothing was trained that could be mixed up
+    if summary or has_checkpoint(workdir):  # else nothing was trained that could be mixed up
         _check_same(workdir, settings)
         _check_records(workdir, settings)
     if summary and (summary["stopped_early"] or summary["epochs"] >= settings.train.epochs):
@@ -77,7 +80,7 @@ def claim(
     Args:
       workdir: the run's folder.
       settings: of the run.
-      network: the student's card as JSON, and under "teachers" the digests of their weights.
+      network: the student's card as JSON, and the digests that `origins.of_run` returns.
 
     Raises:
       InputError: the folder cannot be written, or another run is writing there. All processes
@@ -119,7 +122,8 @@ def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> Non
     )
 
 
-def _has_checkpoint(workdir: Path) -> bool:
+def has_checkpoint(workdir: Path) -> bool:
+    """Whether the folder holds a checkpoint that a run can go on from."""
     latest = workdir / "checkpoints" / "latest"
     # Only finished checkpoints have a number as their name. Path.is_dir raises where a parent
     # folder is not readable; os.path.isdir does not.
@@ -128,39 +132,10 @@ def _has_checkpoint(workdir: Path) -> bool:
     )
 
 
-def check_teachers(workdir: Path, settings: Settings, digests: Callable[[], list[str]]) -> None:
-    """Refuses a finished run that learnt from other teachers than the config names.
-
-    Teachers may have been moved: where their paths differ, their weights are compared.
-
-    Args:
-      workdir: the run's folder.
-      settings: of the run.
-      digests: returns the digests of the weights that the config names. It is called only where
-        the paths differ.
-
-    Raises:
-      InputError: they are not those that the run learnt from.
-    """
-    saved = read_json(workdir / "config.json") or {}
-    before = saved.get("teachers", {}).get("runs", [])
-    if [*map(os.path.realpath, before)] == [*map(os.path.realpath, settings.teachers.runs)]:
-        return
-    if saved.get("network", {}).get("teachers") != digests():
-        raise InputError(_other_teachers(workdir))
-
-
-def _other_teachers(workdir: Path) -> str:
-    return (
-        f"config.teachers.runs: their weights are not those that the run in '{workdir}' began "
-        "with; use another --workdir"
-    )
-
-
 def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
-    """Refuses to resume a run whose `model.init_from` or teachers are other networks now."""
+    """Refuses to resume a run whose first weights or teachers are other networks now."""
     saved = (read_json(workdir / "config.json") or {}).get("network")
-    if not saved or not _has_checkpoint(workdir):
+    if not saved or not has_checkpoint(workdir):
         return
     now = json.loads(json.dumps(network))  # tuples are lists in a file
     if "normalisation" in saved:  # its field for residual frames is younger than some runs
@@ -171,8 +146,8 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
                 f"config.model.init_from: its {name} is {network[name]} now, the run in "
                 f"'{workdir}' began with {saved.get(name)}; use another --workdir"
             )
-    if saved.get("teachers", now["teachers"]) != now["teachers"]:
-        raise InputError(_other_teachers(workdir))
+    parts = {part: now[part] for part in origins.PARTS}
+    origins.check(workdir, {**parts, **saved}, parts)  # a part may be younger than the run
 
 
 def _check_records(workdir: Path, settings: Settings) -> None:
@@ -212,11 +187,23 @@ def saved_config(workdir: Path) -> dict[str, Any]:
     return read(from_json(saved)).by_field()
 
 
+def saved_card(workdir: Path) -> weights.Card:
+    """Returns the card of the network that the run in a folder trains, or has trained.
+
+    Raises:
+      InputError: the folder does not say it.
+    """
+    network = (read_json(workdir / "config.json") or {}).get("network", {})
+    return weights.card_of(
+        workdir / "config.json", {k: v for k, v in network.items() if k not in origins.PARTS}
+    )
+
+
 def _check_same(workdir: Path, settings: Settings) -> None:
     before, now = saved_config(workdir), settings.by_field()
     if not before:
         return
-    may_change = {*MAY_CHANGE, "teachers.runs"}  # of teachers the weights count: check_teachers
+    may_change = {*MAY_CHANGE, *origins.FIELDS}  # of these the weights count: `origins.check`
     if settings.schedule.name == "cosine":  # its length decides on the rate of every epoch
         may_change -= {"train.epochs"}
     for field in sorted({*before, *now} - may_change):

@@ -105,6 +105,7 @@ def validate(values: Mapping[str, Any]) -> None:
     _validate_ranges(leaves)
     _validate_optimiser(leaves)
     _validate_drops(leaves)
+    _validate_fork(leaves)
     _validate_data(leaves)
 
 
@@ -166,6 +167,25 @@ def _validate_drops(leaves: Mapping[str, Any]) -> None:
                 f"config.schedule.group_drops: '{pair[0]}' is no pattern of optim.multipliers; "
                 f"add ('{pair[0]}', 1.0) there"
             )
+
+
+def _validate_fork(leaves: Mapping[str, Any]) -> None:
+    """Refuses a fork without its epoch, one that has nothing left to do, and two beginnings."""
+    trunk, epoch = leaves["train.fork_from"], leaves["train.fork_epoch"]
+    if bool(trunk) != (epoch >= 1):
+        raise InputError(
+            f"config.train.fork_epoch: {epoch} with train.fork_from='{trunk}'; set both, or neither"
+        )
+    if epoch >= leaves["train.epochs"]:
+        raise InputError(
+            f"config.train.fork_epoch: {epoch} of train.epochs={leaves['train.epochs']}: nothing "
+            "is left to train; use a smaller one"
+        )
+    if trunk and leaves["model.init_from"]:
+        raise InputError(
+            "config.model.init_from: train.fork_from already says where the student begins; set "
+            "one of them"
+        )
 
 
 def _is_pattern(pair: Any) -> bool:

@@ -162,6 +162,8 @@ class TrainSettings:
       log_every: steps between two records of metrics.
       remat: half the activations' memory for a little time.
       keep_epochs: epochs after which the whole state stays in the workdir, beside the two newest.
+      fork_from: a run whose state after epoch `fork_epoch` this run goes on from; see `run.fork`.
+      fork_epoch: one of that run's `keep_epochs`; 0 without `fork_from`.
     """
 
     batch_size: int = 16
@@ -170,6 +172,8 @@ class TrainSettings:
     log_every: int = 20
     remat: bool = False
     keep_epochs: tuple[int, ...] = ()
+    fork_from: str = ""
+    fork_epoch: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.run import workdir
+from vidkd_jax.run import origins, workdir
 from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.table import TEACHERS, rows_in
@@ -109,9 +109,19 @@ def _check_weights(
 
 
 def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
-    """Returns the runs whose weights a run knows, and their digests: its teachers and itself."""
-    teachers = map(Path, arm.overrides(out).get(TEACHERS, ()))
-    known = list(zip(teachers, network.get("teachers", ()), strict=False))
+    """Returns the runs whose weights a run knows, and their digests.
+
+    They are its teachers, what it started from, and itself. The state that a fork started from is
+    not its trunk's best student: it counts as one of the trunk's epoch.
+    """
+    named = arm.overrides(out)
+    teachers = map(Path, named.get(TEACHERS, ()))
+    known = list(zip(teachers, network.get(origins.TEACHERS, ()), strict=False))
+    if start := named.get("model.init_from"):
+        known += zip([Path(start)], network.get(origins.START, ()), strict=False)
+    if trunk := named.get("train.fork_from"):
+        state = Path(trunk) / f"epoch {named['train.fork_epoch']}"
+        known += zip([state], network.get(origins.START, ()), strict=False)
     own = arm.folder(out) / "summary.json"
     if own.exists() and (digest := json.loads(own.read_text()).get("weights")):
         known.append((own.parent, digest))

@@ -64,9 +64,11 @@ def row_arm(row: Row, dataset: str, seed: int) -> Arm:
     Args:
       row: what is run.
       dataset: of the column, or of the run that needs this one; the row may name its own.
-      seed: of the table, or of the run that needs this one; the row's offset is added.
+      seed: of the table, or of the run that needs this one; the row's offset is added, or its only
+        seed taken instead.
     """
-    return Arm(row, row.dataset or dataset, seed + row.seed_offset)
+    own = seed + row.seed_offset if row.only_seed is None else row.only_seed
+    return Arm(row, row.dataset or dataset, own)
 
 
 def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:

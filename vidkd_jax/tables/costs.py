@@ -123,7 +123,8 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
     own = forward_passes(settings.method.teachers)
     step = (1 + _BACKWARD) * (1 + own["step"]) * forward
     per_clip = 2 * (step + own["forward"] * forward + sum(teachers))
-    passes = settings.train.epochs * max(settings.train.repeats, 1)
+    epochs = settings.train.epochs - settings.train.fork_epoch
+    passes = epochs * max(settings.train.repeats, 1)
     return Cost(training, passes, per_clip * training * passes)
 
 

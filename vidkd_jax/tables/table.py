@@ -24,13 +24,16 @@ class Row:
       name: as the table prints it.
       config: a file of configs/, without the folder and ".py".
       overrides: {dotted config field: value}. A value may be another Row, or a tuple that contains
-        Rows: `{"teachers.runs": (R50,)}`, `{"model.init_from": PRETRAINED}`. Such a row is run
-        first, and the field gets the folder of its run: of the same seed plus the needed row's own
-        `seed_offset`, on the same data set unless the needed row names its own.
+        Rows: `{"teachers.runs": (R50,)}`, `{"model.init_from": PRETRAINED}`,
+        `{"train.fork_from": TRUNK, "train.fork_epoch": 10}`. Such a row is run first, and the field
+        gets the folder of its run: of the same seed plus the needed row's own `seed_offset`, or of
+        its `only_seed`, on the same data set unless the needed row names its own.
       paper: the paper's own figures, in per cent, by metric; by column where a table has several.
         The paper's costs, teachers' included: "m_parameters", in millions, and "hours" of training.
       seed_offset: added to every seed. A row against the same row with other seeds is the noise
         floor.
+      only_seed: the one seed that this row is run with, whichever seed's run needs it: of a large
+        teacher that all students share. None: every seed has a run of its own.
       against: the name of the row that this one is compared with; "": the table's reference.
       cell: line and column of this row where the paper shows such rows as a grid.
       dataset: the config's argument where it is not the column's: of a teacher trained on another
@@ -42,6 +45,7 @@ class Row:
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     paper: Mapping[str, float] = dataclasses.field(default_factory=dict)
     seed_offset: int = 0
+    only_seed: int | None = None
     against: str = ""
     cell: tuple[str, str] | None = None
     dataset: str = ""
@@ -83,6 +87,8 @@ def _names(value: Any, *, with_offset: bool) -> str:
         name = part
         if isinstance(part, Row):
             offset = f"+seed_offset={part.seed_offset}" if with_offset and part.seed_offset else ""
+            if part.only_seed is not None:
+                offset = f"+seed={part.only_seed}"
             dataset = f"+dataset={part.dataset}" if part.dataset else ""
             name = f"{part.slug}{offset}{dataset}"
         names.append(f"from({name})")

@@ -1,0 +1,189 @@
+"""Runs that fork: they go on from the whole state of another run after one of its epochs."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from small_runs import build, learned
+
+from vidkd_jax import train
+from vidkd_jax.errors import InputError
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
+from vidkd_jax.run import beginning
+from vidkd_jax.settings.config import read
+
+# Four steps an epoch, so that the order of the clips matters; a cosine, whose rate depends on the
+# epoch; AdamW, whose state has moments and a count.
+OPTIONS = {
+    "method__name": "supervised",
+    "train__repeats": 2,
+    "optim__name": "adamw",
+    "schedule__name": "cosine",
+    "train__epochs": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def trunk(tmp_path_factory, small_config):
+    """The folder of a finished run of three epochs that has kept its state after the first."""
+    folder = tmp_path_factory.mktemp("runs") / "trunk"
+    train.train_and_evaluate(small_config(**OPTIONS, train__keep_epochs=(1,)), folder)
+    return folder
+
+
+@pytest.fixture
+def forked(small_config, trunk):
+    def make(**overrides):
+        options = {**OPTIONS, "train__fork_from": str(trunk), "train__fork_epoch": 1}
+        return small_config(**{**options, **overrides})
+
+    return make
+
+
+def final_state(folder):
+    state, progress = load_epoch(folder, 3)
+    return state, {name: value for name, value in progress.items() if name != "train_seconds"}
+
+
+def same(tree, other):
+    return jax.tree.all(jax.tree.map(np.array_equal, tree, other))
+
+
+def test_a_fork_that_changes_nothing_ends_as_its_trunk_to_the_bit(trunk, forked, tmp_path):
+    train.train_and_evaluate(forked(), tmp_path)
+    state, progress = final_state(tmp_path)
+    expected, expected_progress = final_state(trunk)
+    assert same(state, expected)
+    assert state["step"] == expected["step"] == 3 * 4
+    assert progress["learning_rate"] == expected_progress["learning_rate"]
+    records, trunks = (learned(folder)[0] for folder in (tmp_path, trunk))
+    later = [r for r in trunks if r["epoch"] > 1 and r["split"] == "train"]
+    assert [r for r in records if r["split"] == "train"] == later
+
+
+def test_another_seed_draws_other_clips_from_the_same_state(trunk, forked, tmp_path):
+    config = forked(seed=7)
+    state, progress, _ = train._start(build(config), Checkpoints(tmp_path / "start"))
+    saved, _ = load_epoch(trunk, 1)
+    assert same(state.variables.params, saved["variables"]["params"])
+    assert progress.epoch == progress.best_epoch == 1
+    train.train_and_evaluate(config, tmp_path / "run")
+    assert not same(final_state(tmp_path / "run")[0], final_state(trunk)[0])
+
+
+def test_a_killed_fork_goes_on_to_the_same_bits(forked, tmp_path):
+    # A cosine's length is the run's own; a schedule of steps may be cut and gone on with.
+    for epochs in (2, 3):
+        steps = forked(schedule__name="steps", train__epochs=epochs)
+        train.train_and_evaluate(steps, tmp_path / "cut")
+    train.train_and_evaluate(forked(schedule__name="steps"), tmp_path / "uncut")
+    assert same(final_state(tmp_path / "cut"), final_state(tmp_path / "uncut"))
+
+
+def test_teaching_yourself_begins_with_the_trunk_as_its_teacher(trunk, forked, tmp_path):
+    run = build(forked(method__name="teaching_yourself"))
+    with Checkpoints(tmp_path) as checkpoints:
+        state, progress, teachers = train._start(run, checkpoints)
+    (teacher,) = teachers["best"]
+    assert same(teacher.params, state.variables.params)
+    assert progress.best_epoch == 1
+    assert 0 <= progress.best_accuracy <= 1
+
+
+def test_a_moving_average_begins_at_the_trunk(trunk, forked, tmp_path):
+    run = build(forked(method__name="moving_average"))
+    state, _, _ = train._start(run, Checkpoints(tmp_path))
+    assert same(state.memory["average"].params, state.variables.params)
+
+
+def test_a_fork_of_its_own_method_keeps_the_memory(small_config, tmp_path):
+    options = {**OPTIONS, "method__name": "moving_average"}
+    train.train_and_evaluate(small_config(**options, train__keep_epochs=(1,)), tmp_path / "trunk")
+    fork = {"train__fork_from": str(tmp_path / "trunk"), "train__fork_epoch": 1}
+    train.train_and_evaluate(small_config(**options, **fork), tmp_path / "fork")
+    ends = (final_state(tmp_path / name)[0] for name in ("fork", "trunk"))
+    assert same(*ends)
+
+
+def test_adapters_begin_afresh_and_are_listed(trunk, forked, tmp_path, capsys):
+    hints = {
+        "method__student_blocks": ("stage3_block1",),
+        "method__blocks_of_teacher": ("stage3_block1",),
+    }
+    config = forked(method__name="hints", teachers__runs=(str(trunk),), **hints)
+    run = build(config)
+    state, _, _ = train._start(run, Checkpoints(tmp_path))
+    saved, _ = load_epoch(trunk, 1)
+    own = state.variables.params
+    assert same(own["backbone"], saved["variables"]["params"]["backbone"])
+    mu = next(part for part in saved["opt_state"]["inner_state"] if part)["mu"]["backbone"]
+    found = jax.tree_util.tree_leaves(state.opt_state.inner_state[0].mu["backbone"])
+    assert same(found, jax.tree_util.tree_leaves(mu))
+    adapters = own.keys() - saved["variables"]["params"].keys()
+    assert adapters
+    said = capsys.readouterr().err
+    assert "begins afresh with" in said
+    assert all(name in said for name in adapters)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"model__width": 1 / 16}, r"config.model.width: 0.0625, but the trunk .* has 0.03125"),
+        ({"data__val_fraction": 0.5}, "config.data.val_fraction: 0.5, but the trunk"),
+        ({"optim__name": "sgd"}, "config.optim.name: 'sgd', but the trunk"),
+        ({"train__batch_size": 2}, "config.train.batch_size: 2, but the trunk"),
+        ({"optim__multipliers": (("logits", 0.1),)}, r"trained opt_state/.*, and this run has no"),
+        ({"method__name": "mutual_learning"}, r"trained .*, and this run has no such array"),
+        ({"train__fork_from": "/nowhere"}, "'/nowhere' is not the folder of a run"),
+    ],
+)
+def test_a_trunk_that_does_not_fit_is_refused(trunk, forked, tmp_path, overrides, message):
+    config = forked(**overrides)
+    with pytest.raises(InputError, match=message):
+        beginning.from_trunk(run := build(config), run.initial_state())
+
+
+def test_an_epoch_that_the_trunk_did_not_keep_is_named(trunk):
+    with pytest.raises(InputError, match=r"epoch 9, but after epochs 1, 2, 3; train it with train"):
+        load_epoch(trunk, 9)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"train__fork_epoch": 0}, "set both, or neither"),
+        ({"train__fork_from": ""}, "set both, or neither"),
+        ({"train__fork_epoch": 3}, "nothing is left to train"),
+        ({"model__init_from": "weights"}, "set one of them"),
+    ],
+)
+def test_a_fork_needs_its_trunk_its_epoch_and_something_left_to_do(forked, overrides, message):
+    with pytest.raises(InputError, match=message):
+        read(forked(**overrides))
+
+
+def test_a_finished_fork_knows_its_trunk_by_its_weights(trunk, forked, tmp_path):
+    summary = train.train_and_evaluate(forked(), tmp_path / "fork")
+    start = json.loads((tmp_path / "fork" / "config.json").read_text())["network"]["start"]
+    moved = shutil.copytree(trunk, tmp_path / "moved")
+    again = forked(train__fork_from=str(moved))
+    assert train.train_and_evaluate(again, tmp_path / "fork") == summary
+    assert len(start) == 1
+    other = forked(train__fork_from=str(tmp_path / "other"))
+    trained = forked(seed=3, train__fork_from="", train__fork_epoch=0, train__keep_epochs=(1,))
+    train.train_and_evaluate(trained, tmp_path / "other")
+    with pytest.raises(InputError, match=r"train.fork_from: the weights are not those that"):
+        train.train_and_evaluate(other, tmp_path / "fork")
+
+
+def test_a_trunk_selected_on_the_test_list_is_handed_on(trunk, forked, tmp_path):
+    copy = shutil.copytree(trunk, tmp_path / "copy")
+    config = json.loads((copy / "config.json").read_text())
+    config["network"]["selected_on"] = "test"
+    (copy / "config.json").write_text(json.dumps(config))
+    assert build(forked(train__fork_from=str(copy))).card.selected_on == "test"
+    assert weights.load_card(trunk).selected_on == "groups"

@@ -1,0 +1,98 @@
+"""The state that a run begins with: of weights, or of another run from which it forks."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.networks.checkpoints import load_epoch
+from vidkd_jax.run import init_from
+from vidkd_jax.run.building import Run
+from vidkd_jax.run.schedule import Progress
+from vidkd_jax.run.train_step import TrainState
+from vidkd_jax.runtime import sharding
+
+
+def from_weights(run: Run, state: TrainState) -> TrainState:
+    """Returns the state before the first step, with the weights of `model.init_from`.
+
+    Args:
+      run: its parts.
+      state: freshly initialised; returned where the run starts from no weights.
+    """
+    variables = init_from.first_variables(run.settings.model, state.variables)
+    if variables is state.variables:
+        return state
+    variables = sharding.replicate(variables, run.mesh)
+    return state.replace(variables=variables, memory=run.first_memory(variables))
+
+
+def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
+    """Returns state and progress of the trunk after the epoch of the fork.
+
+    What only the fork's method has begins as `state` has it: its adapters, their part of the
+    optimiser, its memory. It is listed on stderr.
+
+    Args:
+      run: the fork.
+      state: the fork's own, before the first step.
+
+    Raises:
+      InputError: the trunk did not keep the epoch, or trained what the fork does not have.
+    """
+    train = run.settings.train
+    trunk, epoch = Path(train.fork_from), train.fork_epoch
+    found, progress = load_epoch(trunk, epoch)
+    saved = _by_path(found)
+    steps = epoch * run.train_batches.per_epoch
+    if saved["step"] != steps:
+        raise InputError(
+            f"config.train.fork_from: {epoch} epochs of '{trunk}' are {saved['step']} steps, here "
+            f"they are {steps}; fork on the same videos, with the same batches"
+        )
+    rest = state.replace(memory={})
+    lost = [p for p in saved if not p.startswith("memory/") and p not in _by_path(rest)]
+    if lost:
+        raise InputError(
+            f"config.train.fork_from: '{trunk}' trained {lost[0]}, and this run has no such array "
+            f"({len(lost)} in all); fork a run of the same network and optimiser"
+        )
+    fresh: list[str] = []
+    rest = sharding.replicate(_filled(rest, saved, fresh), run.mesh)
+    memory = run.first_memory(rest.variables)
+    filled = _filled(state.replace(memory=memory), saved, []).memory
+    memory = jax.tree.map(lambda old, new: jax.device_put(new, old.sharding), memory, filled)
+    if fresh and sharding.is_main():
+        print(f"{trunk}: fork begins afresh with {', '.join(fresh)}", file=sys.stderr)
+    return rest.replace(memory=memory), Progress(**progress)
+
+
+def _by_path(tree: Any) -> dict[str, Any]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def _filled(tree: Any, saved: Mapping[str, np.ndarray], fresh: list[str]) -> Any:
+    """Returns the tree with the saved arrays of equal paths; adds the paths of others to `fresh`.
+
+    Raises:
+      InputError: an array has another shape.
+    """
+
+    def fill(path: Any, leaf: Any) -> Any:
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if name not in saved:
+            fresh.append(name)
+            return leaf
+        if saved[name].shape != leaf.shape or saved[name].dtype != leaf.dtype:
+            raise InputError(
+                f"config.train.fork_from: {name} is {saved[name].dtype}{saved[name].shape} there, "
+                f"here {leaf.dtype}{leaf.shape}; fork a run of the same network and optimiser"
+            )
+        return saved[name]
+
+    return jax.tree_util.tree_map_with_path(fill, tree)

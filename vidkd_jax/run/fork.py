@@ -1,0 +1,48 @@
+"""A fork: a run that goes on from the whole state of another run, its trunk, after one epoch.
+
+Arms of a study that fork from one trunk share its weights, its optimiser, its place in the schedule
+and, with the trunk's seed, the order of its clips. So they differ by what is studied, and hardly by
+when each of them happened to begin to learn. A fork with another seed draws other clips from there
+on: set beside the trunk, it shows how far two equal arms end apart.
+"""
+
+from pathlib import Path
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.networks import weights
+from vidkd_jax.run import origins, workdir
+from vidkd_jax.settings.settings import Settings
+
+# What trunk and fork must have in common: else the state, or the videos that it has seen, are not
+# what the fork takes them for.
+_ALIKE = ("model.", "data.", "optim.name", "train.batch_size", "train.repeats")
+
+
+def check(settings: Settings) -> list[weights.Card]:
+    """Refuses a trunk that does not fit the run.
+
+    Returns:
+      The trunk's card; nothing where the run does not fork.
+
+    Raises:
+      InputError: the folder holds no run, or one of another network or of other videos.
+    """
+    if not settings.train.fork_from:
+        return []
+    trunk = Path(settings.train.fork_from)
+    before, now = workdir.saved_config(trunk), settings.by_field()
+    if not before:
+        raise InputError(
+            f"config.train.fork_from: '{trunk}' is not the folder of a run; name its --workdir"
+        )
+    may_differ = {*workdir.MAY_CHANGE, *origins.FIELDS, "data.workers"}
+    if "flow" not in (before["data.modality"], now["data.modality"]):
+        may_differ.add("data.modality")  # flow beside RGB is a teacher's
+    for field in now:
+        alike = field.startswith(_ALIKE) and field not in may_differ
+        if alike and before.get(field) != now[field]:
+            raise InputError(
+                f"config.{field}: {now[field]!r}, but the trunk '{trunk}' has "
+                f"{before.get(field)!r}; a fork keeps it"
+            )
+    return [workdir.saved_card(trunk)]

@@ -1,0 +1,99 @@
+"""The weights that a run learns from and starts from, and whether they are those of before.
+
+A run's config.json holds their digests, in "network": under "teachers" those of the trained
+teachers, under "start" that of the weights that the student starts from. So the folders may move.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.checkpoints import load_epoch
+from vidkd_jax.networks.network import Variables, student_of
+from vidkd_jax.runtime.json_files import read_json
+from vidkd_jax.settings.settings import Settings, flatten
+
+TEACHERS, START = "teachers", "start"  # in config.json
+_FIELDS = {TEACHERS: ("teachers.runs",), START: ("model.init_from", "train.fork_from")}
+PARTS = tuple(_FIELDS)
+FIELDS = tuple(field for fields in _FIELDS.values() for field in fields)
+
+
+def of_run(
+    workdir: Path, settings: Settings, teachers: Sequence[str], *, resumed: bool
+) -> dict[str, list[str]]:
+    """Returns the digests for a run's config.json.
+
+    Args:
+      workdir: the run's folder.
+      settings: of the run.
+      teachers: the digests of its teachers' weights, which it has loaded.
+      resumed: whether it goes on from a checkpoint. Then the weights that it started from may be
+        gone, and their digest is the one that the folder holds.
+
+    Raises:
+      InputError: the weights to start from cannot be read.
+    """
+    saved = read_json(workdir / "config.json") or {}
+    if resumed and _same_place(saved, settings, START):
+        start = saved.get("network", {}).get(START, [])
+    else:
+        start = _digests(settings, START)
+    return {TEACHERS: list(teachers), START: start}
+
+
+def check_finished(workdir: Path, settings: Settings) -> None:
+    """Refuses a finished run that learnt from, or started from, other weights than the config's.
+
+    Where the folders are named as before, their weights are not read.
+
+    Raises:
+      InputError: names the field.
+    """
+    saved = read_json(workdir / "config.json") or {}
+    for part in PARTS:
+        if not _same_place(saved, settings, part):
+            check(workdir, saved.get("network", {}), {part: _digests(settings, part)})
+
+
+def check(workdir: Path, saved: dict[str, Any], now: dict[str, Any]) -> None:
+    """Refuses digests that are not those that a run's config.json holds.
+
+    Args:
+      workdir: the run's folder.
+      saved: "network" of its config.json.
+      now: as `of_run` returns them, or some of them.
+
+    Raises:
+      InputError: names the field.
+    """
+    for part, digests in now.items():
+        if saved.get(part) != digests:
+            raise InputError(
+                f"config.{' or config.'.join(_FIELDS[part])}: the weights are not those that the "
+                f"run in '{workdir}' began with; use another --workdir"
+            )
+
+
+def _same_place(saved: dict[str, Any], settings: Settings, part: str) -> bool:
+    """Whether the folders are those that a run's config.json names."""
+    before, now = flatten(saved), settings.by_field()
+    return all(_real(before.get(field, "")) == _real(now.get(field, "")) for field in _FIELDS[part])
+
+
+def _real(value: str | list[str]) -> list[str]:
+    folders = [value] if isinstance(value, str) else value
+    return [os.path.realpath(folder) for folder in folders if folder]
+
+
+def _digests(settings: Settings, part: str) -> list[str]:
+    """Returns the digests of the weights that the settings name, read from their folders."""
+    if part == TEACHERS:
+        return weights.digests(settings.teachers.runs)
+    if trunk := settings.train.fork_from:
+        state, _ = load_epoch(Path(trunk), settings.train.fork_epoch)
+        return [weights.digest(student_of(Variables(**state["variables"])))]
+    return weights.digests([settings.model.init_from] if settings.model.init_from else [])
