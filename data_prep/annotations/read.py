@@ -11,6 +11,7 @@ from data_prep.annotations.own import read_csv, read_folder
 from data_prep.annotations.ssv2 import read_ssv2
 from data_prep.annotations.types import Dataset
 from data_prep.annotations.ucf101 import read_marionette, read_ucf101
+from data_prep.annotations.utd_mhad import read_utd_mhad
 from vidkd_jax.errors import InputError, suggest
 
 Reader = Callable[[str, Path, Path, int], Dataset]
@@ -24,7 +25,9 @@ DATASETS: dict[str, tuple[Reader, int]] = {
     "marionette": (read_marionette, 3),
     "ssv2": (read_ssv2, 1),
     "ucf101": (read_ucf101, 3),
+    "utd_mhad": (read_utd_mhad, 1),
 }
+_WITHOUT_LISTS = ("folder", "utd_mhad")
 
 
 def read_dataset(
@@ -34,8 +37,8 @@ def read_dataset(
 
     Args:
       dataset: A key of `DATASETS`, which is the format of the lists.
-      annotations: The folder of the lists, or the list itself for "csv"; None for "folder", which
-        has no lists.
+      annotations: The folder of the lists, or the list itself for "csv"; None for "folder" and
+        "utd_mhad", which have no lists.
       videos: The folder of the videos.
       split: Number of the official split, from 1.
       name: Name of the result; None means `dataset`.
@@ -51,9 +54,9 @@ def read_dataset(
         raise InputError(
             f"--name={name}: use at most 100 lower-case letters, digits and _; start with a letter"
         )
-    if (annotations is None) != (dataset == "folder"):
+    if (annotations is None) != (dataset in _WITHOUT_LISTS):
         raise InputError(
-            "--annotations: leave it out; --dataset=folder has no lists"
+            f"--annotations: leave it out; --dataset={dataset} has no lists"
             if annotations
             else f"--annotations: is missing; --dataset={dataset} needs its lists"
         )

@@ -33,12 +33,16 @@ class Nuisance:
 
 @dataclass(frozen=True)
 class Preset:
-    """One benchmark: `groups` actors, each of which performs every class `clips` times."""
+    """One benchmark: `groups` actors, each of which performs every class `clips` times.
+
+    Of these actors `tested` are for testing, a third of all where it is None.
+    """
 
     name: str
     groups: int
     frames: tuple[int, int]
     clips: int = 1
+    tested: int | None = None
     nuisance: Nuisance = Nuisance()
     takes: tuple[int, int] | None = None  # performances in an untrimmed video; None: one (trimmed)
 
@@ -47,10 +51,11 @@ class Preset:
         """Number of videos of the preset."""
         return self.groups * self.clips * len(CLASS_NAMES)
 
-    def test_groups(self, split: int) -> range:
-        """Returns the test groups (from 1) of split 1, 2 or 3: disjoint thirds of all groups."""
+    def test_groups(self, split: int) -> list[int]:
+        """Returns the test groups (from 1) of split 1, 2 or 3; thirds of all are disjoint."""
         third = self.groups // 3
-        return range((split - 1) * third + 1, split * third + 1)
+        count = third if self.tested is None else self.tested
+        return [((split - 1) * third + i) % self.groups + 1 for i in range(count)]
 
 
 _MILD = Nuisance(
@@ -74,6 +79,12 @@ PRESETS = {
         # 72 groups are for testing (1,008 videos). Of the other 144, data.val_fraction in the
         # configs takes 59 for validation and leaves 1,190 training videos.
         Preset("standard", groups=216, frames=(32, 34)),
+        # As standard, with 288 groups for testing (4,032 videos), so that studies see differences
+        # of a point. Another 144 train and validate, as many as in standard.
+        Preset("study", groups=432, frames=(32, 34), tested=288),
+        # Rendered with a seed of its own, these are other actors than the students': 360 train and
+        # validate. A teacher that was trained on its students' videos knows them by heart.
+        Preset("teachers", groups=432, frames=(32, 34), tested=72),
         # A video is 15 to 40 clips of 16 frames.
         Preset("untrimmed", groups=60, frames=(240, 640), takes=(3, 8)),
     )

@@ -139,6 +139,20 @@ def test_standard_is_large_enough():
         assert (preset.groups - len(tested) - 30) * NUM_CLASSES >= 1000
 
 
+@pytest.mark.parametrize(("name", "tested"), [("study", 288), ("teachers", 72)])
+def test_a_preset_may_test_on_more_or_fewer_actors(name, tested):
+    preset = PRESETS[name]
+    for split in (1, 2, 3):
+        groups = preset.test_groups(split)
+        assert len(groups) == len(set(groups)) == tested
+        assert set(groups) < set(range(1, preset.groups + 1))
+    assert preset.test_groups(1) == list(range(1, tested + 1))
+    if name == "study":  # as many train and validate as in standard
+        standard = PRESETS["standard"]
+        trained = (p.groups - len(p.test_groups(1)) for p in (preset, standard))
+        assert len(set(trained)) == 1
+
+
 def test_lists_are_ucf101s(tmp_path):
     preset = PRESETS["tiny"]
     write_lists(preset, tmp_path)

@@ -286,8 +286,8 @@ def test_a_row_of_a_config_that_there_is_not_is_one_line():
 
 
 def test_a_dry_run_of_a_data_set_of_unknown_size_is_one_line():
-    with pytest.raises(InputError, match="--dry_run does not know how many videos 'ssv2' has"):
-        costs.cost(Arm(Row("a", "ty_r18"), "ssv2", 0))
+    with pytest.raises(InputError, match="--dry_run does not know how many videos 'mine' has"):
+        costs.cost(Arm(Row("a", "ty_r18"), "laptop", 0))
 
 
 def test_a_picture_that_there_is_not_is_refused_before_anything_runs(tmp_path, monkeypatch):

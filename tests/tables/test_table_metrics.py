@@ -46,13 +46,13 @@ def finish_rows(tmp_path):
 
 @pytest.fixture
 def random_run(tmp_path):
-    """A run of 60 clips of 24 videos in 5 groups, 7 classes."""
+    """A run of 60 clips of 24 videos in 5 groups, 8 classes."""
     rng = np.random.default_rng(0)
     video = np.sort(np.concatenate([np.arange(24), rng.integers(0, 24, 36)]))
     np.savez(
         tmp_path / "predictions.npz",
-        logits=rng.normal(size=(60, 7)).astype(np.float32),
-        labels=(video * 5) % 7,
+        logits=rng.normal(size=(60, 8)).astype(np.float32),
+        labels=(video * 5) % 8,
         videos=[f"v{v:02d}" for v in video],
         groups=[f"g{v % 5}" for v in video],
     )
@@ -234,3 +234,19 @@ def test_a_wrong_file_is_one_line(text, message, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=message) as caught:
         load_table("bad")
     assert "\n" not in str(caught.value)
+
+
+def test_motion_and_direction_of_paired_classes():
+    """Classes 0 and 1 are a pair, 2 and 3 are one."""
+    probabilities = np.array([[0.1, 0.3, 0.35, 0.25], [0.3, 0.1, 0.4, 0.2], [0.4, 0.3, 0.1, 0.2]])
+    labels = np.array([1, 2, 1])
+    motion, direction = (
+        METRICS[name].reader.terms(probabilities, labels, 15)
+        for name in ("video_motion", "video_direction")
+    )
+    # The first pair sums to .4, .4 and .7: of the first video the second pair, .6, is answered.
+    assert motion.tolist() == [0, 1, 1]
+    assert direction.tolist() == [1, 1, 0]
+    for name in ("video_motion", "video_direction"):
+        with pytest.raises(InputError, match="of pairs of classes, here are 3"):
+            METRICS[name].reader.terms(probabilities[:, :3], labels, 15)

@@ -27,6 +27,8 @@ _FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "sk
 _MARIONETTE = {
     "marionette": "--preset=standard",
     "marionette_small": "--preset=small",
+    "marionette_study": "--preset=study --seed=9300",
+    "marionette_teachers": "--preset=teachers --seed=7100",
     "marionette_untrimmed": "--preset=untrimmed",
     "marionette_background": "--preset=standard --variant=background",
     "marionette_blurred": "--preset=standard --variant=blurred",
@@ -85,6 +87,7 @@ def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: s
         )
     known = name in ("ucf101", "hmdb51", "kinetics400", "kinetics600", "ssv2")
     dataset = f"{name} --annotations=DIR" if known else f"folder --name={name}"
+    dataset = name if name == "utd_mhad" else dataset
     return (
         f"python -m data_prep.build --dataset={dataset} --videos=DIR --out={root} --split={split} "
         f"--short_side={short_side}"

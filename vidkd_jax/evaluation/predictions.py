@@ -142,8 +142,9 @@ def agreement(student: Predictions, teacher: np.ndarray) -> dict[str, float]:
       teacher: probabilities [n, k] of the same clips: of several teachers, their mean.
 
     Returns:
-      `teacher_agreement`, the share of clips whose most probable class is the same, and
-      `teacher_kl`, the mean KL(teacher || student) in nats, both without temperature.
+      `teacher_agreement`, the share of clips whose most probable class is the same; `teacher_kl`,
+      the mean KL(teacher || student) in nats, both without temperature; and `teacher_top1`, the
+      share of clips that the teacher gets right.
     """
     probabilities = student.clip_probabilities()
     same = probabilities.argmax(axis=1) == teacher.argmax(axis=1)
@@ -152,4 +153,5 @@ def agreement(student: Predictions, teacher: np.ndarray) -> dict[str, float]:
     return {
         "teacher_agreement": float(same.mean()),
         "teacher_kl": float((teacher * ratio).sum(axis=1).mean()),
+        "teacher_top1": float(metrics.top_k_correct(teacher, student.labels, 1).mean()),
     }

@@ -73,7 +73,7 @@ def row_arm(row: Row, dataset: str, seed: int) -> Arm:
 
 def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:
     """Returns a row's runs in one column, for the table's first `seeds` seeds."""
-    return [row_arm(row, dataset, seed) for seed in range(seeds)]
+    return [row_arm(row, dataset, seed) for seed in range(seeds if row.only_seed is None else 1)]
 
 
 def in_order(wanted: Iterable[Arm]) -> list[Arm]:

@@ -26,8 +26,13 @@ _VIDEOS = {
     "ucf101": (9_537, 101),
     "hmdb51": (3_570, 51),
     "kinetics400": (240_000, 400),
+    "kinetics600": (392_622, 600),
+    "ssv2": (168_913, 174),
+    "utd_mhad": (431, 27),
     **dict.fromkeys(("marionette", "marionette_background", "marionette_blurred"), (2_016, 14)),
     "marionette_small": (672, 14),
+    "marionette_study": (2_016, 14),
+    "marionette_teachers": (5_040, 14),
     "marionette_untrimmed": (560, 14),
 }
 # Speed of a run, divided by that of a large matrix product. Training steps alone reach 0.7 to 1.3

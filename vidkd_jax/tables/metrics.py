@@ -124,7 +124,44 @@ def _of(level: str) -> list[Metric]:
     ]
 
 
-METRICS = {metric.name: metric for metric in (*_of("clip"), *_of("video"))}
+def _motion(probabilities: np.ndarray, labels: np.ndarray, bins: int) -> np.ndarray:
+    """Returns 1 where the pair of classes with the largest sum holds the label [n]."""
+    _check_pairs(probabilities)
+    pairs = probabilities.reshape(len(labels), -1, 2).sum(axis=2)
+    return (pairs.argmax(axis=1) == labels // 2).astype(float)
+
+
+def _direction(probabilities: np.ndarray, labels: np.ndarray, bins: int) -> np.ndarray:
+    """Returns 1 where the label is more probable than its twin, the same motion reversed [n]."""
+    _check_pairs(probabilities)
+    rows = np.arange(len(labels))
+    return (probabilities[rows, labels] > probabilities[rows, labels ^ 1]).astype(float)
+
+
+def _check_pairs(probabilities: np.ndarray) -> None:
+    if probabilities.shape[1] % 2:
+        raise InputError(
+            f"metrics: motion and direction are of pairs of classes, here are "
+            f"{probabilities.shape[1]}; leave them out of the table"
+        )
+
+
+# Of data sets whose classes come in pairs, 2 k and 2 k + 1, that are each other reversed in time.
+_OF_PAIRS = (
+    Metric(
+        "video_motion",
+        "motion",
+        PerItem("video", _motion),
+        note="Motion: the pair of classes, whatever the direction.",
+    ),
+    Metric(
+        "video_direction",
+        "direction",
+        PerItem("video", _direction),
+        note="Direction: the class against its reversed twin, chance 50.",
+    ),
+)
+METRICS = {metric.name: metric for metric in (*_of("clip"), *_of("video"), *_OF_PAIRS)}
 SHOWN = ("clip_top1", "video_top1", "clip_ece", "video_ece", "clip_overconfidence")
 _IN_EVERY_CSV = (*SHOWN, "video_overconfidence")
 
