@@ -84,8 +84,10 @@ TABLE = Table(
     ),
     reference=TRUNK.name,
     scales={"marionette": {"": "marionette_study_third"}},
+    noise=("Student, other clips", "Student + Data Aug, other clips"),
     metrics=("video_top1", "video_nll", "video_motion", "video_direction", "clip_ece"),
     note="'Other clips' is the same arm as its student but for the order of the clips after the "
-    "fork: its difference is the noise floor. Rows with Data Aug are compared with the student "
-    "with Data Aug.",
+    "fork. Rows with Data Aug are compared with the student with Data Aug. The teachers have been "
+    "trained without augmentation on other actors, 4,536 videos of them; 'student to student' has "
+    "one of the student's own kind and videos.",
 )

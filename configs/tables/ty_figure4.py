@@ -15,5 +15,6 @@ TABLE = dataclasses.replace(
     "look less sure than the one by whose mistakes they are chosen. The baseline has no "
     "augmentation, TY has; the row between them tells the two apart.",
     pictures=("misclassified", "reliability"),
+    noise=(),
     shows_table=False,
 )

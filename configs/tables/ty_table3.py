@@ -22,6 +22,7 @@ TABLE = Table(
     ),
     reference=AUGMENTED,
     scales={"marionette": {"": "marionette_third"}, "paper": {"": "ucf101"}},
+    noise=("Baseline + Data Aug, other seeds",),
     note="'Other seeds' is the same arm as the reference: its difference is the noise floor. "
     "The gradient of TY's KL term is lambda/tau^2 of the logits' differences, times p(1 - p) of "
     "the softened probabilities: times tau^2 it has the weight that Hinton et al. give it. The "

@@ -71,6 +71,7 @@ TABLE = Table(
     ),
     reference="Independently training",
     scales={"marionette": {"": "marionette_third"}, "paper": {"": "ucf101"}},
+    noise=("Independently training, other seeds",),
     note="The paper's TY row has augmentation and its other rows, by their accuracies, have none; "
     "the rows after it say what each adds. 'Other seeds' is the same arm as the reference: its "
     "difference is the noise floor. The paper gives neither lambda nor tau for its teachers: they "

@@ -216,7 +216,7 @@ BODY = "TABLE = Table('t', (ROW,{rows}), 'a', {{'paper': {{'': 'ucf101'}}}}{tabl
         (HEAD.format(row="") + BODY.format(rows="ROW", table=""), "rows: two are called 'a'"),
         (
             HEAD.format(row=", against='b'") + BODY.format(rows="", table=""),
-            "reference, against: no row 'b'; valid: a",
+            "reference, against, noise: no row 'b'; valid: a",
         ),
         (
             HEAD.format(row=", paper={'Video_top1': 5.0}") + BODY.format(rows="", table=""),

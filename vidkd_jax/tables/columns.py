@@ -11,6 +11,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.tables import metrics, statistics
 from vidkd_jax.tables.alike import check_alike
 from vidkd_jax.tables.arms import Arm, finished_arms, finished_part, in_order
+from vidkd_jax.tables.power import Gate, read_gate
 from vidkd_jax.tables.run_results import RunResult, read_run, read_summary
 from vidkd_jax.tables.statistics import Estimate
 from vidkd_jax.tables.table import TEACHERS, Row, Table
@@ -29,6 +30,7 @@ class Column:
       figures: {row: {metric: (figure, difference from the row's reference)}}.
       seeds: how many finished runs each row has.
       params: by row, millions of parameters of the student and of each teacher.
+      gates: of the rows with trained teachers: how good these are.
       minutes: by row, of training, mean over seeds; those of the runs that it needs included.
     """
 
@@ -41,6 +43,7 @@ class Column:
     seeds: Mapping[str, int]
     params: Mapping[str, tuple[float, ...]]
     minutes: Mapping[str, float]
+    gates: Mapping[str, Gate]
 
     @property
     def heading(self) -> str:
@@ -94,12 +97,24 @@ def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) ->
         dataset=dataset,
         figures=statistics.compare(results, references, measured),
         seeds={row: len(runs) for row, runs in finished.items()},
+        gates=_gates(table, finished, out),
         params={row: _params(runs[0], out) for row, runs in finished.items()},
         minutes={
             row: float(np.mean([_minutes(arm, out) for arm in runs]))
             for row, runs in finished.items()
         },
     )
+
+
+def _gates(table: Table, finished: Mapping[str, Sequence[Arm]], out: Path) -> dict[str, Gate]:
+    """Returns the gates of the rows whose runs have measured one."""
+    found = {
+        row.name: read_gate(
+            list(zip(finished[row.name], finished[table.against(row)], strict=False)), out
+        )
+        for row in table.rows
+    }
+    return {row: gate for row, gate in found.items() if gate is not None}
 
 
 def _summary(arm: Arm, out: Path) -> Mapping[str, Any]:

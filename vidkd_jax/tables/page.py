@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vidkd_jax.report.page import document, figure_grid, save_picture
 from vidkd_jax.report.tables import html_table
-from vidkd_jax.tables import render
+from vidkd_jax.tables import power, render
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.pictures import PICTURES, Shown
 from vidkd_jax.tables.table import Table
@@ -58,7 +58,16 @@ def write_page(
 def _figures(column: Column) -> list[str]:
     """Returns the HTML tables of one column: its lines, and its grid where it has one."""
     rows = [[html.escape(cell) for cell in row] for row in render.cells(column)]
-    tables = [html_table(render.headings(column), rows)]
-    if grid := [[html.escape(cell) for cell in row] for row in render.grid(column)]:
-        tables.append(html_table(grid[0], grid[1:]))
+    tables = [f"<p>{html.escape(line)}</p>" for line in render.noise(column)]
+    tables.append(html_table(render.headings(column), rows))
+    if gates := power.gate_lines(column.gates):
+        tables.append(html_table(*_escaped(gates)))
+    if grid := render.grid(column):
+        tables.append(html_table(*_escaped(grid)))
     return tables
+
+
+def _escaped(lines: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Returns the heads and the other lines of a table as HTML."""
+    heads, *rest = [[html.escape(cell) for cell in line] for line in lines]
+    return heads, rest

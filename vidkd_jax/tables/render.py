@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from vidkd_jax.tables import power
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.metrics import Metric
 from vidkd_jax.tables.statistics import Estimate
@@ -30,7 +31,7 @@ def cells(column: Column) -> Iterable[list[str]]:
     for row in column.table.rows:
         figures = column.figures[row.name]
         yield [
-            row.name,
+            f"{row.name} †" if _misses_gate(row, column) else row.name,
             str(column.seeds[row.name]),
             *(
                 _cell(figures[metric.name][0], metric, metric.sign)
@@ -71,10 +72,28 @@ def markdown(table: Table, columns: Sequence[Column]) -> str:
     lines = [f"### {table.title}"]
     for column in filter(Column.has_rows, columns):
         lines += ["", f"**{column.heading}**", ""]
+        for line in noise(column):
+            lines += [line, ""]
         lines += _markdown_table([headings(column), *cells(column)])
+        if gates := power.gate_lines(column.gates):
+            lines += ["", *_markdown_table(gates)]
         if shown := grid(column):
             lines += ["", *_markdown_table(shown)]
     return "\n".join([*lines, "", explanation(table, columns)]) + "\n"
+
+
+def noise(column: Column) -> list[str]:
+    """Returns what the rows that repeat their reference say, a sentence or two for each."""
+    headline = column.table.headline
+    return [
+        power.noise_line(row.name, column.table.against(row), column.figures[row.name][headline][1])
+        for row in column.table.rows
+        if row.name in column.table.noise and column.table.headline_metric().per_cent
+    ]
+
+
+def _misses_gate(row: Row, column: Column) -> bool:
+    return row.name in column.gates and not column.gates[row.name].is_passed
 
 
 def explanation(table: Table, columns: Sequence[Column]) -> str:
@@ -87,6 +106,7 @@ def explanation(table: Table, columns: Sequence[Column]) -> str:
         _without_groups(metrics),
         *dict.fromkeys(metric.note for metric in metrics),
         "Parameters: student + teachers.",
+        _dagger(columns),
         f"Minutes of training include {whose} and depend on what else ran.",
         table.note,
     ]
@@ -122,6 +142,12 @@ def _without_groups(metrics: Sequence[Metric]) -> str:
     if not names:
         return ""
     return f"Of {', '.join(names)} the interval is over seeds alone, and one seed has none."
+
+
+def _dagger(columns: Sequence[Column]) -> str:
+    """Returns what the mark of a row means; "" where none is marked."""
+    marked = any(_misses_gate(row, column) for column in columns for row in column.table.rows)
+    return f"†: a teacher that misses the gate, {100 * power.GATE:.0f} points." if marked else ""
 
 
 def _left_out(columns: Sequence[Column]) -> Iterable[str]:

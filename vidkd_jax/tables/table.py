@@ -111,6 +111,8 @@ class Table:
         table's own, such as `Metric("probe_top1", "linear probe@1")` for a number that the runs'
         summary.json has under that name.
       headline: the metric of the differences, of the grid and of the paper's figures by data set.
+      noise: names of rows that repeat the row that they are compared with: they show how far equal
+        runs differ, and so how many seeds an effect wants.
       curve: the validation metric, of metrics.jsonl, that the picture `accuracy_by_epoch` shows.
     """
 
@@ -123,6 +125,7 @@ class Table:
     shows_table: bool = True
     metrics: tuple[str | Metric, ...] = SHOWN
     headline: str = "video_top1"
+    noise: tuple[str, ...] = ()
     curve: str = "clip_top1"
 
     def against(self, row: Row) -> str:
@@ -187,9 +190,9 @@ def _check(table: Table) -> None:
     names = [row.name for row in table.rows]
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"rows: two are called '{twice[0]}'; name them apart")
-    for name in (table.reference, *map(table.against, table.rows)):
+    for name in (table.reference, *map(table.against, table.rows), *table.noise):
         if name not in names:
-            raise InputError(f"reference, against: no row '{name}'{suggest(name, names)}")
+            raise InputError(f"reference, against, noise: no row '{name}'{suggest(name, names)}")
     table.headline_metric()
     columns = {heading for datasets in table.scales.values() for heading in datasets}
     known = columns - {""}

@@ -1,0 +1,75 @@
+"""What a table can show: its noise floor, the seeds that an effect wants, the teachers' gate."""
+
+import json
+
+import numpy as np
+import pytest
+from finished_runs import finish
+
+from vidkd_jax.tables import Row, Table, power
+from vidkd_jax.tables import __main__ as tables
+from vidkd_jax.tables.arms import arms, in_order
+from vidkd_jax.tables.statistics import Estimate
+
+
+def test_seeds_as_tables_of_power_have_them():
+    """Cohen (1988), paired t-test, power .8, two-sided .05: 34 for d = .5, 15 for .8, 10 for 1."""
+    assert power.seeds_needed(2.0, 1.0) == 34
+    assert power.seeds_needed(1.0, 0.8) == 15
+    assert power.seeds_needed(0.03, 0.03) == 10
+    assert power.seeds_needed(0.0, 0.02) == 2
+    assert power.seeds_needed(1.0, 1e-4) == 1000
+
+
+def test_a_simulated_study_of_so_many_seeds_has_the_power():
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    count = power.seeds_needed(2.0, 3.0)
+    samples = rng.normal(3.0, 2.0, (20_000, count))
+    seen = stats.ttest_1samp(samples, 0.0, axis=1).pvalue < 0.05
+    fewer = stats.ttest_1samp(samples[:, :-1], 0.0, axis=1).pvalue < 0.05
+    assert fewer.mean() < 0.8 <= seen.mean() + 0.01
+
+
+def test_the_noise_floor_of_one_seed_says_that_it_is_not_known():
+    alone = Estimate(0.013, 0.0, 0.0, float("nan"), (0.013,))
+    assert power.noise_line("again", "arm", alone).endswith(
+        "+1.3 points, one seed: how far equal runs differ is not known."
+    )
+
+
+TEACHER = Row("teacher", "supervised_r50", only_seed=4)
+ROWS = (
+    Row("alone", "supervised_r18"),
+    Row("alone, again", "supervised_r18", seed_offset=1000),
+    Row("taught", "distillation_r18", {"teachers.runs": (TEACHER,)}),
+)
+TABLE = Table("t", ROWS, "alone", {"marionette": {"": "marionette"}}, noise=("alone, again",))
+
+
+@pytest.mark.parametrize(("teacher", "gate"), [(0.7, "passed"), (0.45, "missed (+8)")])
+def test_a_table_begins_with_its_noise_and_marks_weak_teachers(tmp_path, teacher, gate):
+    runs = [arm for row in ROWS for arm in arms(row, "marionette", 3)]
+    for number, arm in enumerate(in_order(runs)):
+        finish(arm, tmp_path, 0.5, number)
+    for arm in runs:
+        folder = arm.folder(tmp_path)
+        summary = json.loads((folder / "summary.json").read_text())
+        (folder / "summary.json").write_text(json.dumps({**summary, "val_clip_top1": 0.4}))
+        if arm.row.name == "taught":
+            record = {"step": 3, "epoch": 3, "split": "val", "teacher_top1": teacher}
+            (folder / "metrics.jsonl").write_text(json.dumps(record) + "\n")
+    columns = TABLE.scales["marionette"]
+    text = tables.write_table(TABLE, columns, tmp_path, tmp_path / "t", 3)
+    (noise,) = [line for line in text.splitlines() if line.startswith("Noise floor")]
+    assert "'alone, again' - 'alone'" in noise
+    assert "over 3 paired seeds" in noise
+    assert (
+        f"| taught | {100 * teacher:.1f} | 40.0 | {100 * (teacher - 0.4):+.1f} | {gate} |" in text
+    )
+    assert ("| taught † |" in text) == (gate != "passed")
+    assert ("†: a teacher that misses the gate, 8 points" in text) == (gate != "passed")
+    page = (tmp_path / "t" / "index.html").read_text()
+    assert "Noise floor" in page
+    assert gate in page
