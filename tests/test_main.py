@@ -170,10 +170,10 @@ def test_the_whole_command(small_flags, tmp_path):
         "--config.train.epochs=1",
     )
     assert result.returncode == 0, result.stderr
-    assert (
-        "Video@1" in result.stdout
-        and f"report: {tmp_path / 'report' / 'index.html'}" in result.stdout
-    )
+    assert "Video@1" in result.stdout and "mean over classes" in result.stdout
+    assert "chance 50.0 %, always the commonest class 50.0 %" in result.stdout
+    assert f"report: {tmp_path / 'report' / 'index.html'}" in result.stdout
+    assert f"python -m vidkd_jax.predict --run={tmp_path} " in result.stdout.splitlines()[-1]
 
 
 def test_a_file_without_permission_is_one_line(capsys):

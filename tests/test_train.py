@@ -43,7 +43,9 @@ def test_a_run_leaves_what_the_contract_says(finished):
     assert {
         "video_top1", "video_top5", "clip_top1", "clip_top5", "ece", "nll", "num_params", "epochs",
         "clips_per_second", "data_wait_fraction", "train_seconds", "peak_memory_bytes",
+        "mean_class_accuracy", "commonest_class",
     } <= set(summary)  # fmt: skip
+    assert summary["commonest_class"] == 0.5 and summary["groups_known"]
     assert summary["epochs"] == 3 and summary["videos"] == {"train": 8, "val": 4, "test": 4}
     assert (workdir / "report" / "index.html").exists()
     config = json.loads((workdir / "config.json").read_text())

@@ -10,6 +10,7 @@ from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
+from vidkd_jax.report import closing_lines
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.compilation import cache_compilations
@@ -41,23 +42,7 @@ def main() -> None:
     already = (workdir_lib.check(workdir, read(config)) and "already ") or ""
     summary = _run(config, workdir)
     if sharding.is_main():
-        _print(summary, workdir, f"{already}finished")
-
-
-def _print(summary: dict[str, Any], workdir: Path, state: str) -> None:
-    print(f"{state}: {workdir}")
-    figures = {"Video@1": "video_top1", "Clip@1": "clip_top1"}
-    found = [f"{title} {summary[name]:.1%}" for title, name in figures.items() if name in summary]
-    if "ece" in summary:
-        found.append(f"ECE {summary['ece']:.3f}")
-    if not found:
-        name = summary["selected_on"]
-        found = [f"validation {name} {summary[f'val_{name}']:.3f}"]
-    print(
-        f"{'  '.join(found)}  ({summary['num_classes']} classes, {summary['epochs']} epochs, "
-        f"{summary['train_seconds'] / 60:.1f} min)"
-    )
-    print(f"report: {workdir / 'report' / 'index.html'}")
+        print(f"{already}finished: {workdir}", *closing_lines(summary, workdir), sep="\n")
 
 
 def _run(config: ConfigDict, workdir: Path) -> dict[str, Any]:

@@ -135,3 +135,13 @@ def test_per_class_accuracy_marks_classes_without_examples():
 def test_what_does_not_fit_is_refused(shape, labels):
     with pytest.raises(ValueError, match="label"):
         metrics.top_k_correct(np.zeros(shape), np.array(labels, int), 1)
+
+
+def test_in_the_mean_over_classes_each_class_counts_alike():
+    labels = np.array([0] * 40 + [1] * 3 + [2] * 2)
+    always_the_first = np.tile([0.9, 0.05, 0.05], (45, 1))
+    assert metrics.mean_class_accuracy(always_the_first, labels) == pytest.approx(1 / 3)
+    # Of two classes, one with all four right and one with one of two; the third has no example.
+    scores = np.eye(3)[[0, 0, 0, 0, 1, 0]]
+    found = metrics.mean_class_accuracy(scores, np.array([0, 0, 0, 0, 1, 1]))
+    assert found == pytest.approx((1 + 0.5) / 2)

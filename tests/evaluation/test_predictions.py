@@ -46,3 +46,12 @@ def test_each_video_counts_once_however_many_clips_it_has():
     assert summary["nll"] == pytest.approx((-np.log(p) - np.log(1 - p)) / 2)
     assert summary["ece"] == pytest.approx(p - 0.5)
     assert summary["clip_ece"] == pytest.approx(p - 0.9)
+
+
+def test_imbalance_does_not_look_good():
+    """Of 40, 3 and 2 videos, a network that only says the commonest class gets 89 % right."""
+    labels = np.array([0] * 40 + [1] * 3 + [2] * 2)
+    logits = np.tile(np.array([[5, 0, 0]], np.float32), (45, 1))
+    summary = summarise(Predictions(logits, labels, np.arange(45)), average="softmax", bins=15)
+    assert summary["video_top1"] == summary["commonest_class"] == pytest.approx(40 / 45)
+    assert summary["mean_class_accuracy"] == pytest.approx(1 / 3)

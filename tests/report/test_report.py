@@ -3,13 +3,14 @@
 import html.parser
 import json
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from vidkd_jax.evaluation.metrics import per_class_accuracy, reliability_bins
-from vidkd_jax.report import figures, write_report
+from vidkd_jax.report import closing_lines, figures, write_report
 from vidkd_jax.report.curves import by_epoch, promotions
 
 NAMES = ["Sit<b>Down</b>", "Stand & Up", "Costs $5 or $6", 'Say "it\'s"', "A" * 80]
@@ -148,6 +149,78 @@ def test_config_is_shown_whole(report):
     _, page = report
     shown = re.search(r"Configuration</summary><pre>(.*?)</pre>", page, re.DOTALL).group(1)
     assert json.loads(html.unescape(shown)) == make_run()["config"]
+
+
+def test_the_first_row_says_which_classes_work_and_what_is_confused(tmp_path):
+    run = make_run()
+    run["evaluation"]["class_names"] = ["wave", "<clap>", "throw", "catch", "unseen"]
+    run["evaluation"]["confusion"] = [
+        [4, 0, 0, 0, 0],
+        [1, 3, 0, 0, 0],
+        [0, 0, 1, 7, 0],
+        [0, 1, 1, 8, 0],
+        [0, 0, 0, 0, 0],
+    ]
+    run["summary"] |= {"mean_class_accuracy": 0.5, "commonest_class": 0.4}
+    run["summary"] |= {"video_nll": 1.5, "data_wait_fraction": 0.1}
+    page = write_report(tmp_path, **run).read_text("utf-8")
+    first = page[: page.index("<section>")]
+    for text in (
+        "<b>62.5 %</b><span>of test videos correct; chance 20.0 %, always the commonest class 40.0",
+        "Mean over classes</span><b>50.0 %</b>",
+        "Best class</span><b>wave</b><span>4 of its 4 test videos correct",
+        "Worst class</span><b>throw</b><span>1 of its 8 test videos correct",
+        "Most often confused</span><b>throw taken for catch</b><span>7 of 8 test videos",
+    ):
+        assert text in first
+    assert "NLL" not in first and "Data wait" not in first
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    assert titles[:3] == ["Classes", "Confusion", "Most confident mistakes"]
+    assert page.index("Calibration</h2>") < page.index("NLL") < page.index("Training</h2>")
+    assert page.index("Training</h2>") < page.index("Data wait")
+
+
+def test_a_network_that_says_only_the_commonest_class_is_exposed(tmp_path, report):
+    run = make_run()
+    run["summary"] |= {"video_top1": 0.8, "commonest_class": 0.8, "mean_class_accuracy": 0.2}
+    page = write_report(tmp_path, **run).read_text("utf-8")
+    assert "this network is not right more often" in page
+    assert "not right more often" not in report[1]
+
+
+def test_unknown_recordings_are_said(tmp_path, report):
+    run = make_run()
+    run["summary"]["groups_known"] = False
+    assert "No recording of any video is known" in write_report(tmp_path, **run).read_text("utf-8")
+    assert "No recording" not in report[1]
+
+
+@pytest.mark.parametrize(
+    ("network", "step"),
+    [
+        ({}, "python -m vidkd_jax.predict --run='my runs/a' VIDEO_OR_FOLDER"),
+        ({"in_channels": 2}, "--config.teachers.runs="),
+        ({"has_classifier": False}, "--config.model.init_from='my runs/a'"),
+    ],
+)
+def test_a_finished_run_prints_what_to_type_next(network, step):
+    summary = make_run()["summary"] | {"epochs": 4, "network": network}
+    summary |= {"mean_class_accuracy": 0.3, "commonest_class": 0.7, "groups_known": False}
+    *figures, last = closing_lines(summary, Path("my runs/a"))
+    assert figures[0].startswith("Video@1 62.5 %  mean over classes 30.0 %")
+    assert figures[1] == "for comparison: chance 20.0 %, always the commonest class 70.0 %"
+    assert [line[:22] for line in figures[2:4]] == [
+        "note: Always answering",
+        "note: No recording of ",
+    ]
+    assert step in last
+
+
+def test_an_older_summary_prints_what_it_has():
+    summary = {"video_top1": 0.5, "num_classes": 4, "epochs": 3, "train_seconds": 60.0}
+    first, report, _ = closing_lines(summary, Path("run"))
+    assert first == "Video@1 50.0 %  (4 classes, 3 epochs, 1.0 min)"
+    assert report == "report: run/report/index.html"
 
 
 def test_selection_on_the_test_split_is_said(tmp_path, report):

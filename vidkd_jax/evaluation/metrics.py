@@ -124,6 +124,22 @@ def per_class_accuracy(confusion: np.ndarray) -> np.ndarray:
     return np.where(totals > 0, correct / np.maximum(totals, 1), np.nan)
 
 
+def mean_class_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the mean over classes of the top-1 accuracy on the examples of each class.
+
+    Every class counts alike, however many examples it has. A network that always answers one class
+    has 1 / k, also where this class is most of the examples. Classes without examples are left out.
+
+    Args:
+        scores: logits or probabilities, `[n, k]`.
+        labels: `[n]`.
+    """
+    correct = top_k_correct(scores, labels, 1)
+    counts = np.bincount(labels, minlength=scores.shape[1])
+    rights = np.bincount(labels, correct, minlength=scores.shape[1])
+    return float((rights[counts > 0] / counts[counts > 0]).mean())
+
+
 def _check(scores: np.ndarray, labels: np.ndarray) -> None:
     """Raises ValueError for input that NumPy would broadcast, wrap around or average to NaN."""
     if scores.ndim != 2 or labels.shape != scores.shape[:1] or not len(labels):

@@ -115,7 +115,11 @@ def _join(parts: Sequence[Predictions]) -> Predictions:
 
 
 def summarise(predictions: Predictions, *, average: str, bins: int) -> dict[str, float]:
-    """Returns the headline metrics; `ece` and `nll` are over videos, `clip_*` over clips."""
+    """Returns the headline metrics; `clip_*` are over clips, those without a prefix over videos.
+
+    `commonest_class` is the share of the class that has the most videos: the accuracy of the answer
+    that is always this class, which a network must beat to have learnt anything.
+    """
     clip = predictions.clip_probabilities()
     video, labels, _ = predictions.by_video(average)
     summary: dict[str, float] = {}
@@ -131,7 +135,13 @@ def summarise(predictions: Predictions, *, average: str, bins: int) -> dict[str,
                 metrics.expected_calibration_error(probabilities, truth, num_bins=bins)
             ),
         }
-    return {**summary, "ece": summary["video_ece"], "nll": summary["video_nll"]}
+    return {
+        **summary,
+        "ece": summary["video_ece"],
+        "nll": summary["video_nll"],
+        "mean_class_accuracy": metrics.mean_class_accuracy(video, labels),
+        "commonest_class": float(np.bincount(labels).max() / len(labels)),
+    }
 
 
 def agreement(student: Predictions, teacher: np.ndarray) -> dict[str, float]:

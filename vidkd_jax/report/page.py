@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from vidkd_jax.report import curves, figures, tables
+from vidkd_jax.report.cautions import cautions
 from vidkd_jax.report.style import CSS
 
 _DOTS_PER_INCH = 150
@@ -40,11 +41,12 @@ def write_report(
     folder = workdir / "report"
     folder.mkdir(parents=True, exist_ok=True)
     sections = [
-        tables.headline_cards(summary),
-        _training(folder, history),
-        _calibration(folder, evaluation),
+        tables.first_cards(summary, evaluation),
         _classes(folder, evaluation),
         _mistakes(evaluation),
+        _section("Accuracy", "", tables.cards("accuracy", summary)),
+        _calibration(folder, summary, evaluation),
+        _training(folder, summary, history),
         _setting("Configuration", config),
         _setting("Environment", summary.get("environment")),
     ]
@@ -63,13 +65,10 @@ def _document(config: Mapping[str, Any], summary: Mapping[str, Any], body: str) 
     ]
     facts += [f"{count:,} {split} videos" for split, count in summary.get("videos", {}).items()]
     subtitle = html.escape(" · ".join(str(fact) for fact in facts if fact))
-    warning = ""
-    if summary.get("model_selection") == "test":
-        warning = (
-            '<p class="warning">The best epoch of this run or of a teacher was selected on the '
-            'test split (data.val = "test"), so the test numbers are optimistic.</p>'
-        )
-    return document(name, subtitle, f"{warning}\n{body}")
+    warnings = "\n".join(
+        f'<p class="warning">{html.escape(text)}</p>' for text in cautions(summary)
+    )
+    return document(name, subtitle, f"{warnings}\n{body}")
 
 
 def document(title: str, subtitle: str, body: str) -> str:
@@ -93,7 +92,9 @@ def document(title: str, subtitle: str, body: str) -> str:
 """
 
 
-def _training(folder: Path, history: Sequence[Mapping[str, Any]]) -> str:
+def _training(
+    folder: Path, summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
+) -> str:
     train, val = curves.by_epoch(history, "train"), curves.by_epoch(history, "val")
     promoted = curves.promotions(history)
     pictures = [
@@ -120,10 +121,11 @@ def _training(folder: Path, history: Sequence[Mapping[str, Any]]) -> str:
             "Training speed by epoch; the first epoch includes compilation",
         ),
     ]
-    return _section("Training", "", figure_grid(pictures))
+    shown = tables.cards("training", summary) + figure_grid(pictures)
+    return _section("Training", "", shown)
 
 
-def _calibration(folder: Path, evaluation: Mapping[str, Any]) -> str:
+def _calibration(folder: Path, summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     pictures = []
     for level, title in (("clip", "Test clips"), ("video", "Test videos")):
         bins = evaluation.get(f"{level}_reliability")
@@ -134,7 +136,8 @@ def _calibration(folder: Path, evaluation: Mapping[str, Any]) -> str:
         "The accuracy of a calibrated model equals its confidence: the bars end on the diagonal. "
         "Averaging the clips of a video makes predictions less confident, so both are shown."
     )
-    return _section("Calibration", text, figure_grid(pictures))
+    shown = tables.cards("calibration", summary) + figure_grid(pictures)
+    return _section("Calibration", text, shown)
 
 
 def _classes(folder: Path, evaluation: Mapping[str, Any]) -> str:
@@ -142,13 +145,12 @@ def _classes(folder: Path, evaluation: Mapping[str, Any]) -> str:
     known = len(names) > 0 and len(confusion) > 0
     figure = figures.confusion_picture(confusion, names) if known else None
     caption = "Test videos: true class (rows), prediction (columns)"
-    section = _section(
-        "Confusion", "", save_picture(folder, "confusion", figure, caption, wide=True)
-    )
+    picture = save_picture(folder, "confusion", figure, caption, wide=True)
+    section = ""
     if known and evaluation.get("per_class"):
         table = tables.class_table(names, evaluation["per_class"], confusion)
-        section += _section("Classes", "Accuracy on the test videos of each class.", table)
-    return section
+        section = _section("Classes", "Accuracy on the test videos of each class.", table)
+    return section + _section("Confusion", "", picture)
 
 
 def _mistakes(evaluation: Mapping[str, Any]) -> str:

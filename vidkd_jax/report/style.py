@@ -20,6 +20,7 @@ p.warning { color: #92400e; background: #fffbeb; border: 1px solid #fde68a; bord
   font-variant-numeric: tabular-nums; }
 .card span { display: block; color: var(--soft); font-size: 0.82rem; }
 .card.first b { color: var(--blue); }
+.card.name b { font-size: 1rem; white-space: normal; overflow-wrap: anywhere; }
 .figures { display: grid; gap: 0.75rem; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
 figure { margin: 0; padding: 0.75rem; }

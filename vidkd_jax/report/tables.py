@@ -2,72 +2,94 @@
 
 import html
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from vidkd_jax.report.closing import baselines
+from vidkd_jax.report.formats import duration, gibibytes, integer, percent, three_digits
 
-def percent(value: float) -> str:
-    """Formats a fraction as per cent."""
-    return f"{100 * value:.1f} %"
-
-
-def duration(seconds: float) -> str:
-    """Formats seconds in the one or two largest units."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-
-
-def _integer(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:.3f}"
-
-
-def _gibibytes(value: float) -> str:
-    return f"{value / 2**30:.2f} GiB"
-
-
-# In the order of the page: field of the summary, its name, its format, its meaning.
-_HEADLINES = (
-    ("video_top1", "Video@1", percent, "of test videos correct"),
-    ("video_top5", "Video@5", percent, "label among the top five"),
-    ("clip_top1", "Clip@1", percent, "of test clips correct"),
-    ("clip_top5", "Clip@5", percent, "label among the top five"),
-    ("video_ece", "ECE, videos", _three_digits, "calibration error; 0 is best"),
-    ("clip_ece", "ECE, clips", _three_digits, "calibration error; 0 is best"),
-    ("video_nll", "NLL, videos", _three_digits, "-log p(label), nats"),
-    ("clip_nll", "NLL, clips", _three_digits, "-log p(label), nats"),
-    ("val_clip_top1", "Validation", percent, "of clips correct, best epoch"),
-    ("best_epoch", "Best epoch", _integer, "of the tested student"),
-    ("epochs", "Epochs", _integer, "trained"),
-    ("train_seconds", "Training", duration, "without validation"),
-    ("clips_per_second", "Clips / second", "{:.1f}".format, "in training, median epoch"),
-    ("data_wait_fraction", "Data wait", percent, "of training time; 0 is best"),
-    ("num_params", "Parameters", _integer, "that are trained"),
-    ("peak_memory_bytes", "Peak memory", _gibibytes, "of the device or the process"),
-)
+# For each part of the page: field of the summary, its name, its format, its meaning.
+_CARDS: Mapping[str, Sequence[tuple[str, str, Callable[[float], str], str]]] = {
+    "accuracy": (
+        ("video_top5", "Video@5", percent, "label among the top five"),
+        ("clip_top1", "Clip@1", percent, "of test clips correct"),
+        ("clip_top5", "Clip@5", percent, "label among the top five"),
+        ("val_clip_top1", "Validation", percent, "of clips correct, best epoch"),
+    ),
+    "calibration": (
+        ("video_ece", "ECE, videos", three_digits, "calibration error; 0 is best"),
+        ("clip_ece", "ECE, clips", three_digits, "calibration error; 0 is best"),
+        ("video_nll", "NLL, videos", three_digits, "-log p(label), nats"),
+        ("clip_nll", "NLL, clips", three_digits, "-log p(label), nats"),
+    ),
+    "training": (
+        ("best_epoch", "Best epoch", integer, "of the tested student"),
+        ("epochs", "Epochs", integer, "trained"),
+        ("train_seconds", "Training", duration, "without validation"),
+        ("num_params", "Parameters", integer, "that are trained"),
+        ("clips_per_second", "Clips / second", "{:.1f}".format, "in training, median epoch"),
+        ("data_wait_fraction", "Data wait", percent, "of training time; 0 is best"),
+        ("peak_memory_bytes", "Peak memory", gibibytes, "of the device or the process"),
+    ),
+}
 
 
-def headline_cards(summary: Mapping[str, Any]) -> str:
-    """Returns one card for each headline number that the summary has."""
+def first_cards(summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+    """Returns the first row of the page: how good the student is, and where it fails.
+
+    Args:
+      summary: content of `summary.json`.
+      evaluation: see `write_report`.
+    """
     cards = []
-    for field, name, style, meaning in _HEADLINES:
-        value = summary.get(field)
-        if value is None:
-            continue
-        if field == "video_top1" and summary.get("num_classes"):
-            meaning += f"; chance {percent(1 / summary['num_classes'])}"
-        first = " first" if field == "video_top1" else ""
-        cards.append(
-            f'<div class="card{first}"><span>{name}</span><b>{style(value)}</b>'
-            f"<span>{meaning}</span></div>"
-        )
-    return f'<div class="cards">{"".join(cards)}</div>'
+    if (top1 := summary.get("video_top1")) is not None:
+        beside = f"; {baselines(summary)}" if summary.get("num_classes") else ""
+        cards.append(_card("Video@1", percent(top1), f"of test videos correct{beside}", " first"))
+    if (mean := summary.get("mean_class_accuracy")) is not None:
+        cards.append(_card("Mean over classes", percent(mean), "each class counts alike"))
+    confusion = evaluation.get("confusion") or []
+    if sum(map(sum, confusion)):
+        cards += _class_cards(evaluation["class_names"], confusion)
+    return _row(cards)
+
+
+def _class_cards(names: Sequence[str], confusion: Sequence[Sequence[int]]) -> Iterator[str]:
+    """Yields a card for the best and the worst class, and for the most frequent confusion."""
+
+    def share(k: int) -> float:
+        return confusion[k][k] / sum(confusion[k])
+
+    tested = [k for k, row in enumerate(confusion) if sum(row)]
+    ends = (("Best class", max(tested, key=share)), ("Worst class", min(tested, key=share)))
+    for title, k in ends if share(ends[0][1]) > share(ends[1][1]) else ():
+        right = f"{confusion[k][k]} of its {integer(sum(confusion[k]))} test videos correct"
+        yield _card(title, names[k], right, " name")
+    pairs = [(k, j) for k in tested for j in range(len(names)) if j != k and confusion[k][j]]
+    if pairs:
+        k, j = max(pairs, key=lambda pair: confusion[pair[0]][pair[1]])
+        taken = f"{confusion[k][j]} of {integer(sum(confusion[k]))} test videos"
+        yield _card("Most often confused", f"{names[k]} taken for {names[j]}", taken, " name")
+
+
+def cards(part: str, summary: Mapping[str, Any]) -> str:
+    """Returns one card for each figure of a part ("accuracy", ...) that the summary has."""
+    return _row(
+        _card(name, style(summary[field]), meaning)
+        for field, name, style, meaning in _CARDS[part]
+        if summary.get(field) is not None
+    )
+
+
+def _card(title: str, value: str, meaning: str, kind: str = "") -> str:
+    return (
+        f'<div class="card{kind}"><span>{title}</span><b>{html.escape(value)}</b>'
+        f"<span>{meaning}</span></div>"
+    )
+
+
+def _row(shown: Iterable[str]) -> str:
+    joined = "".join(shown)
+    return f'<div class="cards">{joined}</div>' if joined else ""
 
 
 def class_table(
@@ -88,7 +110,7 @@ def class_table(
                 html.escape(names[k]),
                 str(k),
                 _bar(accuracy(k)) if accuracy(k) >= 0 else "no test video",
-                _integer(sum(confusion[k])),
+                integer(sum(confusion[k])),
                 "" if taken is None else f"{html.escape(names[taken])} ({wrong[taken]})",
             )
         )

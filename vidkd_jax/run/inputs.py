@@ -13,6 +13,8 @@ from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.samplers import Sampler
 from vidkd_jax.settings.settings import DataSettings, Settings
 
+_OWN_FORMATS = ("folder", "csv")  # of `data_prep.build --dataset`
+
 
 def load_splits(settings: DataSettings) -> data.Splits:
     """Opens the videos that train, validate and test.
@@ -66,6 +68,19 @@ def records_identity(settings: DataSettings) -> str:
         return identity(settings.name, *where, split=settings.split)
     except InputError:  # they are gone, which a finished run does not mind; opening them says so
         return ""
+
+
+def groups_known(settings: DataSettings, splits: data.Splits) -> bool:
+    """Whether the recordings are known from which a run's videos were cut.
+
+    One's own videos (formats "folder" and "csv") without recordings are groups of one video each,
+    which bear the video's name. The other formats know the recordings, or their videos have none.
+    """
+    list_format = settings.name
+    if settings.source == "records":
+        list_format = data.list_format(**records_of(settings))
+    videos = (*splits.train.videos, *splits.val.videos, *splits.test.videos)
+    return list_format not in _OWN_FORMATS or any(v.group != v.id for v in videos)
 
 
 def clip_spec(settings: DataSettings, sampler: Sampler) -> ClipSpec:

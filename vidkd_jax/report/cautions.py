@@ -1,0 +1,29 @@
+"""What a reader of a run's figures must know before believing them, as plain sentences."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vidkd_jax.report.formats import percent
+
+
+def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yields one text for each reason to doubt the headline figures of a summary."""
+    if summary.get("model_selection") == "test":
+        yield (
+            "The best epoch of this run or of a teacher was selected on the test split "
+            '(data.val = "test"), so the test numbers are optimistic.'
+        )
+    commonest = summary.get("commonest_class")
+    if commonest is not None and summary.get("video_top1", 1.0) <= commonest:
+        yield (
+            f"Always answering the commonest class would be right for {percent(commonest)} of the "
+            "test videos, and this network is not right more often. Look at the accuracy of each "
+            "class; more videos of the rare classes help most."
+        )
+    if not summary.get("groups_known", True):  # older runs do not say
+        yield (
+            "No recording of any video is known. If several clips were cut from one recording, "
+            "some of them may be in training and others in the test, and then the test numbers "
+            "are too good. Put the clips of each recording into a folder of their own, as in "
+            "CLASS/RECORDING/clip.mp4, and build again."
+        )

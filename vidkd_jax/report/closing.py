@@ -1,0 +1,59 @@
+"""What a finished run prints: how good the student is, what to doubt, what to type next."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vidkd_jax.report.cautions import cautions
+from vidkd_jax.report.formats import percent
+
+_FIGURES = {
+    "Video@1": "video_top1",
+    "mean over classes": "mean_class_accuracy",
+    "Clip@1": "clip_top1",
+}
+
+
+def closing_lines(summary: Mapping[str, Any], workdir: Path) -> Iterator[str]:
+    """Yields the lines that follow the name of the finished run's folder.
+
+    Args:
+      summary: content of `summary.json`; an older one may lack some figures.
+      workdir: of the run.
+    """
+    found = [
+        f"{title} {percent(summary[name])}" for title, name in _FIGURES.items() if name in summary
+    ]
+    if "ece" in summary:
+        found.append(f"ECE {summary['ece']:.3f}")
+    if not found:
+        name = summary["selected_on"]
+        found = [f"validation {name} {summary[f'val_{name}']:.3f}"]
+    yield (
+        f"{'  '.join(found)}  ({summary['num_classes']} classes, {summary['epochs']} epochs, "
+        f"{summary['train_seconds'] / 60:.1f} min)"
+    )
+    if "commonest_class" in summary:
+        yield f"for comparison: {baselines(summary)}"
+    yield from (f"note: {text}" for text in cautions(summary))
+    yield f"report: {workdir / 'report' / 'index.html'}"
+    yield _next_step(summary.get("network", {}), workdir)
+
+
+def baselines(summary: Mapping[str, Any]) -> str:
+    """Returns the Video@1 of answers that need no network: by chance, and the commonest class."""
+    chance = f"chance {percent(1 / summary['num_classes'])}"
+    if "commonest_class" not in summary:  # of an older run
+        return chance
+    return f"{chance}, always the commonest class {percent(summary['commonest_class'])}"
+
+
+def _next_step(network: Mapping[str, Any], workdir: Path) -> str:
+    """Returns the command or the setting that uses the student."""
+    folder = shlex.quote(str(workdir))
+    if not network.get("has_classifier", True):
+        return f"start another run from its features: --config.model.init_from={folder}"
+    if network.get("in_channels", 3) != 3:
+        return f"teach an RGB student with it: --config.teachers.runs=\"('{workdir}',)\""
+    return f"predict new videos: python -m vidkd_jax.predict --run={folder} VIDEO_OR_FOLDER"
