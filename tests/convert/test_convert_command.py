@@ -215,6 +215,27 @@ def test_a_folder_with_a_run_is_kept(npz, tmp_path):
         convert(npz, tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("model", "prefix", "message"),
+    [
+        ("i3d_resnet50", "", "does not have mmaction2's names .*--model=i3d_resnet50_caffe2"),
+        ("i3d_resnet50_caffe2", "backbone.", "weights of mmaction2, .*; use --model=i3d_resnet50$"),
+    ],
+)
+def test_i3d_weights_with_another_first_pool_are_refused(model, prefix, message, tmp_path, capsys):
+    named = random_state(model="i3d_resnet50", width=1 / 32, frames=8)
+    renamed = {f"{prefix}{n}" if n[:2] != "fc" else n: value for n, value in named.items()}
+    if prefix:
+        renamed = {n.replace("fc.", "cls_head.fc_cls."): value for n, value in renamed.items()}
+    np.savez(tmp_path / "i3d.npz", **renamed)
+    flags = ["--width=0.03125", f"--checkpoint={tmp_path / 'i3d.npz'}", f"--out={tmp_path / 'out'}"]
+    with pytest.raises(InputError, match=message):
+        main([f"--model={model}", *flags])
+    (right,) = {"i3d_resnet50", "i3d_resnet50_caffe2"} - {model}
+    main([f"--model={right}", *flags])
+    assert f"{right} is right for " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["code.pth", "half.pth", "missing.pth"])
 def test_bad_files_end_with_one_line_and_status_2(name, state, tmp_path):
     pytest.importorskip("torch")

@@ -93,7 +93,7 @@ def test_layers_find_their_places_by_order(name, first, whole_model, tmp_path):
     ("model", "message"),
     [
         ("ty_r3d_34_keras", "has 20 convolutions, but the network has 36; check --model"),
-        ("ty_r3d_18", r"\.h5 files are only for the networks ty_r3d_\*_keras, not for ty_r3d_18"),
+        ("ty_r3d_18", r"\.h5 files are only for the networks ty_r3d_\*_keras\*, not for ty_r3d_18"),
     ],
 )
 def test_other_networks_are_refused(model, message, tmp_path):
@@ -102,6 +102,34 @@ def test_other_networks_are_refused(model, message, tmp_path):
     flags = ["--width=0.03125", f"--checkpoint={tmp_path / 'net.h5'}", f"--out={tmp_path / 'out'}"]
     with pytest.raises(InputError, match=message):
         main([f"--model={model}", *flags])
+
+
+@pytest.mark.parametrize(
+    ("model", "pooled", "flags", "message"),
+    [
+        ("ty_r3d_18_keras", True, [], "has a max-pool .*; use --model=ty_r3d_18_keras_224"),
+        ("ty_r3d_18_keras_224", False, [], "has no max-pool .*; use --model=ty_r3d_18_keras$"),
+        ("ty_r3d_18_keras", False, ["--size=224"], "--size=224: .*; leave --size out"),
+        ("ty_r3d_18_keras_224", True, ["--size=112"], "--size=112: .*; leave --size out"),
+    ],
+)
+def test_files_of_the_other_size_are_told_apart_by_their_pool(
+    model, pooled, flags, message, tmp_path, capsys
+):
+    """Both networks have the same layers with weights, and very different answers."""
+    pool = [("max_pooling3d", {})] if pooled else []
+    layers = [*keras_layers(drawn("ty_r3d_18_keras"), 0), *pool]
+    write(tmp_path / "net.h5", layers, whole_model=False)
+    given = ["--width=0.03125", f"--checkpoint={tmp_path / 'net.h5'}", f"--out={tmp_path / 'out'}"]
+    with pytest.raises(InputError, match=message):
+        main([f"--model={model}", *given, *flags])
+    right = "ty_r3d_18_keras_224" if pooled else "ty_r3d_18_keras"
+    main([f"--model={right}", *given])
+    side = 224 if pooled else 112
+    assert weights.load_card(tmp_path / "out").size == side
+    assert (
+        f"is right for TY's .h5 files for clips of {side}x{side} pixels" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(

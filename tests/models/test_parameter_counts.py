@@ -138,6 +138,7 @@ RESIDUAL_BLOCKS = {  # number of blocks of each backbone, from its papers
     "tsn_resnet18": 8,
     "tsn_resnet50": 16,
     "i3d_resnet50": 16,
+    "i3d_resnet50_caffe2": 16,
     "i3d_resnet101": 33,
 }
 
@@ -148,6 +149,9 @@ def test_backbones_without_a_norm_that_ends_a_block():
         "ty_r3d_18_keras",
         "ty_r3d_34_keras",
         "ty_r3d_50_keras",
+        "ty_r3d_18_keras_224",
+        "ty_r3d_34_keras_224",
+        "ty_r3d_50_keras_224",
         "vcop_c3d",
     }
     assert set(RESIDUAL_BLOCKS) == set(models.available()) - without

@@ -62,8 +62,15 @@ def test_tsn_averages_frames_whatever_their_order():
     np.testing.assert_allclose(alone.mean(0), logits(clip), rtol=1e-4, atol=1e-5)
 
 
-def test_too_few_frames_for_i3d_are_named():
-    clip = jax.ShapeDtypeStruct((1, 4, 32, 32, 3), jnp.float32)
-    model = models.create("i3d_resnet50", 5, width=1 / 16)
-    with pytest.raises(InputError, match=r"data\.frames: 4 frames are too few for I3D"):
-        jax.eval_shape(lambda clip: model.init(jax.random.key(0), clip, train=False), clip)
+@pytest.mark.parametrize(("name", "least"), [("i3d_resnet50", 5), ("i3d_resnet50_caffe2", 7)])
+def test_too_few_frames_for_i3d_are_named(name, least):
+    model = models.create(name, 5, width=1 / 16)
+
+    def shapes(frames):
+        clip = jax.ShapeDtypeStruct((1, frames, 32, 32, 3), jnp.float32)
+        return jax.eval_shape(lambda clip: model.init(jax.random.key(0), clip, train=False), clip)
+
+    shapes(least)
+    too_few = rf"data\.frames: {least - 1} frames are too few for I3D; use at least {least}"
+    with pytest.raises(InputError, match=too_few):
+        shapes(least - 1)

@@ -21,9 +21,13 @@ NETWORKS = {
     "tsn_resnet18": ((2, 2, 2, 2), {"bottleneck": False}),
     "tsn_resnet50": ((3, 4, 6, 3), {"bottleneck": True}),
     "i3d_resnet50": ((3, 4, 6, 3), {"bottleneck": True, "patterns": INFLATED}),
+    "i3d_resnet50_caffe2": (
+        (3, 4, 6, 3),
+        {"bottleneck": True, "patterns": INFLATED, "pool": "unpadded"},
+    ),
     "i3d_resnet101": ((3, 4, 23, 3), {"bottleneck": True, "patterns": INFLATED_101}),
 }
-SLOW = ("tsn_resnet50", "i3d_resnet50", "i3d_resnet101")
+SLOW = ("tsn_resnet50", "i3d_resnet50", "i3d_resnet50_caffe2", "i3d_resnet101")
 # With this shape the last norms have 12 values each; the variance of fewer is ill-conditioned.
 SHAPE = (3, 8, 48, 48, 3)
 
@@ -37,11 +41,14 @@ def test_same_logits_statistics_and_gradients(name):
     assert_parity(module, small(name, width=1 / 16), head="fc", shape=SHAPE)
 
 
-def test_inflated_blocks_alternate():
+@pytest.mark.parametrize(
+    ("name", "pool"), [("i3d_resnet50", "padded"), ("i3d_resnet50_caffe2", "unpadded")]
+)
+def test_inflated_blocks_alternate_and_the_first_pool_is_that_of_the_weights(name, pool):
     patterns = ((1,), (1, 0), (1,), (0, 1))
     sizes = tuple(map(len, patterns))
-    module = FrameResNet(sizes, bottleneck=True, patterns=patterns, width=1 / 16)
-    build = partial(BACKBONES["i3d_resnet50"].build, stage_sizes=sizes)
+    module = FrameResNet(sizes, bottleneck=True, patterns=patterns, pool=pool, width=1 / 16)
+    build = partial(BACKBONES[name].build, stage_sizes=sizes)
     assert_parity(module, small(build, width=1 / 16), head="fc", shape=SHAPE)
 
 

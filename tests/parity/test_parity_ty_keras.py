@@ -16,15 +16,16 @@ SHAPE = (2, 9, 30, 32, 3)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "bottleneck"),
+    ("sizes", "options"),
     [
-        ((1, 1, 1, 1), False),
-        ((1, 2, 1, 1), True),
-        pytest.param((3, 4, 6, 3), False, marks=pytest.mark.slow),
-        pytest.param((3, 4, 6, 3), True, marks=pytest.mark.slow),
+        ((1, 1, 1, 1), {}),
+        ((1, 1, 1, 1), {"pooled": True}),
+        ((1, 2, 1, 1), {"bottleneck": True}),
+        pytest.param((3, 4, 6, 3), {}, marks=pytest.mark.slow),
+        pytest.param((3, 4, 6, 3), {"bottleneck": True}, marks=pytest.mark.slow),
     ],
 )
-def test_same_logits_statistics_and_gradients(sizes, bottleneck):
-    module = ReleasedNetwork(sizes, bottleneck=bottleneck, width=1 / 8, frames=SHAPE[1])
-    build = partial(PreActivationResNet3D, stage_sizes=sizes, bottleneck=bottleneck)
+def test_same_logits_statistics_and_gradients(sizes, options):
+    module = ReleasedNetwork(sizes, **options, width=1 / 8, frames=SHAPE[1])
+    build = partial(PreActivationResNet3D, stage_sizes=sizes, **options)
     assert_parity(module, small(build), head="fc", shape=SHAPE)

@@ -48,8 +48,9 @@ def norm(features, taps):
 class FrameResNet(nn.Module):
     """TSN (`patterns` None), or I3D; `patterns` says for each stage which blocks are inflated."""
 
-    def __init__(self, sizes, *, bottleneck, patterns=None, width=1.0, classes=5):
+    def __init__(self, sizes, *, bottleneck, patterns=None, pool="padded", width=1.0, classes=5):
         super().__init__()
+        self.pool = pool
         before = round(64 * width)
         self.inflated = patterns is not None
         self.conv1 = conv(3, before, 7, 2, 5 if self.inflated else None, time_stride=2)
@@ -75,7 +76,10 @@ class FrameResNet(nn.Module):
     def _features(self, x):
         x = functional.relu(self.bn1(self.conv1(x)))
         if self.inflated:
-            x = functional.max_pool3d(x, (1, 3, 3), 2, (0, 1, 1))
+            if self.pool == "padded":
+                x = functional.max_pool3d(x, (1, 3, 3), 2, (0, 1, 1))  # mmaction2
+            else:
+                x = functional.max_pool3d(x, (2, 3, 3), 2)  # Wang et al.
             x = functional.max_pool3d(self.layer1(x), (2, 1, 1))
         else:
             x = self.layer1(functional.max_pool2d(x, 3, 2, 1))

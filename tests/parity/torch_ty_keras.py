@@ -44,8 +44,9 @@ def norm(features):
 
 
 class ReleasedNetwork(nn.Module):
-    def __init__(self, sizes, *, bottleneck=False, width=1.0, classes=5, frames=16):
+    def __init__(self, sizes, *, bottleneck=False, pooled=False, width=1.0, classes=5, frames=16):
         super().__init__()
+        self.pooled = pooled
         before = round(64 * width)
         self.stage1_conv = SameConv(3, before, 7, (1, 2, 2))
         self.stage1_norm = norm(before)
@@ -61,6 +62,11 @@ class ReleasedNetwork(nn.Module):
 
     def forward(self, x):
         x = functional.relu(self.stage1_norm(self.stage1_conv(x)))
+        if self.pooled:  # "same": of an odd padding, the one after is larger
+            pads = [max((-(-n // 2) - 1) * 2 + 3 - n, 0) for n in x.shape[3:]]
+            (h0, h1), (w0, w1) = ((n // 2, n - n // 2) for n in pads)
+            x = functional.pad(x, (w0, w1, h0, h1, 1, 1), value=float("-inf"))
+            x = functional.max_pool3d(x, 3, (1, 2, 2))
         for name, block in self.named_children():
             x = block(x) if name.startswith("stage") and "block" in name else x
         x = functional.relu(self.tail_norm(x)).mean((3, 4))  # [b, c, t]

@@ -16,6 +16,7 @@ import numpy as np
 from flax import linen as nn
 
 from vidkd_jax import models
+from vidkd_jax.convert.graphs import check_keras, check_torch
 from vidkd_jax.convert.inflation import inflate
 from vidkd_jax.convert.keras_layout import name_layers
 from vidkd_jax.convert.reading import read_checkpoint, sha256
@@ -49,6 +50,8 @@ def main(argv: list[str] | None = None) -> None:
         print(line)
     if outside:
         print(f"ignored, because not part of the network: {', '.join(outside)}")
+    if backbone.files:
+        print(f"{card.model} is right for {backbone.files}; others may fit and answer wrongly")
     print(f"{args.out}: {card.model}, {card.num_classes} classes")
 
 
@@ -92,11 +95,14 @@ def _read(
     found = read_checkpoint(args.checkpoint)
     if args.checkpoint.suffix != ".h5":
         state, outside = unwrap(found, source)
-        return to_flax(state), outside
-    if not args.model.endswith("_keras"):
+        arrays = to_flax(state)
+        check_torch(found, arrays, args.model, source=source)
+        return arrays, outside
+    if "_keras" not in args.model:
         raise InputError(
-            f"{source}: .h5 files are only for the networks ty_r3d_*_keras, not for {args.model}"
+            f"{source}: .h5 files are only for the networks ty_r3d_*_keras*, not for {args.model}"
         )
+    check_keras(found, args.model, size=args.size or backbone.size, source=source)
     shapes = _abstract(_card(args, backbone, num_classes=1))
     return name_layers(found, shapes, backbone.head, source=source), ()
 

@@ -32,7 +32,7 @@ _KINDS = {5: "convolutions", 2: "dense layers", 1: "norms"}  # by the rank of a 
 
 
 def read_layers(path: Path) -> Layers:
-    """Returns the arrays of each layer that has any, in the order of the file.
+    """Returns the arrays of each layer, in the order of the file; many layers have none.
 
     Reads files of `model.save_weights` and of `model.save`.
 
@@ -43,14 +43,18 @@ def read_layers(path: Path) -> Layers:
 
     with h5py.File(path) as file:
         group = file.get("model_weights", file)
-        layers = {
+        return {
             name: {
                 key.split("/")[-1].split(":")[0]: np.asarray(group[name][key], np.float32)
                 for key in map(_text, group[name].attrs["weight_names"])
             }
             for name in map(_text, group.attrs["layer_names"])
         }
-    return {name: arrays for name, arrays in layers.items() if arrays}
+
+
+def has_pool(layers: Layers) -> bool:
+    """Whether a network of TY's released code has the max-pool of those for 224x224 pixels."""
+    return any(name.startswith("max_pooling3d") for name in layers)
 
 
 def name_layers(
@@ -96,7 +100,7 @@ def _in_order_made(layers: Layers) -> Layers:
         found = re.search(r"_(\d+)$", name)
         return int(found[1]) if found else 0
 
-    return {name: layers[name] for name in sorted(layers, key=number)}
+    return {name: layers[name] for name in sorted(layers, key=number) if layers[name]}
 
 
 def _rank(arrays: Mapping[str, np.ndarray]) -> int:

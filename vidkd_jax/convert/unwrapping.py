@@ -64,6 +64,12 @@ def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, .
     return arrays, tuple(outside)
 
 
+def is_mmaction(saved: Any) -> bool:
+    """Whether the content of a file has the names that mmaction2 gives to a whole recogniser."""
+    names = {str(name).removeprefix("module.") for name in _open_envelopes(saved)}
+    return any(name.startswith(("backbone.", "cls_head.")) for name in names)
+
+
 def _from_mmaction(name: str) -> str:
     for pattern, plain in _MMACTION:
         name = re.sub(pattern, plain, name)

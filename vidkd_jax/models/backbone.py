@@ -25,6 +25,8 @@ class Backbone:
       last_norm: Name of the last norm in each residual block; "" if blocks do not end with a norm.
       frames: Number of frames per clip that the network was designed for.
       size: Height and width of these clips, in pixels.
+      files: The public files that belong to this network, where files of another network have the
+        same names and shapes; "" if there is no such other network.
     """
 
     build: Callable[..., nn.Module]
@@ -35,6 +37,7 @@ class Backbone:
     last_norm: str = ""
     frames: int = 16
     size: int = 112
+    files: str = ""
 
 
 def scaled(features: int, width: float) -> int:

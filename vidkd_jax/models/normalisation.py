@@ -76,6 +76,8 @@ IMAGENET = Normalisation(
     tuple(255 * value for value in (0.485, 0.456, 0.406)),
     tuple(255 * value for value in (0.229, 0.224, 0.225)),
 )
+# video-nonlocal-net: one mean and one deviation for all channels.
+CAFFE2 = Normalisation((114.75,), (57.375,))
 # 3D-ResNets-PyTorch: the weights of 2020, and those of 2018 (and MARS), which know no deviation.
 KINETICS = Normalisation(
     tuple(255 * value for value in (0.4345, 0.4051, 0.3775)),
@@ -89,6 +91,7 @@ NORMALISATIONS: Mapping[str, Normalisation] = {
     "ty": TY,
     "torchvision_video": TORCHVISION_VIDEO,
     "imagenet": IMAGENET,
+    "caffe2": CAFFE2,
     "kinetics": KINETICS,
     "activitynet": ACTIVITYNET,
     "activitynet_bgr": ACTIVITYNET_BGR,

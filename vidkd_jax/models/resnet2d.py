@@ -18,7 +18,7 @@ from flax import linen as nn
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.backbone import Backbone, scaled
 from vidkd_jax.models.layers import Conv3D, batch_norm
-from vidkd_jax.models.normalisation import IMAGENET
+from vidkd_jax.models.normalisation import CAFFE2, IMAGENET
 
 
 class _Block(nn.Module):
@@ -68,6 +68,8 @@ class FrameResNet(nn.Module):
       stage_sizes: Number of blocks in each of the four stages.
       bottleneck: Whether blocks are bottlenecks; see `_Block`.
       inflated: Whether kernels extend over time, and 8 frames are reduced to 1 (I3D).
+      pool: Of I3D: the first max-pool. "padded": 1x3x3 with a padding of 1 in space (mmaction2).
+        "unpadded": 2x3x3 without padding (Wang et al.'s Caffe2 code). Both have stride 2.
       width: Factor on 64, 128, 256 and 512 channels.
       dtype: Compute dtype; parameters and statistics are float32.
     """
@@ -75,6 +77,7 @@ class FrameResNet(nn.Module):
     stage_sizes: Sequence[int]
     bottleneck: bool = False
     inflated: bool = False
+    pool: str = "padded"
     width: float = 1.0
     dtype: Any = jnp.float32
 
@@ -83,19 +86,23 @@ class FrameResNet(nn.Module):
         """Maps clips [b, t, h, w, c], normalised, to features [b, d], float32.
 
         Raises:
-          InputError: The network is inflated and the clips have fewer than 5 frames, so that no
-            frame would be left after pooling.
+          InputError: The network is inflated and the clips have so few frames that none would be
+            left after pooling.
         """
-        if self.inflated and clip.shape[1] < 5:
+        least = 7 if self.pool == "unpadded" else 5
+        if self.inflated and clip.shape[1] < least:
             raise InputError(
-                f"data.frames: {clip.shape[1]} frames are too few for I3D; use at least 5"
+                f"data.frames: {clip.shape[1]} frames are too few for I3D; use at least {least}"
             )
         conv = partial(Conv3D, dtype=self.dtype)
         norm = partial(batch_norm, use_running_average=not train, dtype=self.dtype)
         taps, halving = (5, 2) if self.inflated else (1, 1)
         x = conv(scaled(64, self.width), (taps, 7, 7), (halving, 2, 2), name="conv1")(clip)
         x = nn.relu(norm(name="bn1")(x))
-        x = nn.max_pool(x, (1, 3, 3), (halving, 2, 2), ((0, 0), (1, 1), (1, 1)))
+        if self.pool == "unpadded":
+            x = nn.max_pool(x, (2, 3, 3), (2, 2, 2))
+        else:
+            x = nn.max_pool(x, (1, 3, 3), (halving, 2, 2), ((0, 0), (1, 1), (1, 1)))
         for stage, num_blocks in enumerate(self.stage_sizes):
             for index in range(num_blocks):
                 x = _Block(
@@ -128,6 +135,20 @@ BACKBONES: Mapping[str, Backbone] = {
     "tsn_resnet50": _tsn(
         partial(FrameResNet, stage_sizes=_RESNET_50, bottleneck=True), last_norm="bn3"
     ),
-    "i3d_resnet50": _i3d(partial(_inflated, stage_sizes=_RESNET_50), last_norm="bn3"),
-    "i3d_resnet101": _i3d(partial(_inflated, stage_sizes=_RESNET_101), last_norm="bn3"),
+    "i3d_resnet50": _i3d(
+        partial(_inflated, stage_sizes=_RESNET_50), last_norm="bn3", files="mmaction2's I3D"
+    ),
+    "i3d_resnet50_caffe2": Backbone(
+        partial(_inflated, stage_sizes=_RESNET_50, pool="unpadded"),
+        source="Wang et al. 2018; Tushar-N/pytorch-resnet3d",
+        licence="none given",
+        normalisation=CAFFE2,
+        last_norm="bn3",
+        frames=32,
+        size=224,
+        files="Wang et al.'s I3D, ported by Tushar-N/pytorch-resnet3d",
+    ),
+    "i3d_resnet101": _i3d(
+        partial(_inflated, stage_sizes=_RESNET_101), last_norm="bn3", files="mmaction2's I3D"
+    ),
 }

@@ -2,7 +2,9 @@
 
 They are pre-activation residual networks with Keras's conventions: TensorFlow's asymmetric "same"
 padding, convolutions with biases, and BatchNorm with epsilon 1e-3 and momentum 0.99. A shortcut is
-a convolution, without a norm, of the input of the block before its norm. The classifier gets
+a convolution, without a norm, of the input of the block before its norm. Networks for clips of
+224x224 pixels (`*_keras_224`) have a max-pool after the stem, which those for 112x112 lack; weights
+of both have the same names and shapes. The classifier gets
 T/8 x C5 features, as in the paper. These modules do not include the released code's dropout before
 the classifier (0.5, only in networks 34 and 50).
 
@@ -84,12 +86,14 @@ class PreActivationResNet3D(nn.Module):
     Attributes:
       stage_sizes: Number of blocks in each of the four stages.
       bottleneck: Whether blocks are bottlenecks; see `_Block`.
+      pooled: Whether a max-pool of 3x3x3 with stride 1x2x2 follows the stem.
       width: Factor on 64, 128, 256 and 512 channels.
       dtype: Compute dtype; parameters and statistics are float32.
     """
 
     stage_sizes: Sequence[int]
     bottleneck: bool = False
+    pooled: bool = False
     width: float = 1.0
     dtype: Any = jnp.float32
 
@@ -110,6 +114,9 @@ class PreActivationResNet3D(nn.Module):
         padding = same_padding(clip.shape, size, strides)
         x = conv(scaled(64, self.width), size, strides, padding, name="stage1_conv")(clip)
         x = nn.relu(norm(name="stage1_norm")(x))
+        if self.pooled:
+            size = (3, 3, 3)
+            x = nn.max_pool(x, size, strides, same_padding(x.shape, size, strides))
         for stage, num_blocks in enumerate(self.stage_sizes):
             for index in range(num_blocks):
                 halve = stage > 0 and index == 0
@@ -127,15 +134,25 @@ class PreActivationResNet3D(nn.Module):
         return pooled.reshape(pooled.shape[0], -1)
 
 
-_backbone = partial(
-    Backbone, source="TY's released code, vdquang1991/Self-KD", licence="none given"
-)
-_DEEP = (3, 4, 6, 3)
+_SIZES: Mapping[str, Mapping[str, Any]] = {
+    "18": {"stage_sizes": (2, 2, 2, 2)},
+    "34": {"stage_sizes": (3, 4, 6, 3)},
+    "50": {"stage_sizes": (3, 4, 6, 3), "bottleneck": True},
+}
+
+
+def _backbone(depth: str, *, pooled: bool) -> Backbone:
+    size = 224 if pooled else 112
+    return Backbone(
+        partial(PreActivationResNet3D, **_SIZES[depth], pooled=pooled),
+        source="TY's released code, vdquang1991/Self-KD",
+        licence="none given",
+        size=size,
+        files=f"TY's .h5 files for clips of {size}x{size} pixels",
+    )
+
 
 BACKBONES: Mapping[str, Backbone] = {
-    "ty_r3d_18_keras": _backbone(partial(PreActivationResNet3D, stage_sizes=(2, 2, 2, 2))),
-    "ty_r3d_34_keras": _backbone(partial(PreActivationResNet3D, stage_sizes=_DEEP)),
-    "ty_r3d_50_keras": _backbone(
-        partial(PreActivationResNet3D, stage_sizes=_DEEP, bottleneck=True)
-    ),
+    **{f"ty_r3d_{depth}_keras": _backbone(depth, pooled=False) for depth in _SIZES},
+    **{f"ty_r3d_{depth}_keras_224": _backbone(depth, pooled=True) for depth in _SIZES},
 }
