@@ -143,6 +143,16 @@ def _truncated(path, state):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def _flipped(path, state):
+    """Inverts 4 KB in the middle of a tensor, as a bad copy or disk may."""
+    torch = pytest.importorskip("torch")
+    torch.save({name: torch.tensor(value.copy()) for name, value in state.items()}, path)
+    content, largest = bytearray(path.read_bytes()), max(state.values(), key=np.size)
+    at = content.index(largest.tobytes()[:64]) + largest.nbytes // 2
+    content[at : at + 4096] = bytes(255 - byte for byte in content[at : at + 4096])
+    path.write_bytes(content)
+
+
 BAD_FILES = {
     "code.pth": (_pickle_that_runs_code, r"holds \S*system beside tensors"),
     "half.pth": (_truncated, "damaged"),
@@ -152,8 +162,26 @@ BAD_FILES = {
     "empty.pth": (lambda path, state: path.touch(), "is not a"),
     "missing.pth": (lambda path, state: None, "no such file"),
     "net.ckpt": (lambda path, state: path.touch(), r"give a file of \.pth"),
-    "scalar.npz": (lambda path, state: np.savez(path, **{"fc.weight": 3.0}), "no classifier 'fc'"),
-    "other.npz": (lambda path, state: np.savez(path, x=np.zeros(3)), "no classifier 'fc'"),
+    "scalar.npz": (
+        lambda path, state: np.savez(path, **{**state, "fc.weight": 3.0}),
+        "no classifier 'fc'",
+    ),
+    "other.npz": (  # the head's other name is not what is wrong
+        lambda path, state: np.savez(path, x=np.zeros(3), **{"new_fc.weight": np.zeros((4, 3))}),
+        "backbone's 100 tensors do not fit .*; are model, width",
+    ),
+    "headless.npz": (
+        lambda path, state: np.savez(
+            path, **{n.replace("fc.", "classifier."): value for n, value in state.items()}
+        ),
+        "no classifier 'fc', but classifier.bias, classifier.weight; give --num_classes",
+    ),
+    "flipped.pth": (_flipped, "damaged .the checksum of its part '.*data/.*' is wrong.; download"),
+    "folder.pth": (lambda path, state: path.mkdir(), "is a folder; give a file"),
+    "nan.npz": (
+        lambda path, state: np.savez(path, **{**state, "fc.bias": np.full(4, np.nan)}),
+        r"1 tensors hold NaN or infinity \(fc.bias\)",
+    ),
 }
 
 
@@ -170,6 +198,14 @@ def test_bad_files_are_named_with_the_cause(name, state, tmp_path, monkeypatch):
         convert(tmp_path / name, tmp_path / "out")
     assert name in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "pwned").exists() and not (tmp_path / "out").exists()
+
+
+def test_of_a_folder_the_file_is_named(npz, tmp_path):
+    with pytest.raises(InputError, match=r"is a folder; give the file, such as .*net\.npz"):
+        convert(tmp_path, tmp_path / "out")
+    convert(npz, tmp_path / "out")
+    with pytest.raises(InputError, match=r"already: use it with --config\.model\.init_from"):
+        convert(tmp_path / "out", tmp_path / "more")
 
 
 def test_a_deeper_networks_weights_are_refused(tmp_path):

@@ -110,6 +110,23 @@ def test_envelopes_and_prefixes_come_off():
     assert names == ["stem.x", "layer1.x", "layer2.x", "layer3.x", "layer4.x"]
 
 
+@pytest.mark.parametrize("module", ["", "module."])
+def test_the_classifier_of_tsn_pytorch_is_beside_the_network(module):
+    array = np.zeros(1)
+    names = [f"{module}base_model.conv1.weight", f"{module}base_model.layer1.0.bn1.bias"]
+    saved = {"state_dict": dict.fromkeys([*names, f"{module}new_fc.weight"], array)}
+    arrays, outside = unwrap(saved, "file")
+    assert [*arrays] == ["conv1.weight", "layer1.0.bn1.bias", "fc.weight"] and not outside
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(state, value):
+    state["layer1.0.conv1.1.running_var"][2] = value
+    message = r"1 tensors hold NaN or infinity \(layer1\.0\.conv1\.1\.running_var\)"
+    with pytest.raises(InputError, match=message):
+        from_torch(state, network(), "fc")
+
+
 def test_mmactions_modules_come_apart():
     array = np.zeros(1)
     names = {
@@ -137,8 +154,17 @@ def test_inflation_preserves_the_mean_over_time():
 
 
 @pytest.mark.parametrize(
-    "saved", [{}, {"epoch": 3}, [1], {"state_dict": {"arch": "r3d"}}, {0: np.zeros(1)}]
+    ("saved", "message"),
+    [
+        ({}, "holds no tensors by name, but only nothing"),
+        ({"epoch": 3}, "holds no tensors by name, but only epoch"),
+        ({"state_dict": {"arch": "r3d"}}, "holds no tensors by name, but only arch"),
+        ({0: np.zeros(1)}, "holds no tensors by name, but only 0"),
+        ([np.zeros(1), np.zeros(2)], "holds a list of 2 entries, not tensors by name"),
+        (np.zeros((3, 4)), r"holds a single tensor of shape \(3, 4\), not tensors by name"),
+        (7, "holds an object of type int, not tensors by name"),
+    ],
 )
-def test_files_without_tensors_are_refused(saved):
-    with pytest.raises(InputError, match="holds no tensors"):
+def test_files_without_tensors_are_refused(saved, message):
+    with pytest.raises(InputError, match=f"file: {message}"):
         unwrap(saved, "file")

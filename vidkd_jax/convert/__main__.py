@@ -7,6 +7,7 @@ train with `--config.model.init_from=weights/r3d_18`.
 import argparse
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,14 @@ def main(argv: list[str] | None = None) -> None:
             )
     source = f"--checkpoint={args.checkpoint}"
     arrays, outside = _read(args, backbone, source)
-    card = _card(args, backbone, _num_classes(args, arrays, backbone.head, source))
+    num_classes = args.num_classes or _num_classes(arrays, backbone.head)
+    card = _card(args, backbone, num_classes or 1)
     shapes = _abstract(card)
     wanted = public_names.by_public_name(shapes, head=backbone.head)
     arrays = inflate(arrays, wanted, over_time=args.inflate)
     variables, report = public_names.fill(shapes, arrays, head=backbone.head, source=source)
+    if not num_classes:  # said only now: first of all, the backbone must fit
+        raise InputError(_no_classifier(source, backbone.head, report.skipped))
     card = dataclasses.replace(card, has_classifier=not report.initialised)
     _save(args.out, card, _initialise_rest(variables))
     for line in report.lines():
@@ -107,18 +111,17 @@ def _read(
     return name_layers(found, shapes, backbone.head, source=source), ()
 
 
-def _num_classes(
-    args: argparse.Namespace, arrays: dict[str, np.ndarray], head: str, source: str
-) -> int:
-    """Returns the number of classes: --num_classes, or that of the checkpoint."""
-    if args.num_classes:
-        return args.num_classes
+def _num_classes(arrays: dict[str, np.ndarray], head: str) -> int:
+    """Returns the number of classes of the checkpoint; 0 if it has no classifier of this name."""
     shape = arrays[f"{head}.weight"].shape if f"{head}.weight" in arrays else ()
-    if not shape:
-        raise InputError(
-            f"{source}: has no classifier '{head}'; give --num_classes to get a new classifier"
-        )
-    return shape[-1]
+    return shape[-1] if shape else 0
+
+
+def _no_classifier(source: str, head: str, others: Sequence[str]) -> str:
+    beside = f", but {', '.join(others[:3])}" if others else ""
+    return (
+        f"{source}: has no classifier '{head}'{beside}; give --num_classes to get a new classifier"
+    )
 
 
 def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int) -> weights.Card:

@@ -1,8 +1,8 @@
 """Refuses files whose weights fit a network by name and shape, but belong to another graph.
 
 Two kinds of public networks come in pairs that differ only in a max-pool, which has no weights: I3D
-of mmaction2 and of Wang et al., and TY's released networks for 112 and for 224 pixels. The wrong one
-of a pair loads and gives wrong outputs. Other marks of a file tell which network it belongs to.
+of mmaction2 and of Wang et al., and TY's released networks for 112 and for 224 pixels. The wrong
+one of a pair loads and gives wrong outputs. Other marks of a file tell which one it belongs to.
 """
 
 from collections.abc import Mapping

@@ -4,6 +4,7 @@ import hashlib
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ def read_checkpoint(path: Path) -> Any:
       InputError: There is no such file, its kind is unknown, a library for it is missing, it is
         damaged, or it holds objects that would run code.
     """
+    if path.is_dir():
+        raise InputError(f"--checkpoint={path}: is a folder; {_what_to_give(path)}")
     if not path.is_file():
         raise InputError(f"--checkpoint={path}: there is no such file")
     if path.suffix not in _READERS:
@@ -49,6 +52,10 @@ def sha256(path: Path) -> str:
 def _read_torch(path: Path) -> Any:
     import torch  # only installed with the extra 'convert'; never needed for training
 
+    if zipfile.is_zipfile(path):  # torch.load does not compare the checksums
+        with zipfile.ZipFile(path) as archive:
+            if (part := archive.testzip()) is not None:
+                raise ValueError(f"the checksum of its part '{part}' is wrong")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns about old and foreign files
         return _as_numpy(torch.load(path, map_location="cpu", weights_only=True))
@@ -87,6 +94,14 @@ _READERS: Mapping[str, Callable[[Path], Any]] = {
 }
 
 
+def _what_to_give(folder: Path) -> str:
+    """Returns what to do about a folder that was given for a file."""
+    if (folder / "model.json").is_file():
+        return "it holds converted weights already: use it with --config.model.init_from"
+    inside = sorted(path.name for path in folder.iterdir() if path.suffix in _READERS)
+    return f"give the file, such as {folder / inside[0]}" if inside else "give a file"
+
+
 def _explain(path: Path, error: Exception) -> str:
     """Returns the error message for a file that holds code, is damaged or is of another kind."""
     if code := re.search(r"GLOBAL (\S+)", str(error)):
@@ -97,4 +112,7 @@ def _explain(path: Path, error: Exception) -> str:
     cause = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
     if isinstance(error, pickle.UnpicklingError):  # torch's message advises to run the file's code
         cause = "it cannot be read as tensors only"
-    return f"--checkpoint={path}: is not a {path.suffix} checkpoint, or is damaged ({cause})"
+    return (
+        f"--checkpoint={path}: is not a {path.suffix} checkpoint, or is damaged ({cause}); "
+        "download or copy it again"
+    )

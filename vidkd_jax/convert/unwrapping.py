@@ -11,10 +11,11 @@ from vidkd_jax.errors import InputError
 # The keys under which training scripts save the network, beside epoch and optimiser. 3D-ResNets,
 # MARS and Efficient-3DCNNs use the first key, IIC uses the second.
 _ENVELOPES = ("state_dict", "model", "model_state_dict")
-# The prefixes of DataParallel; of PCLNet and VCOPN; of mmaction2.
-_PREFIXES = ("module.", "base_network.", "backbone.")
+# The prefixes of DataParallel; of PCLNet and VCOPN; of mmaction2; of tsn-pytorch and TSM.
+_PREFIXES = ("module.", "base_network.", "backbone.", "base_model.")
 # The r18 of PCL and IIC is torchvision's network in a Sequential, without the classifier.
 _SEQUENTIAL = {str(i): name for i, name in enumerate(["stem", *(f"layer{n}" for n in range(1, 5))])}
+_TSN_HEAD = re.compile(r"^(module\.)?new_fc\.")
 # mmaction2 puts each convolution and its norm into a module of their own.
 _MMACTION = (
     (r"^cls_head\.fc_cls\.", "backbone.fc."),
@@ -36,6 +37,10 @@ def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, .
       InputError: There are no arrays.
     """
     state = _open_envelopes(saved)
+    if not isinstance(state, Mapping):
+        raise InputError(
+            f"{source}: holds {_kind(state)}, not tensors by name; give a file with a state_dict"
+        )
     arrays = {
         name: value
         for name, value in state.items()
@@ -49,6 +54,8 @@ def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, .
     outside = [str(name) for name in state if name not in arrays]
     if any(name.startswith("cls_head.") for name in arrays):
         arrays = {_from_mmaction(name): array for name, array in arrays.items()}
+    # tsn-pytorch puts the classifier beside the network, "base_model".
+    arrays = {_TSN_HEAD.sub(r"\1base_model.fc.", name): array for name, array in arrays.items()}
     while prefix := next((p for p in _PREFIXES if any(n.startswith(p) for n in arrays)), None):
         outside += [name for name in arrays if not name.startswith(prefix)]
         arrays = {
@@ -66,7 +73,8 @@ def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, .
 
 def is_mmaction(saved: Any) -> bool:
     """Whether the content of a file has the names that mmaction2 gives to a whole recogniser."""
-    names = {str(name).removeprefix("module.") for name in _open_envelopes(saved)}
+    state = _open_envelopes(saved)
+    names = [str(name).removeprefix("module.") for name in state]
     return any(name.startswith(("backbone.", "cls_head.")) for name in names)
 
 
@@ -76,11 +84,20 @@ def _from_mmaction(name: str) -> str:
     return name
 
 
-def _open_envelopes(saved: Any) -> Mapping[str, Any]:
-    """Returns the innermost dictionary."""
+def _open_envelopes(saved: Any) -> Any:
+    """Returns the innermost dictionary, or what is there instead of one."""
     while isinstance(saved, Mapping):
         inner = (saved[name] for name in _ENVELOPES if isinstance(saved.get(name), Mapping))
         if (opened := next(inner, None)) is None:
             return saved
         saved = opened
-    return {}
+    return saved
+
+
+def _kind(value: Any) -> str:
+    """Describes what is no dictionary, for a message."""
+    if isinstance(value, np.ndarray):
+        return f"a single tensor of shape {value.shape}"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {len(value)} entries"
+    return f"an object of type {type(value).__name__}"

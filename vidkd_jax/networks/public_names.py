@@ -70,7 +70,7 @@ def fill(
 
     Raises:
       InputError: tensors of the backbone are missing, of another shape, or unknown: the arrays are
-        another network's.
+        another network's. Or a tensor of the network holds numbers that are not finite.
     """
     flat = flatten_dict(variables.as_dict())
     names = {path: _public_name(path, head) for path in flat}
@@ -87,6 +87,7 @@ def fill(
     }
     loaded = tuple(name for name in names.values() if name.rpartition(".")[0] not in initialised)
     skipped += tuple(name for name in heads if name in arrays and name not in loaded)
+    _check_finite({name: arrays[name] for name in loaded}, source)
     return Variables(**unflatten_dict(filled)), Report(loaded, skipped, initialised)
 
 
@@ -121,6 +122,15 @@ def _check_backbone(
         raise InputError(
             f"{source}: holds {len(unknown)} tensors that this backbone does not have "
             f"({_some(unknown)}); is it of another model?"
+        )
+
+
+def _check_finite(loaded: Mapping[str, np.ndarray], source: str) -> None:
+    """Refuses weights with which a network could only answer NaN."""
+    if wrong := [name for name, array in loaded.items() if not np.isfinite(array).all()]:
+        raise InputError(
+            f"{source}: {len(wrong)} tensors hold NaN or infinity ({_some(wrong)}): their training "
+            "failed, or the file is damaged; use another checkpoint"
         )
 
 
