@@ -34,23 +34,47 @@ def test_attention_transfer_hand_computed():
     )
 
 
-def test_attention_transfer_equals_pytorch():
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-5])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [((2, 3, 3), (2, 3, 3)), ((4, 8, 6), (2, 4, 4)), ((2, 3, 5), (4, 7, 3))],
+    ids=["equal", "smaller", "smaller and larger"],
+)
+def test_attention_transfer_equals_pytorch(ours, theirs, scale):
+    """The reference averages features to the smaller size, then squares them; none is shrunk."""
     torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    student = scale * rng.normal(size=(2, *ours, 4)).astype(np.float32)
+    teacher = rng.normal(size=(2, *theirs, 6)).astype(np.float32)
+    size = tuple(map(min, ours, theirs))
 
-    def attention(maps):
-        energy = torch.tensor(maps).pow(2).mean(-1).flatten(1)
-        return torch.nn.functional.normalize(energy)
+    def attention(block):
+        pooled = torch.nn.functional.adaptive_avg_pool3d(block.movedim(-1, 1), size)
+        return torch.nn.functional.normalize(pooled.pow(2).mean(1).flatten(1))
 
-    expected = (attention(MAPS) - attention(WIDE_MAPS)).pow(2).mean(1)
-    result = losses.attention_transfer(jnp.array(MAPS), jnp.array(WIDE_MAPS))
-    np.testing.assert_allclose(result, expected, rtol=1e-5)
+    block = torch.tensor(student, requires_grad=True)
+    expected = (attention(block) - attention(torch.tensor(teacher))).pow(2).mean(1)
+    expected.sum().backward()
+    result = losses.attention_transfer(jnp.array(student), jnp.array(teacher))
+    np.testing.assert_allclose(result, expected.detach(), rtol=1e-5)
+    taught = jax.grad(lambda s: losses.attention_transfer(s, jnp.array(teacher)).sum())
+    gradient = block.grad.numpy()
+    np.testing.assert_allclose(
+        taught(jnp.array(student)), gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max()
+    )
 
 
-def test_attention_maps_are_squared_before_they_are_brought_to_one_size():
-    # The mean of a map with both signs can be zero; the mean of its squares is not.
-    signs = jnp.tile(jnp.array([1.0, -1.0]), 8).reshape(1, 1, 4, 4, 1)
-    ones = jnp.ones((1, 1, 2, 2, 1))
-    np.testing.assert_allclose(losses.attention_transfer(signs, ones), [0.0], atol=1e-6)
+def test_blocks_are_averaged_before_they_are_squared():
+    # Averaged: (1, 2), of both maps; squared first, the student's would be (5, 4).
+    student = jnp.array([3.0, -1.0, 2.0, 2.0]).reshape(1, 1, 1, 4, 1)
+    teacher = jnp.array([1.0, 2.0]).reshape(1, 1, 1, 2, 1)
+    np.testing.assert_allclose(losses.attention_transfer(student, teacher), [0.0], atol=1e-12)
+
+
+def test_small_features_have_the_loss_of_large_ones():
+    large = losses.attention_transfer(jnp.array(MAPS), jnp.array(WIDE_MAPS))
+    small = losses.attention_transfer(jnp.array(1e-5 * MAPS), jnp.array(1e-5 * WIDE_MAPS))
+    np.testing.assert_allclose(small, large, rtol=1e-5)
 
 
 def test_relational_losses_equal_pytorch():
@@ -86,6 +110,7 @@ def test_relational_losses_do_not_see_scale_or_place():
     [
         (losses.mean_squared_error, STUDENT, TEACHER),
         (losses.attention_transfer, MAPS, WIDE_MAPS),
+        (losses.attention_transfer, MAPS, WIDE_MAPS[:, :1, :2]),
         (losses.relational_distance, STUDENT, WIDE),
         (losses.relational_angle, STUDENT, WIDE),
     ],
@@ -105,6 +130,14 @@ def test_align_brings_both_to_the_smaller_size():
     assert ours.shape == (2, 4, 3, 3, 3)
     assert theirs.shape == (2, 4, 3, 3, 5)
     np.testing.assert_allclose(ours, jnp.ones_like(ours), rtol=1e-6)
+
+
+def test_align_averages_what_it_shrinks():
+    eight = jnp.arange(8.0).reshape(1, 8, 1, 1, 1)
+    four, _ = losses.align(eight, jnp.zeros((1, 4, 1, 1, 1)))
+    np.testing.assert_allclose(four.ravel(), [0.5, 2.5, 4.5, 6.5])
+    three, _ = losses.align(eight, jnp.zeros((1, 3, 1, 1, 1)))
+    np.testing.assert_allclose(three.ravel(), [1, 3.5, 6])  # of 0-2, 2-5 and 5-7
 
 
 def test_align_leaves_equal_sizes_alone():

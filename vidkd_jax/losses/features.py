@@ -41,7 +41,8 @@ def attention_transfer(student: jax.Array, teacher: jax.Array) -> jax.Array:
         \qquad Q = \mathrm{vec} \left( \tfrac{1}{c} \sum_c A_c^2 \right)
 
     The published code averages over the n positions of a map, as here; the paper has the norm
-    instead. Maps of different sizes are resized to the smaller size. The teacher gets no gradient.
+    instead. Blocks of different sizes are averaged to the smaller size before they are squared, as
+    in RepDistiller. The teacher gets no gradient.
 
     Args:
         student: output of a block, `[b, t, h, w, c]`, any float dtype.
@@ -52,27 +53,24 @@ def attention_transfer(student: jax.Array, teacher: jax.Array) -> jax.Array:
 
     References:
         Zagoruyko & Komodakis, `Paying More Attention to Attention
-        <https://arxiv.org/abs/1612.03928>`_, 2017, eq. 2.
+        <https://arxiv.org/abs/1612.03928>`_, 2017, eq. 2; Tian et al., `Contrastive Representation
+        Distillation <https://arxiv.org/abs/1910.10699>`_, 2020, whose code is RepDistiller.
 
     >>> one, other = jnp.zeros((2, 1, 1, 1, 2, 1)).at[0, ..., 0, :].set(3).at[1, ..., 1, :].set(1)
     >>> attention_transfer(one, other)
     Array([1.], dtype=float32)
     """
-    maps = align(_energy(student), _energy(jax.lax.stop_gradient(teacher)))
-    ours, theirs = (_normalised(attention) for attention in maps)
+    ours, theirs = map(_attention, align(student.astype(jnp.float32), _frozen(teacher)))
     return jnp.mean(jnp.square(ours - theirs), axis=1)
 
 
-def _energy(features: jax.Array) -> jax.Array:
-    """Returns the mean over channels of the squares of `[b, t, h, w, c]`, as `[b, t, h, w, 1]`."""
-    return jnp.mean(jnp.square(features.astype(jnp.float32)), axis=-1, keepdims=True)
-
-
-def _normalised(energy: jax.Array) -> jax.Array:
-    """Returns attention maps `[b, t, h, w, 1]` as vectors of length 1, `[b, t * h * w]`."""
-    energy = energy.reshape(energy.shape[0], -1)
-    # A map of zeros (dead channels) stays zero, with a zero gradient.
-    return energy * jax.lax.rsqrt(jnp.sum(jnp.square(energy), axis=1, keepdims=True) + 1e-12)
+def _attention(features: jax.Array) -> jax.Array:
+    """Returns the attention maps of `[b, t, h, w, c]` as vectors of length 1, `[b, t * h * w]`."""
+    energy = jnp.mean(jnp.square(features), axis=-1).reshape(features.shape[0], -1)
+    # PyTorch's `normalize` divides by at least 1e-12. A map of zeros (dead channels) stays zero,
+    # with a zero gradient.
+    square = jnp.sum(jnp.square(energy), axis=1, keepdims=True)
+    return energy * jax.lax.rsqrt(jnp.maximum(square, 1e-24))
 
 
 def relational_distance(student: jax.Array, teacher: jax.Array) -> jax.Array:
@@ -134,8 +132,9 @@ def relational_angle(student: jax.Array, teacher: jax.Array) -> jax.Array:
 def align(student: jax.Array, teacher: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Resizes the outputs of two blocks to the smaller of their sizes in time, height and width.
 
-    So networks with different strides, frame counts or input sizes can be compared. The resizing is
-    linear interpolation with anti-aliasing; for integer ratios it is an average.
+    So networks with different strides, frame counts or input sizes can be compared. Each position
+    of the smaller size is the mean of the positions that it covers, as in PyTorch's
+    `adaptive_avg_pool3d`.
 
     Args:
         student: `[b, t, h, w, c]`.
@@ -148,13 +147,27 @@ def align(student: jax.Array, teacher: jax.Array) -> tuple[jax.Array, jax.Array]
     chex.assert_equal_shape_prefix([student, teacher], 1)
 
     def resized(features: jax.Array) -> jax.Array:
-        smaller = map(min, student.shape[1:4], teacher.shape[1:4])
-        shape = (features.shape[0], *smaller, features.shape[4])
-        if shape == features.shape:
-            return features
-        return jax.image.resize(features, shape, "linear")
+        for axis in (1, 2, 3):
+            size = min(student.shape[axis], teacher.shape[axis])
+            if features.shape[axis] != size:
+                features = _averaged(features, axis, size)
+        return features
 
     return resized(student), resized(teacher)
+
+
+def _averaged(features: jax.Array, axis: int, size: int) -> jax.Array:
+    """Returns means along an axis: the i-th of the positions from i/size to (i + 1)/size of it.
+
+    Where a boundary lies within a position, this position counts for both sides.
+    """
+    length = features.shape[axis]
+    edges = ((i * length // size, -(-(i + 1) * length // size)) for i in range(size))
+    means = [
+        jnp.mean(jax.lax.slice_in_dim(features, begin, end, axis=axis), axis=axis)
+        for begin, end in edges
+    ]
+    return jnp.stack(means, axis=axis)
 
 
 def _checked(student: jax.Array, teacher: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -87,8 +87,8 @@ class Hints(_FromBlocks):
 
     Romero et al. 2015 train the hinted layers first and then all by distillation; here both losses
     train together, with the mean squared error and the weight of RepDistiller's comparison (Tian et
-    al. 2020). A 1x1x1 convolution adapts the channels, and the larger of both outputs is resized to
-    the smaller.
+    al. 2020). A 1x1x1 convolution adapts the channels, and the larger of both outputs is averaged
+    to the size of the smaller.
 
     Attributes:
       hint_weight: of each pair of blocks; 100 in RepDistiller.
@@ -116,7 +116,9 @@ class Hints(_FromBlocks):
 class AttentionTransfer(_FromBlocks):
     """Total = cross-entropy + attention_weight * distance of attention maps.
 
-    Zagoruyko & Komodakis 2017, eq. 2, with the mean over a map's positions as in their code.
+    Zagoruyko & Komodakis 2017, eq. 2, with the mean over a map's positions as in their code. The
+    larger of both blocks is averaged to the size of the smaller before it is squared, as in
+    RepDistiller.
 
     Attributes:
       attention_weight: of each pair of blocks; 1000 in their code (beta).
