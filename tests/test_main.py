@@ -1,6 +1,7 @@
 """The command line: every kind of wrong input gives exit status 2 and one line."""
 
 import errno
+import importlib
 import os
 import shutil
 import subprocess
@@ -61,6 +62,69 @@ def fails_with_one_line(result, *parts):
 )
 def test_wrong_flags(arguments, parts):
     fails_with_one_line(run(*arguments), *parts)
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])
+def test_help_is_no_traceback(flag):
+    result = run(flag)
+    assert result.returncode == 0 and not result.stderr
+    for text in (
+        "usage: python -m vidkd_jax.main",
+        "ty_r18, ",
+        "hmdb51, ",
+        "--config.train.epochs",
+    ):
+        assert text in result.stdout
+
+
+COMMANDS = (
+    "vidkd_jax.predict", "vidkd_jax.tables.__main__", "vidkd_jax.models.__main__",
+    "vidkd_jax.convert.__main__", "data_prep.build", "data_prep.check", "data_prep.flow",
+    "data_prep.marionette.__main__",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull", "--helpshort"])
+@pytest.mark.parametrize("module", COMMANDS)
+def test_every_command_has_help(module, flag, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["command", flag])
+    with pytest.raises(SystemExit) as end:
+        run_command(importlib.import_module(module).main)
+    assert end.value.code == 0
+    assert "usage: python -m " in capsys.readouterr().out
+
+
+def test_the_users_folder_is_found_in_every_flag(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    given = [
+        "command",
+        "--out=~/x",
+        "--run",
+        "~/y",
+        "-x=~",
+        "~",
+        "--name=a~/b",
+        "--config=~/c.py:x",
+    ]
+    monkeypatch.setattr(sys, "argv", given)
+    run_command(lambda: None)
+    assert sys.argv[1:] == [
+        "--out=/home/me/x", "--run", "/home/me/y", "-x=/home/me", "/home/me", "--name=a~/b",
+        "--config=/home/me/c.py:x",
+    ]  # fmt: skip
+
+
+def test_a_workdir_in_the_users_folder_makes_no_folder_of_that_name(small_flags, tmp_path):
+    result = run(
+        f"--config={CHECKOUT / 'configs/ty_r18.py'}",
+        "--workdir=~/deep/run",
+        *small_flags,
+        "--config.model.init_from=~/nothing",
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path / "home")},
+    )
+    fails_with_one_line(result, f"'{tmp_path / 'home' / 'nothing'}' holds no weights")
+    assert not (tmp_path / "~").exists()
 
 
 def test_missing_records_say_how_to_make_them(tmp_path):

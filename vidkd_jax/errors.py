@@ -1,8 +1,12 @@
-"""The error that means: the user's input is wrong, and here is what would be right."""
+"""The error that means: the user's input is wrong, and here is what would be right.
+
+`run_command` is the frame of every command: what its arguments mean, and how it exits.
+"""
 
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -38,8 +42,26 @@ def suggest(name: str, valid: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else f"; valid: {', '.join(valid)}"
 
 
+def _understood(argument: str) -> str:
+    """Returns an argument with the user's folder for ~, and --help for its longer forms."""
+    if argument in ("--helpfull", "--helpshort"):
+        return "--help"
+    flag, value = re.fullmatch(r"(-[^=]*=)?(.*)", argument, re.DOTALL).groups("")  # type: ignore
+    return flag + with_home(value)
+
+
+def with_home(text: str) -> str:
+    """Returns a text with the user's folder for a ~ at its beginning; others as they are."""
+    return os.path.expanduser(text)  # noqa: PTH111 - Path would change other texts, and may raise
+
+
 def run_command(main: Callable[[], None]) -> None:
-    """Runs a command's `main` and exits: 0 done, 2 wrong input (one line on stderr), 1 else."""
+    """Runs a command's `main` and exits: 0 done, 2 wrong input (one line on stderr), 1 else.
+
+    The shell expands ~ only at the beginning of a word. Here it is expanded in --flag=~/path, too,
+    for every flag of every command.
+    """
+    sys.argv[1:] = map(_understood, sys.argv[1:])
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -16,7 +16,8 @@ from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.settings import config_files
-from vidkd_jax.settings.config import read
+from vidkd_jax.settings.config import get_base_config, read
+from vidkd_jax.settings.recipes import DATASETS
 from vidkd_jax.settings.settings import flatten
 from vidkd_jax.train import train_and_evaluate
 
@@ -63,10 +64,11 @@ def parse_flags(argv: list[str]) -> ConfigDict:
     Raises:
       InputError: names the flag or field that is wrong, and the nearest valid name.
     """
+    if {"--help", "-h"} & {*argv[1:]}:
+        print(_help())
+        sys.exit(0)
     if unexpected := [arg for arg in argv[1:] if not arg.startswith("-")]:
         raise InputError(f"unexpected argument '{unexpected[0]}': flags are --name=value")
-    if {"--help", "--helpfull", "-h"} & {*argv}:
-        flags.FLAGS([argv[0], "--help"])  # prints and exits
     given = dict(arg.lstrip("-").split("=", 1) for arg in argv[1:] if "=" in arg)
     if "config" not in given:
         raise InputError(
@@ -84,6 +86,27 @@ def parse_flags(argv: list[str]) -> ConfigDict:
         config.data.root = root
     logging.set_verbosity(logging.FATAL)  # libraries narrate; what fails is raised as well
     return config
+
+
+def _help() -> str:
+    """Returns how the command is used, with all configs, data sets and settings."""
+    fields = flatten(get_base_config().to_dict())
+    settings = [
+        f"  --config.{field}" + ("" if value is None else f"={value!r}")
+        for field, value in fields.items()
+    ]
+    return f"""\
+usage: python -m vidkd_jax.main --config=NAME[:DATASET] [--workdir=DIR] [--config.FIELD=VALUE ...]
+
+{main.__doc__}
+
+  --config=NAME[:DATASET]  one of these configs, or a file of yours:
+      {", ".join(config_files.names())}
+    on one of these data sets:
+      {", ".join(DATASETS)}
+  --workdir=DIR  {flags.FLAGS["workdir"].help}
+  --config.FIELD=VALUE  changes one setting of the config. The defaults, before a config:
+{chr(10).join(settings)}"""
 
 
 def _is_config(argument: str) -> bool:

@@ -15,6 +15,17 @@ CONFIGS = Path("configs")
 GOLDEN = Path("tests/golden")
 
 
+def test_paths_may_begin_with_the_users_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    config = get_base_config()
+    set_field(config, "data.root", "~/data")
+    set_field(config, "teachers.runs", ("~/a", "b~"))
+    settings = read(config)
+    assert settings.data.root == "/home/me/data"
+    assert settings.teachers.runs == ("/home/me/a", "b~")
+    assert config.data.root == "~/data"  # the caller's own is not changed
+
+
 def load(name, *arguments):
     spec = importlib.util.spec_from_file_location(name, CONFIGS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)

@@ -7,7 +7,7 @@ from ml_collections import ConfigDict, config_dict
 
 from vidkd_jax import methods
 from vidkd_jax.augment import Augment
-from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.errors import InputError, suggest, with_home
 from vidkd_jax.settings import checks
 from vidkd_jax.settings.settings import (
     DataSettings,
@@ -62,6 +62,7 @@ def read(config: ConfigDict) -> Settings:
     Raises:
       InputError: one line that names the field that is wrong, and what would be right.
     """
+    config = _expanded(config)
     values = flatten(config.to_dict())
     checks.validate(values)
     augment = config.augment.to_dict()
@@ -82,6 +83,21 @@ def read(config: ConfigDict) -> Settings:
         distributed=config.distributed,
         **sections,
     )
+
+
+def _expanded(config: ConfigDict) -> ConfigDict:
+    """Returns the config with the user's folder for ~ in every text that begins with it."""
+
+    def expanded(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(expanded, value))
+        return with_home(value) if isinstance(value, str) else value
+
+    found = config.copy_and_resolve_references()
+    for field, value in flatten(config.to_dict()).items():
+        if expanded(value) != value:
+            set_field(found, field, expanded(value))
+    return found
 
 
 def from_json(saved: dict[str, Any]) -> ConfigDict:

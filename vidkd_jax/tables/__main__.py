@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax import data
-from vidkd_jax.errors import InputError, run_command, suggest
+from vidkd_jax.errors import InputError, run_command, suggest, with_home
 from vidkd_jax.run import inputs
 from vidkd_jax.tables import costs, csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
@@ -135,7 +135,7 @@ def _data_root(extra: Sequence[str]) -> str:
     """Returns the records' folder by the flag or by VIDKD_DATA; "" where neither is given."""
     flag = "--config.data.root="
     given = [value.removeprefix(flag) for value in extra if value.startswith(flag)]
-    return given[-1] if given else os.environ.get("VIDKD_DATA", "")
+    return given[-1] if given else with_home(os.environ.get("VIDKD_DATA", ""))
 
 
 def _count(text: str) -> int:
