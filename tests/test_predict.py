@@ -72,6 +72,16 @@ def test_a_folder_is_searched_and_bad_files_are_listed_at_the_end(
     assert f"1): {tmp_path / 'notes.txt'}" in err and "left out of" in err
 
 
+def test_predict_is_never_silent_and_says_what_else_it_can(run, square_videos, capsys):
+    file = next((square_videos / "videos").rglob("*.mp4"))
+    predict.main([f"--run={run}", "--top=1", str(file)])
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1
+    assert err.startswith(f"loading the network of {run}\n")
+    assert err.index("compiling") > err.index("loading")
+    assert err.endswith("--top=2 prints all 2 classes, --json JSON for programs\n")
+
+
 def test_a_video_is_printed_as_soon_as_its_clips_are_done(run, square_videos, tmp_path):
     """So a killed command, or one whose reader stops early, has printed the first lines."""
     source = next((square_videos / "videos").rglob("*.mp4"))

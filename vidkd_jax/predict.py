@@ -30,7 +30,7 @@ from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run.train_step import predict_step
 from vidkd_jax.run.workdir import saved_fields
-from vidkd_jax.runtime.compilation import cache_compilations
+from vidkd_jax.runtime.compilation import announced, cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.settings import DataSettings, EvalSettings
@@ -63,6 +63,7 @@ def main(argv: list[str] | None = None) -> None:
         predicted before that is said.
     """
     args = _parse(argv)
+    print(f"loading the network of {args.run}", file=sys.stderr)
     keep_freed_memory()
     cache_compilations()
     card, variables = weights.load(args.run)
@@ -86,6 +87,9 @@ def main(argv: list[str] | None = None) -> None:
             line = _line(video.id, scores, names, args.top, as_json=args.json)
             tqdm.write(line, file=sys.stdout)  # around the progress bar
             sys.stdout.flush()
+        if len(names) > args.top and not args.json:
+            more = f"--top={len(names)} prints all {len(names)} classes, --json JSON for programs"
+            print(more, file=sys.stderr)
     if failures := len(entries) - len(found):
         raise InputError(f"{failures} of {len(entries)} videos cannot be read (listed above)")
 
@@ -184,14 +188,14 @@ def predict(
         max_clips=cutting.max_clips,
         reading=Reading(),
     )
-    with progress_bar(total=batches.num_batches, desc="predicting", delay=2, leave=False) as bar:
+    with progress_bar(total=batches.num_batches, desc="predicting", leave=False) as bar:
 
         def with_bar() -> Iterator[Any]:
             for batch in batches:
                 yield batch
                 bar.update()
 
-        for clips in predict_videos(partial(step, placed), with_bar()):
+        for clips in predict_videos(partial(announced(step, bar), placed), with_bar()):
             probabilities, _, _ = clips.by_video(cutting.average)
             yield probabilities[0]
 

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.run.train_step import BySource, TrainState
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.ahead import one_ahead
+from vidkd_jax.runtime.compilation import announced
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.config import read
 
@@ -119,14 +120,15 @@ def _train(
     total, done = epochs * run.train_batches.per_epoch, int(state.step)
     disable = not sharding.is_main()
     with progress_bar(total=total, initial=done, desc=run.settings.name, disable=disable) as bar:
+        step, judge = announced(run.train_step, bar), announced(judging.judge, bar)
         while progress.epoch < epochs and not progress.should_stop(schedule):
             epoch, start = progress.epoch + 1, time.monotonic()
             rates = progress.rate(schedule), progress.factors(schedule)
             state = state.replace(opt_state=set_rates(state.opt_state, *rates))
-            state = _train_epoch(run, state, teachers, epoch, tracker, bar)
+            state = _train_epoch(run, state, teachers, epoch, tracker, bar, step)
             seconds = time.monotonic() - start
             names = run.settings.method.validated_by
-            found = judging.judge(run, state.variables, run.splits.val, names, **how)
+            found = judge(run, state.variables, run.splits.val, names, **how)
             moved = judging.ask(run, run.teachers.moving(state), run.splits.val, **how)
             answers = {**answers, **moved}
             metrics = found.scores | judging.agreements(run, found.collected, answers)
@@ -155,6 +157,7 @@ def _train_epoch(
     epoch: int,
     tracker: tracking.Tracker,
     bar: tqdm,
+    step: Callable[..., tuple[TrainState, dict[str, jax.Array]]],
 ) -> TrainState:
     """Does one epoch's steps; reads metrics back only every `train.log_every` steps."""
     train, per_epoch = run.settings.train, run.train_batches.per_epoch
@@ -168,7 +171,7 @@ def _train_epoch(
         # bound, because the device may have finished while the host waited.
         if not pending or _is_ready(pending[-1]["loss"]):
             waited += time.monotonic() - asked
-        state, metrics = run.train_step(state, teachers, batch, run.key)
+        state, metrics = step(state, teachers, batch, run.key)
         pending.append(metrics)
         if number % train.log_every == 0 or number == per_epoch:
             values = _read(pending, first_step + number, epoch)

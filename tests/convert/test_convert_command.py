@@ -65,7 +65,11 @@ def test_writes_weights_and_what_must_be_known_of_them(npz, state, tmp_path, cap
     assert found == card(normalisation=ACTIVITYNET, source=found.source)
     saved = json.loads((tmp_path / "out" / "model.json").read_text())
     assert saved["num_classes"] == 4 and saved["normalisation"]["order"] == "rgb"
-    assert capsys.readouterr().out.startswith(f"loaded {len(state)} tensors\n")
+    said = capsys.readouterr().out
+    assert said.startswith(f"loaded {len(state)} tensors\n")
+    folder = tmp_path / "out"
+    assert said.endswith(f"python -m vidkd_jax.predict --run={folder} VIDEO_OR_FOLDER\n")
+    assert f"--config.model.name=ty_r3d_18 --config.model.init_from={folder}\n" in said
 
 
 def test_the_card_says_how_far_apart_the_frames_are(npz, tmp_path):

@@ -3,8 +3,10 @@
 import io
 import sys
 
+import jax
 import pytest
 
+from vidkd_jax.runtime.compilation import announced
 from vidkd_jax.runtime.progress import progress_bar
 
 
@@ -24,3 +26,31 @@ def test_a_log_file_gets_few_lines(monkeypatch, stream, is_quiet):
     assert "converting: 100%" in text
     assert "100/100" in text
     assert (text.count("video/s") < 10) == is_quiet
+
+
+def test_the_bar_says_that_it_compiles_and_does_not_count_that_time(monkeypatch):
+    written, now = Terminal(), [0.0]
+    monkeypatch.setattr(sys, "stderr", written)
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+
+    def step(state, teachers):
+        del state
+        now[0] += 300.0 if len(compiled) < len({*compiled, len(teachers)}) else 1.0
+        compiled.add(len(teachers))
+        seen.append(written.getvalue().split("\r")[-1])
+
+    compiled, seen = set(), []
+    with progress_bar(total=20, desc="mine") as bar:
+        call = announced(step, bar)
+        for number in range(12):
+            call({"a": 1}, {} if number < 6 else {"best": 2})  # the teacher appears: compiled again
+            bar.update()
+    assert ["compiling" in line for line in seen] == [n in (0, 6) for n in range(12)]
+    last = written.getvalue().split("\r")[-1]
+    assert "compiling" not in last and last.startswith("mine: ") and "[00:10<00:06" in last
+
+
+def test_a_bar_that_is_off_stays_silent(capsys):
+    with progress_bar(total=2, desc="mine", disable=True) as bar:
+        assert announced(jax.jit(lambda x: x + 1), bar)(1) == 2
+    assert capsys.readouterr().err == ""

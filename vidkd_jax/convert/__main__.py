@@ -7,6 +7,7 @@ train with `--config.model.init_from=weights/r3d_18`.
 import argparse
 import dataclasses
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,13 @@ def main(argv: list[str] | None = None) -> None:
     if backbone.files:
         print(f"{card.model} is right for {backbone.files}; others may fit and answer wrongly")
     print(f"{args.out}: {card.model}, {card.num_classes} classes")
+    folder = shlex.quote(str(args.out))
+    print(
+        f"train from these weights: --config.model.name={card.model} "
+        f"--config.model.init_from={folder}"
+    )
+    if card.has_classifier and card.in_channels == 3:
+        print(f"predict with them: python -m vidkd_jax.predict --run={folder} VIDEO_OR_FOLDER")
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -1,8 +1,12 @@
-"""Enables JAX's persistent compilation cache."""
+"""Compilation: JAX's persistent cache, and what people see while they wait for the compiler."""
 
+import functools
 import os
+from collections.abc import Callable
+from typing import Any
 
 import jax
+from tqdm import tqdm
 
 from vidkd_jax.runtime.cache import cache_folder
 
@@ -14,3 +18,33 @@ def cache_compilations() -> None:
     """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
+
+
+def announced(function: Callable[..., Any], bar: tqdm) -> Callable[..., Any]:
+    """Returns a compiled function that lets a bar say "compiling" while it is compiled.
+
+    A function is compiled when it is called for the first time, and again for arguments of another
+    tree structure, as when a teacher appears. The bar does not count this time, so that the
+    remaining time which it shows is that of the calls to come.
+
+    Args:
+      function: A compiled function, or one that calls compiled functions.
+      bar: The progress bar of the calls.
+    """
+    known = set()
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        structure = jax.tree.structure((args, kwargs))
+        if structure in known or bar.disable:
+            return function(*args, **kwargs)
+        known.add(structure)
+        name = bar.desc
+        bar.set_description_str(f"{name}compiling, this may take minutes: ")
+        try:
+            return function(*args, **kwargs)
+        finally:
+            bar.set_description_str(name)
+            bar.unpause()
+
+    return call

@@ -22,6 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.list:
         for name in available():
             print(f"{name}: {load_table(name).title}")
+        print("run one: python -m vidkd_jax.tables --table=NAME --out=DIR; --dry_run says its cost")
         return
     table = _checked_table(arguments, extra)
     # Refuses two rows that would share a folder, although --row may want only one of them.
@@ -35,7 +36,13 @@ def main(argv: list[str] | None = None) -> None:
         _make_folder(arguments.out)
         _check_records(wanted, arguments.out, extra)
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
-    if not arguments.row:
+    if arguments.row:
+        print(
+            f"finished: {', '.join(arguments.row)}; the table of all finished rows: python -m "
+            f"vidkd_jax.tables --table={arguments.table} --scale={arguments.scale} "
+            f"--out={shlex.quote(str(arguments.out))} --seeds={arguments.seeds} --so_far"
+        )
+    else:
         folder = arguments.out / f"{arguments.table}_{arguments.scale}"
         columns = table.scales[arguments.scale]
         data_root = _data_root(extra)
