@@ -20,6 +20,7 @@ from vidkd_jax.networks import checkpoints as checkpoints_lib
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import building
 from vidkd_jax.run import workdir as workdir_lib
+from vidkd_jax.run.schedule import Progress
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.settings.config import read
 
@@ -73,6 +74,21 @@ def test_the_same_command_gives_the_same_bits_and_says_when_finished(
     train.train_and_evaluate(small_config(), tmp_path / "again")
     assert_same_run(workdir, tmp_path / "again")
     assert train.train_and_evaluate(small_config(), workdir) == summary
+
+
+def test_training_ends_where_validation_stays_perfect(small_config, tmp_path, monkeypatch):
+    """And a run that was stopped in between ends alike."""
+    monkeypatch.setattr(train, "_selected", lambda metrics, name: 1.0)
+    config = small_config(train__epochs=9, schedule__perfect_epochs=1, method__name="supervised")
+    whole = train.train_and_evaluate(config, tmp_path / "whole")
+    assert whole["epochs"] == whole["best_epoch"] == 2 and whole["stopped_early"]
+    should_stop = Progress.should_stop
+    monkeypatch.setattr(Progress, "should_stop", lambda self, _: self.epoch == 1)
+    train.train_and_evaluate(config, tmp_path / "parts")
+    (tmp_path / "parts" / "summary.json").unlink()
+    monkeypatch.setattr(Progress, "should_stop", should_stop)
+    train.train_and_evaluate(config, tmp_path / "parts")
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
 def test_extended_by_two_epochs_is_the_same_run(finished, small_config, tmp_path):

@@ -146,6 +146,7 @@ def _train(
             )
             tracker.flush()
             checkpoints.save_latest(epoch, state, run.train_batches.iterator, progress.as_dict())
+            bar.total = (progress.end or epochs) * run.train_batches.per_epoch
             bar.set_postfix_str(f"val {accuracy:.3f}, best {progress.best_accuracy:.3f}")
     return state, progress
 

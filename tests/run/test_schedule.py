@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
 from vidkd_jax.run.schedule import Progress, Schedule
@@ -61,6 +62,38 @@ def test_improvement_resets_the_patience():
 def test_early_stopping_counts_from_the_best_epoch():
     assert not run([0.5] + [0.4] * 6).should_stop(SCHEDULE)
     assert run([0.5] + [0.4] * 7).should_stop(SCHEDULE)
+
+
+@pytest.mark.parametrize("name", ["plateau", "cosine", "steps"])
+def test_where_nothing_is_left_to_gain_the_rate_falls_and_training_ends(name):
+    """Perfect for two epochs in a row (the first is alone): two more epochs, then the end."""
+    rule = {"name": name, "epochs": 20, "patience": 9, "perfect_epochs": 2}
+    schedule = dataclasses.replace(SCHEDULE, **rule)
+    progress, rates, ends = Progress(learning_rate=0.1), [], []
+    for accuracy in (1.0, 0.9, 1.0, 1.0, 1.0, 0.9):
+        rates.append(progress.rate(schedule))
+        progress = progress.after_epoch(accuracy, 1.0, schedule)
+        ends.append(progress.end)
+        assert progress.should_stop(schedule) == (progress.epoch == 6)
+        assert Progress(**progress.as_dict()) == progress
+    assert ends == [0, 0, 0, 6, 6, 6]
+    full = [1.0] * 6 if name != "cosine" else [0.5 + 0.5 * np.cos(np.pi * e / 20) for e in range(6)]
+    expected = [0.1 * part * fade for part, fade in zip(full, (1, 1, 1, 1, 1, 0.5), strict=True)]
+    np.testing.assert_allclose(rates, expected)
+
+
+def test_near_its_end_a_schedule_is_gone_through():
+    schedule = dataclasses.replace(SCHEDULE, name="cosine", epochs=6, perfect_epochs=3)
+    progress = Progress(learning_rate=0.1)
+    for _ in range(6):
+        progress = progress.after_epoch(1.0, 1.0, schedule)
+        assert not progress.end and not progress.should_stop(schedule)
+    assert progress.learning_rate == 0
+
+
+def test_perfect_epochs_are_not_counted_unless_asked_for():
+    progress = run([1.0] * 6)
+    assert not progress.end and not progress.should_stop(SCHEDULE)
 
 
 def test_progress_survives_json():

@@ -31,7 +31,8 @@ def closing_lines(summary: Mapping[str, Any], workdir: Path) -> Iterator[str]:
         name = summary["selected_on"]
         found = [f"validation {name} {summary[f'val_{name}']:.3f}"]
     yield (
-        f"{'  '.join(found)}  ({summary['num_classes']} classes, {summary['epochs']} epochs, "
+        f"{'  '.join(found)}  ({summary['num_classes']} classes, {summary['epochs']} epochs"
+        f"{', stopped early' if summary.get('stopped_early') else ''}, "
         f"{summary['train_seconds'] / 60:.1f} min)"
     )
     if "commonest_class" in summary:

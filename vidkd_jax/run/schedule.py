@@ -24,6 +24,9 @@ class Schedule:
       factor: what it is multiplied by.
       min_learning_rate: it never drops below.
       early_stopping: epochs without a better accuracy after which training ends; plateau only.
+      perfect_epochs: epochs in a row with an accuracy of 1 after which the rate falls to 0 along
+        half a cosine over as many epochs more, and training ends; 0: never. Training does not end
+        at once, because small last steps improve weights, which few videos cannot show.
       drops: of "steps".
       factors: multipliers of the learning rate by the pattern of the parameters' names.
       group_drops: of "steps": further drops, by such a pattern.
@@ -37,6 +40,7 @@ class Schedule:
     factor: float
     min_learning_rate: float
     early_stopping: int
+    perfect_epochs: int = 0
     drops: tuple[int, ...] = ()
     factors: tuple[tuple[str, float], ...] = ()
     group_drops: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -67,6 +71,8 @@ class Progress:
       best_epoch: the epoch that reached it, 0 before the first validation.
       bad_epochs: epochs since the last better accuracy or drop of the rate.
       train_seconds: time spent in training epochs, all sittings together.
+      perfect: epochs in a row with an accuracy of 1.
+      end: the epoch after which training ends, because nothing is left to gain; 0: not decided.
     """
 
     learning_rate: float
@@ -75,13 +81,16 @@ class Progress:
     best_epoch: int = 0
     bad_epochs: int = 0
     train_seconds: float = 0.0
+    perfect: int = 0
+    end: int = 0
 
     def after_epoch(self, accuracy: float, seconds: float, schedule: Schedule) -> "Progress":
         """Returns the progress after one more epoch, which validated at `accuracy`."""
         epoch = self.epoch + 1
         # Strictly better, as Algorithm 1, line 20. The first epoch is always the best one so far.
         improved = not self.best_epoch or accuracy > self.best_accuracy
-        if schedule.name == "cosine":  # ends flat: of equal epochs, many on few videos, the last
+        # A rate that falls to 0 ends flat: of equal epochs, many on few videos, the last counts.
+        if schedule.name == "cosine" or self.end:
             improved = not self.best_epoch or accuracy >= self.best_accuracy
         bad_epochs = 0 if improved else self.bad_epochs + 1
         learning_rate = self.learning_rate
@@ -99,25 +108,39 @@ class Progress:
             best_epoch=epoch if improved else self.best_epoch,
             bad_epochs=bad_epochs,
             train_seconds=self.train_seconds + seconds,
+            **self._end(accuracy, epoch, schedule),
         )
+
+    def _end(self, accuracy: float, epoch: int, schedule: Schedule) -> dict[str, int]:
+        """Returns `perfect` and `end` after one more epoch."""
+        perfect, more = (self.perfect + 1 if accuracy == 1 else 0), schedule.perfect_epochs
+        decided = more and perfect >= more and epoch + more < schedule.epochs
+        return {"perfect": perfect, "end": self.end or (epoch + more if decided else 0)}
 
     def with_best(self, accuracy: float) -> "Progress":
         """Returns the progress where the last epoch done is the best one, whatever was before."""
-        return dataclasses.replace(self, best_accuracy=accuracy, best_epoch=self.epoch)
+        return dataclasses.replace(
+            self, best_accuracy=accuracy, best_epoch=self.epoch, perfect=0, end=0
+        )
 
     def rate(self, schedule: Schedule) -> float:
         """Returns the learning rate that the next epoch trains with."""
-        return self.learning_rate * min((self.epoch + 1) / (schedule.warmup_epochs + 1), 1.0)
+        rate = self.learning_rate * min((self.epoch + 1) / (schedule.warmup_epochs + 1), 1.0)
+        if not self.end:
+            return rate
+        return rate * _half_cosine(1 - (self.end - self.epoch) / schedule.perfect_epochs)
 
     def is_best(self) -> bool:
         """Whether the epoch just done set a new best, or under a cosine equalled it."""
         return self.best_epoch == self.epoch
 
     def should_stop(self, schedule: Schedule) -> bool:
-        """Whether validation has not improved for too long (Algorithm 1, line 22).
+        """Whether validation has not improved for too long (Algorithm 1, line 22), or cannot.
 
-        Only a plateau stops early; the other schedules are gone through to their ends.
+        Only a plateau stops for the first reason; the other schedules are gone through.
         """
+        if self.end and self.epoch >= self.end:
+            return True
         return schedule.name == "plateau" and (
             self.epoch - self.best_epoch >= schedule.early_stopping
         )

@@ -41,6 +41,7 @@ _AT_LEAST = {
     "schedule.warmup_epochs": 0,
     "schedule.patience": 1,
     "schedule.early_stopping": 1,
+    "schedule.perfect_epochs": 0,
     "train.batch_size": 1,
     "train.epochs": 1,
     "train.repeats": 0,

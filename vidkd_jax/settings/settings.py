@@ -135,6 +135,8 @@ class ScheduleSettings:
       factor: that a drop multiplies the rate by; of "plateau" and "steps".
       min_learning_rate: of a plateau.
       early_stopping: of a plateau.
+      perfect_epochs: number of epochs in a row that validate without an error, after which the rate
+        falls to 0 over as many epochs more and training ends; 0: never.
       drops: of "steps": the numbers of epochs after which the rate drops.
       group_drops: of "steps": ((pattern, (epoch, ...)), ...): further drops of the parameters that
         a pattern of `optim.multipliers` names.
@@ -146,6 +148,7 @@ class ScheduleSettings:
     factor: float = 0.1
     min_learning_rate: float = 1e-8
     early_stopping: int = 30
+    perfect_epochs: int = 0
     drops: tuple[int, ...] = ()
     group_drops: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
