@@ -190,9 +190,11 @@ def test_a_network_that_says_only_the_commonest_class_is_exposed(tmp_path, repor
 
 def test_unknown_recordings_are_said(tmp_path, report):
     run = make_run()
-    run["summary"]["groups_known"] = False
-    assert "No recording of any video is known" in write_report(tmp_path, **run).read_text("utf-8")
-    assert "No recording" not in report[1]
+    run["summary"]["groups"] = {"given": 900, "guessed": 40, "unknown": 1060}
+    page = write_report(tmp_path, **run).read_text("utf-8")
+    assert "The recording of 1,060 of 2,000 videos is not known" in page
+    assert "The recording of 40 videos is guessed" in page
+    assert "The recording of" not in report[1]
 
 
 @pytest.mark.parametrize(
@@ -205,13 +207,13 @@ def test_unknown_recordings_are_said(tmp_path, report):
 )
 def test_a_finished_run_prints_what_to_type_next(network, step):
     summary = make_run()["summary"] | {"epochs": 4, "network": network}
-    summary |= {"mean_class_accuracy": 0.3, "commonest_class": 0.7, "groups_known": False}
+    summary |= {"mean_class_accuracy": 0.3, "commonest_class": 0.7, "groups": {"unknown": 3}}
     *figures, last = closing_lines(summary, Path("my runs/a"))
     assert figures[0].startswith("Video@1 62.5 %  mean over classes 30.0 %")
     assert figures[1] == "for comparison: chance 20.0 %, always the commonest class 70.0 %"
     assert [line[:22] for line in figures[2:4]] == [
         "note: Always answering",
-        "note: No recording of ",
+        "note: The recording of",
     ]
     assert step in last
 

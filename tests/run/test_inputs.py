@@ -17,19 +17,20 @@ def splits(groups):
 
 
 @pytest.mark.parametrize(
-    ("list_format", "groups", "known"),
+    ("list_format", "groups", "unknown"),
     [
-        ("folder", ("v0", "v1"), False),
-        ("csv", ("v0", "v1"), False),
-        ("folder", ("v0", "monday"), True),
-        ("kinetics400", ("v0", "v1"), True),  # each is of another recording
+        ("folder", ("v0", "v1"), 6),
+        ("csv", ("v0", "v1"), 6),
+        ("folder", ("v0", "monday"), 3),
+        ("kinetics400", ("v0", "v1"), 0),  # each is of another recording
     ],
 )
-def test_own_videos_without_recordings_are_told_apart(list_format, groups, known):
+def test_own_videos_without_recordings_are_told_apart(list_format, groups, unknown):
     settings = DataSettings(source="videos", name=list_format)
-    assert inputs.groups_known(settings, splits(groups)) is known
+    counts = {"given": 6 - unknown, "unknown": unknown}
+    assert inputs.count_groups(settings, splits(groups)) == counts
 
 
 def test_records_say_of_which_lists_they_were_made(square_records):
     settings = DataSettings(root=str(square_records), name="ucf101", short_side=36)
-    assert inputs.groups_known(settings, splits(("v0", "v1")))
+    assert not inputs.count_groups(settings, splits(("v0", "v1")))["unknown"]

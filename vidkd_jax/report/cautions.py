@@ -20,10 +20,16 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
             "test videos, and this network is not right more often. Look at the accuracy of each "
             "class; more videos of the rare classes help most."
         )
-    if not summary.get("groups_known", True):  # older runs do not say
+    groups = summary.get("groups", {})  # older runs do not say
+    if unknown := groups.get("unknown", 0):
         yield (
-            "No recording of any video is known. If several clips were cut from one recording, "
-            "some of them may be in training and others in the test, and then the test numbers "
-            "are too good. Put the clips of each recording into a folder of their own, as in "
-            "CLASS/RECORDING/clip.mp4, and build again."
+            f"The recording of {unknown:,} of {sum(groups.values()):,} videos is not known. If "
+            "several clips were cut from one recording, some of them may be in training and others "
+            "in the test, and then the test numbers are too good. Put the clips of each recording "
+            "into a folder of their own, as in CLASS/RECORDING/clip.mp4, and build again."
+        )
+    if guessed := groups.get("guessed", 0):
+        yield (
+            f"The recording of {guessed:,} videos is guessed from the names of their files. If the "
+            "guess is wrong, the test numbers may be too good."
         )

@@ -70,8 +70,8 @@ def records_identity(settings: DataSettings) -> str:
         return ""
 
 
-def groups_known(settings: DataSettings, splits: data.Splits) -> bool:
-    """Whether the recordings are known from which a run's videos were cut.
+def count_groups(settings: DataSettings, splits: data.Splits) -> dict[str, int]:
+    """Returns how many of a run's videos have a group that is "given" or "unknown".
 
     One's own videos (formats "folder" and "csv") without recordings are groups of one video each,
     which bear the video's name. The other formats know the recordings, or their videos have none.
@@ -79,8 +79,11 @@ def groups_known(settings: DataSettings, splits: data.Splits) -> bool:
     list_format = settings.name
     if settings.source == "records":
         list_format = data.list_format(**records_of(settings))
-    videos = (*splits.train.videos, *splits.val.videos, *splits.test.videos)
-    return list_format not in _OWN_FORMATS or any(v.group != v.id for v in videos)
+    found = {"given": 0, "unknown": 0}
+    for video in (*splits.train.videos, *splits.val.videos, *splits.test.videos):
+        is_alone = list_format in _OWN_FORMATS and video.group == video.id
+        found["unknown" if is_alone else "given"] += 1
+    return found
 
 
 def clip_spec(settings: DataSettings, sampler: Sampler) -> ClipSpec:

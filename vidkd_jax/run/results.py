@@ -105,7 +105,7 @@ def _summary(
         "train_seconds": progress.train_seconds,
         "peak_memory_bytes": workdir.peak_memory_bytes(),
         "model_selection": run.selected_on,
-        "groups_known": inputs.groups_known(run.settings.data, run.splits),
+        "groups": inputs.count_groups(run.settings.data, run.splits),
         "videos": {
             name: len(getattr(run.splits, name).videos) for name in ("train", "val", "test")
         },
