@@ -1,6 +1,7 @@
 """Bars move on a terminal; in a log file they add only a few lines."""
 
 import io
+import re
 import sys
 
 import jax
@@ -46,6 +47,8 @@ def test_the_bar_says_that_it_compiles_and_does_not_count_that_time(monkeypatch)
             call({"a": 1}, {} if number < 6 else {"best": 2})  # the teacher appears: compiled again
             bar.update()
     assert ["compiling" in line for line in seen] == [n in (0, 6) for n in range(12)]
+    assert seen[0].startswith("mine, compiling (this may take minutes):   0%")
+    assert not re.search(r"\d\d:\d\d:|\[0[1-9]:|<0[1-9]:", written.getvalue())  # under a minute
     last = written.getvalue().split("\r")[-1]
     assert "compiling" not in last and last.startswith("mine: ") and "[00:10<00:06" in last
 

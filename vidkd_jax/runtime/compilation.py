@@ -40,11 +40,11 @@ def announced(function: Callable[..., Any], bar: tqdm) -> Callable[..., Any]:
             return function(*args, **kwargs)
         known.add(structure)
         name = bar.desc
-        bar.set_description_str(f"{name}compiling, this may take minutes: ")
+        bar.set_description_str(f"{name}, compiling (this may take minutes)")
         try:
             return function(*args, **kwargs)
         finally:
+            bar.unpause()  # before the bar is drawn again
             bar.set_description_str(name)
-            bar.unpause()
 
     return call
