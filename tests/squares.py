@@ -19,13 +19,14 @@ def write_square(path, direction, seed, num_frames=24, fps=12.0):
     write_video(path, frames, fps=fps)
 
 
-# A whole run in seconds: 4 frames of 24 x 24, 2 channels, one step an epoch.
+# A whole run in seconds: 4 frames of 24 x 24, 2 channels, 10 layers, one step an epoch.
 SMALL_RUN = {
     "data.frames": 4,
     "data.stride": 2,
     "data.crop": 24,
     "data.short_side": 36,
     "data.val_fraction": 0.3,
+    "model.name": "ty_r3d_10",
     "model.width": 1 / 32,
     "train.batch_size": 4,
     "train.epochs": 3,

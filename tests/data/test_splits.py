@@ -57,6 +57,9 @@ def test_fraction_is_balanced_over_classes(memory_dataset):
     assert Counter(v.label for v in balanced_subset(videos, 0.2)) == dict.fromkeys(range(4), 2)
     smaller = {v.id for v in balanced_subset(videos, 0.2)}
     assert smaller <= {v.id for v in balanced_subset(videos, 0.5)}  # nested, for learning curves
+    other = {v.id for v in balanced_subset(videos, 0.2, seed=1)}
+    assert other != smaller
+    assert other <= {v.id for v in balanced_subset(videos, 0.5, seed=1)}
 
 
 def test_a_single_group_cannot_be_split(memory_dataset):

@@ -7,7 +7,7 @@ import pytest
 from finished_runs import finish
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.tables import Row, Table, alike, costs, load_table, runner
+from vidkd_jax.tables import SEED, Row, Table, alike, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
 
@@ -125,6 +125,15 @@ def test_a_teacher_with_one_seed_teaches_all_seeds(tmp_path):
     arms = in_order([row_arm(row, "marionette", seed) for seed in (0, 1) for row in students])
     assert [(arm.row.name, arm.seed) for arm in arms] == [("t", 4), ("s", 0), ("s", 1)]
     assert students[0].slug == "distillation_r18+from(supervised_r50+seed=4)"
+
+
+def test_a_seed_may_draw_the_videos_alike_in_all_rows(tmp_path):
+    few = {"data.fraction": 0.02, "data.subset_seed": SEED}
+    rows = [Row("a", "ty_r18", few), Row("again", "supervised_r18", few, seed_offset=1000)]
+    for seed in (1, 2):
+        arms = [row_arm(row, "marionette", seed) for row in rows]
+        assert [costs.resolve(arm).data.subset_seed for arm in arms] == [seed, seed]
+        assert all("data.subset_seed=SEED" in str(arm.folder(tmp_path)) for arm in arms)
 
 
 def test_forks_of_one_trunk_began_with_one_state(tmp_path):

@@ -34,7 +34,12 @@ class Splits:
 
 
 def load_splits(
-    open_split: Callable[[str], VideoDataset], *, val: str, val_fraction: float, fraction: float
+    open_split: Callable[[str], VideoDataset],
+    *,
+    val: str,
+    val_fraction: float,
+    fraction: float,
+    subset_seed: int = 0,
 ) -> Splits:
     """Opens the splits of a data set.
 
@@ -44,6 +49,7 @@ def load_splits(
         "val" or "test" uses the split of that name.
       val_fraction: Fraction of the training groups that is held out.
       fraction: Fraction of the training videos of each class that is used.
+      subset_seed: Which of them, where they are a fraction.
 
     Raises:
       InputError: A split is empty, a class has no training video, or there are too few groups to
@@ -60,7 +66,7 @@ def load_splits(
         source = test if val == "test" else open_split(val)
         validation = Subset(source, list(source.videos))
     splits = Splits(
-        train=Subset(train, balanced_subset(videos, fraction)),
+        train=Subset(train, balanced_subset(videos, fraction, subset_seed)),
         val=validation,
         test=Subset(test, list(test.videos)),
         class_names=train.class_names,
@@ -126,8 +132,11 @@ def held_out_groups(videos: Sequence[Video], fraction: float) -> set[str]:
     return held_out
 
 
-def balanced_subset(videos: Sequence[Video], fraction: float) -> list[Video]:
-    """Returns a fixed choice of `fraction` of each class's videos (at least one), in order."""
+def balanced_subset(videos: Sequence[Video], fraction: float, seed: int = 0) -> list[Video]:
+    """Returns `fraction` of each class's videos (at least one), in order.
+
+    The seed alone determines the choice; the choices of smaller fractions are parts of larger ones.
+    """
     if fraction >= 1:
         return list(videos)
     by_class: dict[int, list[Video]] = defaultdict(list)
@@ -136,8 +145,8 @@ def balanced_subset(videos: Sequence[Video], fraction: float) -> list[Video]:
     chosen = {
         video.id
         for members in by_class.values()
-        for video in sorted(members, key=lambda video: _rank(video.id))[
-            : max(round(fraction * len(members)), 1)
-        ]
+        for video in sorted(
+            members, key=lambda video: _rank(f"{seed}/{video.id}" if seed else video.id)
+        )[: max(round(fraction * len(members)), 1)]
     }
     return [video for video in videos if video.id in chosen]

@@ -1,5 +1,7 @@
 """The 3D ResNets of TY's Table 2 (`ty_r3d_18/34/50`), with activations after the convolutions.
 
+`ty_r3d_10` has their blocks, one a stage: the smallest depth, for slow machines and for tests.
+
 They have a 7x7x7 stem with stride 1x2x2 and no max-pool, and four stages. The first convolution of
 each of the last three stages halves time, height and width. Average pooling is over space only, so
 the classifier gets T/8 x C5 features, as in the last rows of the table.
@@ -119,6 +121,11 @@ class ResNet3D(nn.Module):
 _SOURCE = "TY, Table 2"
 
 BACKBONES: Mapping[str, Backbone] = {
+    "ty_r3d_10": Backbone(  # the smallest depth of Hara et al. 2018, of TY's blocks
+        partial(ResNet3D, stage_sizes=(1, 1, 1, 1), block=BasicBlock),
+        source="Hara et al. 2018",
+        last_norm="norm2",
+    ),
     "ty_r3d_18": Backbone(
         partial(ResNet3D, stage_sizes=(2, 2, 2, 2), block=BasicBlock),
         source=_SOURCE,

@@ -27,6 +27,7 @@ def load_splits(settings: DataSettings) -> data.Splits:
         val=settings.val,
         val_fraction=settings.val_fraction,
         fraction=settings.fraction,
+        subset_seed=settings.subset_seed,
     )
 
 

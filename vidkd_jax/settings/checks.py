@@ -28,6 +28,7 @@ _AT_LEAST = {
     "seed": 0,
     "model.width": 1 / 64,
     "data.split": 1,
+    "data.subset_seed": 0,
     "data.frames": 1,
     "data.stride": 1,
     "data.short_side": 8,
@@ -208,6 +209,11 @@ def _check_epochs(field: str, epochs: Any) -> None:
 
 def _validate_data(leaves: Mapping[str, Any]) -> None:
     source, modality = leaves["data.source"], leaves["data.modality"]
+    if leaves["data.subset_seed"] and leaves["data.fraction"] == 1:
+        raise InputError(
+            "config.data.subset_seed: chooses a part of the training videos, and data.fraction=1.0 "
+            "takes all; set data.fraction"
+        )
     for name in ("videos", "annotations"):
         if leaves[f"data.{name}"] and source != "videos":
             raise InputError(

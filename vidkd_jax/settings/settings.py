@@ -69,6 +69,7 @@ class DataSettings:
       crop_sizes: of training windows, drawn at random and resized to `crop`; (): `crop`.
       size: side that the student sees the window at; 0: as it is.
       fraction: of each class' training videos.
+      subset_seed: which videos `fraction` takes; it is not the run's seed.
       val: "groups": held out of training by group; or "val" / "test": that split.
       val_fraction: of the training groups.
       threads: that read.
@@ -91,6 +92,7 @@ class DataSettings:
     crop_sizes: tuple[int, ...] = ()
     size: int = 0
     fraction: float = 1.0
+    subset_seed: int = 0
     val: str = "groups"
     val_fraction: float = 0.1
     threads: int = 2

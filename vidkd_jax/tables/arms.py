@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.tables.table import Row, Table, rows_in
+from vidkd_jax.tables.table import SEED, Row, Table, rows_in
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Arm:
                 return tuple(map(folder_of, value))
             if isinstance(value, Row):
                 return str(row_arm(value, self.dataset, self.seed).folder(out))
-            return value
+            return self.seed - self.row.seed_offset if value is SEED else value
 
         return {field: folder_of(value) for field, value in self.row.overrides.items()}
 

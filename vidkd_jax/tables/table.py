@@ -16,6 +16,17 @@ PAPER_COSTS = ("m_parameters", "hours")  # that `Row.paper` may have beside metr
 _LONGEST_NAME = 120  # characters of a folder's name; a longer one is cut and ends in a hash
 
 
+class _Seed:
+    """Stands for the table's seed in an override."""
+
+    def __repr__(self) -> str:
+        return "SEED"
+
+
+# As the value of an override: the seed of the table, alike in all rows, whatever their offsets.
+SEED = _Seed()
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """One line of a table: a config with overrides, run with several seeds.
@@ -28,6 +39,7 @@ class Row:
         `{"train.fork_from": TRUNK, "train.fork_epoch": 10}`. Such a row is run first, and the field
         gets the folder of its run: of the same seed plus the needed row's own `seed_offset`, or of
         its `only_seed`, on the same data set unless the needed row names its own.
+        A value may be `SEED`: `{"data.subset_seed": SEED}` draws other videos for each seed.
       paper: the paper's own figures, in per cent, by metric; by column where a table has several.
         The paper's costs, teachers' included: "m_parameters", in millions, and "hours" of training.
       seed_offset: added to every seed. A row against the same row with other seeds is the noise
