@@ -69,13 +69,14 @@ class Conversion(Generic[Task]):
           InputError: The records exist with other settings, another run is writing there, too many
             videos are unusable, or the disk is full.
         """
-        output = self.output
+        output, classes = self.output, _describe_classes(self.dataset.class_names)
         _read_finished(output, self.settings)  # raises before anything is written
         with clear_disk_errors(output.root), only_one(output.config / ".lock"):
             if finished := _read_finished(output, self.settings):
                 # The run that finished the records was killed before it had removed this folder.
                 shutil.rmtree(output.staging, ignore_errors=True)
                 _print_finished(output, finished["skipped"])
+                print(classes)
                 return
             results = _stage(self, workers)
             skipped = _report_skipped(self, results, max_skipped)
@@ -83,6 +84,7 @@ class Conversion(Generic[Task]):
             _write_records(splits, output, self.settings | {"skipped": self.missing + skipped})
         counts = ", ".join(f"{split} {len(videos)}" for split, videos in splits.items())
         print(f"{output.records}: {counts} videos; skipped {skipped} of {len(results)}")
+        print(classes)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,6 +150,12 @@ def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] |
                 "choose another --out or delete that folder"
             )
     return found
+
+
+def _describe_classes(class_names: Sequence[str]) -> str:
+    """Returns the number of the classes and the first names, which show whether all is as meant."""
+    more = ", ..." if len(class_names) > 10 else ""
+    return f"{len(class_names)} classes: {', '.join(class_names[:10])}{more}"
 
 
 def _print_finished(output: Output, skipped: int) -> None:

@@ -47,12 +47,9 @@ def read_folder(name: str, annotations: Path, videos: Path, split: int) -> Datas
     _check_stems(files, videos)
     has_splits = _has_splits(files, videos)
     depth = 1 if has_splits else 0
+    _check_layout(files, videos, depth)
     rows = []
     for path in files:
-        if len(path.parts) < depth + 2:
-            raise InputError(
-                f"{videos / path}: is not in a class folder; move it to {videos}/<label>/<video>"
-            )
         label, group = path.parts[depth], "/".join(path.parts[depth + 1 : -1])
         if not group and (number := ucf_group(path.stem)):
             group = f"{label}_{number}"  # each class of UCF101 counts its groups anew
@@ -103,6 +100,47 @@ def _has_splits(files: Sequence[Path], videos: Path) -> bool:
             "the video folder"
         )
     return bool(tops) and not others
+
+
+def _check_layout(files: Sequence[Path], videos: Path, depth: int) -> None:
+    """Checks that the folders at `depth` can be classes.
+
+    Raises:
+      InputError: A video is in no such folder, there is only one of them (often because --videos
+        is one folder too high), or there are folders for the splits in them.
+    """
+    for path in files:
+        if len(path.parts) < depth + 2:
+            raise InputError(
+                f"{videos / path}: is not in a class folder; move it to {videos}/<label>/<video>"
+            )
+    labels = {path.parts[depth] for path in files}
+    inner = sorted({path.parts[depth + 1] for path in files if len(path.parts) > depth + 2})
+    if len(labels) == 1:
+        (label,) = labels
+        remedy = "make one folder per class, as in V/wave/1.mp4 and V/clap/2.mp4 for --videos=V"
+        if inner and not depth:
+            remedy = (
+                f"if these are the classes or the splits: {_some(inner)}, use "
+                f"--videos={videos / label}"
+            )
+        raise InputError(
+            f"--videos={videos}: all {len(files)} videos are of one class, '{label}', and a "
+            f"network must have at least two to tell apart; {remedy}"
+        )
+    splits = [name for name in inner if name.lower() in _SPLITS]
+    if not depth and len({_SPLITS[name.lower()] for name in splits}) > 1:
+        raise InputError(
+            f"--videos={videos}: the class folders hold folders for the splits "
+            f"({_some(splits)}); put the splits above the classes, as in "
+            f"{videos}/{splits[0]}/{min(labels)}"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Returns the first names, and how many more there are."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
 
 
 def read_csv(name: str, annotations: Path, videos: Path, split: int) -> Dataset:

@@ -85,8 +85,9 @@ def make_dataset(
     holds for Kinetics and Something-Something, whose test labels are not published.
 
     Raises:
-      InputError: There are no videos, no training videos or no test videos; a class, an id or a
-        file occurs twice; an id is not text; or a path leads out of the video folder.
+      InputError: There are no videos, no training videos or no test videos; there is only one
+        class; a class, an id or a file occurs twice; an id is not text; or a path leads out of
+        the video folder.
     """
     listed = list(listed)
     _check_class_names(name, class_names)
@@ -112,6 +113,11 @@ def make_dataset(
         for line in listed
     ]
     _check_files(entries, listed)
+    if len(class_names) == 1:
+        raise InputError(
+            f"{name}: all videos are of one class, '{class_names[0]}', and a network must have at "
+            "least two to tell apart; correct the labels in --annotations"
+        )
     entries.sort(key=lambda entry: SPLITS.index(entry.split))  # stable: list order within a split
     return Dataset(name, tuple(class_names), tuple(entries))
 

@@ -40,6 +40,12 @@ def test_one_group_in_each_class_leaves_none_to_validate(memory_dataset):
         load(datasets)
 
 
+def test_one_class_is_refused(memory_dataset):
+    datasets = {name: memory_dataset([20] * 6, num_classes=1) for name in ("train", "test")}
+    with pytest.raises(InputError, match=r"data\.name: all videos are of one class, 'class0', and"):
+        load(datasets)
+
+
 def test_split_does_not_depend_on_the_order_of_videos(memory_dataset):
     videos = crossed(memory_dataset).videos
     assert held_out_groups(videos, 0.3) == held_out_groups(videos[::-1], 0.3)

@@ -233,18 +233,19 @@ def test_labels_that_are_equal_numbers_have_one_order(tmp_path):
 
 def test_names_with_colons_and_backslashes_are_names(tmp_path):
     """In the names of files that exist. In a list they could mean a Windows drive or folder."""
-    names = ["train/A: intro/a\\b.avi", "test/A: intro/2.avi"]
+    names = ["train/A: intro/a\\b.avi", "train/B/1.avi", "test/A: intro/2.avi"]
     videos = touch(tmp_path / "videos", *names)
     dataset = read_dataset("folder", None, videos)
     assert [entry.path for entry in dataset.entries] == [videos / name for name in names]
 
 
 def test_folder_of_splits_in_capitals(tmp_path):
-    videos = touch(tmp_path / "videos", "Train/a/1.mp4", "TEST/a/2.mp4")
+    videos = touch(tmp_path / "videos", "Train/a/1.mp4", "TEST/a/2.mp4", "Train/b/3.mp4")
     dataset = read_dataset("folder", None, videos)
-    assert dataset.class_names == ("a",)
+    assert dataset.class_names == ("a", "b")
     assert [(e.id, e.split) for e in dataset.entries] == [
         ("Train/a/1", "train"),
+        ("Train/b/3", "train"),
         ("TEST/a/2", "test"),
     ]
 
@@ -252,7 +253,7 @@ def test_folder_of_splits_in_capitals(tmp_path):
 def test_own_videos_are_never_looked_for_elsewhere(tmp_path):
     """The missing sit/001.mp4 is not replaced by stand/001.mp4, which shows another action."""
     videos = touch(tmp_path / "videos", "stand/001.mp4", "sit/002.mp4")
-    rows = [["sit/001.mp4", "sit", "train"], ["sit/002.mp4", "sit", "test"]]
+    rows = [["sit/001.mp4", "sit", "train"], ["sit/002.mp4", "x", "test"]]
     dataset = read_dataset("csv", make_csv(tmp_path / "x.csv", rows), videos)
     assert [e.path for e in dataset.entries] == [videos / "sit/001.mp4", videos / "sit/002.mp4"]
     assert [e.path.exists() for e in dataset.entries] == [False, True]

@@ -214,7 +214,7 @@ def test_bad_csv(tmp_path, case):
 
 def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path):
     path, long = tmp_path / "own.csv", "a" * 300
-    path.write_text(f"{long},x,train\nb.mp4,x,test\n")
+    path.write_text(f"{long},x,train\nb.mp4,y,test\n")
     dataset = read_dataset("csv", path, tmp_path)
     assert [entry.path for entry in dataset.entries] == [tmp_path / long, tmp_path / "b.mp4"]
     assert len(fingerprint_files(dataset)) == 16
@@ -263,6 +263,47 @@ def test_wrong_arguments(tmp_path):
         read_dataset("ucf101", lists, videos, split=4)
     with pytest.raises(InputError, match="--name=My Data"):
         read_dataset("ucf101", lists, videos, name="My Data")
+
+
+ONE_CLASS = {
+    "one folder too high": (
+        ["data/a/1.mp4", "data/a/2.mp4", "data/b/3.mp4"],
+        r"--videos=\S*/v: all 3 videos are of one class, 'data', .* at least two .* classes or the "
+        r"splits: a, b, use --videos=\S*/v/data$",
+    ),
+    "one folder too high, with splits": (
+        ["data/train/a/1.mp4", "data/train/b/2.mp4", "data/test/a/3.mp4", "data/test/b/4.mp4"],
+        r"one class, 'data', .* splits: test, train, use --videos=\S*/v/data$",
+    ),
+    "only one": (["a/1.mp4", "a/2.mp4"], r"one class, 'a', .*; make one folder per class"),
+    "only one in splits": (
+        ["train/a/1.mp4", "train/a/x/2.mp4", "test/a/3.mp4"],
+        r"one class, 'a', .*; make one folder per class",
+    ),
+    "splits inside the classes": (
+        [f"{label}/{split}/1.mp4" for label in "ab" for split in ("Train", "val", "test")],
+        r"--videos=\S*/v: the class folders hold folders for the splits \(Train, test, val\); put "
+        r"the splits above the classes, as in \S*/v/Train/a",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ONE_CLASS)
+def test_folders_that_would_be_one_class_or_hide_the_splits(tmp_path, case):
+    names, message = ONE_CLASS[case]
+    with pytest.raises(InputError, match=message):
+        read_dataset("folder", None, touch(tmp_path / "v", *names))
+
+
+def test_recordings_may_have_the_same_name_as_one_split(tmp_path):
+    videos = touch(tmp_path / "v", *(f"{c}/{g}/1.mp4" for c in "ab" for g in ("test", "x")))
+    assert read_dataset("folder", None, videos).class_names == ("a", "b")
+
+
+def test_a_list_of_one_class(tmp_path):
+    path = write(tmp_path, own__csv="1.mp4,x\n2.mp4,x\n") / "own.csv"
+    with pytest.raises(InputError, match=r"csv: all videos are of one class, 'x', .*; correct the"):
+        read_dataset("csv", path, tmp_path)
 
 
 def test_video_outside_a_class_folder(tmp_path):

@@ -84,8 +84,9 @@ def mixed(tmp_path_factory):
     """Converts all usable and unusable videos once, as one dataset with a folder per class."""
     root = tmp_path_factory.mktemp("mixed")
     for split in ("train", "test"):
-        (root / "videos" / split / "a").mkdir(parents=True)
-    write_video(root / "videos/test/a/good.mp4", [corners()] * 4, 25)
+        for label in "ab":
+            (root / "videos" / split / label).mkdir(parents=True)
+            write_video(root / "videos" / split / label / "good.mp4", [corners()] * 4, 25)
     for name, (make, *_) in (USABLE | UNUSABLE).items():
         make(root / "videos/train/a" / f"{name}.mp4")
     line = ["--dataset=folder", f"--videos={root / 'videos'}", f"--out={root / 'out'}"]

@@ -54,6 +54,13 @@ def test_records_hold_what_the_videos_hold(small, command, name):
     assert command(check_records.main, data=small["out"], annotations=small["annotations"])[0] == 0
 
 
+def test_the_classes_are_named_at_the_end(small, command, capsys):
+    build.main([f"--{k}={v}" for k, v in small.items()])
+    assert "2 classes: a, b\n" in capsys.readouterr().out
+    build.main([f"--{k}={v}" for k, v in small.items()])
+    assert "2 classes: a, b\n" in capsys.readouterr().out
+
+
 def test_long_videos_are_several_records(small, command, capsys):
     """Videos of 8 to 11 frames become two or three records each, with the same JPEGs in order."""
     length = {8: 4, 9: 5, 10: 4, 11: 4}
@@ -123,7 +130,7 @@ def test_finished_says_what_was_skipped(small, command, capsys):
     records = small["out"] / "csv/split1/1.0.0"
     assert capsys.readouterr().out == (
         f"already finished: {records}, 1 videos were skipped ({small['out'] / 'skipped.csv'}); "
-        f"delete {records} to convert them again\n"
+        f"delete {records} to convert them again\n2 classes: a, b\n"
     )
 
 
@@ -264,6 +271,7 @@ def test_real_hmdb51(tmp_path, command):
         shutil.copy(path, tmp_path / "videos/wave")
         lines.append(f"{path.name} {1 + number % 2} \n")
     (lists / "wave_test_split1.txt").write_text("".join(lines))
+    (lists / "clap_test_split1.txt").write_text("not_this_split.avi 0 \n")
     out = tmp_path / "out"
     options = dict(videos=tmp_path / "videos", annotations=lists, out=out, workers=1)
     assert command(build.main, dataset="hmdb51", **options)[0] == 0
@@ -280,6 +288,7 @@ def test_real_kinetics(tmp_path, command):
     lists.mkdir()
     header = "label,youtube_id,time_start,time_end,split\n"
     (lists / "train.csv").write_text(f"{header}a b,R6llTwEh07w,10,20,train\n")
+    (lists / "k400_labels.txt").write_text("a b\nc\n")
     (lists / "validate.csv").write_text(f"{header}a b,SOX5yA1l24A,0,10,validate\n")
     out = tmp_path / "out"
     options = dict(videos=tmp_path / "videos", annotations=lists, out=out, workers=1, short_side=64)
@@ -291,6 +300,7 @@ def test_real_kinetics(tmp_path, command):
 @needs_real
 def test_real_folder(tmp_path, command):
     for split, label, name in [
+        ("train", "soccer", "v_SoccerJuggling_g23_c01.avi"),
         ("train", "wave", "TrumanShow_wave_f_nm_np1_fr_med_26.avi"),
         ("test", "wave", "SchoolRulesHowTheyHelpUs_wave_f_nm_np1_ba_med_0.avi"),
     ]:

@@ -82,6 +82,12 @@ def load_splits(
 
 def _check_classes(splits: Splits) -> None:
     """Raises InputError for classes without training videos; prints those without validation."""
+    if len(splits.class_names) == 1:
+        raise InputError(
+            f"config.data.name: all videos are of one class, '{splits.class_names[0]}', and a "
+            "network must have at least two to tell apart; give each class its folder or label, "
+            "and make the records again"
+        )
     for name, subset in (("train", splits.train), ("val", splits.val)):
         present = {video.label for video in subset.videos}
         missing = [c for label, c in enumerate(splits.class_names) if label not in present]
