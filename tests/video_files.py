@@ -22,7 +22,15 @@ def numbered_frames(num_frames, height=48, width=64):
 
 
 def encode(
-    path, frames, codec, pixel_format, times=None, options=None, file_options=None, title="video"
+    path,
+    frames,
+    codec,
+    pixel_format,
+    times=None,
+    options=None,
+    file_options=None,
+    title="video",
+    aspect=None,
 ):
     """Writes videos that `write_video` cannot: other codecs, pixel formats and time stamps."""
     with av.open(str(path), "w", options=file_options or {}) as container:
@@ -31,6 +39,8 @@ def encode(
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixel_format
         stream.codec_context.time_base = Fraction(1, 100)
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
         for i, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
             frame.time_base = Fraction(1, 100)
@@ -70,3 +80,19 @@ def cut(path, part):
     """Truncates a file to a fraction of its length."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * part)])
+
+
+def damage(path, start=0.25, num_bytes=300):
+    """Overwrites bytes by zeros, from a fraction of a file's length on."""
+    data = bytearray(path.read_bytes())
+    begin = int(len(data) * start)
+    data[begin : begin + num_bytes] = bytes(num_bytes)
+    path.write_bytes(data)
+
+
+def moving_texture(num_frames, height=64, width=96):
+    """Yields frames that take enough bytes for damage to hit what is shown."""
+    coarse = np.random.default_rng(0).integers(0, 256, (height // 4, width // 4, 3), np.uint8)
+    texture = coarse.repeat(4, axis=0).repeat(4, axis=1)
+    for t in range(num_frames):
+        yield np.roll(texture, (t, 2 * t), (0, 1))

@@ -1,12 +1,22 @@
 """Reads files as people have them: rotated, 10-bit, grey, odd sizes, variable rate, cut off."""
 
 import gc
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from video_files import CORNERS, corners, cut, encode, encode_audio, set_display_matrix
+from video_files import (
+    CORNERS,
+    corners,
+    cut,
+    damage,
+    encode,
+    encode_audio,
+    moving_texture,
+    set_display_matrix,
+)
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.video import VideoError, VideoStream, iter_frames, probe, read_frames, write_video
@@ -51,6 +61,71 @@ def test_rotation_is_applied(tmp_path, matrix, expected):
     assert read_frames(path, [0], short_side=16).shape == (
         (1, 24, 16, 3) if turned else (1, 16, 24, 3)
     )
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size", "small"),
+    [
+        (Fraction(4, 3), (36, 64), (18, 32)),  # HDV: 1440x1080 is shown as 1920x1080
+        (Fraction(8, 9), (36, 43), (18, 22)),  # DV, NTSC: 720x480 is shown as 640x480
+        (Fraction(1), (36, 48), (18, 24)),
+        (None, (36, 48), (18, 24)),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
+def test_pixels_that_are_not_square(tmp_path, aspect, size, small, suffix):
+    """A video is read as players show it, however it is read."""
+    path = tmp_path / f"camcorder{suffix}"
+    images = [corners(36, 48)] * 3
+    encode(path, images, "mpeg4", "yuv420p", options={"qmin": "1", "qmax": "1"}, aspect=aspect)
+    info = probe(path)
+    assert (info.height, info.width) == size
+    whole = read_frames(path, short_side=18)
+    assert whole.shape == (3, *small, 3)
+    np.testing.assert_array_equal(read_frames(path, [2], short_side=18), whole[2:])
+    assert read_frames(path).shape == (3, *size, 3)
+    assert_corners(read_frames(path)[0][:36, : size[1] // 2 * 2], CORNERS)
+
+
+def test_pixels_that_are_not_square_in_a_turned_video(tmp_path):
+    path = tmp_path / "turned.mp4"
+    encode(path, [corners(36, 48)] * 3, "libx264", "yuv420p", aspect=Fraction(4, 3))
+    set_display_matrix(path, 0, 1, -1, 0)
+    assert read_frames(path, [1]).shape == read_frames(path)[1:2].shape == (1, 64, 36, 3)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [("libx264", ".mp4"), ("libx264", ".mkv"), ("mpeg4", ".mp4"), ("mpeg4", ".avi")],
+)
+def test_damage_that_ffmpeg_conceals_is_counted(tmp_path, codec, suffix):
+    path = tmp_path / f"video{suffix}"
+    write_video(path, moving_texture(60, 120, 160), 30, codec=codec, options={"g": "30"})
+    assert probe(path).num_damaged == 0
+    damage(path, 0.5)
+    assert probe(path).num_damaged > 0
+
+
+def test_a_joined_transport_stream_is_read(tmp_path):
+    """The count of its packets is broken at the joint, as it is where data is lost."""
+    path, joined = tmp_path / "part.ts", tmp_path / "joined.ts"
+    write_video(path, moving_texture(40), 30)
+    joined.write_bytes(path.read_bytes() * 2)
+    assert probe(joined).num_frames == 80 and probe(joined).num_damaged == 0
+    part, whole = read_frames(path), read_frames(joined)
+    np.testing.assert_array_equal(whole, np.concatenate([part, part]))
+    np.testing.assert_array_equal(read_frames(joined, [39, 40, 79]), whole[[39, 40, 79]])
+
+
+def test_a_transport_stream_that_lacks_data_is_refused(tmp_path):
+    path = tmp_path / "video.ts"
+    write_video(path, moving_texture(40), 30)
+    packets = path.read_bytes()
+    middle = len(packets) // 188 // 2 * 188
+    path.write_bytes(packets[:middle] + packets[middle + 3 * 188 :])
+    message = r"corrupt after \d+ frames: data is cut off .*remux each first: ffmpeg -i PART"
+    with pytest.raises(VideoError, match=message):
+        probe(path)
 
 
 def test_decoded_frames_do_not_pile_up(tmp_path):

@@ -1,5 +1,6 @@
 """Converts a decoded frame to an upright uint8 RGB array of a given size."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -23,7 +24,8 @@ class ToRGB:
     """Converts the decoded frames of one video to upright uint8 [h, w, 3] RGB.
 
     Converts any pixel format (10-bit, grey, palette, alpha), and applies the rotation or mirroring
-    that the file prescribes to players, as in videos from phones. Pixels are assumed to be square.
+    that the file prescribes to players, as in videos from phones. Stored pixels need not be square
+    (DV, HDV, DVD); `shown_size` says what size they are shown at.
 
     Make one instance for each pass over a video. It makes swscale's tables once, for one thread,
     and reads the orientation of the video from the first frame.
@@ -47,6 +49,18 @@ class ToRGB:
                 self._matrix, self._is_first = _display_matrix(frame), False
             pixels = _convert(self._reformatter, frame).to_ndarray()
         return pixels if self._matrix is None else _orient(pixels, self._matrix)
+
+    def shown_size(self, pixels: np.ndarray, aspect: Fraction | None) -> tuple[int, int]:
+        """Returns the (height, width) at which players show a frame: with square pixels.
+
+        Args:
+          pixels: A frame that this instance has converted.
+          aspect: Width of a stored pixel by its height; None or 0 means that it is square.
+        """
+        height, width = pixels.shape[:2]
+        if self._matrix is not None and _is_quarter_turn(self._matrix):
+            return max(round(height * (aspect or 1)), 1), width
+        return height, max(round(width * (aspect or 1)), 1)
 
 
 def _convert(
@@ -72,13 +86,18 @@ def _orient(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     y' = b·x + d·y, where a, b, c, d are elements 0, 1, 3, 4.
     """
     a, b, c, d = matrix[[0, 1, 3, 4]]
-    if abs(b) > abs(a):  # x' depends mostly on y: a quarter turn
+    if _is_quarter_turn(matrix):
         pixels, x_sign, y_sign = pixels.transpose(1, 0, 2), c, b
     else:
         x_sign, y_sign = a, d
     pixels = pixels[:, ::-1] if x_sign < 0 else pixels
     pixels = pixels[::-1] if y_sign < 0 else pixels
     return np.ascontiguousarray(pixels)
+
+
+def _is_quarter_turn(matrix: np.ndarray) -> bool:
+    """Returns whether x' depends mostly on y."""
+    return bool(abs(matrix[1]) > abs(matrix[0]))
 
 
 def fit_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:

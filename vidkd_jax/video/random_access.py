@@ -17,12 +17,14 @@ import numpy as np
 
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import ToRGB, fit_size, resize
+from vidkd_jax.video.rate import at_rate
 from vidkd_jax.video.reader import (
-    decode_all,
     decode_from_here,
     file_status,
     iter_frames,
     open_stream,
+    shown_frames,
+    usual_rate,
 )
 
 # In these, one packet is one displayed frame with a correct time stamp. That is not true for VP8
@@ -41,14 +43,16 @@ class _Table(NamedTuple):
     """Time stamps of a video.
 
     Attributes:
-      times: Time stamps of the frames in display order, [t], in the time base of the stream.
+      times: Time stamps of the frames in display order, [t], in units of `unit` seconds.
       keyframes: Time stamps of the frames at which decoding can start, [n].
       size: (height, width) of the first frame as displayed.
+      unit: Time base of the stream, in seconds.
     """
 
     times: np.ndarray
     keyframes: np.ndarray
     size: tuple[int, int]
+    unit: float
 
 
 class _Packet(NamedTuple):
@@ -62,7 +66,11 @@ class _TableError(Exception):
 
 
 def read_frames(
-    path: str | Path, indices: Sequence[int] | None = None, *, short_side: int | None = None
+    path: str | Path,
+    indices: Sequence[int] | None = None,
+    *,
+    short_side: int | None = None,
+    fps: float = 0.0,
 ) -> np.ndarray:
     """Reads frames of a video by their exact numbers.
 
@@ -72,6 +80,8 @@ def read_frames(
         None means all frames.
       short_side: Length that the shorter side is resized to, with anti-aliasing; None means no
         resizing.
+      fps: Frames per second that the frames are counted at, by `rate.at_rate`; 0 means all frames
+        as they are.
 
     Returns:
       uint8 [t, h, w, 3] RGB, upright; equal to `read_frames(path)[indices]`.
@@ -81,11 +91,11 @@ def read_frames(
     """
     path = Path(path)
     if indices is None:
-        return np.stack(list(iter_frames(path, short_side=short_side)))
+        return np.stack(list(iter_frames(path, short_side=short_side, fps=fps)))
     wanted = sorted({int(i) for i in indices})
     if wanted and wanted[0] < 0:
         raise VideoError(path, f"frame {wanted[0]} was requested; frames are numbered from 0")
-    first_size, found = _find(path, wanted)
+    first_size, found = _find(path, wanted, fps)
     size = fit_size(*first_size, short_side)
     to_rgb = ToRGB(path)
     frames = {i: resize(to_rgb(frame), *size) for i, frame in found.items()}
@@ -93,30 +103,32 @@ def read_frames(
     return np.stack(pixels) if pixels else np.zeros((0, *size, 3), np.uint8)
 
 
-def _find(path: Path, wanted: list[int]) -> _Found:
+def _find(path: Path, wanted: list[int], fps: float) -> _Found:
     """Finds the requested frames (`wanted`, sorted), in the fast way if possible."""
     status = file_status(path)
     try:
         if table := _read_table(path.absolute(), status.st_size, status.st_mtime_ns):
-            return _seek(path, table, wanted)
+            return _seek(path, table, wanted, fps)
     except (_TableError, VideoError):
         pass  # decoding from the beginning finds them, or says after which frame the video is cut
-    return _scan(path, wanted)
+    return _scan(path, wanted, fps)
 
 
-def _scan(path: Path, wanted: list[int]) -> _Found:
+def _scan(path: Path, wanted: list[int], fps: float) -> _Found:
     """Finds the requested frames by decoding from the beginning."""
     size = None
     found = {}
     number = -1
     missing = set(wanted)
-    for number, frame in enumerate(decode_all(path)):
-        if size is None:
-            size = _shown_size(path, frame)
-        if number in missing:
-            found[number] = frame
-        if not wanted or number == wanted[-1]:
-            return size, found
+    with open_stream(path) as (container, stream):
+        frames = shown_frames(decode_from_here(path, container, stream), path, stream, fps)
+        for number, frame in enumerate(frames):
+            if size is None:
+                size = _shown_size(path, frame, stream)
+            if number in missing:
+                found[number] = frame
+            if not wanted or number == wanted[-1]:
+                return size, found
     if size is None:
         raise VideoError(path, "no frame can be decoded")
     raise VideoError(
@@ -124,24 +136,33 @@ def _scan(path: Path, wanted: list[int]) -> _Found:
     )
 
 
-def _seek(path: Path, table: _Table, wanted: list[int]) -> _Found:
+def _seek(path: Path, table: _Table, wanted: list[int], fps: float) -> _Found:
     """Finds the requested frames by decoding from the keyframes before them."""
-    if wanted and wanted[-1] >= len(table.times):
-        raise _TableError
-    times = table.times[wanted]
-    starts = np.searchsorted(table.keyframes, times, side="right") - 1
-    found = {}
+    found: dict[int, av.VideoFrame] = {}  # by time stamp
     with open_stream(path) as (container, stream):
+        times = _shown_times(path, table, stream, fps)
+        if wanted and wanted[-1] >= len(times):
+            raise _TableError
+        needed = np.unique(times[wanted])
+        starts = np.searchsorted(table.keyframes, needed, side="right") - 1
         for start in np.unique(starts):
-            group = {int(times[k]): wanted[k] for k in np.flatnonzero(starts == start)}
+            group = {*needed[starts == start].tolist()}
             with ffmpeg_errors(path, "seeking failed"):
                 container.seek(int(table.keyframes[start]), stream=stream)
             for frame in _until(decode_from_here(path, container, stream), max(group), table):
                 if frame.pts in group:
-                    found[group[frame.pts]] = frame
-    if len(found) < len(wanted):
+                    found[frame.pts] = frame
+    if len(found) < len(needed):
         raise _TableError
-    return table.size, found
+    return table.size, {number: found[int(times[number])] for number in wanted}
+
+
+def _shown_times(path: Path, table: _Table, stream: av.VideoStream, fps: float) -> np.ndarray:
+    """Returns the time stamps of the frames in the order in which they are shown at `fps`."""
+    if not fps:
+        return table.times
+    stamped = ((stamp, stamp * table.unit) for stamp in table.times.tolist())
+    return np.array([*at_rate(stamped, fps, usual_rate(path, stream))], np.int64)
 
 
 def _until(frames: Iterator[av.VideoFrame], last: int, table: _Table) -> Iterator[av.VideoFrame]:
@@ -189,16 +210,17 @@ def _read_table(path: Path, num_bytes: int, mtime_ns: int) -> _Table | None:
                 if first is None:
                     first = next(iter(stream.decode(packet)), None)
             first = first or next(iter(stream.decode(None)), None)
-    if first is None or not _is_exact(packets):
-        return None
+        if first is None or not _is_exact(packets):
+            return None
+        size, unit = _shown_size(path, first, stream), float(stream.time_base)
     times = np.sort(np.array([p.time for p in packets], np.int64))
     keyframes = np.sort(np.array([p.time for p in packets if p.is_keyframe], np.int64))
-    return _Table(times, keyframes, _shown_size(path, first))
+    return _Table(times, keyframes, size, unit)
 
 
-def _shown_size(path: Path, frame: av.VideoFrame) -> tuple[int, int]:
-    height, width, _ = ToRGB(path)(frame).shape
-    return height, width
+def _shown_size(path: Path, frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
+    to_rgb = ToRGB(path)
+    return to_rgb.shown_size(to_rgb(frame), stream.sample_aspect_ratio)
 
 
 def _is_exact(packets: list[_Packet]) -> bool:

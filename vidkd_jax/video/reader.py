@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
@@ -13,10 +14,16 @@ import numpy as np
 
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import MAX_SIDE, ToRGB, fit_size, resize
+from vidkd_jax.video.joints import Joints
 from vidkd_jax.video.matroska import matroska_is_cut_off
+from vidkd_jax.video.rate import at_rate
 
 # Demuxers of FFmpeg that turn other things into "videos": text as ANSI art, and synthetic sources.
 _NOT_VIDEO = {"tty", "lavfi"}
+_CUT_OFF = (
+    "data is cut off (if it was joined from parts, remux each first: "
+    "ffmpeg -i PART.ts -c copy PART.mp4)"
+)
 
 
 @dataclass(frozen=True)
@@ -24,16 +31,19 @@ class VideoInfo:
     """What a video holds.
 
     Attributes:
-      num_frames: Number of frames that can be decoded.
-      fps: Average frames per second; 0 if the file does not say.
+      num_frames: Number of frames that can be decoded, or at the rate that was asked for.
+      fps: Average frames per second of the file; 0 if the file does not say.
       height: Height of a frame as displayed, in pixels (after rotation, with square pixels).
       width: Width of a frame as displayed, in pixels.
+      num_damaged: Number of frames in which FFmpeg found damaged data and filled the gap. Frames
+        after such a one are usually wrong, too.
     """
 
     num_frames: int
     fps: float
     height: int
     width: int
+    num_damaged: int = 0
 
 
 @contextmanager
@@ -96,27 +106,22 @@ def _is_picture(stream: av.VideoStream) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def decode_all(path: Path) -> Iterator[av.VideoFrame]:
-    """Decodes every frame in display order.
+def decode_from_here(
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
+    """Decodes every frame from the current position of the container, in display order.
 
     Raises:
       VideoError: The file is cut off or cannot be decoded, after the frames before that point.
     """
-    with open_stream(path) as (container, stream):
-        yield from decode_from_here(path, container, stream)
-
-
-def decode_from_here(
-    path: Path, container: av.container.InputContainer, stream: av.VideoStream
-) -> Iterator[av.VideoFrame]:
-    """Decodes from the current position of the container to its end; see `decode_all`."""
     num_frames = 0
     packets = container.demux(stream)
+    joints = Joints(container)
     while True:
         with ffmpeg_errors(path, f"corrupt after {num_frames} frames"):
             packet = next(packets, None)
-            if packet is not None and packet.is_corrupt:
-                raise VideoError(path, f"corrupt after {num_frames} frames: data is cut off")
+            if packet is not None and joints.data_is_lost(packet):
+                raise VideoError(path, f"corrupt after {num_frames} frames: {_CUT_OFF}")
             # Skip empty packets (dropped frames in .avi): the decoder takes them for the end.
             frames = stream.decode(packet) if packet is None or packet.size else []
         for frame in frames:
@@ -124,6 +129,28 @@ def decode_from_here(
             yield frame
         if packet is None:
             return
+
+
+def usual_rate(path: Path, stream: av.VideoStream) -> float:
+    """Returns the average frames per second.
+
+    Raises:
+      VideoError: The file does not say.
+    """
+    if not stream.average_rate:
+        raise VideoError(path, "has no frame rate, so it cannot be brought to another one")
+    return float(stream.average_rate)
+
+
+def shown_frames(
+    frames: Iterator[av.VideoFrame], path: Path, stream: av.VideoStream, fps: float
+) -> Iterator[av.VideoFrame]:
+    """Brings decoded frames to `fps` frames a second; 0 leaves them as they are. See `at_rate`."""
+    if not fps:
+        return frames
+    unit = float(stream.time_base)
+    stamped = ((frame, None if frame.pts is None else frame.pts * unit) for frame in frames)
+    return at_rate(stamped, fps, usual_rate(path, stream))
 
 
 class VideoStream:
@@ -134,63 +161,66 @@ class VideoStream:
 
     Attributes:
       path: The file.
-      fps: Average frames per second; 0 if the file does not say.
+      fps: Average frames per second of the file; 0 if the file does not say.
       height: Height of a frame as displayed, before resizing, in pixels.
       width: Width of a frame as displayed, before resizing, in pixels.
       stored_size: (height, width) of the frames that the iterator yields.
       num_frames: Number of frames yielded so far.
+      num_damaged: Number of damaged frames decoded so far; see `VideoInfo`.
     """
 
-    def __init__(self, path: str | Path, *, short_side: int | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, short_side: int | None = None, fps: float = 0.0
+    ) -> None:
         """Opens the video and decodes its first frame.
 
         Args:
           path: The video file.
           short_side: Length that the shorter side is resized to; None means no resizing.
+          fps: Frames per second to yield, by `rate.at_rate`; 0 means all frames as they are.
 
         Raises:
           VideoError: The file is not a readable video, has no frame, or its frames are too large.
         """
         self.path = Path(path)
-        self.num_frames = 0
+        self.num_frames = self.num_damaged = 0
         self._context = open_stream(self.path)
         container, stream = self._context.__enter__()
         try:
             self.fps = float(stream.average_rate or 0)
-            self._decoded = decode_from_here(self.path, container, stream)
-            first = next(self._decoded, None)
+            decoded = self._counting(decode_from_here(self.path, container, stream))
+            first = next(decoded, None)
             if first is None:
                 raise VideoError(self.path, "no frame can be decoded")
             self._to_rgb = ToRGB(self.path)
-            self._first: np.ndarray | None = self._to_rgb(first)
+            aspect = stream.sample_aspect_ratio
+            self.height, self.width = self._to_rgb.shown_size(self._to_rgb(first), aspect)
+            self.stored_size = fit_size(self.height, self.width, short_side)
+            if max(self.stored_size) > MAX_SIDE:
+                size = f"{self.stored_size[1]}x{self.stored_size[0]}"
+                raise VideoError(self.path, f"frames of {size} pixels are too large")
+            self._frames = shown_frames(chain([first], decoded), self.path, stream, fps)
         except BaseException:
             self.close()
             raise
-        self.height, self.width = self._first.shape[:2]
-        self.stored_size = fit_size(self.height, self.width, short_side)
-        if max(self.stored_size) > MAX_SIDE:
-            self.close()
-            raise VideoError(
-                self.path,
-                f"frames of {self.stored_size[1]}x{self.stored_size[0]} pixels are too large",
-            )
+
+    def _counting(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        for frame in frames:
+            self.num_damaged += frame.is_corrupt
+            yield frame
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields the frames, uint8 [h, w, 3]. Can be called only once."""
-        first, self._first = self._first, None
-        if first is None:
-            return
-        self.num_frames = 1
-        yield resize(first, *self.stored_size)
-        del first
-        for frame in self._decoded:
+        last, pixels = None, np.empty(0)
+        for frame in self._frames:
+            if frame is not last:  # a frame that is shown several times is converted once
+                last, pixels = frame, resize(self._to_rgb(frame), *self.stored_size)
             self.num_frames += 1
-            yield resize(self._to_rgb(frame), *self.stored_size)
+            yield pixels
 
     def count(self) -> int:
         """Decodes the remaining frames without converting them, and returns the number of all."""
-        self.num_frames += (self._first is not None) + sum(1 for _ in self._decoded)
-        self._first = None
+        self.num_frames += sum(1 for _ in self._frames)
         return self.num_frames
 
     def close(self) -> None:
@@ -209,22 +239,25 @@ class VideoStream:
         self.close()
 
 
-def iter_frames(path: str | Path, *, short_side: int | None = None) -> Iterator[np.ndarray]:
-    """Decodes and yields every frame as uint8 [h, w, 3] RGB, in display order.
+def iter_frames(
+    path: str | Path, *, short_side: int | None = None, fps: float = 0.0
+) -> Iterator[np.ndarray]:
+    """Yields the frames as uint8 [h, w, 3] RGB, in display order; see `VideoStream`.
 
     Raises:
       VideoError: The file is not a readable video. If it is cut off, the error comes after the
         readable frames.
     """
-    with VideoStream(path, short_side=short_side) as stream:
+    with VideoStream(path, short_side=short_side, fps=fps) as stream:
         yield from stream
 
 
-def probe(path: str | Path) -> VideoInfo:
-    """Decodes the whole video and returns its properties.
+def probe(path: str | Path, *, fps: float = 0.0) -> VideoInfo:
+    """Decodes the whole video and returns its properties; `num_frames` is that of `VideoStream`.
 
     Raises:
       VideoError: The file is not a readable video, or a part of it cannot be decoded.
     """
-    with VideoStream(path) as stream:
-        return VideoInfo(stream.count(), stream.fps, stream.height, stream.width)
+    with VideoStream(path, fps=fps) as stream:
+        num_frames = stream.count()
+        return VideoInfo(num_frames, stream.fps, stream.height, stream.width, stream.num_damaged)

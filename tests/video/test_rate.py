@@ -1,0 +1,84 @@
+"""A video at another frame rate shows, at each moment, the frame that is nearest in time."""
+
+import numpy as np
+import pytest
+from video_files import encode
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.video import VideoStream, probe, random_access, read_frames, write_video
+from vidkd_jax.video.rate import at_rate
+
+
+def regular(num_frames, rate, start=0.0):
+    return [(i, start + i / rate) for i in range(num_frames)]
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "rate", "fps", "expected"),
+    [
+        (8, 30, 30, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (8, 30, 15, [0, 2, 4, 6]),
+        (7, 30, 15, [0, 2, 4, 6]),
+        (8, 120, 30, [0, 4]),
+        (4, 15, 30, [0, 0, 1, 1, 2, 2, 3]),  # of two that are equally near, the earlier
+        (10, 25, 10, [0, 2, 5, 7]),  # 0, 0.1, 0.2, 0.3 s; frames 2 and 3 are equally near 0.1 s
+        (1, 30, 10, [0]),
+        (0, 30, 10, []),
+    ],
+)
+@pytest.mark.parametrize("start", [0.0, 7.3, -0.5])
+def test_constant_rates(num_frames, rate, fps, expected, start):
+    assert list(at_rate(regular(num_frames, rate, start), fps, rate)) == expected
+
+
+def test_a_variable_rate_is_made_even():
+    """Frames at 0, 0.1, 0.9, 1.0 and 2.0 seconds, shown every half second."""
+    times = [0.0, 0.1, 0.9, 1.0, 2.0]
+    assert list(at_rate(zip("abcde", times, strict=True), 2, 2.5)) == ["a", "b", "d", "d", "e"]
+
+
+def test_frames_without_times_follow_at_the_average_rate():
+    assert list(at_rate([(i, None) for i in range(8)], 15, 30)) == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("jump", [-100.0, 90_000.0], ids=["back", "far ahead"])
+def test_clocks_of_joined_parts_go_on(jump):
+    parts = regular(8, 30) + [(i + 8, time + jump) for i, time in regular(8, 30)]
+    assert list(at_rate(parts, 15, 30)) == [0, 2, 4, 6, 8, 10, 12, 14]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".ts"])
+@pytest.mark.parametrize(("rate", "fps"), [(30, 10), (60, 25), (120, 30), (12, 30)])
+def test_every_way_of_reading_agrees(tmp_path, suffix, rate, fps):
+    path = tmp_path / f"video{suffix}"
+    images = [np.full((32, 32, 3), 4 * i, np.uint8) for i in range(60)]
+    codec = "mpeg4" if (suffix, rate) == (".avi", 30) else "libx264"
+    write_video(path, images, rate, codec=codec, options={"g": "12"})
+    whole = read_frames(path, fps=fps)
+    assert len(whole) == probe(path, fps=fps).num_frames
+    assert abs(len(whole) - 60 * fps / rate) <= fps / rate
+    numbers = np.minimum(np.arange(len(whole)) * rate / fps, 59)
+    assert np.abs(whole.mean((1, 2, 3)) - 4 * numbers).max() <= 4 * 0.5 + 3
+    for chosen in ([0], [len(whole) - 1, 3, 3], range(2, 5)):
+        np.testing.assert_array_equal(read_frames(path, chosen, fps=fps), whole[chosen])
+    with VideoStream(path, fps=fps) as stream:
+        assert stream.fps == pytest.approx(rate, rel=0.02)  # that of the file
+
+
+def test_a_file_of_variable_rate(tmp_path, monkeypatch):
+    path = tmp_path / "variable.mp4"
+    images = [np.full((32, 32, 3), 20 * i, np.uint8) for i in range(10)]
+    times = [0, 1, 2, 30, 31, 70, 71, 150, 151, 400]  # hundredths of a second
+    encode(path, images, "libx264", "yuv420p", times, options={"bf": "0"})
+    whole = read_frames(path, fps=2)  # at 0, 0.5, 1, ... seconds
+    frames = np.array([0, 4, 6, 7, 8, 8, 9, 9, 9])
+    np.testing.assert_allclose(whole.mean((1, 2, 3)), frames * 20, atol=3)
+    monkeypatch.setattr(random_access, "_scan", None)  # it must seek
+    np.testing.assert_array_equal(read_frames(path, [8, 1], fps=2), whole[[8, 1]])
+
+
+def test_frames_beyond_the_end_are_named(tmp_path):
+    path = tmp_path / "video.mp4"
+    write_video(path, [np.zeros((32, 32, 3), np.uint8)] * 20, 20)
+    with pytest.raises(InputError, match="frame 10 was requested, but the video has only 10"):
+        read_frames(path, [10], fps=10)
