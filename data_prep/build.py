@@ -4,11 +4,13 @@ Each frame is decoded once, resized, and stored as JPEG.
 """
 
 import argparse
+import shlex
 from pathlib import Path
 
-from data_prep.annotations import DATASETS, Entry, read_dataset
-from data_prep.conversion import Conversion, add_arguments, positive
-from data_prep.output import Output, fingerprint, fingerprint_files
+from data_prep.annotations import DATASETS, Dataset, Entry, read_dataset
+from data_prep.arguments import add_arguments, fraction, positive
+from data_prep.conversion import Conversion
+from data_prep.output import MAX_MISSING, Output, fingerprint, fingerprint_files
 from data_prep.staging import StagingTask, stage_video
 from vidkd_jax.errors import InputError, run_command
 
@@ -29,16 +31,24 @@ def main(argv: list[str] | None = None) -> None:
         "short_side": args.short_side,
         "quality": args.quality,
         "frames_per_record": args.frames_per_record,
+        "fps": args.fps,
+        "keep_damaged": args.keep_damaged,
         "lists": fingerprint(dataset),
         "videos": fingerprint_files(dataset),
         "class_names": list(dataset.class_names),
+        "groups": dataset.count_groups(),
     }
 
     def make_task(entry: Entry, target: Path) -> StagingTask:
-        return StagingTask(entry.path, target, args.short_side, args.quality)
+        return StagingTask(
+            entry.path, target, args.short_side, args.quality, args.fps, args.keep_damaged
+        )
 
+    for notice in dataset.notices:
+        print(notice)
     conversion = Conversion(dataset, output, settings, make_task, stage_video)
-    conversion.run(workers=args.workers, max_skipped=args.max_skipped)
+    conversion.run(workers=args.workers, max_skipped=args.max_skipped, max_missing=args.max_missing)
+    print(f"next: {next_command(args, dataset)}")
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -50,8 +60,57 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--name", help="name of the dataset (default: --dataset)")
     parser.add_argument("--split", type=int, default=1, help="number of the official split")
     parser.add_argument("--short_side", type=positive, default=128, help="stored size, in pixels")
+    parser.add_argument(
+        "--fps",
+        type=_rate,
+        default=0.0,
+        help="frames a second to store, each the nearest in time (default: as filmed)",
+    )
+    parser.add_argument(
+        "--keep_damaged",
+        action="store_true",
+        help="keep videos with frames that FFmpeg had to patch; they are listed",
+    )
+    parser.add_argument(
+        "--max_missing",
+        type=fraction,
+        default=MAX_MISSING,
+        help="fraction of listed videos whose file may be missing",
+    )
     add_arguments(parser)
     return parser.parse_args(argv)
+
+
+def _rate(text: str) -> float:
+    if not 0.1 <= (value := float(text)) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.1 and 1000")
+    return value
+
+
+def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
+    """Returns the command that trains on the records.
+
+    Own videos at the default size train the papers' network, and smaller ones the laptop's.
+    """
+    size, flags = args.short_side, {}
+    if args.dataset not in ("folder", "csv") and dataset.name == args.dataset:
+        config, usual = f"ty_r18:{dataset.name}", 56 if args.dataset == "marionette" else 128
+    else:
+        config, usual = ("ty_r18", 128) if size >= 128 else ("ty_r18:laptop", 64)
+        flags["name"] = dataset.name
+    if size != usual:
+        flags |= {"short_side": size, "crop": max(8, size * 7 // 8)}
+    if args.fps:
+        flags["fps"] = args.fps
+    if args.split != 1:
+        flags["split"] = args.split
+    if any(entry.split == "val" for entry in dataset.entries):
+        flags["val"] = "val"
+    if args.out != Path("data"):
+        flags["root"] = args.out
+    words = [f"--config={config}", *(f"--config.data.{name}={v}" for name, v in flags.items())]
+    words.append(f"--workdir=runs/{dataset.name}")
+    return shlex.join(["python", "-m", "vidkd_jax.main", *words])
 
 
 if __name__ == "__main__":

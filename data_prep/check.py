@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from data_prep.annotations import read_dataset
-from data_prep.conversion import add_workers
+from data_prep.arguments import add_workers
 from data_prep.output import INDEX_COLUMNS, fingerprint
 from vidkd_jax.data.records import DECODERS, read_info, record_starts
 from vidkd_jax.errors import InputError, run_command

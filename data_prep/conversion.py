@@ -5,11 +5,9 @@ interrupted run has staged is not converted again. Then the records are written 
 files, in the order of the lists. They get their final name only when they are complete.
 """
 
-import argparse
 import errno
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +16,14 @@ from typing import Any, Generic, TypeVar
 
 from data_prep.annotations import SPLITS, Dataset, Entry
 from data_prep.disk import clear_disk_errors, sync
-from data_prep.output import Converted, Output, write_index, write_skipped
+from data_prep.notices import describe, find_alike
+from data_prep.output import (
+    Converted,
+    Output,
+    exists,
+    write_index,
+    write_skipped,
+)
 from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.errors import InputError
@@ -31,8 +36,9 @@ _OTHER = {
     "videos": "from other video files",
     "source": "from other records",
 }
-# Fields that records of earlier versions lack.
-_UNKNOWN_ONCE = ("videos", "source", "frames_per_record")
+# Fields that records of earlier versions lack: without a value that is known, or with this one.
+_UNKNOWN_ONCE = ("videos", "source", "frames_per_record", "groups")
+_EARLIER = {"fps": 0.0, "keep_damaged": False}
 
 Result = StagedVideo | SkippedVideo
 Task = TypeVar("Task")
@@ -58,12 +64,14 @@ class Conversion(Generic[Task]):
     stage: Callable[[Task], Result]
     missing: int = 0
 
-    def run(self, *, workers: int, max_skipped: float) -> None:
+    def run(self, *, workers: int, max_skipped: float, max_missing: float = 0.0) -> None:
         """Makes the records, or continues an interrupted run; only prints a line if they are done.
 
         Args:
           workers: Number of processes.
           max_skipped: Largest fraction of unusable videos to accept.
+          max_missing: Largest fraction of missing files to accept, which are not counted as
+            unusable.
 
         Raises:
           InputError: The records exist with other settings, another run is writing there, too many
@@ -78,53 +86,17 @@ class Conversion(Generic[Task]):
                 _print_finished(output, finished["skipped"])
                 print(classes)
                 return
+            missing = _report_missing(self, max_missing)
             results = _stage(self, workers)
-            skipped = _report_skipped(self, results, max_skipped)
+            skipped = _report_skipped(self, results, missing, max_skipped)
             splits = _by_split(self.dataset, results)
-            _write_records(splits, output, self.settings | {"skipped": self.missing + skipped})
+            alike = find_alike(splits)
+            said = [*describe(splits, alike), classes]
+            counted = {"skipped": self.missing + skipped, "alike": len(alike)}
+            _write_records(splits, output, self.settings | counted)
         counts = ", ".join(f"{split} {len(videos)}" for split, videos in splits.items())
         print(f"{output.records}: {counts} videos; skipped {skipped} of {len(results)}")
-        print(classes)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags that every conversion has."""
-    parser.add_argument("--quality", type=_quality, default=95, help="JPEG quality, 1 to 100")
-    parser.add_argument(
-        "--frames_per_record",
-        type=positive,
-        default=32,
-        help="approximate; a record is read whole, and twice the length of a clip is fastest",
-    )
-    add_workers(parser, "processes")
-    parser.add_argument(
-        "--max_skipped", type=_fraction, default=0.01, help="fraction of unusable videos to accept"
-    )
-
-
-def add_workers(parser: argparse.ArgumentParser, what: str) -> None:
-    """Adds `--workers`; the default is the number of cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parser.add_argument("--workers", type=positive, default=cores, help=what)
-
-
-def positive(text: str) -> int:
-    """Parses a whole number of at least 1."""
-    if (value := int(text)) < 1:
-        raise ValueError
-    return value
-
-
-def _quality(text: str) -> int:
-    if not 1 <= (value := int(text)) <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 100")
-    return value
-
-
-def _fraction(text: str) -> float:
-    if not 0 <= (value := float(text)) <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
+        print("\n".join(said))
 
 
 def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] | None:
@@ -143,7 +115,8 @@ def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] |
             f"{path}: cannot be read; delete {output.records} and run again"
         ) from error
     for field, value in settings.items():
-        if found.get(field, value if field in _UNKNOWN_ONCE else None) != value:
+        earlier = value if field in _UNKNOWN_ONCE else _EARLIER.get(field)
+        if found.get(field, earlier) != value:
             made = _OTHER.get(field, f"with {field}={found.get(field)}")
             raise InputError(
                 f"{output.records} is finished, but was made {made}; "
@@ -181,24 +154,48 @@ def _stage(conversion: Conversion[Any], workers: int) -> list[Result]:
     return list(progress_bar(results, desc="converting", total=len(tasks), unit="video"))
 
 
-def _report_skipped(
-    conversion: Conversion[Any], results: Sequence[Result], max_skipped: float
-) -> int:
-    """Writes the list of skipped videos and returns its length.
+def _report_missing(conversion: Conversion[Any], max_missing: float) -> set[str]:
+    """Writes the list of missing files, before anything is converted, and returns their ids.
 
     Raises:
-      InputError: More videos are skipped than `max_skipped` allows.
+      InputError: More files are missing than `max_missing` allows.
+    """
+    entries, listed = conversion.dataset.entries, conversion.output.skipped
+    missing = [entry for entry in entries if not exists(entry.path)]
+    if missing:
+        write_skipped(
+            conversion.output,
+            [(entry.id, SkippedVideo(entry.path, "no such file")) for entry in missing],
+        )
+        said = f"{len(missing)} of {len(entries)} listed videos are missing, such as "
+        said += f"{missing[0].path} ({listed} lists all)"
+        if len(missing) > max_missing * len(entries):
+            raise InputError(
+                f"{said}, more than --max_missing={max_missing:g} allows; add them, correct "
+                "--videos or the list, or raise --max_missing"
+            )
+        print(said)
+    return {entry.id for entry in missing}
+
+
+def _report_skipped(
+    conversion: Conversion[Any], results: Sequence[Result], missing: set[str], max_skipped: float
+) -> int:
+    """Writes the list of skipped videos and returns its length; `missing` are ids.
+
+    Raises:
+      InputError: More videos are unusable than `max_skipped` allows. Missing ones do not count.
     """
     pairs = zip(conversion.dataset.entries, results, strict=True)
     skipped = [(entry.id, result) for entry, result in pairs if isinstance(result, SkippedVideo)]
     write_skipped(conversion.output, skipped)
-    if len(skipped) > max_skipped * len(results):
-        first = skipped[0][1]
+    unusable = [video for name, video in skipped if name not in missing]
+    if len(unusable) > max_skipped * len(results):
         raise InputError(
-            f"{conversion.output.skipped}: {len(skipped)} of {len(results)} videos are unusable, "
+            f"{conversion.output.skipped}: {len(unusable)} of {len(results)} videos are unusable, "
             f"more than --max_skipped={max_skipped:g} allows "
-            f"(the first: {first.path.name}: {first.cause}); repair them, move files that are not "
-            "videos out of the folder, or raise --max_skipped; then run the same command again, "
+            f"(the first: {unusable[0].path}: {unusable[0].cause}); repair them, move them out of "
+            "the folder or the list, or raise --max_skipped; then run the same command again, "
             "which keeps the converted videos"
         )
     return len(skipped)

@@ -17,8 +17,9 @@ from typing import Any
 import simplejpeg
 
 from data_prep.annotations import Dataset, Entry
+from data_prep.arguments import add_arguments
 from data_prep.check import find_records
-from data_prep.conversion import Conversion, add_arguments
+from data_prep.conversion import Conversion
 from data_prep.output import Output
 from data_prep.staging import Fingerprint, SkippedVideo, StagedVideo, read_staged, write_staged
 from vidkd_jax.data.records import RecordDataset, read_info
@@ -81,7 +82,10 @@ def _conversion(
     settings = {
         "name": f"{info['name']}_flow",
         **{field: info[field] for field in kept},
-        "videos": info.get("videos", ""),  # older records lack this field
+        "videos": info.get("videos", ""),  # older records lack this field, and the next ones
+        "fps": info["fps"],
+        "keep_damaged": info.get("keep_damaged", False),
+        "groups": info["groups"],
         "source": {field: info.get(field) for field in ("counts", "skipped", "quality")},
         "quality": args.quality,
         "frames_per_record": args.frames_per_record,

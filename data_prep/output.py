@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.video import VideoError, file_status
 
+MAX_SKIPPED = 0.01  # fraction of videos that may be unusable
+MAX_MISSING = 0.05  # fraction of videos that may be missing; about 3 % of Kinetics is gone
 VERSION = "1.0.0"  # version of the schema of the records
 INDEX_COLUMNS = ("id", "label", "group", "num_frames", "fps", "height", "width")
 _SKIPPED_COLUMNS = ("dataset", "split", "id", "path", "cause")
@@ -75,6 +78,11 @@ def fingerprint_files(dataset: Dataset) -> str:
     """
     sizes = [[entry.id, _size(entry.path)] for entry in dataset.entries]
     return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:16]
+
+
+def exists(path: Path) -> bool:
+    """Returns whether there is a file or a folder; False also for a name that none can have."""
+    return os.path.exists(path)  # noqa: PTH110 - no error for an impossible name
 
 
 def _size(path: Path) -> int:

@@ -19,17 +19,28 @@ from vidkd_jax.video import VideoError, VideoStream, file_status
 
 _FOOTER_LENGTH = struct.Struct("<Q")
 
-Fingerprint = dict[str, str | int]
+Fingerprint = dict[str, str | int | float]
 
 
 @dataclass(frozen=True)
 class StagingTask:
-    """Which video to convert, with which settings, and where to put the staging file."""
+    """Which video to convert, with which settings, and where to put the staging file.
+
+    Attributes:
+      source: The video.
+      target: The staging file.
+      short_side: Of the stored frames, in pixels.
+      quality: Of the JPEGs, 1 to 100.
+      fps: Frames per second to store; 0 means all frames as they are.
+      keep_damaged: Whether to keep a video with damaged frames, instead of skipping it.
+    """
 
     source: Path
     target: Path
     short_side: int
     quality: int
+    fps: float = 0.0
+    keep_damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,13 +49,15 @@ class StagedVideo:
 
     Attributes:
       path: The staging file.
-      fps: Frames per second.
+      fps: Frames per second of the stored frames.
       height: Height of the original frames, in pixels.
       width: Width of the original frames, in pixels.
       stored_height: Height of the stored frames, in pixels.
       stored_width: Width of the stored frames, in pixels.
       num_frames: Number of frames.
       num_bytes: Bytes of all stored frames together.
+      num_damaged: Number of decoded frames that FFmpeg had to patch.
+      created: When the video was recorded, as the file says, or "".
     """
 
     path: Path
@@ -55,6 +68,8 @@ class StagedVideo:
     stored_width: int
     num_frames: int
     num_bytes: int
+    num_damaged: int = 0
+    created: str = ""
 
     def runs(self, length: int) -> Iterator["FrameRun"]:
         """Yields all frames as runs of `length` frames; the last run may be shorter."""
@@ -106,10 +121,14 @@ def stage_video(task: StagingTask) -> StagedVideo | SkippedVideo:
     """
     try:
         fingerprint = _fingerprint(task)
-        staged = read_staged(task.target, fingerprint)
-        return staged or _convert(task, fingerprint)
+        staged = read_staged(task.target, fingerprint) or _convert(task, fingerprint)
     except VideoError as error:
         return SkippedVideo(task.source, error.cause)
+    if staged.num_damaged and not task.keep_damaged:
+        return SkippedVideo(
+            task.source, f"damaged: FFmpeg had to patch {staged.num_damaged} frames"
+        )
+    return staged
 
 
 def _fingerprint(task: StagingTask) -> Fingerprint:
@@ -121,6 +140,7 @@ def _fingerprint(task: StagingTask) -> Fingerprint:
         "mtime_ns": status.st_mtime_ns,
         "short_side": task.short_side,
         "quality": task.quality,
+        "fps": task.fps,
     }
 
 
@@ -149,7 +169,7 @@ def _read_footer(file: BinaryIO) -> tuple[int, dict[str, Any]]:
 
 def _convert(task: StagingTask, fingerprint: Fingerprint) -> StagedVideo:
     """Decodes, resizes, encodes and writes a video; holds one frame in memory at a time."""
-    with VideoStream(task.source, short_side=task.short_side) as stream:
+    with VideoStream(task.source, short_side=task.short_side, fps=task.fps) as stream:
         jpegs = (
             # 4:2:0, like the source videos; a quarter of the chroma to store and to decode.
             simplejpeg.encode_jpeg(pixels, quality=task.quality, colorsubsampling="420")
@@ -158,11 +178,13 @@ def _convert(task: StagingTask, fingerprint: Fingerprint) -> StagedVideo:
 
         def describe() -> dict[str, Any]:  # known only when all frames are decoded
             return {
-                "fps": stream.fps,
+                "fps": task.fps or stream.fps,
                 "height": stream.height,
                 "width": stream.width,
                 "stored_height": stream.stored_size[0],
                 "stored_width": stream.stored_size[1],
+                "num_damaged": stream.num_damaged,
+                "created": stream.created,
             }
 
         return write_staged(task.target, fingerprint, jpegs, describe)
@@ -190,7 +212,7 @@ def write_staged(
         with partial.open("wb") as file:
             frame_bytes = [file.write(jpeg) for jpeg in jpegs]
             sizes = {"num_frames": len(frame_bytes), "num_bytes": sum(frame_bytes)}
-            staged = StagedVideo(path=target, **describe(), **sizes)
+            staged = StagedVideo(path=target, **{**describe(), **sizes})
             video = asdict(staged)
             del video["path"]
             footer = {"video": video, "fingerprint": fingerprint, "frame_bytes": frame_bytes}

@@ -29,7 +29,7 @@ class MemoryDataset:
 
     def __init__(self, lengths, num_classes=2, size=(20, 24), groups=None):
         self.class_names = tuple(f"class{i}" for i in range(num_classes))
-        self.size = size
+        self.size, self.groups = size, {"given": len(lengths)}
         groups = groups or [f"g{i % 3:02d}" for i in range(len(lengths))]
         self.videos = [
             Video(f"v{i}", i % num_classes, groups[i], n, i) for i, n in enumerate(lengths)

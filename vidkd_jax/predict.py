@@ -42,6 +42,7 @@ class Cutting:
 
     Attributes:
       short_side: that frames are resized to, in pixels.
+      fps: frames a second that videos are brought to; 0: as filmed.
       crop: side of the window in their centre.
       still: whether each clip shows one frame all the time.
       max_clips: of a video.
@@ -49,6 +50,7 @@ class Cutting:
     """
 
     short_side: int = DataSettings.short_side
+    fps: float = DataSettings.fps
     crop: int = DataSettings.crop
     still: bool = False
     max_clips: int = EvalSettings.max_clips
@@ -77,11 +79,14 @@ def main(argv: list[str] | None = None) -> None:
     entries = [
         Entry(str(path), path, 0, "", "predict") for file in args.videos for path in _files(file)
     ]
-    found = readable(entries, "videos")
+    cutting = _cutting(args.run, card)
+    found = readable(entries, "videos", fps=cutting.fps)
+    for entry, info in found:
+        if info.num_damaged:
+            print(f"damaged: {entry.path}: FFmpeg had to patch frames", file=sys.stderr)
     if found:
         names = card.class_names or [str(label) for label in range(card.num_classes)]
-        cutting = _cutting(args.run, card)
-        dataset = FileDataset(found, names, cutting.short_side)
+        dataset = FileDataset(found, names, cutting.short_side, fps=cutting.fps)
         probabilities = predict(card, variables, dataset, cutting, batch_size=args.batch_size)
         for video, scores in zip(dataset.videos, probabilities, strict=True):
             line = _line(video.id, scores, names, args.top, as_json=args.json)
@@ -147,6 +152,7 @@ def _cutting(run: Path, card: weights.Card) -> Cutting:
     if saved:  # a field that is younger than the run has its default
         return Cutting(
             short_side=saved.get("data.short_side", Cutting.short_side),
+            fps=saved.get("data.fps", Cutting.fps),
             crop=saved.get("data.crop", Cutting.crop),
             still=saved.get("data.sampler") == "still",
             max_clips=saved.get("eval.max_clips", Cutting.max_clips),

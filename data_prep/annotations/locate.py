@@ -1,6 +1,7 @@
 """Finds the file in the video folder for a path in a list. A file outside is never used."""
 
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -9,10 +10,41 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from vidkd_jax.errors import InputError
 
 VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv"}
-    | {".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
-    | {".y4m"}
+    {
+        ".264",
+        ".265",
+        ".3g2",
+        ".3gp",
+        ".asf",
+        ".avi",
+        ".divx",
+        ".dv",
+        ".f4v",
+        ".flv",
+        ".gif",
+        ".h264",
+    }
+    | {
+        ".h265",
+        ".hevc",
+        ".insv",
+        ".lrv",
+        ".m1v",
+        ".m2t",
+        ".m2ts",
+        ".m2v",
+        ".m4v",
+        ".mjpeg",
+        ".mjpg",
+    }
+    | {".mkv", ".mod", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogg"}
+    | {".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m"}
 )
+
+
+def normal(name: str) -> str:
+    """Returns a name in one Unicode form: macOS writes "é" as two characters, others as one."""
+    return unicodedata.normalize("NFC", name)
 
 
 def walk(root: Path) -> Iterator[Path]:
@@ -63,10 +95,11 @@ class VideoFolder:
     def find(self, files: Sequence[str], where: str) -> Path:
         """Returns the first of `files` that exists, or else a file with the same name elsewhere.
 
-        The search for the same name, which `exact` switches off, ignores folders and extensions,
-        so that other layouts (flat, a folder per class, a folder per split) work. If several files
-        have the name, it takes the one that shares the most folder names with the listed path, and
-        among those the first in alphabetical order.
+        A file whose name has another Unicode form is the same file. The search for the same name,
+        which `exact` switches off, ignores folders and extensions, so that other layouts (flat, a
+        folder per class, a folder per split) work. If several files have the name, it takes the one
+        that shares the most folder names with the listed path, and among those the first in
+        alphabetical order.
 
         Args:
           files: Paths below the folder, the likeliest first.
@@ -78,10 +111,13 @@ class VideoFolder:
         Raises:
           InputError: A path leads out of the folder, or the folder cannot be searched; see `walk`.
         """
-        relative = [self._relative(file, where) for file in files]
+        relative = [self.relative(file, where) for file in files]
         for path in relative:
             if self._holds(path):
                 return self._inside(self.root / path, where)
+        for path in relative:
+            if found := self._by_normal_path.get(normal(str(path))):
+                return self._inside(found, where)
         for path in () if self._exact else relative:
             if candidates := self._by_stem.get(self._key(path.stem)):
                 return self._inside(min(candidates, key=lambda c: _distance(c, path)), where)
@@ -90,21 +126,36 @@ class VideoFolder:
     def _holds(self, path: PurePosixPath) -> bool:
         return os.path.isfile(self.root / path)  # noqa: PTH113 - no error for an impossible name
 
-    def _relative(self, file: str, where: str) -> PurePosixPath:
-        """Returns the path in POSIX form; raises InputError if it is absolute or contains ".."."""
+    def relative(self, file: str, where: str) -> PurePosixPath:
+        """Returns a path of a list in POSIX form, relative to the folder.
+
+        Args:
+          file: The path, relative to the folder, or absolute and below it.
+          where: "file:line" of the list, for the message.
+
+        Raises:
+          InputError: The path leads out of the folder.
+        """
         literal, path = PurePosixPath(file), PurePosixPath(file.replace("\\", "/"))
+        for root in (self.root.absolute(), self._resolved_root):
+            if path.is_absolute() and path.is_relative_to(root):
+                literal = path = path.relative_to(root)
         of_windows = bool(PureWindowsPath(file).drive)
         if (of_windows or path != literal) and _is_inside(literal) and self._holds(literal):
             return literal  # this file exists: the colon or backslash is a part of its name
         if of_windows or not _is_inside(path):
             raise InputError(
                 f"{where}: path '{file}' leads out of the video folder; "
-                "paths in a list are relative to --videos"
+                "paths in a list are relative to --videos, or lead into it"
             )
         return path
 
     def _key(self, stem: str) -> str:
-        return stem.casefold() if self._ignore_case else stem
+        return normal(stem.casefold() if self._ignore_case else stem)
+
+    @cached_property
+    def _by_normal_path(self) -> dict[str, Path]:
+        return {normal(str(path.relative_to(self.root))): path for path in walk(self.root)}
 
     @cached_property
     def _by_stem(self) -> dict[str, list[Path]]:

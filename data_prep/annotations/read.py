@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from data_prep.annotations.csv_list import read_csv
+from data_prep.annotations.folders import read_folder
 from data_prep.annotations.folds import NUM_FOLDS
 from data_prep.annotations.hmdb51 import read_hmdb51
 from data_prep.annotations.kinetics import read_kinetics400, read_kinetics600
-from data_prep.annotations.own import read_csv, read_folder
 from data_prep.annotations.ssv2 import read_ssv2
 from data_prep.annotations.types import Dataset
 from data_prep.annotations.ucf101 import read_marionette, read_ucf101

@@ -21,6 +21,8 @@ class Entry:
       label: Index into `Dataset.class_names`.
       group: Film, recording or actor. All videos of a group are in the same split.
       split: "train", "val" or "test".
+      grouped: How the group is known: "given" by the lists or folders, "guessed" from the file's
+        name, or "unknown": then the video is a group of its own.
     """
 
     id: str
@@ -28,15 +30,29 @@ class Entry:
     label: int
     group: str
     split: str
+    grouped: str = "given"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset's videos in the order of its lists: train, val, test."""
+    """A dataset's videos in the order of its lists: train, val, test.
+
+    Attributes:
+      name: Name of the dataset.
+      class_names: Class names, indexed by label.
+      entries: The videos.
+      notices: What a person should know of how the lists or folders were read, a line each.
+    """
 
     name: str
     class_names: tuple[str, ...]
     entries: tuple[Entry, ...]
+    notices: tuple[str, ...] = ()
+
+    def count_groups(self) -> dict[str, int]:
+        """Returns how many videos have a group that is "given", "guessed" or "unknown"."""
+        counts = Counter(entry.grouped for entry in self.entries)
+        return {how: counts[how] for how in ("given", "guessed", "unknown")}
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,7 @@ class Listed:
       group: See `Entry`.
       split: See `Entry`.
       where: "file:line" for messages.
+      grouped: See `Entry`.
     """
 
     id: str
@@ -58,6 +75,7 @@ class Listed:
     group: str
     split: str
     where: str
+    grouped: str = "given"
 
 
 def find_class(name: str, class_names: Sequence[str], where: str) -> int:
@@ -91,7 +109,7 @@ def make_dataset(
     """
     listed = list(listed)
     _check_class_names(name, class_names)
-    _check_unique(listed)
+    check_unique(listed, class_names)
     splits = {line.split for line in listed}
     if not listed:
         raise InputError(f"{name}: the lists hold no videos; check --annotations")
@@ -109,6 +127,7 @@ def make_dataset(
             label=line.label,
             group=line.group,
             split=renamed.get(line.split, line.split),
+            grouped=line.grouped,
         )
         for line in listed
     ]
@@ -150,16 +169,25 @@ def _is_text(name: str) -> bool:
     return "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
-def _check_unique(listed: Iterable[Listed]) -> None:
-    seen: dict[str, str] = {}
+def check_unique(listed: Iterable[Listed], class_names: Sequence[str]) -> None:
+    """Checks that each video is listed once, and that its id is text.
+
+    Raises:
+      InputError: It is not. The message names both places, and the labels if they differ.
+    """
+    seen: dict[str, Listed] = {}
     for line in listed:
         if not _is_text(line.id):
             raise InputError(
                 f"{line.where}: {line.id!a} cannot be the name of a video; correct the list"
             )
-        if line.id in seen:
+        first = seen.setdefault(line.id, line)
+        if first is not line:
+            labels = ""
+            if first.label != line.label:
+                labels = f" with the label '{class_names[first.label]}'"
+                labels += f", here with '{class_names[line.label]}'"
             raise InputError(
-                f"{line.where}: video '{line.id}' is listed twice, first at {seen[line.id]}; "
+                f"{line.where}: video '{line.id}' is listed twice, first at {first.where}{labels}; "
                 "remove one of the lines"
             )
-        seen[line.id] = line.where

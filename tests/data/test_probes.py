@@ -23,7 +23,12 @@ def paths(tmp_path):
 
 def count_decoding(monkeypatch):
     decoded, probe = [], probes.video.probe
-    monkeypatch.setattr(probes.video, "probe", lambda path: decoded.append(path) or probe(path))
+
+    def counting(path, **options):
+        decoded.append(path)
+        return probe(path, **options)
+
+    monkeypatch.setattr(probes.video, "probe", counting)
     return decoded
 
 
@@ -80,6 +85,15 @@ def test_a_damaged_memory_takes_longer_once(monkeypatch, tmp_path, paths):
     decoded = count_decoding(monkeypatch)
     assert probes.probe_all(paths, "train") == first and len(decoded) == len(paths)
     assert probes.probe_all(paths, "train") == first and len(decoded) == len(paths)
+
+
+def test_each_frame_rate_is_remembered_by_itself(monkeypatch, paths):
+    as_filmed, at_six = (probes.probe_all(paths, "train", fps=fps) for fps in (0.0, 6.0))
+    assert [info.num_frames for info in as_filmed] == [24] * 3
+    assert [info.num_frames for info in at_six] == [12] * 3
+    decoded = count_decoding(monkeypatch)
+    assert probes.probe_all(paths, "train") == as_filmed
+    assert probes.probe_all(paths, "train", fps=6.0) == at_six and not decoded
 
 
 def test_names_that_are_no_text(paths):

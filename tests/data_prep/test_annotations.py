@@ -9,7 +9,9 @@ from list_files import HMDB, UCF, UCF_VIDEOS, touch, write
 from record_files import make_csv
 
 from data_prep.annotations import read_dataset
+from data_prep.annotations.groups import recording_of
 from data_prep.annotations.hmdb51 import film
+from vidkd_jax.errors import InputError
 
 OFFICIAL = Path(__file__).parents[2] / "../shared/annotations"
 needs_official = pytest.mark.skipif(
@@ -312,3 +314,136 @@ def test_csv_columns_in_any_order_and_labels_that_are_numbers(tmp_path):
     dataset = read_dataset("csv", make_csv(tmp_path / "x.csv", rows), touch(tmp_path / "v"))
     assert dataset.class_names == tuple(str(i) for i in range(11))
     assert counts(dataset) == {"train": 33, "test": 11}
+
+
+def test_files_that_are_no_videos_are_left_out_with_a_notice(tmp_path):
+    names = [f"{c}/{i}.mp4" for c in "ab" for i in range(2)]
+    others = ["a/Thumbs.db", "a/desktop.ini", "b/0.AAE", "b/1.HEIC", "Thumbs.db"]
+    others += [f"a/frames/{i}.jpg" for i in range(30)] + ["c/frames/0.png"]
+    dataset = read_dataset("folder", None, touch(tmp_path / "v", *names, *others))
+    assert sorted(e.path for e in dataset.entries) == [tmp_path / "v" / name for name in names]
+    left_out, no_class, *_ = dataset.notices
+    assert "left out, because they do not end as videos do: 36 files (.jpg: 30, .db: 2" in left_out
+    assert f"{tmp_path}/v/Thumbs.db" in left_out
+    assert no_class == "no classes, because they hold no videos: the folders c"
+
+
+def test_a_folder_of_pictures_only(tmp_path):
+    with pytest.raises(InputError, match=r"holds no videos, but 1 files \(.jpg: 1\), such as \S*1"):
+        read_dataset("folder", None, touch(tmp_path / "v", "a/1.jpg"))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", " "])
+@pytest.mark.parametrize("header", ["", "path,label\n"])
+def test_separators_of_csv_files(tmp_path, delimiter, header):
+    rows = header + 'a.mp4,x\n"b, c; d.mp4",x\nc.mp4,y\nd.mp4,y\n'
+    path = write(tmp_path, own__csv=rows.replace('4",', '4"' + delimiter)) / "own.csv"
+    text = path.read_text().replace("4,", "4" + delimiter).replace("path,", "path" + delimiter)
+    path.write_text(text)
+    dataset = read_dataset("csv", path, tmp_path)
+    assert {e.id for e in dataset.entries} == {"a", "b, c; d", "c", "d"}
+    assert dataset.class_names == ("x", "y")
+
+
+def test_other_columns_are_left_out_with_a_notice(tmp_path):
+    text = "fps,path,label,seconds\n30,a.mp4,x,1\n30,b.mp4,x,2\n30,c.mp4,y,3\n30,d.mp4,y,4\n"
+    dataset = read_dataset("csv", write(tmp_path, own__csv=text) / "own.csv", tmp_path)
+    assert len(dataset.entries) == 4
+    assert "own.csv that are not used: fps, seconds" in dataset.notices[0]
+
+
+def test_absolute_paths_into_the_folder(tmp_path):
+    videos = touch(tmp_path / "v", "a/1.mp4", "2.mp4")
+    text = f"{videos}/a/1.mp4,x,train\n{videos}/2.mp4,y,test\n"
+    path = write(tmp_path, own__csv=text) / "own.csv"
+    (tmp_path / "link").symlink_to(videos)
+    for folder in (videos, tmp_path / "link"):
+        dataset = read_dataset("csv", path, folder)
+        assert [e.id for e in dataset.entries] == ["a/1", "2"]
+        assert all(e.path.exists() for e in dataset.entries)
+
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(("on_disk", "listed"), [(NFC, NFD), (NFD, NFC)])
+@pytest.mark.parametrize("dataset", ["csv", "kinetics400"])
+def test_names_in_another_unicode_form(tmp_path, on_disk, listed, dataset):
+    videos = touch(tmp_path / "v", f"{on_disk}.mp4", "2.mp4")
+    if dataset == "csv":
+        lists = write(tmp_path, own__csv=f"{listed}.mp4,x,train\n2.mp4,y,test\n") / "own.csv"
+    else:
+        files = [f"{on_disk}_000000_000001.mp4", "2_000000_000001.mp4"]
+        videos = touch(tmp_path / "k", *files)
+        header = "label,youtube_id,time_start,time_end,split\n"
+        text = f"{header}x,{listed},0,1,train\ny,2,0,1,val\n"
+        lists = write(tmp_path / "lists", a__csv=text)
+    assert all(e.path.exists() for e in read_dataset(dataset, lists, videos).entries)
+
+
+def test_class_folders_that_differ_only_in_the_unicode_form_are_one(tmp_path):
+    names = [f"{NFC}/1.mp4", f"{NFD}/2.mp4", f"{NFC}/3.mp4", "b/1.mp4", "b/2.mp4"]
+    dataset = read_dataset("folder", None, touch(tmp_path / "v", *names))
+    assert dataset.class_names == ("b", NFC)
+    assert all(e.path.exists() for e in dataset.entries)
+
+
+def test_classes_that_differ_only_in_case_are_said(tmp_path):
+    names = [f"{c}/{i}.mp4" for c in ("Wave", "wave", "x") for i in range(2)]
+    dataset = read_dataset("folder", None, touch(tmp_path / "v", *names))
+    assert "are these meant to be different classes: 'Wave', 'wave'?" in dataset.notices
+
+
+def groups_of(dataset):
+    return {e.id.split("/")[-1]: (e.group.split("/")[-1], e.grouped) for e in dataset.entries}
+
+
+def test_groups_are_guessed_from_the_names_of_clips(tmp_path):
+    """IMG_1 was cut into clips of both classes; IMG_2 stands alone."""
+    names = ["a/IMG_1_001.mp4", "a/IMG_1_002.mp4", "b/IMG_1_003.mp4", "b/IMG_2_001.mp4"]
+    names += ["a/IMG_3.mp4", "a/IMG_4.mp4", "b/IMG_5.mp4", "b/day/IMG_1_9.mp4"]
+    dataset = read_dataset("folder", None, touch(tmp_path / "v", *names))
+    assert groups_of(dataset) == {
+        **{f"IMG_1_{i:03d}": ("IMG_1", "guessed") for i in (1, 2, 3)},
+        "IMG_2_001": ("IMG_2_001", "unknown"),
+        **{f"IMG_{i}": (f"IMG_{i}", "unknown") for i in (3, 4, 5)},
+        "IMG_1_9": ("day", "given"),
+    }
+    assert dataset.count_groups() == {"given": 1, "guessed": 3, "unknown": 4}
+    assert len({e.split for e in dataset.entries if e.group == "IMG_1"}) == 1
+    guessed, unknown = dataset.notices
+    assert "3 videos are grouped by their names: 'IMG_1_00" in guessed
+    assert "4 of 8 videos have no known group" in unknown
+
+
+@pytest.mark.parametrize(
+    ("name", "recording"),
+    [
+        ("IMG_1234_0003", "IMG_1234"),
+        ("GX010042-2", "GX010042"),
+        ("lecture7_clip05", "lecture7"),
+        ("IMG_1234 (2)", "IMG_1234"),
+        ("IMG_1234", ""),
+        ("wave_12", ""),
+        ("clip7", ""),
+        ("2024-05-01", ""),
+        ("2024-05-01 10-11-12", ""),
+        ("VID_20240501_101112", ""),
+        ("VID-20240501-WA0003", ""),
+    ],
+)
+def test_what_a_name_says_of_its_recording(name, recording):
+    assert recording_of(name) == recording
+
+
+def test_a_guess_that_leaves_a_class_one_group_is_not_made(tmp_path):
+    names = [f"{c}/set1_{i}.mp4" for c in "ab" for i in range(4)]
+    dataset = read_dataset("folder", None, touch(tmp_path / "v", *names))
+    assert dataset.count_groups() == {"given": 0, "guessed": 0, "unknown": 8}
+
+
+def test_groups_in_train_and_in_test_are_said(tmp_path):
+    names = [f"{s}/{c}/monday/{s}.mp4" for s in ("train", "test") for c in "ab"]
+    dataset = read_dataset("folder", None, touch(tmp_path / "v", *names))
+    (notice,) = dataset.notices
+    assert "1 groups, such as 'monday', have videos in train and in test" in notice

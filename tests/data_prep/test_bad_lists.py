@@ -181,6 +181,18 @@ BAD_CSV = {
         "path,label\na, b.mp4,x\n",
         r":2: \['a', 'b.mp4', 'x'\] should be path, label",
     ),
+    "header of other names": (
+        "filename,class\na.mp4,x\nb.mp4,y\n",
+        r":1: \['filename', 'class'\] names the columns by other names; write 'path' and 'label'",
+    ),
+    "header without a label": (
+        "path;class\na.mp4;x\nb.mp4;y\n",
+        r":1: the header must name path and label, .*; it names path, class",
+    ),
+    "two labels": (
+        "a.mp4,x\nc.mp4,x\nb.mp4,y\na.mp4,y\n",
+        r":4: video 'a' is listed twice, first at \S*:1 with the label 'x', here with 'y'; remove",
+    ),
     "no label": ("a.mp4,\n", r":1: \['a.mp4', ''\] should be path, label"),
     "split typo": ("a.mp4,x,tarin\n", r":1: split 'tarin' is unknown; did you mean 'train'\?"),
     "split missing": ("a.mp4,x,train\nb.mp4,x,\n", r":2: has no split; write train"),
@@ -213,17 +225,20 @@ def test_bad_csv(tmp_path, case):
 
 
 def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path):
-    path, long = tmp_path / "own.csv", "a" * 300
+    path, long = tmp_path / "own.csv", "a" * 300 + ".mp4"
     path.write_text(f"{long},x,train\nb.mp4,y,test\n")
     dataset = read_dataset("csv", path, tmp_path)
     assert [entry.path for entry in dataset.entries] == [tmp_path / long, tmp_path / "b.mp4"]
     assert len(fingerprint_files(dataset)) == 16
 
 
-@pytest.mark.parametrize("other", ["1.json", "1.avi"])
-def test_two_files_of_one_name_in_a_folder_are_named(tmp_path, other):
-    videos = touch(tmp_path / "videos", "a/1.mp4", f"a/{other}", "a/2.mp4", "b/1.mp4", "b/2.mp4")
-    with pytest.raises(InputError, match=r"a/1\..*has the same name except for .*; rename one"):
+def test_all_videos_of_one_name_in_a_folder_are_named(tmp_path):
+    videos = touch(tmp_path / "v", "a/1.mp4", "a/1.avi", "a/2.mp4", "a/2.MOV", "b/1.mp4", "b/2.mp4")
+    message = (
+        r"the same name except for the extension \(2 pairs\): \S*/v/a/1.avi and 1.mp4, "
+        r"\S*/v/a/2.MOV and 2.mp4; rename one of each pair$"
+    )
+    with pytest.raises(InputError, match=message):
         read_dataset("folder", None, videos)
 
 

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 import simplejpeg
 from record_files import index, records, skipped
-from video_files import corners, cut, encode, encode_audio, numbered_frames, set_display_matrix
+from video_files import (
+    corners,
+    cut,
+    damage,
+    encode,
+    encode_audio,
+    moving_texture,
+    numbered_frames,
+    set_display_matrix,
+)
 
 from data_prep import build
 from data_prep import check as check_records
@@ -46,6 +55,16 @@ def truncated(path, codec="libx264"):
     cut(path, 0.6)
 
 
+def picture(path, suffix):
+    cv2.imwrite(str(path.with_suffix(suffix)), corners())
+    path.with_suffix(suffix).rename(path)
+
+
+def damaged(path):
+    write_video(path, moving_texture(60, 120, 160), 30, codec="mpeg4", options={"g": "30"})
+    damage(path, 0.5)
+
+
 USABLE = {  # name: (maker, frames, stored size at short side 16)
     "one_frame": (lambda p: write_video(p, [corners()], 25), 1, (16, 24)),
     "odd_size": (odd_size, 4, (16, 23)),
@@ -72,9 +91,9 @@ UNUSABLE = {
     "audio_only": (encode_audio, "no video stream"),
     "cover_picture": (lambda p: encode_audio(p, cover=corners()), "no video stream"),
     "text": (lambda p: p.write_text("no film\n" * 50), "not a readable video"),
-    "notes": (lambda p: p.with_suffix(".txt").write_text("no film\n" * 50), "not a"),
-    "picture": (lambda p: cv2.imwrite(str(p.with_suffix(".jpg")), corners()), "a picture, not"),
-    "frame": (lambda p: cv2.imwrite(str(p.with_suffix(".png")), corners()), "a picture, not"),
+    "picture": (lambda p: picture(p, ".jpg"), "a picture, not"),
+    "frame": (lambda p: picture(p, ".png"), "a picture, not"),
+    "damaged": (damaged, "damaged: FFmpeg had to patch 1 frames"),
     "noise": (lambda p: p.write_bytes(b"\x8f\x13\x77" * 999), "not a readable video"),
 }
 
@@ -114,15 +133,40 @@ def test_mixed_records_pass_the_check(mixed, command):
     assert command(check_records.main, **data)[0] == 0
 
 
-@pytest.mark.parametrize("damage", [*UNUSABLE, "missing"])
-def test_too_many_unusable_videos_end_with_status_2(small, command, damage):
-    (small["videos"] / "2.mp4").unlink()
-    if damage != "missing":
-        make = UNUSABLE[damage][0]
-        make(small["videos"] / "2.mp4")
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_too_many_unusable_videos_end_with_status_2(small, command, case):
+    path = small["videos"] / "2.mp4"
+    path.unlink()
+    UNUSABLE[case][0](path)
+    for made in small["videos"].glob("2.*"):
+        made.rename(path)
     status, message = command(build.main, **small)
     assert status == 2
     assert "1 of 4 videos are unusable, more than --max_skipped=0.01" in message
+    assert f"(the first: {path}: " in message
     assert list(skipped(small["out"])) == ["2"]
     assert command(build.main, **small, max_skipped=0.25)[0] == 0
     assert len(index(small["out"], "csv", "test")) == 1
+
+
+def test_missing_videos_are_said_before_anything_is_converted(small, command, capsys):
+    (small["videos"] / "2.mp4").unlink()
+    status, message = command(build.main, **small, max_skipped=1)
+    assert status == 2
+    assert f"1 of 4 listed videos are missing, such as {small['videos'] / '2.mp4'} (" in message
+    assert "more than --max_missing=0.05 allows" in message
+    assert skipped(small["out"]) == {"2": "no such file"}
+    assert not list(small["out"].glob("csv/split1/.staging/videos/*"))
+    build.main([*(f"--{k}={v}" for k, v in small.items()), "--max_missing=0.25"])
+    said = capsys.readouterr().out
+    assert said.startswith("1 of 4 listed videos are missing") and "skipped 1 of 4" in said
+    assert len(index(small["out"], "csv", "test")) == 1
+
+
+def test_damaged_videos_are_kept_where_asked(small, command, capsys):
+    damaged(small["videos"] / "2.mp4")
+    assert command(build.main, **small)[0] == 2
+    build.main([*(f"--{k}={v}" for k, v in small.items()), "--keep_damaged"])
+    assert f"kept 1 damaged videos: {small['videos'] / '2.mp4'}\n" in capsys.readouterr().out
+    assert index(small["out"], "csv", "test")[0]["num_frames"] == "60"
+    assert skipped(small["out"]) == {}

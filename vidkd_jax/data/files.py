@@ -1,19 +1,20 @@
 """Reads clips directly from video files: slower than records, but needs no conversion."""
 
 import functools
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from data_prep.annotations import DATASETS, Dataset, Entry, read_dataset
-from data_prep.output import fingerprint, fingerprint_files
+from data_prep.output import MAX_MISSING, MAX_SKIPPED, exists, fingerprint, fingerprint_files
 from vidkd_jax import video
 from vidkd_jax.data.probes import probe_all
 from vidkd_jax.data.videos import WHOLE_FRAME, Video
 from vidkd_jax.errors import InputError
-
-_MAX_SKIPPED = 0.01  # fraction of the videos of a split (in data_prep.build, of all videos)
+from vidkd_jax.video.rate import describe_rates
 
 
 class FileDataset:
@@ -22,6 +23,7 @@ class FileDataset:
     Attributes:
       videos: The readable videos, in the order of the lists.
       class_names: Class names, indexed by label.
+      groups: See `VideoDataset`.
       parts: See `VideoDataset`.
     """
 
@@ -32,18 +34,23 @@ class FileDataset:
         entries: Sequence[tuple[Entry, video.VideoInfo]],
         class_names: Sequence[str],
         short_side: int,
+        *,
+        fps: float = 0.0,
+        groups: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self.class_names = tuple(class_names)
+        self.class_names, self.groups = tuple(class_names), groups
         self.videos = [
             Video(entry.id, entry.label, entry.group, info.num_frames, index)
             for index, (entry, info) in enumerate(entries)
         ]
         self._paths = [entry.path for entry, _ in entries]
-        self._short_side = short_side
+        self._short_side, self._fps = short_side, fps
 
     def frames(self, index: int, numbers: np.ndarray) -> np.ndarray:
         """Returns the frames `numbers` of video `index`, uint8 [t, h, w, 3]."""
-        return video.read_frames(self._paths[index], numbers.tolist(), short_side=self._short_side)
+        return video.read_frames(
+            self._paths[index], numbers.tolist(), short_side=self._short_side, fps=self._fps
+        )
 
 
 def formats() -> tuple[str, ...]:
@@ -66,14 +73,22 @@ def _read_lists(format_name: str, videos: Path, annotations: str | None, split: 
     return read_dataset(format_name, where, videos, split=split)
 
 
-def readable(entries: Sequence[Entry], name: str) -> list[tuple[Entry, video.VideoInfo]]:
+def readable(
+    entries: Sequence[Entry], name: str, *, fps: float = 0.0
+) -> list[tuple[Entry, video.VideoInfo]]:
     """Returns the videos that can be read, with their properties; see `probe_all`."""
-    infos = probe_all([entry.path for entry in entries], name)
+    infos = probe_all([entry.path for entry in entries], name, fps=fps)
     return [(e, info) for e, info in zip(entries, infos, strict=True) if info is not None]
 
 
 def open_files(
-    format_name: str, videos: Path, annotations: str | None, *, split: int, short_side: int
+    format_name: str,
+    videos: Path,
+    annotations: str | None,
+    *,
+    split: int,
+    short_side: int,
+    fps: float = 0.0,
 ) -> Callable[[str], FileDataset]:
     """Reads the lists and returns a function that opens a split by name.
 
@@ -83,22 +98,60 @@ def open_files(
       annotations: The folder or file of the lists; None for "folder".
       split: Number of the official split.
       short_side: Short side that frames are resized to, in pixels.
+      fps: Frames per second that videos are brought to; 0 means as filmed.
 
     Raises:
-      InputError: The lists are wrong, or too many videos cannot be read.
+      InputError: The lists are wrong, or too many videos are missing or cannot be read.
     """
     dataset = _read_lists(format_name, videos, annotations, split)
+    for notice in dataset.notices:
+        print(notice, file=sys.stderr)
+    there = _there(dataset.entries)
 
     @functools.cache
     def open_split(name: str) -> FileDataset:
-        entries = [entry for entry in dataset.entries if entry.split == name]
-        found = readable(entries, name)
+        entries = [entry for entry in there if entry.split == name]
+        found = _undamaged(readable(entries, name, fps=fps))
         failures = len(entries) - len(found)
-        if failures > _MAX_SKIPPED * len(entries):
+        if failures > MAX_SKIPPED * len(entries):
             raise InputError(
                 f"{failures} of {len(entries)} {name} videos cannot be read (listed above), more "
-                f"than {_MAX_SKIPPED:.0%}; repair them, or remove them from the lists or the folder"
+                f"than {MAX_SKIPPED:.0%}; repair them, or remove them from the lists or the folder"
             )
-        return FileDataset(found, dataset.class_names, short_side)
+        said = describe_rates({entry.id: info.fps for entry, info in found})
+        if said and not fps:
+            print(f"{said}; data.fps brings all videos to one rate", file=sys.stderr)
+        groups = dataset.count_groups()
+        return FileDataset(found, dataset.class_names, short_side, fps=fps, groups=groups)
 
     return open_split
+
+
+def _there(entries: Sequence[Entry]) -> list[Entry]:
+    """Returns the videos whose files exist; lists the others on stderr.
+
+    Raises:
+      InputError: Too many are missing.
+    """
+    missing = [entry for entry in entries if not exists(entry.path)]
+    for entry in missing:
+        print(f"missing: {entry.path}", file=sys.stderr)
+    if len(missing) > MAX_MISSING * len(entries):
+        raise InputError(
+            f"{len(missing)} of {len(entries)} listed videos are missing (listed above), more than "
+            f"{MAX_MISSING:.0%}; add them, correct data.videos, or remove them from the lists"
+        )
+    return [entry for entry in entries if exists(entry.path)]
+
+
+def _undamaged(
+    found: Sequence[tuple[Entry, video.VideoInfo]],
+) -> list[tuple[Entry, video.VideoInfo]]:
+    """Returns the videos without damaged frames, as `data_prep.build` does; lists the others."""
+    for entry, info in found:
+        if info.num_damaged:
+            print(
+                f"skipped: {entry.path}: damaged: FFmpeg had to patch {info.num_damaged} frames",
+                file=sys.stderr,
+            )
+    return [(entry, info) for entry, info in found if not info.num_damaged]

@@ -22,6 +22,7 @@ class PairedDataset:
     Attributes:
       videos: The videos of the RGB records.
       class_names: Class names, indexed by label.
+      groups: See `VideoDataset`.
       parts: See `VideoDataset`.
     """
 
@@ -33,7 +34,7 @@ class PairedDataset:
         Raises:
           InputError: A video has no flow, or the flow of another version of the video.
         """
-        self.videos, self.class_names = rgb.videos, rgb.class_names
+        self.videos, self.class_names, self.groups = rgb.videos, rgb.class_names, rgb.groups
         self._rgb, self._flow = rgb, flow
         in_flow = {video.id: video for video in flow.videos}
         for video in rgb.videos:
@@ -63,7 +64,7 @@ class PairedDataset:
 
 
 def open_records(
-    root: Path, name: str, *, split: int, short_side: int, modality: str
+    root: Path, name: str, *, split: int, short_side: int, modality: str, fps: float = 0.0
 ) -> Callable[[str], VideoDataset]:
     """Returns a function that opens a split by name.
 
@@ -73,11 +74,12 @@ def open_records(
       split: Number of the official split.
       short_side: Short side of the frames, in pixels.
       modality: "rgb", "flow", or "rgb_flow" for both.
+      fps: Frames per second; 0 means as filmed.
 
     Raises:
       InputError: There are no such records; the message says how to make them.
     """
-    folders = _folders(root, name, split, short_side, modality)
+    folders = _folders(root, name, split, short_side, modality, fps)
     open_each = [partial(RecordDataset, folder) for folder in folders]
     if len(open_each) == 1:
         return open_each[0]
@@ -97,17 +99,21 @@ def _check_source(rgb: Path, flow: Path) -> None:
             )
 
 
-def _folders(root: Path, name: str, split: int, short_side: int, modality: str) -> list[Path]:
-    return [find_records(root, name, split, short_side, part) for part in modality.split("_")]
+def _folders(
+    root: Path, name: str, split: int, short_side: int, modality: str, fps: float
+) -> list[Path]:
+    return [find_records(root, name, split, short_side, part, fps) for part in modality.split("_")]
 
 
-def identity(root: Path, name: str, *, split: int, short_side: int, modality: str) -> str:
+def identity(
+    root: Path, name: str, *, split: int, short_side: int, modality: str, fps: float = 0.0
+) -> str:
     """Returns a hash of the lists and video files of the records; "" if there are no records.
 
     Records that were made again under the same name, but from other videos, have another hash.
     """
     try:
-        folders = _folders(root, name, split, short_side, modality)
+        folders = _folders(root, name, split, short_side, modality, fps)
     except InputError:
         return ""
     infos = [read_info(folder) for folder in folders]

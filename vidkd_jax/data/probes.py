@@ -1,11 +1,13 @@
 """Finds the properties of video files by decoding each file once, and caches them between runs."""
 
 import contextlib
+import dataclasses
 import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from vidkd_jax import video
@@ -13,26 +15,36 @@ from vidkd_jax.runtime.cache import cache_folder
 from vidkd_jax.runtime.progress import progress_bar
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS videos (
-    path TEXT PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER,
-    num_frames INTEGER, fps REAL, height INTEGER, width INTEGER
+CREATE TABLE IF NOT EXISTS probes (
+    path TEXT, bytes INTEGER, mtime_ns INTEGER, at_fps REAL,
+    num_frames INTEGER, fps REAL, height INTEGER, width INTEGER, num_damaged INTEGER,
+    PRIMARY KEY (path, at_fps)
 )
 """
-_Key = tuple[str, int, int]  # path, size in bytes, modification time; a changed file gets a new key
+# Path, size in bytes, modification time (a changed file gets a new key), and frames per second that
+# frames are counted at.
+_Key = tuple[str, int, int, float]
 
 
-def probe_all(paths: Sequence[Path], name: str) -> list[video.VideoInfo | None]:
+def probe_all(
+    paths: Sequence[Path], name: str, *, fps: float = 0.0
+) -> list[video.VideoInfo | None]:
     """Finds the properties of every video; the progress bar shows `name`.
+
+    Args:
+      paths: The videos.
+      name: What the videos are called.
+      fps: Frames per second that frames are counted at; 0 means all frames as they are.
 
     Returns:
       The properties of each video, in the order of the paths; None for a video that cannot be read.
       Such videos are listed on stderr.
     """
-    keys = [_key(path) for path in paths]
+    keys = [_key(path, fps) for path in paths]
     with _memory() as memory, ThreadPoolExecutor() as pool:
         known = [_recall(memory, key) for key in keys]
         unknown = [position for position, info in enumerate(known) if info is None]
-        results = pool.map(_probe, (paths[position] for position in unknown))
+        results = pool.map(partial(_probe, fps), (paths[position] for position in unknown))
         bar = progress_bar(
             zip(unknown, results, strict=True),
             initial=len(paths) - len(unknown),
@@ -53,19 +65,19 @@ def probe_all(paths: Sequence[Path], name: str) -> list[video.VideoInfo | None]:
     return known
 
 
-def _probe(path: Path) -> video.VideoInfo | video.VideoError:
+def _probe(fps: float, path: Path) -> video.VideoInfo | video.VideoError:
     try:
-        return video.probe(path)
+        return video.probe(path, fps=fps)
     except video.VideoError as error:
         return error
 
 
-def _key(path: Path) -> _Key | None:
+def _key(path: Path, fps: float) -> _Key | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return os.fsdecode(path.absolute()), status.st_size, status.st_mtime_ns
+    return os.fsdecode(path.absolute()), status.st_size, status.st_mtime_ns, fps
 
 
 @contextlib.contextmanager
@@ -99,7 +111,8 @@ def _recall(memory: sqlite3.Connection | None, key: _Key | None) -> video.VideoI
     if memory is None or key is None:
         return None
     query = (
-        "SELECT num_frames, fps, height, width FROM videos WHERE (path, bytes, mtime_ns)=(?,?,?)"
+        "SELECT num_frames, fps, height, width, num_damaged FROM probes "
+        "WHERE (path, bytes, mtime_ns, at_fps)=(?,?,?,?)"
     )
     with contextlib.suppress(sqlite3.Error, UnicodeError):
         row = memory.execute(query, key).fetchone()
@@ -110,6 +123,6 @@ def _recall(memory: sqlite3.Connection | None, key: _Key | None) -> video.VideoI
 def _remember(memory: sqlite3.Connection | None, key: _Key | None, info: video.VideoInfo) -> None:
     if memory is None or key is None:
         return
-    values = (*key, info.num_frames, info.fps, info.height, info.width)
+    values = (*key, *dataclasses.astuple(info))
     with contextlib.suppress(sqlite3.Error, UnicodeError):  # full disk, or a name that is not text
-        memory.execute("INSERT OR REPLACE INTO videos VALUES (?,?,?,?,?,?,?)", values)
+        memory.execute("INSERT OR REPLACE INTO probes VALUES (?,?,?,?,?,?,?,?,?)", values)

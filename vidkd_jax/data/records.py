@@ -23,6 +23,9 @@ from vidkd_jax.video.flow import decode_flow
 # The fields that the result of `read_info` always has.
 _FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "skipped", "counts")
 
+# What it has where older records lack a field.
+_OPTIONAL = {"modality": "rgb", "frames_per_record": None, "fps": 0.0, "groups": {}}
+
 # The flags that render the built-in record sets.
 _MARIONETTE = {
     "marionette": "--preset=standard",
@@ -35,7 +38,9 @@ _MARIONETTE = {
 }
 
 
-def find_records(root: Path, name: str, split: int, short_side: int, modality: str = "rgb") -> Path:
+def find_records(
+    root: Path, name: str, split: int, short_side: int, modality: str = "rgb", fps: float = 0.0
+) -> Path:
     """Returns the folder of the newest version of a data set's records.
 
     Args:
@@ -44,10 +49,11 @@ def find_records(root: Path, name: str, split: int, short_side: int, modality: s
       split: Number of the official split.
       short_side: Short side of the frames, in pixels.
       modality: "rgb", or "flow" for the optical flow of the same videos.
+      fps: Frames per second of the records; 0 means as filmed.
 
     Raises:
       InputError: There are no such records (the message says how to make them), or they have
-        another size or modality.
+        another size, frame rate or modality.
     """
     folder = root / (name if modality == "rgb" else f"{name}_{modality}") / f"split{split}"
     versions = sorted(path.parent for path in folder.glob("*/dataset.json"))
@@ -57,6 +63,7 @@ def find_records(root: Path, name: str, split: int, short_side: int, modality: s
         raise InputError(
             f"no records of '{name}' split {split} in '{folder}': {or_else}make the records with "
             f"{_how_to_make(root, name, split, short_side, modality)}"
+            f"{f' --fps={fps:g}' if fps and modality == 'rgb' else ''}"
         )
     info = read_info(versions[-1])
     if info["modality"] != modality:
@@ -70,6 +77,12 @@ def find_records(root: Path, name: str, split: int, short_side: int, modality: s
             f"config.data.short_side: {short_side}, but the records in '{versions[-1]}' have "
             f"{info['short_side']}; set data.short_side to {info['short_side']}, or convert again "
             f"with --short_side={short_side}"
+        )
+    if info["fps"] != fps:
+        raise InputError(
+            f"config.data.fps: {fps:g}, but the records in '{versions[-1]}' have {info['fps']:g} "
+            f"(0: as filmed); set data.fps to {info['fps']:g}, or convert again "
+            f"{f'with --fps={fps:g}' if fps else 'without --fps'}"
         )
     return versions[-1]
 
@@ -97,16 +110,17 @@ def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: s
 def read_info(folder: Path) -> dict[str, Any]:
     """Returns the content of a record set's dataset.json.
 
-    The result always has "modality" ("rgb" or "flow") and "frames_per_record". The latter is None
-    if the file does not have it; then a record is a whole video.
+    The result always has "modality" ("rgb" or "flow"), "fps" (0: as filmed), "groups" (how many
+    videos have a group that is "given", "guessed" or "unknown"; empty for older records) and
+    "frames_per_record". The latter is None if the file does not have it; then a record is a whole
+    video.
 
     Raises:
       InputError: The file is damaged.
     """
     try:
         info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        optional = {"modality": "rgb", "frames_per_record": None}
-        found = optional | info | {name: info[name] for name in _FIELDS}
+        found = _OPTIONAL | info | {name: info[name] for name in _FIELDS}
         if found["frames_per_record"] is not None and found["frames_per_record"] < 1:
             raise ValueError(f"frames_per_record is {found['frames_per_record']}")
         return found
@@ -148,6 +162,7 @@ class RecordDataset:
     Attributes:
       videos: The videos, in record order.
       class_names: Class names, indexed by label.
+      groups: See `VideoDataset`.
       parts: See `VideoDataset`.
     """
 
@@ -156,6 +171,7 @@ class RecordDataset:
     def __init__(self, folder: Path, split: str) -> None:
         info = read_info(folder)
         self.class_names = tuple(info["class_names"])
+        self.groups: Mapping[str, int] = info["groups"]
         self._decode = DECODERS[info["modality"]]
         self.videos = _read_index(folder, split, len(self.class_names))
         self._folder, self._split = folder, split

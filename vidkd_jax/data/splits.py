@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from vidkd_jax.data.videos import Video, VideoDataset
 from vidkd_jax.errors import InputError
@@ -20,12 +20,21 @@ class Subset:
 
 @dataclasses.dataclass(frozen=True)
 class Splits:
-    """The three subsets of a run."""
+    """The three subsets of a run.
+
+    Attributes:
+      train: The training videos.
+      val: The validation videos.
+      test: The test videos.
+      class_names: Class names, indexed by label.
+      groups: How the groups of all videos are known; see `VideoDataset`.
+    """
 
     train: Subset
     val: Subset
     test: Subset
     class_names: Sequence[str]
+    groups: Mapping[str, int]
 
     def fingerprint(self) -> str:
         """Returns a text that determines which videos are in which subset, and their order."""
@@ -70,6 +79,7 @@ def load_splits(
         val=validation,
         test=Subset(test, list(test.videos)),
         class_names=train.class_names,
+        groups=train.groups,
     )
     for name in ("train", "val", "test"):
         if not getattr(splits, name).videos:

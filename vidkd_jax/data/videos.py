@@ -42,6 +42,13 @@ class VideoDataset(Protocol):
         """Class names, indexed by label."""
 
     @property
+    def groups(self) -> Mapping[str, int]:
+        """How many videos of all splits have a group that is "given", "guessed" or "unknown".
+
+        Empty if that is not known.
+        """
+
+    @property
     def parts(self) -> Mapping[str, slice]:
         """The channels of a frame that each array of a batch gets: "clip", and perhaps "flow"."""
 

@@ -48,13 +48,14 @@ def _open_split(settings: DataSettings) -> Callable[[str], data.VideoDataset]:
             settings.annotations or None,
             split=settings.split,
             short_side=settings.short_side,
+            fps=settings.fps,
         )
     return data.open_records(**records_of(settings))
 
 
 def records_of(settings: DataSettings) -> dict[str, Any]:
     """Returns which records a run reads: the arguments of `data.open_records`."""
-    fields = ("name", "split", "short_side", "modality")
+    fields = ("name", "split", "short_side", "modality", "fps")
     return {"root": Path(settings.root), **{field: getattr(settings, field) for field in fields}}
 
 

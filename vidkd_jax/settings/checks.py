@@ -32,6 +32,7 @@ _AT_LEAST = {
     "data.frames": 1,
     "data.stride": 1,
     "data.short_side": 8,
+    "data.fps": 0,
     "data.crop": 8,
     "data.size": 0,
     "data.threads": 1,

@@ -65,6 +65,7 @@ class DataSettings:
       stride: from one of them to the next.
       sampler: "clip"; or "still": one frame, repeated.
       short_side: of the frames in the records, in pixels.
+      fps: frames a second that videos are brought to, each the nearest in time; 0: as filmed.
       crop: side of the window that is cut from them, for all networks.
       crop_sizes: of training windows, drawn at random and resized to `crop`; (): `crop`.
       size: side that the student sees the window at; 0: as it is.
@@ -88,6 +89,7 @@ class DataSettings:
     stride: int = 1
     sampler: str = "clip"
     short_side: int = 128
+    fps: float = 0.0
     crop: int = 112
     crop_sizes: tuple[int, ...] = ()
     size: int = 0

@@ -204,7 +204,7 @@ def _frames(config: Mapping[str, Any], root: str, names: list[str]) -> list[np.n
     """
     data = config["data"]
     where: dict[str, Any] = {name: data[name] for name in ("name", "split", "short_side")}
-    where |= {"root": Path(root), "modality": "rgb"}
+    where |= {"root": Path(root), "modality": "rgb", "fps": data.get("fps", 0.0)}
     open_split = modalities.open_records(**where)
     saved = config.get("network", {}).get("records", "")
     if data.get("modality", "rgb") == "rgb" and saved not in ("", modalities.identity(**where)):

@@ -21,10 +21,9 @@ class Joints:
 
     def data_is_lost(self, packet: av.Packet) -> bool:
         """Returns whether data is lost in this packet, or was lost in one of those before it."""
-        begins_part = packet.is_keyframe or (
-            None not in (packet.dts, self._time) and packet.dts < self._time
-        )
-        self._time = packet.dts
+        before, self._time = self._time, packet.dts
+        steps_back = before is not None and packet.dts is not None and packet.dts < before
+        begins_part = packet.is_keyframe or steps_back
         if packet.is_corrupt:
             self._waiting = _PACKETS + 1
         elif begins_part:

@@ -150,7 +150,7 @@ def _seek(path: Path, table: _Table, wanted: list[int], fps: float) -> _Found:
             with ffmpeg_errors(path, "seeking failed"):
                 container.seek(int(table.keyframes[start]), stream=stream)
             for frame in _until(decode_from_here(path, container, stream), max(group), table):
-                if frame.pts in group:
+                if frame.pts is not None and frame.pts in group:
                     found[frame.pts] = frame
     if len(found) < len(needed):
         raise _TableError
@@ -212,7 +212,7 @@ def _read_table(path: Path, num_bytes: int, mtime_ns: int) -> _Table | None:
             first = first or next(iter(stream.decode(None)), None)
         if first is None or not _is_exact(packets):
             return None
-        size, unit = _shown_size(path, first, stream), float(stream.time_base)
+        size, unit = _shown_size(path, first, stream), float(stream.time_base or 0)
     times = np.sort(np.array([p.time for p in packets], np.int64))
     keyframes = np.sort(np.array([p.time for p in packets if p.is_keyframe], np.int64))
     return _Table(times, keyframes, size, unit)

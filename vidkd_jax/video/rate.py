@@ -1,12 +1,14 @@
 """Shows a video at another frame rate: at each moment the frame that is nearest in time."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 Frame = TypeVar("Frame")
 
 # A longer gap, like a step back, is where recordings with clocks of their own were joined.
 _LONGEST_GAP = 60.0
+_MOST_SPREAD = 1.5  # of rates, beyond which a clip of some frames means different times
 _TIE = 1e-6  # of two frames that are equally near, the earlier one is shown
 
 
@@ -42,3 +44,24 @@ def at_rate(
     while last and shown / fps < time + period / 2 - _TIE:
         yield last[0]
         shown += 1
+
+
+def describe_rates(rates: Mapping[str, float]) -> str:
+    """Returns what to say if the frame rates of videos differ by more than half, or "".
+
+    Args:
+      rates: Frames per second by the name of the video; 0 where it is not known.
+    """
+    known = {name: rate for name, rate in rates.items() if rate > 0}
+    if not known:
+        return ""
+    slowest, fastest = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+    spread = known[fastest] / known[slowest]
+    if spread <= _MOST_SPREAD:
+        return ""
+    (usual, count), *_ = Counter(round(rate, 2) for rate in known.values()).most_common(1)
+    return (
+        f"frame rates differ: from {known[slowest]:.4g} ('{slowest}') to {known[fastest]:.4g} a "
+        f"second ('{fastest}'), most often {usual:g} ({count} of {len(known)} videos), so a clip "
+        f"lasts up to {spread:.2g} times as long in one video as in another"
+    )

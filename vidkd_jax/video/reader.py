@@ -148,7 +148,7 @@ def shown_frames(
     """Brings decoded frames to `fps` frames a second; 0 leaves them as they are. See `at_rate`."""
     if not fps:
         return frames
-    unit = float(stream.time_base)
+    unit = float(stream.time_base or 0)
     stamped = ((frame, None if frame.pts is None else frame.pts * unit) for frame in frames)
     return at_rate(stamped, fps, usual_rate(path, stream))
 
@@ -164,6 +164,7 @@ class VideoStream:
       fps: Average frames per second of the file; 0 if the file does not say.
       height: Height of a frame as displayed, before resizing, in pixels.
       width: Width of a frame as displayed, before resizing, in pixels.
+      created: When the video was recorded, as the file says, or "".
       stored_size: (height, width) of the frames that the iterator yields.
       num_frames: Number of frames yielded so far.
       num_damaged: Number of damaged frames decoded so far; see `VideoInfo`.
@@ -188,6 +189,7 @@ class VideoStream:
         container, stream = self._context.__enter__()
         try:
             self.fps = float(stream.average_rate or 0)
+            self.created = str(container.metadata.get("creation_time", ""))
             decoded = self._counting(decode_from_here(self.path, container, stream))
             first = next(decoded, None)
             if first is None:

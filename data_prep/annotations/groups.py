@@ -1,0 +1,55 @@
+"""Guesses from file names which videos were cut from one recording."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from data_prep.annotations.types import Listed
+
+# IMG_1234_0003, GX010042-2, "take 3 (2)", lecture7_clip05: a recording, whose name has a digit, and
+# the number of a clip. IMG_1234 alone is a recording, and so are dates and times (2024-05-01 at
+# 10.11.12, VID_20240501_101112).
+_CLIP = re.compile(
+    r"(?P<recording>.*\d.*?)(?<!\d\d[-_.]\d\d)[ _.-]+"
+    r"(?:clip|cut|part|scene|seg|segment|shot)?[ _-]?\(?\d{1,4}\)?",
+    re.IGNORECASE,
+)
+
+
+def recording_of(stem: str) -> str:
+    """Returns what a name such as IMG_1234_0003 says of its recording (IMG_1234), or ""."""
+    found = _CLIP.fullmatch(stem)
+    return found["recording"] if found else ""
+
+
+def guess_groups(listed: Sequence[Listed]) -> list[Listed]:
+    """Gives videos without a known group the group that their names suggest.
+
+    A name suggests a group if another video without a known group has the same recording in its
+    name. If a class would be left with a single group, nothing is changed, because the guess could
+    be wrong, and a class of one group cannot be tested.
+
+    Args:
+      listed: The videos; `grouped` is "unknown" where the group is not known.
+    """
+    clips: dict[str, list[Listed]] = defaultdict(list)
+    for line in listed:
+        if line.grouped == "unknown" and (recording := recording_of(PurePosixPath(line.id).name)):
+            clips[recording].append(line)
+    group = {
+        line.id: recording for recording, lines in clips.items() if len(lines) > 1 for line in lines
+    }
+    guessed = [
+        replace(line, group=group[line.id], grouped="guessed") if line.id in group else line
+        for line in listed
+    ]
+    return guessed if _each_class_has_two(guessed) else list(listed)
+
+
+def _each_class_has_two(listed: Sequence[Listed]) -> bool:
+    groups: dict[int, set[str]] = defaultdict(set)
+    for line in listed:
+        groups[line.label].add(line.group)
+    return all(len(found) > 1 for found in groups.values())

@@ -1,0 +1,50 @@
+"""Command-line flags that several commands of this package have."""
+
+import argparse
+import os
+
+from data_prep.output import MAX_SKIPPED
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that every conversion has."""
+    parser.add_argument("--quality", type=_quality, default=95, help="JPEG quality, 1 to 100")
+    parser.add_argument(
+        "--frames_per_record",
+        type=positive,
+        default=32,
+        help="approximate; a record is read whole, and twice the length of a clip is fastest",
+    )
+    add_workers(parser, "processes")
+    parser.add_argument(
+        "--max_skipped",
+        type=fraction,
+        default=MAX_SKIPPED,
+        help="fraction of unusable videos to accept",
+    )
+
+
+def add_workers(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds `--workers`; the default is the number of cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    parser.add_argument("--workers", type=positive, default=cores, help=what)
+
+
+def positive(text: str) -> int:
+    """Parses a whole number of at least 1."""
+    if (value := int(text)) < 1:
+        raise ValueError
+    return value
+
+
+def _quality(text: str) -> int:
+    if not 1 <= (value := int(text)) <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 100")
+    return value
+
+
+def fraction(text: str) -> float:
+    """Parses a number from 0 to 1."""
+    if not 0 <= (value := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value

@@ -1,0 +1,66 @@
+"""What a person should know of the videos that were converted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+import cv2
+import numpy as np
+import simplejpeg
+
+from data_prep.output import Converted
+from vidkd_jax.video.rate import describe_rates
+
+_SIDE = 16  # of the thumbnails that are compared, in pixels
+# Mean difference of two thumbnails, in levels of 255: JPEG and another codec make less than 2.
+_ALIKE = 3.0
+
+
+def describe(
+    splits: Mapping[str, Sequence[Converted]], alike: Sequence[tuple[str, str]]
+) -> Iterator[str]:
+    """Yields what is odd about the converted videos, a line each; `alike` as of `find_alike`."""
+    videos = [converted for part in splits.values() for converted in part]
+    damaged = [v for v in videos if v.video.num_damaged]
+    if damaged:
+        names = ", ".join(str(v.entry.path) for v in islice(damaged, 20))
+        yield f"kept {len(damaged)} damaged videos: {names}{', ...' if len(damaged) > 20 else ''}"
+    if said := describe_rates({v.entry.id: v.video.fps for v in videos}):
+        yield f"{said}; data_prep.build with --fps stores all videos at one rate"
+    if alike:
+        (test, train), total = alike[0], len(splits["test"])
+        yield (
+            f"{len(alike)} of {total} test videos begin with the same picture as a training video, "
+            f"or were recorded in the same second, such as '{test}' and '{train}'; if those are of "
+            "one recording, the test measures what was trained on: give them one group"
+        )
+
+
+def find_alike(splits: Mapping[str, Sequence[Converted]]) -> list[tuple[str, str]]:
+    """Finds test videos without a known group that look like a part of a training recording.
+
+    Returns:
+      (id of the test video, id of a training video) of each.
+    """
+    test = [v for v in splits.get("test", ()) if v.entry.grouped != "given"]
+    train = [v for v in splits.get("train", ()) if v.entry.grouped != "given"]
+    if not test or not train:
+        return []
+    by_time = {v.video.created: v for v in train if v.video.created}
+    if len(by_time) == 1 and len(train) > 1:
+        by_time = {}  # all were written by one program in one second, which says nothing
+    known = np.stack([_thumbnail(v) for v in train])
+    found = []
+    for video in test:
+        distances = np.abs(known - _thumbnail(video)).mean(axis=1)
+        nearest = int(distances.argmin())
+        other = train[nearest] if distances[nearest] < _ALIKE else by_time.get(video.video.created)
+        if other is not None:
+            found.append((video.entry.id, other.entry.id))
+    return found
+
+
+def _thumbnail(converted: Converted) -> np.ndarray:
+    """Returns the first frame, small and grey, float32 [pixels]."""
+    (jpeg,) = next(converted.video.runs(1)).read()
+    grey = simplejpeg.decode_jpeg(jpeg, colorspace="GRAY")[..., 0]
+    return cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).ravel().astype(np.float32)
