@@ -97,7 +97,8 @@ def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
         config, usual = f"ty_r18:{dataset.name}", 56 if args.dataset == "marionette" else 128
     else:
         config, usual = ("ty_r18", 128) if size >= 128 else ("ty_r18:laptop", 64)
-        flags["name"] = dataset.name
+        if (config, dataset.name) != ("ty_r18:laptop", "mine"):  # the name that it has anyway
+            flags["name"] = dataset.name
     if size != usual:
         flags |= {"short_side": size, "crop": max(8, size * 7 // 8)}
     if args.fps:

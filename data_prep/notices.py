@@ -13,6 +13,7 @@ from vidkd_jax.video.rate import describe_rates
 _SIDE = 16  # of the thumbnails that are compared, in pixels
 # Mean difference of two thumbnails, in levels of 255: JPEG and another codec make less than 2.
 _ALIKE = 3.0
+_FLAT = 6.0  # standard deviation of a picture that shows nothing, such as black before a fade
 
 
 def describe(
@@ -29,9 +30,9 @@ def describe(
     if alike:
         (test, train), total = alike[0], len(splits["test"])
         yield (
-            f"{len(alike)} of {total} test videos begin with the same picture as a training video, "
-            f"or were recorded in the same second, such as '{test}' and '{train}'; if those are of "
-            "one recording, the test measures what was trained on: give them one group"
+            f"{len(alike)} of {total} test videos begin with nearly the same picture as a training "
+            f"video, or were recorded in the same second, such as '{test}' and '{train}'; if those are "
+            "of one recording, the test measures what was trained on: give them one group"
         )
 
 
@@ -51,9 +52,11 @@ def find_alike(splits: Mapping[str, Sequence[Converted]]) -> list[tuple[str, str
     known = np.stack([_thumbnail(v) for v in train])
     found = []
     for video in test:
-        distances = np.abs(known - _thumbnail(video)).mean(axis=1)
-        nearest = int(distances.argmin())
-        other = train[nearest] if distances[nearest] < _ALIKE else by_time.get(video.video.created)
+        other = by_time.get(video.video.created)
+        thumbnail = _thumbnail(video)
+        distances = np.abs(known - thumbnail).mean(axis=1)
+        if thumbnail.std() > _FLAT and distances.min() < _ALIKE:
+            other = train[int(distances.argmin())]
         if other is not None:
             found.append((video.entry.id, other.entry.id))
     return found

@@ -47,7 +47,8 @@ def test_records_hold_what_the_videos_hold(small, command, name):
     assert description == {
         "name": name or "csv", "dataset": "csv", "split": 1, "short_side": 16, "quality": 95,
         "frames_per_record": 32, "fps": 0.0, "keep_damaged": False, "class_names": ["a", "b"],
-        "groups": {"given": 4, "guessed": 0, "unknown": 0}, "skipped": 0, "alike": 0, "counts": {"train": 2, "test": 2},
+        "groups": {"given": 4, "guessed": 0, "unknown": 0}, "skipped": 0, "alike": 0,
+        "counts": {"train": 2, "test": 2},
         "stored_height": {"min": 16, "max": 16}, "stored_width": {"min": 24, "max": 24},
     }  # fmt: skip
     assert not (folder.parent / ".staging").exists()

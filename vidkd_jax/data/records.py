@@ -24,7 +24,12 @@ from vidkd_jax.video.flow import decode_flow
 _FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "skipped", "counts")
 
 # What it has where older records lack a field.
-_OPTIONAL = {"modality": "rgb", "frames_per_record": None, "fps": 0.0, "groups": {}}
+_OPTIONAL: dict[str, Any] = {
+    "modality": "rgb",
+    "frames_per_record": None,
+    "fps": 0.0,
+    "groups": {},
+}
 
 # The flags that render the built-in record sets.
 _MARIONETTE = {
