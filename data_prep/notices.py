@@ -31,8 +31,8 @@ def describe(
         (test, train), total = alike[0], len(splits["test"])
         yield (
             f"{len(alike)} of {total} test videos begin with nearly the same picture as a training "
-            f"video, or were recorded in the same second, such as '{test}' and '{train}'; if those are "
-            "of one recording, the test measures what was trained on: give them one group"
+            f"video, or were recorded in the same second, such as '{test}' and '{train}'; if those "
+            "are of one recording, the test measures what was trained on: give them one group"
         )
 
 
