@@ -14,6 +14,9 @@ from data_prep.output import MAX_MISSING, Output, fingerprint, fingerprint_files
 from data_prep.staging import StagingTask, stage_video
 from vidkd_jax.errors import InputError, run_command
 
+# Short sides of recipes that differ from the papers' 128 pixels.
+_RECIPE_SIZES = {"marionette": 56, "utd_mhad": 64}
+
 
 def main(argv: list[str] | None = None) -> None:
     """Converts one dataset; see `--help`."""
@@ -93,12 +96,13 @@ def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
     Own videos at the default size train the papers' network, and smaller ones the laptop's.
     """
     size, flags = args.short_side, {}
-    if args.dataset not in ("folder", "csv") and dataset.name == args.dataset:
-        config, usual = f"ty_r18:{dataset.name}", 56 if args.dataset == "marionette" else 128
-    else:
-        config, usual = ("ty_r18", 128) if size >= 128 else ("ty_r18:laptop", 64)
-        if (config, dataset.name) != ("ty_r18:laptop", "mine"):  # the name that it has anyway
-            flags["name"] = dataset.name
+    config, name = f"ty_r18:{args.dataset}", args.dataset
+    usual = _RECIPE_SIZES.get(args.dataset, 128)
+    if args.dataset in ("folder", "csv"):
+        laptop = ("ty_r18:laptop", "mine", 64)
+        config, name, usual = laptop if size < 128 else ("ty_r18", "ucf101", 128)
+    if dataset.name != name:
+        flags["name"] = dataset.name
     if size != usual:
         flags |= {"short_side": size, "crop": max(8, size * 7 // 8)}
     if args.fps:

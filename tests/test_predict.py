@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from small_runs import build
+from video_files import damage, moving_texture
 
 from vidkd_jax import methods, predict, train
 from vidkd_jax.errors import InputError
@@ -17,6 +18,7 @@ from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.evaluation.predictions import Predictions, predict_videos
 from vidkd_jax.networks import weights
 from vidkd_jax.samplers import Segments
+from vidkd_jax.video import write_video
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +237,13 @@ def test_a_student_of_sparse_frames_is_asked_with_sparse_frames(
     taught = small_config(method__name="distillation", teachers__runs=(str(tmp_path),))
     with pytest.raises(InputError, match="sees frames from all over a video, but method 'dist"):
         build(taught)
+
+
+def test_a_damaged_video_is_predicted_with_a_warning(run, tmp_path, capsys):
+    path = tmp_path / "damaged.mp4"
+    write_video(path, moving_texture(60, 120, 160), 30, codec="mpeg4", options={"g": "30"})
+    damage(path, 0.5)
+    predict.main([f"--run={run}", str(path)])
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{path}: ")
+    assert f"damaged: {path}: FFmpeg had to patch frames" in err

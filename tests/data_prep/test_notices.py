@@ -175,6 +175,12 @@ def config_of(words):
         ({"dataset": "ucf101"}, "--config=ty_r18:ucf101 --workdir=runs/ucf101"),
         ({"dataset": "hmdb51", "split": 2}, "--config=ty_r18:hmdb51 --config.data.split=2"),
         ({"dataset": "marionette", "short_side": 56}, "--config=ty_r18:marionette --workdir"),
+        (
+            {"dataset": "marionette", "name": "marionette_small", "short_side": 56},
+            "--config=ty_r18:marionette --config.data.name=marionette_small --workdir",
+        ),
+        ({"dataset": "utd_mhad"}, "--config.data.short_side=128 --config.data.crop=112 --workdir"),
+        ({"dataset": "utd_mhad", "short_side": 64}, "--config=ty_r18:utd_mhad --workdir"),
         ({"name": "mine", "short_side": 64}, "--config=ty_r18:laptop --workdir=runs/mine"),
         (
             {"name": "large"},
