@@ -31,7 +31,7 @@ def record(path, seed, created=None):
     """Writes a video of noise over a picture; the seed decides on the picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(sum(path.stem.encode()))
-    noisy = picture(seed).astype(int) + rng.integers(-9, 10, (24, 36, 3))
+    noisy = picture(seed).astype(int) + rng.integers(-3, 4, (24, 36, 3))
     frames = [np.clip(noisy, 0, 255).astype(np.uint8)] * 4
     if created is None:
         write_video(path, frames, 25)
