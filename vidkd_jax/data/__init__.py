@@ -1,6 +1,6 @@
 """Reads records or video files into batches of clips, with NumPy on the host and without JAX."""
 
-from vidkd_jax.data.modalities import PairedDataset, identity, list_format, open_records
+from vidkd_jax.data.modalities import PairedDataset, identity, open_records
 from vidkd_jax.data.pipeline import EvalBatches, TrainBatches
 from vidkd_jax.data.records import RecordDataset
 from vidkd_jax.data.splits import Splits, Subset, load_splits
@@ -16,7 +16,6 @@ __all__ = [
     "Video",
     "VideoDataset",
     "identity",
-    "list_format",
     "load_splits",
     "open_records",
 ]

@@ -118,9 +118,3 @@ def identity(
         return ""
     infos = [read_info(folder) for folder in folders]
     return " ".join(f"{info['lists']}-{info.get('videos', '')}" for info in infos)
-
-
-def list_format(root: Path, name: str, *, split: int, short_side: int, modality: str) -> str:
-    """Returns the format of the lists that records were made of, such as "ucf101" or "folder"."""
-    found: str = read_info(_folders(root, name, split, short_side, modality)[0])["dataset"]
-    return found

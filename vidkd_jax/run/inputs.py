@@ -13,8 +13,6 @@ from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.samplers import Sampler
 from vidkd_jax.settings.settings import DataSettings, Settings
 
-_OWN_FORMATS = ("folder", "csv")  # of `data_prep.build --dataset`
-
 
 def load_splits(settings: DataSettings) -> data.Splits:
     """Opens the videos that train, validate and test.
@@ -70,22 +68,6 @@ def records_identity(settings: DataSettings) -> str:
         return identity(settings.name, *where, split=settings.split)
     except InputError:  # they are gone, which a finished run does not mind; opening them says so
         return ""
-
-
-def count_groups(settings: DataSettings, splits: data.Splits) -> dict[str, int]:
-    """Returns how many of a run's videos have a group that is "given" or "unknown".
-
-    One's own videos (formats "folder" and "csv") without recordings are groups of one video each,
-    which bear the video's name. The other formats know the recordings, or their videos have none.
-    """
-    list_format = settings.name
-    if settings.source == "records":
-        list_format = data.list_format(**records_of(settings))
-    found = {"given": 0, "unknown": 0}
-    for video in (*splits.train.videos, *splits.val.videos, *splits.test.videos):
-        is_alone = list_format in _OWN_FORMATS and video.group == video.id
-        found["unknown" if is_alone else "given"] += 1
-    return found
 
 
 def clip_spec(settings: DataSettings, sampler: Sampler) -> ClipSpec:

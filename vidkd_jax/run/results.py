@@ -13,7 +13,7 @@ from vidkd_jax.evaluation.collect import Collected
 from vidkd_jax.evaluation.predictions import Predictions
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
-from vidkd_jax.run import inputs, tracking, workdir
+from vidkd_jax.run import tracking, workdir
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.schedule import Progress
 from vidkd_jax.runtime.json_files import write_json
@@ -105,7 +105,7 @@ def _summary(
         "train_seconds": progress.train_seconds,
         "peak_memory_bytes": workdir.peak_memory_bytes(),
         "model_selection": run.selected_on,
-        "groups": inputs.count_groups(run.settings.data, run.splits),
+        "groups": dict(run.splits.groups),
         "videos": {
             name: len(getattr(run.splits, name).videos) for name in ("train", "val", "test")
         },
