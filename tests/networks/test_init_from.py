@@ -27,7 +27,7 @@ def folder(tmp_path_factory, small_config):
     run = build(small_config())
     model = run.student.model.clone(heads={"logits": Head(4)})
     variables = create_variables(jax.random.key(7), run.clip_shape, model=model)
-    card = weights.Card("ty_r3d_18", 1 / 32, 3, 4, 4, ACTIVITYNET)
+    card = weights.Card("ty_r3d_10", 1 / 32, 3, 4, 4, ACTIVITYNET)
     weights.save(path, card, variables)
     return path
 
@@ -102,7 +102,7 @@ def test_going_on_does_not_start_from_the_weights_again(finished, folder, small_
     ("changes", "message"),
     [
         ({"model__width": 1 / 16}, r"weights of width=0\.03125, the run has width=0\.0625"),
-        ({"model__name": "ty_r3d_34"}, "weights of model=ty_r3d_18, the run has model=ty_r3d_34"),
+        ({"model__name": "ty_r3d_34"}, "weights of model=ty_r3d_10, the run has model=ty_r3d_34"),
     ],
 )
 def test_another_networks_weights_are_refused(changes, message, folder, small_config):

@@ -183,7 +183,7 @@ def test_a_run_goes_on_with_the_teacher_that_it_began_with(teacher_run, small_co
     train.train_and_evaluate(small_config(**TEACHER, train__epochs=1, seed=1), teacher)
     config = taught(small_config, teacher, data__crop=32)
     config.train.epochs = 2
-    with pytest.raises(InputError, match=r"teachers\.runs: their weights are not those that the"):
+    with pytest.raises(InputError, match=r"teachers\.runs: the weights are not those that the"):
         train.train_and_evaluate(config, student)
 
 
@@ -191,7 +191,7 @@ def test_hints_reach_blocks_by_name(teacher_run, small_config):
     config = small_config(
         method__name="hints",
         method__student_blocks=("stage3_block1",),
-        method__blocks_of_teacher=("stage4_block2",),
+        method__blocks_of_teacher=("stage4_block1",),
         teachers__runs=(str(teacher_run),),
         data__crop=32,
     )
@@ -337,7 +337,7 @@ def test_a_block_that_is_not_there_is_named_with_the_nearest(teacher_run, small_
     config = small_config(
         method__name="attention_transfer",
         method__student_blocks=("stage3_blok1",),
-        method__blocks_of_teacher=("stage4_block2",),
+        method__blocks_of_teacher=("stage4_block1",),
         teachers__runs=(str(teacher_run),),
     )
     with pytest.raises(InputError, match=r"no block 'stage3_blok1'.*stage3_block1"):
