@@ -3,15 +3,12 @@
 The rows fork from one trunk of their seed, so that they differ by the teacher alone.
 """
 
-import dataclasses
-
-from vidkd_jax.tables import Row, Table
+from vidkd_jax.tables import Row, Table, forked, other_clips, trunk
 
 AFTER = 10  # epochs of 25: past the moment at which a network begins to learn
 PLAIN = {"augment.enabled": False}
-KEEP = {"train.keep_epochs": (AFTER,)}
-TRUNK = Row("Student", "supervised_r18", {**PLAIN, **KEEP})
-AUGMENTED = Row("Student + Data Aug", "supervised_r18", KEEP)
+STUDENT = trunk(Row("Student", "supervised_r18", PLAIN), AFTER)
+AUGMENTED = trunk(Row("Student + Data Aug", "supervised_r18"), AFTER)
 
 # Other actors teach: 4,536 videos of 324 of them. A teacher of the student's own videos knows these
 # by heart, and its soft targets say little.
@@ -38,51 +35,43 @@ HEAVY = {"method.kd_weight": 9.0, "method.temperature": 4.0, **SQUARED}
 WEIGHTS = {"lambda .2, tau 5": PAPER, "times tau^2": SQUARED, "CE .1 / KL .9": HEAVY}
 
 
-def fork(trunk: Row) -> dict[str, object]:
-    """Returns the overrides of a row that goes on from a trunk."""
-    return {"train.fork_from": trunk, "train.fork_epoch": AFTER}
+def taught(name: str, weight: dict[str, object], *teachers: Row) -> Row:
+    """Returns a row of the plain student with soft targets of teachers."""
+    row = Row(name, "distillation_r18", {**PLAIN, **weight, "teachers.runs": teachers})
+    return forked(row, STUDENT, AFTER)
 
 
-def again(trunk: Row, name: str) -> Row:
-    """Returns the trunk's own arm, but for other clips after the fork: the noise floor."""
-    same_seed = dataclasses.replace(trunk, seed_offset=-1000)
-    overrides = {f: v for f, v in trunk.overrides.items() if f not in KEEP}
-    overrides |= fork(same_seed)
-    return Row(name, trunk.config, overrides, seed_offset=1000, against=trunk.name)
-
-
-def taught(name: str, trunk: Row, weight: dict[str, object], *teachers: Row) -> Row:
-    """Returns a row of the trunk's student with soft targets of teachers."""
-    overrides = {f: v for f, v in trunk.overrides.items() if f not in KEEP}
-    overrides |= {**fork(trunk), **weight, "teachers.runs": teachers}
-    return Row(name, "distillation_r18", overrides, against=trunk.name)
-
-
-def yourself(name: str, trunk: Row, weight: dict[str, object]) -> Row:
-    """Returns a row of the trunk's student with its best past self as its teacher."""
-    overrides = {f: v for f, v in trunk.overrides.items() if f not in KEEP}
-    return Row(name, "ty_r18", {**overrides, **fork(trunk), **weight}, against=trunk.name)
+def taught_augmented(name: str, weight: dict[str, object], *teachers: Row) -> Row:
+    """Returns the same of the student with augmentation."""
+    row = Row(name, "distillation_r18", {**weight, "teachers.runs": teachers})
+    return forked(row, AUGMENTED, AFTER)
 
 
 TABLE = Table(
     title="TY Table 5 with strong teachers, forked",
     rows=(
-        TRUNK,
-        again(TRUNK, "Student, other clips"),
-        *(taught(f"Teacher, {name}", TRUNK, w, TEACHER) for name, w in WEIGHTS.items()),
-        *(yourself(f"TY, {name}", TRUNK, w) for name, w in WEIGHTS.items()),
-        taught("Wide teacher, CE .1 / KL .9", TRUNK, HEAVY, WIDE),
-        taught("Student to student, CE .1 / KL .9", TRUNK, HEAVY, EQUAL),
-        taught("Three teachers, CE .1 / KL .9", TRUNK, HEAVY, *OTHER_ACTORS),
-        AUGMENTED,
-        again(AUGMENTED, "Student + Data Aug, other clips"),
+        STUDENT,
+        other_clips("Student, other clips", STUDENT, AFTER),
+        *(taught(f"Teacher, {name}", w, TEACHER) for name, w in WEIGHTS.items()),
         *(
-            taught(f"Teacher + Data Aug, {name}", AUGMENTED, w, TEACHER)
+            forked(Row(f"TY, {name}", "ty_r18", {**PLAIN, **w}), STUDENT, AFTER)
             for name, w in WEIGHTS.items()
         ),
-        *(yourself(f"TY + Data Aug, {name}", AUGMENTED, w) for name, w in WEIGHTS.items()),
+        taught("Wide teacher, CE .1 / KL .9", HEAVY, WIDE),
+        taught("Student to student, CE .1 / KL .9", HEAVY, EQUAL),
+        taught("Three teachers, CE .1 / KL .9", HEAVY, *OTHER_ACTORS),
+        AUGMENTED,
+        other_clips("Student + Data Aug, other clips", AUGMENTED, AFTER),
+        *(
+            taught_augmented(f"Teacher + Data Aug, {name}", w, TEACHER)
+            for name, w in WEIGHTS.items()
+        ),
+        *(
+            forked(Row(f"TY + Data Aug, {name}", "ty_r18", w), AUGMENTED, AFTER)
+            for name, w in WEIGHTS.items()
+        ),
     ),
-    reference=TRUNK.name,
+    reference=STUDENT.name,
     scales={"marionette": {"": "marionette_study_third"}},
     noise=("Student, other clips", "Student + Data Aug, other clips"),
     metrics=("video_top1", "video_nll", "video_motion", "video_direction", "clip_ece"),

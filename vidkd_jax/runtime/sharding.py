@@ -103,10 +103,15 @@ def place(memory: Mapping[str, Any], split_names: Iterable[str], mesh: Mesh) -> 
       mesh: The devices.
 
     Raises:
-      InputError: An array cannot be split evenly.
+      InputError: An array cannot be split evenly, or there is none of a name.
     """
     names = {*split_names}
-    for name in names & memory.keys():
+    for name in sorted(names):
+        if name not in memory:
+            raise InputError(
+                f"the method's sharded_memory names '{name}', and its memory holds "
+                f"{', '.join(sorted(memory)) or 'nothing'}; correct the name"
+            )
         for leaf in jax.tree.leaves(memory[name]):
             if leaf.shape[0] % mesh.size:
                 raise InputError(

@@ -1,6 +1,17 @@
 """A paper's table as one command: rows of runs, seeds, statistics, Markdown."""
 
+from vidkd_jax.tables.forks import forked, other_clips, trunk
 from vidkd_jax.tables.metrics import Metric, PerItem
 from vidkd_jax.tables.table import SEED, Row, Table, load_table
 
-__all__ = ["SEED", "Metric", "PerItem", "Row", "Table", "load_table"]
+__all__ = [
+    "SEED",
+    "Metric",
+    "PerItem",
+    "Row",
+    "Table",
+    "forked",
+    "load_table",
+    "other_clips",
+    "trunk",
+]

@@ -1,0 +1,34 @@
+"""Rows that go on from another row's state: arms of a study that share their first epochs."""
+
+import dataclasses
+
+from vidkd_jax.tables.table import Row
+
+_KEEP = "train.keep_epochs"
+_APART = 1000  # seeds of an arm that draws other clips are those of its trunk plus this
+
+
+def trunk(row: Row, after: int) -> Row:
+    """Returns a row that keeps its state after an epoch, so that others can fork there."""
+    return dataclasses.replace(row, overrides={**row.overrides, _KEEP: (after,)})
+
+
+def forked(row: Row, stem: Row, after: int) -> Row:
+    """Returns a row that goes on from a trunk of its seed, and is compared with the trunk.
+
+    Args:
+      row: what is done after the fork.
+      stem: the trunk, made by `trunk`.
+      after: the epoch of the fork.
+    """
+    fork = {"train.fork_from": stem, "train.fork_epoch": after}
+    return dataclasses.replace(row, overrides={**row.overrides, **fork}, against=stem.name)
+
+
+def other_clips(name: str, stem: Row, after: int) -> Row:
+    """Returns the trunk's own arm with other clips after the fork: the noise floor of its forks."""
+    own = {field: value for field, value in stem.overrides.items() if field != _KEEP}
+    # The trunk of the table's seed, whichever seed this row runs with.
+    back = dataclasses.replace(stem, seed_offset=stem.seed_offset - _APART)
+    row = forked(Row(name, stem.config, own, seed_offset=_APART), back, after)
+    return dataclasses.replace(row, against=stem.name)
