@@ -17,7 +17,7 @@ demo: $(VENV)/.core
 	    --config.data.root=$(DEMO_DATA)/records
 
 test: $(VENV)/.$(EXTRA)
-	$(BIN)/python -m pytest -n 2 --dist=loadfile tests
+	$(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

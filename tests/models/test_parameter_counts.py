@@ -116,6 +116,7 @@ def test_torchvision_rule_for_middle_channels_at_depth_34():
 
 
 RESIDUAL_BLOCKS = {  # number of blocks of each backbone, from its papers
+    "ty_r3d_10": 4,
     "ty_r3d_18": 8,
     "ty_r3d_34": 16,
     "ty_r3d_50": 16,
