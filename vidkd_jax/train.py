@@ -120,7 +120,7 @@ def _train(
     total, done = epochs * run.train_batches.per_epoch, int(state.step)
     disable = not sharding.is_main()
     with progress_bar(total=total, initial=done, desc=run.settings.name, disable=disable) as bar:
-        step, judge = announced(run.train_step, bar), announced(judging.judge, bar)
+        step, judge = announced(run.train_step, bar, _program), announced(judging.judge, bar)
         while progress.epoch < epochs and not progress.should_stop(schedule):
             epoch, start = progress.epoch + 1, time.monotonic()
             rates = progress.rate(schedule), progress.factors(schedule)
@@ -185,6 +185,11 @@ def _train_epoch(
             tracker.write(first_step + number, epoch, "train", values)
         bar.update()
     return state
+
+
+def _program(_: TrainState, teachers: BySource, *__: Any) -> frozenset[str]:
+    """Returns what decides whether a step is compiled anew: which teachers there are."""
+    return frozenset(teachers)
 
 
 def _device_batches(run: Run, count: int) -> Iterator[dict[str, jax.Array]]:

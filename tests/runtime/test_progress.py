@@ -42,7 +42,7 @@ def test_the_bar_says_that_it_compiles_and_does_not_count_that_time(monkeypatch)
 
     compiled, seen = set(), []
     with progress_bar(total=20, desc="mine") as bar:
-        call = announced(step, bar)
+        call = announced(step, bar, lambda _, teachers: frozenset(teachers))
         for number in range(12):
             call({"a": 1}, {} if number < 6 else {"best": 2})  # the teacher appears: compiled again
             bar.update()

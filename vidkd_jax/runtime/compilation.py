@@ -20,25 +20,27 @@ def cache_compilations() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
 
 
-def announced(function: Callable[..., Any], bar: tqdm) -> Callable[..., Any]:
+def announced(
+    function: Callable[..., Any], bar: tqdm, program: Callable[..., Any] = lambda *_, **__: None
+) -> Callable[..., Any]:
     """Returns a compiled function that lets a bar say "compiling" while it is compiled.
 
-    A function is compiled when it is called for the first time, and again for arguments of another
-    tree structure, as when a teacher appears. The bar does not count this time, so that the
-    remaining time which it shows is that of the calls to come.
+    The bar does not count this time, so that the remaining time which it shows is that of the calls
+    to come.
 
     Args:
       function: A compiled function, or one that calls compiled functions.
       bar: The progress bar of the calls.
+      program: From the function's arguments to a value that differs where another program is
+        compiled for them, as when a teacher appears. It is called in every step: it must be cheap.
     """
     known = set()
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        structure = jax.tree.structure((args, kwargs))
-        if structure in known or bar.disable:
+        if bar.disable or (needed := program(*args, **kwargs)) in known:
             return function(*args, **kwargs)
-        known.add(structure)
+        known.add(needed)
         name = bar.desc
         bar.set_description_str(f"{name}, compiling (this may take minutes)")
         try:
