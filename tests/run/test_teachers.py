@@ -446,3 +446,15 @@ def test_a_memory_that_forgets_is_refused(small_config, monkeypatch):
     batch = run.shard(next(run.train_batches))
     with pytest.raises(ValueError, match=r"memory \['average'\].* is None after `remember`"):
         run.train_step(run.initial_state(), {}, batch, run.key)
+
+
+def test_a_teacher_of_another_frame_rate_is_refused(teacher_run, small_config, tmp_path):
+    copy = shutil.copytree(teacher_run, tmp_path / "teacher")
+    summary = json.loads((copy / "summary.json").read_text())
+    assert summary["network"]["fps"] == 0
+    summary["network"]["fps"] = 15.0
+    (copy / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(
+        InputError, match=r"config.data.fps: 0, but the teacher .* with 15, and sees"
+    ):
+        trained.load(read(taught(small_config, copy)), ("Left", "Right"))

@@ -48,6 +48,7 @@ class Card:
       sampler: how clips are drawn, as `samplers.as_json` writes it; {}: one contiguous clip of
         `frames` frames, `stride` apart.
       clips: which of the sampler's clips the network sees; None: all.
+      fps: frames a second of the videos, `data.fps` of the run; 0: as filmed, or not known.
     """
 
     model: str
@@ -68,6 +69,7 @@ class Card:
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)
     sampler: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     clips: tuple[int, ...] | None = None
+    fps: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""

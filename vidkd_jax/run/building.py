@@ -136,6 +136,7 @@ class Run:
             heads=heads,
             sampler=samplers.as_json(self.spec.sampler),
             clips=self.settings.method.clips,
+            fps=self.settings.data.fps,
         )
 
     @property

@@ -62,11 +62,19 @@ def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
 
 
 def _check_clips(settings: Settings, teachers: Sequence[Teacher]) -> None:
-    """Refuses a teacher of frames from all over a video, where the method draws dense clips."""
-    own = settings.method.sampler(settings.data.frames, settings.data.stride)
+    """Refuses a teacher of clips at another frame rate, or of frames from all over a video."""
+    own, fps = (
+        settings.method.sampler(settings.data.frames, settings.data.stride),
+        settings.data.fps,
+    )
     for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
-        kind = teacher.card.sampler.get("kind")
-        if kind == "Segments" and own.offsets is not None:
+        card = teacher.card
+        if not card.source and card.fps != fps:  # the rate of converted weights is not known
+            raise InputError(
+                f"config.data.fps: {fps:g}, but the teacher '{folder}' was trained with "
+                f"{card.fps:g}, and sees motions at another speed; make them agree"
+            )
+        if card.sampler.get("kind") == "Segments" and own.offsets is not None:
             raise InputError(
                 f"config.teachers.runs: '{folder}' sees frames from all over a video, but method "
                 f"'{settings.method_name}' draws {own.describe()}; use a teacher of such clips"
