@@ -59,7 +59,9 @@ def test_a_table_begins_with_its_noise_and_marks_weak_teachers(tmp_path, teacher
         (folder / "summary.json").write_text(json.dumps({**summary, "val_clip_top1": 0.4}))
         if arm.row.name == "taught":
             record = {"step": 3, "epoch": 3, "split": "val", "teacher_top1": teacher}
-            (folder / "metrics.jsonl").write_text(json.dumps(record) + "\n")
+            test = {**record, "split": "test", "teacher_top1": 0.1}
+            lines = [json.dumps(each) + "\n" for each in (record, test)]
+            (folder / "metrics.jsonl").write_text("".join(lines))
     columns = TABLE.scales["marionette"]
     text = tables.write_table(TABLE, columns, tmp_path, tmp_path / "t", 3)
     (noise,) = [line for line in text.splitlines() if line.startswith("Noise floor")]

@@ -91,7 +91,8 @@ def read_gate(pairs: Sequence[tuple[Arm, Arm]], out: Path) -> Gate | None:
     found = []
     for arm, reference in pairs:
         records = read_records(arm.folder(out) / "metrics.jsonl")
-        teachers = [r["teacher_top1"] for r in records if "teacher_top1" in r]
+        validated = [r for r in records if r["split"] == "val"]
+        teachers = [r["teacher_top1"] for r in validated if "teacher_top1" in r]
         student = read_summary(reference.folder(out)).get("val_clip_top1")
         if arm.needs("teachers.runs") and teachers and student is not None:
             found.append((teachers[-1], student))
