@@ -141,7 +141,8 @@ def _there(entries: Sequence[Entry]) -> list[Entry]:
             f"{len(missing)} of {len(entries)} listed videos are missing (listed above), more than "
             f"{MAX_MISSING:.0%}; add them, correct data.videos, or remove them from the lists"
         )
-    return [entry for entry in entries if exists(entry.path)]
+    gone = {entry.path for entry in missing}
+    return [entry for entry in entries if entry.path not in gone]
 
 
 def _undamaged(

@@ -12,6 +12,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.networks.checkpoints import load_epoch
 from vidkd_jax.run import init_from
 from vidkd_jax.run.building import Run
+from vidkd_jax.run.optimizer import path_names
 from vidkd_jax.run.schedule import Progress
 from vidkd_jax.run.train_step import TrainState
 from vidkd_jax.runtime import sharding
@@ -34,8 +35,9 @@ def from_weights(run: Run, state: TrainState) -> TrainState:
 def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     """Returns state and progress of the trunk after the epoch of the fork.
 
-    What only the fork's method has begins as `state` has it: its adapters, their part of the
-    optimiser, its memory. It is listed on stderr.
+    What only the fork's method has begins as `state` has it: its adapters and their part of the
+    optimiser, which are listed on stderr. A memory that the trunk lacks begins at the trunk's
+    variables.
 
     Args:
       run: the fork.
@@ -55,7 +57,8 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
             f"they are {steps}; fork on the same videos, with the same batches"
         )
     rest = state.replace(memory={})
-    lost = [p for p in saved if not p.startswith("memory/") and p not in _by_path(rest)]
+    own = _by_path(rest)
+    lost = [path for path in saved if not path.startswith("memory/") and path not in own]
     if lost:
         raise InputError(
             f"config.train.fork_from: '{trunk}' trained {lost[0]}, and this run has no such array "
@@ -64,7 +67,7 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     fresh: list[str] = []
     rest = sharding.replicate(_filled(rest, saved, fresh), run.mesh)
     memory = run.first_memory(rest.variables)
-    filled = _filled(state.replace(memory=memory), saved, []).memory
+    filled = _filled({"memory": memory}, saved, [])["memory"]
     memory = jax.tree.map(lambda old, new: jax.device_put(new, old.sharding), memory, filled)
     if fresh and sharding.is_main():
         print(f"{trunk}: fork begins afresh with {', '.join(fresh)}", file=sys.stderr)
@@ -73,7 +76,7 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
 
 def _by_path(tree: Any) -> dict[str, Any]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+    return {"/".join(path_names(path)): leaf for path, leaf in leaves}
 
 
 def _filled(tree: Any, saved: Mapping[str, np.ndarray], fresh: list[str]) -> Any:
@@ -84,7 +87,7 @@ def _filled(tree: Any, saved: Mapping[str, np.ndarray], fresh: list[str]) -> Any
     """
 
     def fill(path: Any, leaf: Any) -> Any:
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        name = "/".join(path_names(path))
         if name not in saved:
             fresh.append(name)
             return leaf

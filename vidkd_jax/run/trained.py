@@ -63,10 +63,8 @@ def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
 
 def _check_clips(settings: Settings, teachers: Sequence[Teacher]) -> None:
     """Refuses a teacher of clips at another frame rate, or of frames from all over a video."""
-    own, fps = (
-        settings.method.sampler(settings.data.frames, settings.data.stride),
-        settings.data.fps,
-    )
+    own = settings.method.sampler(settings.data.frames, settings.data.stride)
+    fps = settings.data.fps
     for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
         card = teacher.card
         if not card.source and card.fps != fps:  # the rate of converted weights is not known
