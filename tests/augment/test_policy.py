@@ -62,6 +62,7 @@ def test_defaults_are_those_of_the_paper_and_its_code():
         "blur_size": 7,
         "noise_std": 0.1,
         "noise_per_frame": False,
+        "per_frame": False,
         "inversion": 0.0,
         "released_order": False,
     }
@@ -272,3 +273,25 @@ def test_clips_of_another_layout_or_type_are_refused(clips):
 def test_impossible_settings_name_the_field(changes):
     with pytest.raises(InputError, match=f"config.augment.{next(iter(changes))}: "):
         Augment(**changes)
+
+
+def test_by_frame_each_frame_is_a_clip_of_its_own():
+    still = np.broadcast_to(CLIPS[:, :1], CLIPS.shape)
+    by_clip = apply(ALWAYS, KEY, still)
+    assert (by_clip == by_clip[:, :1]).all()
+    by_frame = apply(dataclasses.replace(ALWAYS, per_frame=True), KEY, still)
+    frames = apply(ALWAYS, KEY, still.reshape(-1, 1, *still.shape[2:]))
+    np.testing.assert_array_equal(by_frame.reshape(frames.shape), frames)
+    for first, second in itertools.combinations(range(still.shape[1]), 2):
+        assert (by_frame[:, first] != by_frame[:, second]).any(axis=(1, 2, 3)).all()
+
+
+def test_by_frame_flow_is_mirrored_where_its_frame_is():
+    config = only("flip", 0.5, per_frame=True)
+    side = np.broadcast_to(np.linspace(-1, 1, 10, dtype=np.float32)[:, None], (6, 4, 12, 10, 1))
+    rgb = apply(config, KEY, np.repeat(side, 3, axis=-1))
+    flow = apply(config, KEY, np.concatenate([np.ones_like(side), side], axis=-1))
+    mirrored = rgb[..., 0, 0, 0] > 0
+    assert 0 < mirrored.mean() < 1
+    np.testing.assert_array_equal(flow[..., 0, 0, 0], np.where(mirrored, -1, 1))
+    np.testing.assert_array_equal(flow[..., 0, 0, 1] > 0, mirrored)

@@ -5,7 +5,7 @@ from vidkd_jax.tables.metrics import METRICS
 from vidkd_jax.tables.run_results import read_run
 from vidkd_jax.tables.statistics import compare
 
-ALL = tuple(METRICS.values())
+ALL = tuple(metric for metric in METRICS.values() if metric.reader)
 
 
 def value(result, name, weights):

@@ -16,6 +16,7 @@ from vidkd_jax.tables.metrics import METRICS, lookup
 from vidkd_jax.tables.run_results import read_predictions, read_run
 
 PROBE = Metric("probe_top1", "linear probe@1")
+OF_ITEMS = {name: metric for name, metric in METRICS.items() if metric.reader}
 ROWS = (Row("a", "supervised_r18"), Row("b", "ty_r18"))
 
 
@@ -63,14 +64,14 @@ def random_run(tmp_path):
 
 def test_metrics_of_all_groups_are_those_of_a_runs_summary(random_run):
     expected = summarise(read_predictions(random_run).predictions, average="softmax", bins=15)
-    result = read_run(random_run, tuple(METRICS.values()))
-    found = {name: result.figure(metric)[0] for name, metric in METRICS.items()}
+    result = read_run(random_run, tuple(OF_ITEMS.values()))
+    found = {name: result.figure(metric)[0] for name, metric in OF_ITEMS.items()}
     same = sorted({*found} & {*expected})
     assert len(same) == 8  # top-1, top-5, likelihood, calibration; of clips and of videos
     np.testing.assert_allclose([found[n] for n in same], [expected[n] for n in same], rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_ITEMS)
 def test_a_group_of_weight_two_counts_as_if_it_were_there_twice(name, random_run):
     weights = np.array([[2.0, 1, 0, 1, 1]])
     weighted = read_run(random_run, [METRICS[name]]).figure(METRICS[name], weights)
@@ -85,6 +86,25 @@ def test_a_group_of_weight_two_counts_as_if_it_were_there_twice(name, random_run
     np.savez(random_run / "predictions.npz", **twice)
     found = read_run(random_run, [METRICS[name]]).figure(METRICS[name])
     np.testing.assert_allclose(weighted, found, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("curve", "epochs", "worse", "below"),
+    [
+        ([0.1, 0.5, 0.4, 0.58, 0.6, 0.3], 4, 2 / 5, 0.2),  # .4 is .1 below, .3 is .3; .57 is 95 %
+        ([0.2, 0.2, 0.3], 3, 0.0, 0.0),  # an equal epoch is not worse
+        ([0.7], 1, 0.0, 0.0),
+    ],
+)
+def test_how_a_run_did_from_epoch_to_epoch(curve, epochs, worse, below, tmp_path):
+    history = [{"split": "train", "epoch": 1, "val_figure": 9.0}]
+    history += [{"split": "val", "epoch": e, "val_figure": v} for e, v in enumerate(curve, 1)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history))
+    (tmp_path / "summary.json").write_text('{"selected_on": "val_figure"}')
+    shown = lookup(("epochs_to_converge", "worse_epochs", "below_best"))
+    result = read_run(tmp_path, shown)
+    found = [result.figure(metric)[0] for metric in shown]
+    assert found == pytest.approx([epochs, worse, below])
 
 
 def test_a_table_has_a_reader_of_its_own(random_run):

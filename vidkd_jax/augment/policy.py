@@ -61,6 +61,8 @@ class Augment:
         noise_std: standard deviation of the noise, on the scale of [-1, 1].
         noise_per_frame: whether the noise is drawn for each frame, as in the released code. If
             False, one noise matrix is added to all frames of a clip, as in the paper.
+        per_frame: whether each frame has a draw of its own, the mirror's included. The paper says
+            that this harms (section III.C): it breaks what the frames of a clip have in common.
         inversion: probability of inverting colours: 0.2 in the released code, 0 in the paper.
         released_order: whether to use the order of the released code, in which contrast and
             brightness are applied together or not at all. The bug of that code, which draws only
@@ -81,6 +83,7 @@ class Augment:
     blur_size: int = 7
     noise_std: float = 0.1
     noise_per_frame: bool = False
+    per_frame: bool = False
     inversion: float = 0.0
     released_order: bool = False
 
@@ -158,6 +161,8 @@ def normalise(clip: jax.Array) -> jax.Array:
 def apply(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
     """Transforms each clip of a batch by its own draw, the same for all its frames (TY, III.C).
 
+    With `per_frame`, each frame is transformed as a clip of its own.
+
     Optical flow is only mirrored, and its horizontal component negated. Motion has no colour, and
     noise or blur would add motion. With the same key, flow is mirrored exactly if the RGB clip in
     the same row of the batch is mirrored.
@@ -177,7 +182,8 @@ def apply(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
     chex.assert_type(clip, float)
     if all(getattr(config, name) == 0 for name in _PAPER_ORDER):
         return clip
-    each = clip.reshape(-1, *clip.shape[-4:])
+    frames = 1 if config.per_frame else clip.shape[-4]
+    each = clip.reshape(-1, frames, *clip.shape[-3:])
     keys = jax.random.split(key, len(each))
     apply_one = _apply_one if clip.shape[-1] == 3 else _mirror_flow
     transformed = jax.vmap(lambda key, clip: apply_one(config, key, clip))(keys, each)

@@ -43,10 +43,14 @@ class Metric:
     Attributes:
       name: as in table.csv and seeds.csv, and in a row's `paper`.
       heading: of its column in table.md.
-      reader: how it is read from predictions.npz; None: it is the number that summary.json has
-        under `name`. Such a number has no test groups: its interval is over seeds alone.
+      reader: how it is read from predictions.npz; None: it is one number of a run, which has no
+        test groups: its interval is over seeds alone. It is `of_curve`'s, or where that is None,
+        too, the number that summary.json has under `name`.
+      of_curve: from the validation figure that chose the run's best epoch, by epoch, [e], to the
+        metric.
       sign: "+" to print the sign of positive figures, too.
       per_cent: whether the figure is a fraction, which is printed in per cent.
+      decimals: that are printed of a figure which is no fraction.
       note: a sentence that says what the figure is, printed below the table.
       in_papers: whether the paper's column of this metric is shown even where it is empty.
     """
@@ -54,18 +58,20 @@ class Metric:
     name: str
     heading: str
     reader: PerItem | None = None
+    of_curve: Callable[[np.ndarray], float] | None = None
     sign: str = ""
     per_cent: bool = True
+    decimals: int = 3
     note: str = ""
     in_papers: bool = False
 
     def text(self, figure: float, sign: str = "") -> str:
         """Returns a figure of this metric as a table prints it: 12.3 per cent, or 1.234."""
-        return f"{100 * figure:{sign}.1f}" if self.per_cent else f"{figure:{sign}.3f}"
+        return f"{100 * figure:{sign}.1f}" if self.per_cent else f"{figure:{sign}.{self.decimals}f}"
 
     def paper_text(self, figure: float) -> str:
         """Returns a figure that a row's `paper` gives: where `per_cent`, in per cent already."""
-        return f"{figure:.1f}" if self.per_cent else f"{figure:.3f}"
+        return f"{figure:.{1 if self.per_cent else self.decimals}f}"
 
 
 def _correct(k: int) -> Terms:
@@ -161,7 +167,45 @@ _OF_PAIRS = (
         note="Direction: the class against its reversed twin, chance 50.",
     ),
 )
-METRICS = {metric.name: metric for metric in (*_of("clip"), *_of("video"), *_OF_PAIRS)}
+
+
+def _epochs_to_converge(curve: np.ndarray) -> float:
+    """Returns the first epoch, counted from 1, with at least 95 % of the best figure."""
+    return float(np.flatnonzero(curve >= 0.95 * curve.max())[0] + 1)
+
+
+def _worse_epochs(curve: np.ndarray) -> float:
+    """Returns the share of the epochs after the first that are below the best one before."""
+    best = np.maximum.accumulate(curve)
+    return float((curve[1:] < best[:-1]).mean()) if len(curve) > 1 else 0.0
+
+
+def _below_best(curve: np.ndarray) -> float:
+    """Returns how far these epochs are below the best one before, on average; 0 without any."""
+    gaps = np.maximum.accumulate(curve)[:-1] - curve[1:]
+    return float(gaps[gaps > 0].mean()) if (gaps > 0).any() else 0.0
+
+
+_OF_CURVES = (
+    Metric(
+        "epochs_to_converge",
+        "epochs to 95 %",
+        of_curve=_epochs_to_converge,
+        per_cent=False,
+        decimals=1,
+        note="Epochs to 95 %: until validation is at 95 % of the run's best figure.",
+    ),
+    Metric(
+        "worse_epochs",
+        "worse epochs",
+        of_curve=_worse_epochs,
+        note="Worse epochs: share of the epochs below the run's best one before.",
+    ),
+    Metric("below_best", "by", of_curve=_below_best, note="By: how far they are below it."),
+)
+METRICS = {
+    metric.name: metric for metric in (*_of("clip"), *_of("video"), *_OF_PAIRS, *_OF_CURVES)
+}
 SHOWN = ("clip_top1", "video_top1", "clip_ece", "video_ece", "clip_overconfidence")
 _IN_EVERY_CSV = (*SHOWN, "video_overconfidence")
 

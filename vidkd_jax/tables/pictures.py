@@ -12,13 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from vidkd_jax.data import modalities
-from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.report import figures
-from vidkd_jax.run import tracking
 from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.metrics import METRICS, Metric
-from vidkd_jax.tables.run_results import read_predictions
+from vidkd_jax.tables.run_results import read_curve, read_predictions
 from vidkd_jax.tables.table import Table
 
 _VIDEOS = 4  # how many TY's Figure 4 shows
@@ -63,7 +62,7 @@ def accuracy_by_epoch(shown: Shown) -> Figure:
     metric = _curve_metric(shown.table)
     curves = {}
     for name, folders in shown.runs().items():
-        runs = [_validation(folder, metric.name) for folder in folders]
+        runs = [read_curve(folder, metric.name) for folder in folders]
         length = max(len(run) for run in runs)
         curves[name] = np.stack([np.pad(r, (0, length - len(r)), "edge") for r in runs])
     label = _CURVE_LABELS.get(metric.name, f"{metric.heading} on validation")
@@ -75,24 +74,6 @@ def _curve_metric(table: Table) -> Metric:
     own = {metric.name: metric for metric in table.shown_metrics()}
     plain = Metric(table.curve, table.curve, per_cent=False)
     return own.get(table.curve) or METRICS.get(table.curve, plain)
-
-
-def _validation(folder: Path, name: str) -> np.ndarray:
-    """Returns a validation metric of a run by epoch.
-
-    Raises:
-      InputError: the run did not measure it.
-    """
-    records = tracking.read_records(folder / "metrics.jsonl")
-    validation = [record for record in records if record["split"] == "val"]
-    values = [record.get(name) for record in validation]
-    if not values or not all(isinstance(value, int | float) for value in values):
-        measured = sorted({*validation[0]} - {"step", "epoch", "split"}) if validation else []
-        raise InputError(
-            f"'{folder}': metrics.jsonl has no validation metric '{name}', which the table's curve "
-            f"shows{suggest(name, measured)}"
-        )
-    return np.array(values, float)
 
 
 def misclassified(shown: Shown) -> Figure:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.evaluation.predictions import Predictions
+from vidkd_jax.run.tracking import read_records
 from vidkd_jax.tables.metrics import Metric
 
 
@@ -35,26 +36,26 @@ class RunResult:
     Attributes:
       groups: names of its test groups; () where no metric needs them.
       sums: by metric, of metrics that are read from predictions.
-      summary: by metric, of metrics that are numbers of summary.json.
+      numbers: by metric, of metrics that are one number of a run.
     """
 
     groups: tuple[str, ...]
     sums: Mapping[str, GroupSums]
-    summary: Mapping[str, float]
+    numbers: Mapping[str, float]
 
     def figure(self, metric: Metric, weights: np.ndarray | None = None) -> np.ndarray:
         """Returns a metric for weighted test groups.
 
         Args:
           metric: one that was read.
-          weights: of the groups, [r, g]; None: all alike, r = 1. A number of summary.json has no
+          weights: of the groups, [r, g]; None: all alike, r = 1. One number of a run has no
             groups, and is the same for all weights.
 
         Returns:
           [r].
         """
         if metric.reader is None:
-            return np.full(1 if weights is None else len(weights), self.summary[metric.name])
+            return np.full(1 if weights is None else len(weights), self.numbers[metric.name])
         sums = self.sums[metric.name]
         weights = np.ones((1, len(sums.count))) if weights is None else weights
         return metric.reader.combine(weights @ sums.terms) / (weights @ sums.count)
@@ -139,10 +140,31 @@ def read_run(folder: Path, metrics: Sequence[Metric]) -> RunResult:
     numbers = [metric for metric in metrics if metric.reader is None]
     groups, sums = _sums(folder, of_items) if of_items else ((), {})
     summary = read_summary(folder) if numbers else {}
-    return RunResult(groups, sums, {m.name: _number(folder, summary, m.name) for m in numbers})
+    return RunResult(groups, sums, {m.name: _number(folder, summary, m) for m in numbers})
 
 
-def _number(folder: Path, summary: Mapping[str, Any], name: str) -> float:
+def read_curve(folder: Path, name: str) -> np.ndarray:
+    """Reads a validation metric of a run by epoch, [e].
+
+    Raises:
+      InputError: the run did not measure it.
+    """
+    records = read_records(folder / "metrics.jsonl")
+    validation = [record for record in records if record["split"] == "val"]
+    values = [record.get(name) for record in validation]
+    if not values or not all(isinstance(value, int | float) for value in values):
+        measured = sorted({*validation[0]} - {"step", "epoch", "split"}) if validation else []
+        raise InputError(
+            f"'{folder}': metrics.jsonl has no validation metric '{name}', which the table "
+            f"shows{suggest(name, measured)}"
+        )
+    return np.array(values, float)
+
+
+def _number(folder: Path, summary: Mapping[str, Any], metric: Metric) -> float:
+    if metric.of_curve is not None:  # before a method could choose, it was Clip@1
+        return metric.of_curve(read_curve(folder, summary.get("selected_on", "clip_top1")))
+    name = metric.name
     value = summary.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(
