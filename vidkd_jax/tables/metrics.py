@@ -203,9 +203,7 @@ _OF_CURVES = (
     ),
     Metric("below_best", "by", of_curve=_below_best, note="By: how far they are below it."),
 )
-METRICS = {
-    metric.name: metric for metric in (*_of("clip"), *_of("video"), *_OF_PAIRS, *_OF_CURVES)
-}
+METRICS = {metric.name: metric for metric in (*_of("clip"), *_of("video"), *_OF_PAIRS, *_OF_CURVES)}
 SHOWN = ("clip_top1", "video_top1", "clip_ece", "video_ece", "clip_overconfidence")
 _IN_EVERY_CSV = (*SHOWN, "video_overconfidence")
 
