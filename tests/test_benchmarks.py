@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 TINY = ("--width=0.03125", "--frames=4", "--size=16", "--batch=2", "--steps=1", "--warmup=1")
@@ -240,3 +241,19 @@ def test_a_gpus_profile_names_operations_and_layers(tmp_path):
     }
     assert {line["operation"] for line in found["slowest"][1:]} == {"conv.3", "MemcpyD2D"}
     assert found["kinds"] == {"conv": 0.9, "MemcpyD2D": 0.1}
+
+
+def test_consistency_of_a_clips_answers():
+    from benchmarks.consistency import terms
+
+    sure = np.log([0.9, 0.1])
+    logits = np.array([[sure, sure, sure], [sure, sure, sure[::-1]]])
+    found = terms(logits, np.array([0, 1]))
+    np.testing.assert_allclose(found["same_answer"], [1, 1 / 3])
+    np.testing.assert_allclose(found["clip_top1"], [1, 1 / 3])
+    # Of the second clip the mean is (19/30, 11/30).
+    near, far = (
+        0.9 * np.log(0.9 * 30 / most) + 0.1 * np.log(0.1 * 30 / least)
+        for most, least in ((19, 11), (11, 19))
+    )
+    np.testing.assert_allclose(found["divergence"], [0, (2 * near + far) / 3], atol=1e-12)

@@ -174,17 +174,23 @@ def saved_fields(workdir: Path) -> dict[str, Any]:
     return flatten(saved or {})
 
 
-def saved_config(workdir: Path) -> dict[str, Any]:
-    """Returns the config of the run in a folder by dotted field; {} where there is none.
+def saved_settings(workdir: Path) -> Settings | None:
+    """Returns the settings of the run in a folder; None where there is none.
 
     Fields that are younger than the run have their defaults.
     """
     saved = read_json(workdir / "config.json")
     if saved is None:
-        return {}
+        return None
     for beside in ("environment", "network"):
         saved.pop(beside, None)
-    return read(from_json(saved)).by_field()
+    return read(from_json(saved))
+
+
+def saved_config(workdir: Path) -> dict[str, Any]:
+    """Returns the config of the run in a folder by dotted field; {} where there is none."""
+    settings = saved_settings(workdir)
+    return {} if settings is None else settings.by_field()
 
 
 def saved_card(workdir: Path) -> weights.Card:
