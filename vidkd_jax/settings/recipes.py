@@ -47,7 +47,7 @@ MARIONETTE_SETS: dict[str, dict[str, Any]] = {
     # Of 360 actors 36 validate.
     "marionette_teachers": {"data.val_fraction": 0.1},
     "marionette_small": {"data.fraction": 0.5, "train.repeats": 6},
-    "marionette_untrimmed": {"train.repeats": 4},
+    "marionette_untrimmed": {"train.repeats": 2, "data.val_fraction": 0.2},
 }
 # What trains a narrow network in few steps.
 SMALL_SETS = ("laptop", "utd_mhad", *MARIONETTE_SETS)
