@@ -17,7 +17,7 @@ demo: $(VENV)/.core
 	    --config.data.root=$(DEMO_DATA)/records
 
 test: $(VENV)/.$(EXTRA)
-	$(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -n 2 --dist=loadfile --no-loadscope-reorder --max-worker-restart=0 tests
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

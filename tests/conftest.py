@@ -1,5 +1,6 @@
 """Shared fixtures: a data set in memory, and records of real encoded videos on disk."""
 
+import gc
 import os
 import subprocess
 from pathlib import Path
@@ -16,10 +17,24 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".pytest_cache/jax")
 os.environ["XDG_CACHE_HOME"] = str(Path(".pytest_cache/xdg").absolute())
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
+import jax
 from squares import SMALL_RUN, write_square
 
 from vidkd_jax.data.splits import Subset
 from vidkd_jax.data.videos import WHOLE_FRAME, Video
+
+# Linux gives a process 65,530 memory maps. Beyond them XLA's compiler crashes.
+_MANY_MAPS = 20_000
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _drop_programs_of_earlier_files():
+    """Drops all compiled programs once they hold many memory maps."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and len(maps.read_text().splitlines()) > _MANY_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 class MemoryDataset:
