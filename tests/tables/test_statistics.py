@@ -82,6 +82,18 @@ def test_a_row_of_fewer_seeds_is_paired_with_those(run_file):
     assert figure.mean == 0.75 and difference.mean == difference.low == difference.high == 0.5
 
 
+def test_a_run_that_all_seeds_share_is_compared_with_each(run_file):
+    low = [read_run(run_file(f"l{s}", c), ALL) for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0]))]
+    once = [read_run(run_file("once", [1, 1, 1, 1]), ALL)]
+    for reference, sign in (("low", 1), ("once", -1)):
+        references = {"low": reference, "once": reference}
+        compared = compare({"low": low, "once": once}, references, ALL, shared={"once"})
+        figure, difference = compared["once" if sign > 0 else "low"]["video_top1"]
+        assert difference.mean == pytest.approx(sign * 0.75)
+        assert difference.per_seed == pytest.approx((sign * 0.5, sign * 1.0))
+        assert len(compared["once"]["video_top1"][0].per_seed) == 1
+
+
 def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
     """All groups are alike, so only seeds are random: 3 seeds give 2 degrees of freedom."""
     outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])

@@ -56,7 +56,9 @@ class Column:
 
     def pairs(self, row: Row) -> int:
         """Returns how many seeds a row shares with the row that it is compared with."""
-        return min(self.seeds[row.name], self.seeds[self.table.against(row)])
+        names = row.name, self.table.against(row)
+        several = [self.seeds[name] for name in names if name not in self.table.shared_rows()]
+        return min(several, default=1)
 
     def paper(self, row: Row) -> Mapping[str, float]:
         """Returns the paper's figures of a row by metric, and the paper's costs."""
@@ -95,7 +97,7 @@ def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) ->
         unpaired=unpaired,
         name=name,
         dataset=dataset,
-        figures=statistics.compare(results, references, measured),
+        figures=statistics.compare(results, references, measured, table.shared_rows()),
         seeds={row: len(runs) for row, runs in finished.items()},
         gates=_gates(table, finished, out),
         params={row: _params(runs[0], out) for row, runs in finished.items()},

@@ -9,7 +9,7 @@ sides. A number of summary.json has no groups: its interval is over seeds alone.
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -101,15 +101,18 @@ def compare(
     rows: Mapping[str, Sequence[RunResult]],
     references: Mapping[str, str],
     metrics: Sequence[Metric],
+    shared: Container[str] = (),
 ) -> dict[str, dict[str, tuple[Estimate, Estimate]]]:
     """Compares every row with its reference.
 
-    Where two rows differ in their number of seeds, the difference is over those that both have.
+    Where two rows differ in their number of seeds, the difference is over those that both have. A
+    shared run is compared with every seed.
 
     Args:
       rows: the runs of each row, in the order of their seeds, all of the same test groups.
       references: the row that each row is compared with.
       metrics: that all runs were read for.
+      shared: rows of a single run, which all seeds share.
 
     Returns:
       {row: {metric: (figure, difference from the row's reference)}}.
@@ -118,7 +121,7 @@ def compare(
     bootstrap = functools.cache(lambda num_seeds: Bootstrap(num_seeds, num_groups))
     compared: dict[str, dict[str, tuple[Estimate, Estimate]]] = {}
     for row, runs in rows.items():
-        pairs = list(zip(runs, rows[references[row]], strict=False))
+        pairs = list(_pairs(row, references[row], rows, shared))
         ours, theirs = [run for run, _ in pairs], [reference for _, reference in pairs]
         compared[row] = {
             metric.name: (
@@ -128,3 +131,15 @@ def compare(
             for metric in metrics
         }
     return compared
+
+
+def _pairs(
+    row: str, reference: str, rows: Mapping[str, Sequence[RunResult]], shared: Container[str]
+) -> Iterable[tuple[RunResult, RunResult]]:
+    """Returns a row's runs, each with the run that it is compared with."""
+    ours, theirs = rows[row], rows[reference]
+    if row in shared:
+        ours = [*ours] * len(theirs)
+    elif reference in shared:
+        theirs = [*theirs] * len(ours)
+    return zip(ours, theirs, strict=False)

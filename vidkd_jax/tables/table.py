@@ -144,6 +144,10 @@ class Table:
         """Returns the name of the row that `row` is compared with."""
         return row.against or self.reference
 
+    def shared_rows(self) -> frozenset[str]:
+        """Returns the names of the rows with a single run, which all seeds share."""
+        return frozenset(row.name for row in self.rows if row.only_seed is not None)
+
     def shown_metrics(self) -> tuple[Metric, ...]:
         """Returns the metrics that the table shows.
 
