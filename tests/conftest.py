@@ -124,6 +124,24 @@ def small_config(square_records):
     return make
 
 
+@pytest.fixture(scope="session")
+def video_run(small_config, square_videos, tmp_path_factory):
+    """The workdir of a run of one epoch, directly on the files of `square_videos`."""
+    from vidkd_jax import train
+
+    workdir = tmp_path_factory.mktemp("video_run")
+    config = small_config(
+        data__source="videos",
+        data__videos=str(square_videos / "videos"),
+        data__annotations=str(square_videos / "annotations"),
+        data__name="ucf101",
+        method__name="supervised",
+        train__epochs=1,
+    )
+    train.train_and_evaluate(config, workdir)
+    return workdir
+
+
 @pytest.fixture
 def small_flags(square_records):
     """The settings of a short run as command-line flags."""

@@ -1,0 +1,162 @@
+"""Studies on cached scores, against a plain loop over videos and clips."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+from scores_of import drawn
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.evaluation.predictions import Predictions, softmax
+from vidkd_jax.inference import selectors
+from vidkd_jax.inference.aggregation import Answers, aggregate, divide, is_sure
+from vidkd_jax.inference.scores import Scores, sigmoid
+from vidkd_jax.inference.selectors import Evidence
+from vidkd_jax.inference.study import Study
+
+COUNTS = (5, 1, 3, 8, 2, 6)
+
+
+def evidence(scores, video):
+    rows = scores.videos == video
+    return Evidence(
+        int(rows.sum()),
+        softmax(scores.sampler[rows]),
+        sigmoid(scores.confidence[rows]),
+        softmax(scores.teacher[rows]),
+        int(scores.labels[video]),
+    )
+
+
+def plain(scores, name, k, number=0, seed=0):
+    """Yields (chosen clips, best first; the teacher's logits; the sampler's) of each video."""
+    for video in range(len(scores.labels)):
+        rows = np.flatnonzero(scores.videos == video)
+        rng = np.random.default_rng((seed, number, video))
+        chosen = selectors.choose(name, evidence(scores, video), k, rng)
+        yield chosen, scores.teacher[rows], scores.sampler[rows]
+
+
+@pytest.mark.parametrize("average", ["softmax", "logits"])
+@pytest.mark.parametrize("name", sorted(selectors.known()))
+def test_selectors_at_every_k(name, average):
+    scores = drawn(COUNTS, average=average)
+    ks = (1, 3, 7, 30)
+    study = Study(scores)
+    found = study.selected(name, ks, passes=2, seed=5)
+    answers = study.answers(name, ks, passes=2, seed=5)
+    masks = study.chosen(name, ks, passes=2, seed=5)
+    assert found.correct.shape == (2, 4, 6) and found.top1.shape == (2, 4)
+    for number in range(2):
+        for place, k in enumerate(ks):
+            each = plain(scores, name, k, number, seed=5)
+            for video, (chosen, logits, _) in enumerate(each):
+                wanted = aggregate(Answers(chosen, logits[chosen]), average)
+                np.testing.assert_allclose(answers[number, place, video], wanted, atol=1e-12)
+                right = wanted.argmax() == scores.labels[video]
+                assert found.correct[number, place, video] == right
+                assert found.seen[number, place, video] == len(chosen)
+                of_video = masks[number, place, scores.videos == video]
+                assert np.flatnonzero(of_video).tolist() == sorted(chosen.tolist())
+
+
+def test_dense_is_the_evaluations_accuracy():
+    scores = drawn(COUNTS)
+    clips = Predictions(scores.teacher, scores.labels[scores.videos], scores.videos)
+    probabilities, labels, _ = clips.by_video("softmax")
+    found = Study(scores).selected("dense", (1,))
+    assert found.top1.item() == (probabilities.argmax(axis=1) == labels).mean()
+    assert found.clips.item() == np.mean(COUNTS)
+
+
+@pytest.mark.parametrize("average", ["softmax", "logits"])
+def test_the_division_of_the_work(average):
+    scores = drawn(COUNTS, average=average, seed=3)
+    found = Study(scores).divided("confidence", 4, (0, 1, 4))
+    for place, k_student in enumerate((0, 1, 4)):
+        students = plain(scores, "entropy", max(k_student, 1))
+        teachers = plain(scores, "confidence", max(4 - k_student, 1))
+        for video, ((by_s, logits, own), (by_t, _, _)) in enumerate(
+            zip(students, teachers, strict=True)
+        ):
+            by_s, by_t = by_s[:k_student], by_t[: 4 - k_student]
+            wanted = divide(Answers(by_t, logits[by_t]), Answers(by_s, own[by_s]), average)
+            assert found.correct[0, place, video] == (wanted.argmax() == scores.labels[video])
+            assert found.seen[0, place, video] == len(by_t)
+    with pytest.raises(ValueError, match=r"must be in 0\.\.4"):
+        Study(scores).divided("confidence", 4, (5,))
+
+
+@pytest.mark.parametrize("per_round", [1, 2])
+@pytest.mark.parametrize("average", ["softmax", "logits"])
+def test_stopping_when_the_mean_is_sure(average, per_round):
+    scores = drawn(COUNTS, average=average)
+    thresholds = (0.4, 0.7, 1.0)
+    found = Study(scores).stopped("confidence", 5, thresholds, per_round=per_round)
+    for place, threshold in enumerate(thresholds):
+        for video, (chosen, logits, _) in enumerate(plain(scores, "confidence", 5)):
+            seen = 0
+            while seen < len(chosen):
+                seen = min(seen + per_round, len(chosen))
+                wanted = aggregate(Answers(chosen[:seen], logits[chosen[:seen]]), average)
+                if is_sure(wanted, threshold):
+                    break
+            assert found.seen[0, place, video] == seen
+            assert found.correct[0, place, video] == (wanted.argmax() == scores.labels[video])
+    assert (
+        found.clips[0, 0]
+        < found.clips[0, 2]
+        == Study(scores).selected("dense", (5,)).seen[..., :].clip(max=5).mean()
+    )
+
+
+def test_the_oracle_gains_on_labels_that_mean_nothing():
+    """That is why its headroom needs a null control."""
+    scores = drawn([12] * 400)
+    null = Study(scores.shuffled(1))
+    dense, oracle = (null.selected(name, (1,)).top1.item() for name in ("dense", "oracle"))
+    assert abs(dense - 0.25) < 0.09 and oracle > 0.9  # of 12 random clips one likes any class
+    by_truth = Study(scores).selected("oracle_null", (1,), passes=5).top1
+    assert abs(by_truth.mean() - 0.25) < 0.05
+
+
+def test_passes_of_random_differ_and_are_seeded():
+    study = Study(drawn([10] * 50))
+    one, same, other = (study.selected("random", (2,), passes=3, seed=s) for s in (0, 0, 1))
+    np.testing.assert_array_equal(one.correct, same.correct)
+    assert (one.correct[0] != one.correct[1]).any() and (one.correct != other.correct).any()
+    assert one.per_video.shape == (1, 50)
+
+
+def test_the_teacher_is_right_where_its_top_class_is_the_label():
+    scores = drawn((2, 1), num_classes=3)
+    scores = dataclasses.replace(scores, teacher=np.eye(3, dtype=np.float32)[[0, 2, 1]])
+    assert scores.teacher_is_right().tolist() == [True, False, True]  # labels 0, 0, 1
+
+
+def test_scores_are_kept_and_damaged_ones_named(tmp_path):
+    scores = dataclasses.replace(drawn(COUNTS, average="logits"), confidence=None)
+    path = tmp_path / "deep" / "scores.npz"
+    scores.save(path)
+    loaded = Scores.load(path)
+    assert loaded.confidence is None and loaded.average == "logits"
+    assert loaded.digests == ("a", "b")
+    for field in ("teacher", "labels", "videos", "names", "groups", "spans", "sampler"):
+        np.testing.assert_array_equal(getattr(loaded, field), getattr(scores, field))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"scores\.npz' holds no scores of clips"):
+        Scores.load(path)
+    with pytest.raises(InputError, match="needs the clips' confidence"):
+        Study(loaded).selected("confidence", (1,))
+    with pytest.raises(ValueError, match="not in the order"):
+        dataclasses.replace(scores, videos=scores.videos[::-1])
+
+
+def test_a_study_of_the_test_split_takes_seconds():
+    """1,260 videos of 30 clips, every selector at five Ks, random in 10 passes."""
+    study = Study(drawn([30] * 1260, num_classes=14))
+    started = time.process_time()
+    for name in selectors.known():
+        study.selected(name, (1, 3, 5, 7, 10), passes=10 if name == "random" else 1)
+    assert time.process_time() - started < 20  # about 3 seconds

@@ -1,0 +1,302 @@
+"""The networks that answer: a teacher, and perhaps a sampler that says which clips it must see.
+
+The clips are the teacher's: with all of them it gives the answers of its own evaluation. The
+sampler sees frames around the same middle, at its own stride, size and scale, as it saw them beside
+the teacher's clips while it was trained.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from vidkd_jax import samplers
+from vidkd_jax.data.clips import ClipSpec
+from vidkd_jax.errors import InputError
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.network import Network, Variables
+from vidkd_jax.run.train_step import predict_step
+from vidkd_jax.run.workdir import saved_fields
+from vidkd_jax.samplers import Contiguous, Sampler
+from vidkd_jax.settings.settings import DataSettings, EvalSettings
+
+CONFIDENCE = "confidence"  # the output that is the logit of z~ (thesis, section 3.1.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cutting:
+    """How a run cuts videos into clips, and averages a video's clips.
+
+    Attributes:
+      short_side: that frames are resized to, in pixels.
+      fps: frames a second that videos are brought to; 0: as filmed.
+      crop: side of the window in their centre.
+      still: whether each clip shows one frame all the time.
+      max_clips: of a video.
+      average: of a video's clips: "softmax" or "logits".
+      batch_size: clips at a time.
+    """
+
+    short_side: int = DataSettings.short_side
+    fps: float = DataSettings.fps
+    crop: int = DataSettings.crop
+    still: bool = False
+    max_clips: int = EvalSettings.max_clips
+    average: str = EvalSettings.average
+    batch_size: int = EvalSettings.batch_size
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Loaded:
+    """A network from a folder.
+
+    Attributes:
+      name: the flag that names the folder, and the folder, for messages.
+      card: what the network is.
+      variables: its weights.
+      cutting: how its run cuts and averages.
+    """
+
+    name: str
+    card: weights.Card
+    variables: Variables
+    cutting: Cutting
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has a classifier that was trained."""
+        return self.card.has_classifier and self.card.num_classes > 0
+
+    @property
+    def believes(self) -> bool:
+        """Whether it says how sure it is that the teacher will be right."""
+        return CONFIDENCE in self.card.heads
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Asked:
+    """A network, what it sees of the clips that are read, and which of its outputs are wanted.
+
+    Attributes:
+      network: with its view of the clips.
+      variables: its weights.
+      outputs: names.
+    """
+
+    network: Network
+    variables: Variables
+    outputs: tuple[str, ...]
+
+    @functools.cached_property
+    def step(self) -> Callable[[Variables, Mapping[str, Any]], Mapping[str, jax.Array]]:
+        """The compiled prediction of a batch."""
+        return jax.jit(partial(predict_step, network=self.network, outputs=self.outputs))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pair:
+    """The networks, and the clips that they see.
+
+    Attributes:
+      teacher: gives the answers.
+      sampler: sees all clips before; None: there is none. It is `teacher` itself where a single
+        network chooses among its own clips.
+      spec: cuts clips that hold every frame that either network sees.
+      own: the teacher's frames, which say when a clip begins and ends.
+      cutting: how videos become frames, and how the answers are averaged.
+      class_names: by label.
+    """
+
+    teacher: Asked
+    sampler: Asked | None
+    spec: ClipSpec
+    own: Sampler
+    cutting: Cutting
+    class_names: tuple[str, ...]
+
+
+def load(flag: str, folder: Path) -> Loaded:
+    """Returns the network of a finished run, or of converted weights.
+
+    Args:
+      flag: that names the folder, as in "--run".
+      folder: of the run or of the weights.
+
+    Raises:
+      InputError: it holds no network that sees RGB.
+    """
+    name = f"{flag}={folder}"
+    card, variables = weights.load(folder)
+    if card.in_channels != 3:
+        raise InputError(f"{name}: sees optical flow; give a run that sees RGB")
+    return Loaded(name, card, variables, cutting_of(name, folder, card))
+
+
+def pair(teacher: Loaded, sampler: Loaded | None) -> Pair:
+    """Puts a teacher and a sampler side by side.
+
+    Args:
+      teacher: the network that answers.
+      sampler: the network that sees all clips; None: none does; `teacher`: it does so itself.
+
+    Raises:
+      InputError: the teacher cannot answer, or the two do not fit each other.
+    """
+    if not teacher.answers:
+        raise InputError(
+            f"{teacher.name}: its classifier is random: the checkpoint had none for these "
+            "classes; train it first (model.init_from)"
+            if teacher.card.num_classes
+            else f"{teacher.name}: has no classifier; name it with --run, and the network that is "
+            "to answer with --teacher"
+        )
+    own = _clips_of(teacher.card)
+    if sampler is None or sampler is teacher:
+        asked = _asked(teacher, None)
+        return _assemble(teacher, asked, None if sampler is None else asked, own, own)
+    check_fit(teacher, sampler)
+    return side_by_side(teacher, sampler)
+
+
+def side_by_side(teacher: Loaded, sampler: Loaded) -> Pair:
+    """Returns a teacher and a sampler of contiguous clips, whose frames have one middle."""
+    own = _contiguous(teacher)
+    beside = _contiguous(sampler).offsets
+    # While the sampler is trained, the teacher's clip begins this far from the sampler's.
+    shift = (beside[-1] - own.offsets[-1]) // 2
+    moved = [offset - shift for offset in beside]
+    everything = tuple(sorted({*own.offsets, *moved}))
+    clips = own if everything == own.offsets else own.reading(everything)
+    return _assemble(
+        teacher,
+        _asked(teacher, _places(own.offsets, everything)),
+        _asked(sampler, _places(moved, everything)),
+        own,
+        clips,
+    )
+
+
+def check_fit(teacher: Loaded, sampler: Loaded) -> None:
+    """Refuses a sampler that cannot choose for a teacher.
+
+    Raises:
+      InputError: says in which way the two differ.
+    """
+    if sampler.answers:
+        _check_classes(teacher, sampler)
+    elif not sampler.believes:
+        raise InputError(
+            f"{sampler.name}: has neither a classifier nor a head '{CONFIDENCE}', so it cannot "
+            "choose clips; give a run that was trained to"
+        )
+    of_teacher, of_sampler = teacher.card, sampler.card
+    known = not (of_teacher.source or of_sampler.source)  # converted weights do not know their rate
+    if known and of_teacher.fps != of_sampler.fps:
+        raise InputError(
+            f"{sampler.name}: was trained with data.fps={of_sampler.fps:g}, but {teacher.name} "
+            f"with {of_teacher.fps:g}; give runs of one frame rate"
+        )
+    if teacher.cutting.still != sampler.cutting.still:
+        still = teacher if teacher.cutting.still else sampler
+        raise InputError(
+            f"{still.name}: sees a single frame of each clip (data.sampler='still'), the other "
+            "network sees motion; give two runs that see the same"
+        )
+
+
+def _check_classes(teacher: Loaded, sampler: Loaded) -> None:
+    its, own = teacher.card, sampler.card
+    if its.num_classes != own.num_classes:
+        raise InputError(
+            f"{sampler.name}: knows {own.num_classes} classes, {teacher.name} knows "
+            f"{its.num_classes}; give a sampler and a teacher of the same classes"
+        )
+    for label, (one, other) in enumerate(zip(its.class_names, own.class_names, strict=False)):
+        if one != other:
+            raise InputError(
+                f"{sampler.name}: class {label} is {other}, for {teacher.name} it is {one}; give a "
+                "sampler and a teacher of the same classes"
+            )
+
+
+def _clips_of(card: weights.Card) -> Sampler:
+    if card.sampler:
+        return samplers.from_json(card.sampler)
+    return Contiguous(card.frames, card.stride)
+
+
+def _contiguous(loaded: Loaded) -> Contiguous:
+    """Returns how a network's clips are drawn.
+
+    Raises:
+      InputError: they are not single contiguous clips.
+    """
+    clips = _clips_of(loaded.card)
+    if not isinstance(clips, Contiguous):
+        raise InputError(
+            f"{loaded.name}: sees {clips.describe()}; only single contiguous clips can be chosen "
+            "one by one"
+        )
+    return clips
+
+
+def _places(offsets: Any, everything: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Returns where a network's frames stand among those of a clip; None: they are all of it."""
+    if tuple(offsets) == everything:
+        return None
+    return tuple(everything.index(offset) for offset in offsets)
+
+
+def _asked(loaded: Loaded, frames: tuple[int, ...] | None) -> Asked:
+    heads = (CONFIDENCE,) if loaded.believes else ()
+    outputs = (*(("logits",) if loaded.answers else ()), *heads)
+    card = loaded.card
+    network = Network(
+        weights.network_of(card, heads=heads),
+        frames=frames,
+        size=card.size or None,
+        clips=card.clips,
+    )
+    return Asked(network, jax.device_put(loaded.variables), outputs)
+
+
+def _assemble(
+    teacher: Loaded, asked: Asked, sampler: Asked | None, own: Sampler, clips: Sampler
+) -> Pair:
+    card, cutting = teacher.card, teacher.cutting
+    names = card.class_names or tuple(str(label) for label in range(card.num_classes))
+    spec = ClipSpec(clips, cutting.crop, still=cutting.still)
+    return Pair(asked, sampler, spec, own, cutting, tuple(names))
+
+
+def cutting_of(name: str, folder: Path, card: weights.Card) -> Cutting:
+    """Returns how a run cuts clips and averages; of weights without a run, as the papers do.
+
+    Raises:
+      InputError: the run's config.json is damaged.
+    """
+    try:
+        saved = saved_fields(folder)
+    except InputError as error:
+        raise InputError(
+            f"{name}: config.json is damaged, so it is not known how the run cuts clips; copy "
+            "it again from where the run was made"
+        ) from error
+    if saved:  # a field that is younger than the run has its default
+        return Cutting(
+            short_side=saved.get("data.short_side", Cutting.short_side),
+            fps=saved.get("data.fps", Cutting.fps),
+            crop=saved.get("data.crop", Cutting.crop),
+            still=saved.get("data.sampler") == "still",
+            max_clips=saved.get("eval.max_clips", Cutting.max_clips),
+            average=saved.get("eval.average", Cutting.average),
+            batch_size=saved.get("eval.batch_size", Cutting.batch_size),
+        )
+    if not card.size:
+        return Cutting()
+    scale = card.size / Cutting.crop
+    return Cutting(short_side=round(Cutting.short_side * scale), crop=card.size)

@@ -1,0 +1,219 @@
+"""Every selector at every K on cached scores: no network is asked again.
+
+v videos, k classes, Ks are numbers of clips. Results are kept for each video, so that differences
+between selectors are paired. A study of 1,260 videos takes seconds.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from vidkd_jax.evaluation.metrics import top_k_correct
+from vidkd_jax.evaluation.predictions import softmax
+from vidkd_jax.inference import selectors
+from vidkd_jax.inference.scores import Scores, probabilities, sigmoid
+from vidkd_jax.inference.selectors import Evidence
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a way to choose clips achieves.
+
+    Attributes:
+      correct: whether each video's top-1 class is right, [passes, settings, v].
+      seen: how many clips of each video the teacher sees, [passes, settings, v].
+    """
+
+    correct: np.ndarray
+    seen: np.ndarray
+
+    @property
+    def top1(self) -> np.ndarray:
+        """Video@1 of each pass and setting, [passes, settings]."""
+        return self.correct.mean(axis=-1)
+
+    @property
+    def clips(self) -> np.ndarray:
+        """Mean number of the teacher's clips a video, [passes, settings]."""
+        return self.seen.mean(axis=-1)
+
+    @property
+    def per_video(self) -> np.ndarray:
+        """How often each video is right over the passes, [settings, v], to be paired."""
+        return self.correct.mean(axis=0)
+
+
+class Study:
+    """Selectors on the scores of one split."""
+
+    def __init__(self, scores: Scores) -> None:
+        self._scores = scores
+        counts = scores.counts
+        starts = np.cumsum(counts) - counts
+        place = np.arange(len(scores.videos)) - starts[scores.videos]
+        self._counts, self._place = counts, place
+        self._bounds = list(zip(starts.tolist(), (starts + counts).tolist(), strict=True))
+
+    def selected(self, name: str, ks: Sequence[int], *, passes: int = 1, seed: int = 0) -> Outcome:
+        """Returns what a selector achieves at each K.
+
+        Args:
+          name: of the selector.
+          ks: numbers of clips; a video that has fewer uses all of them.
+          passes: how often the choice is made anew; selectors that draw differ between passes.
+          seed: of the draws.
+
+        Raises:
+          InputError: there is no such selector, or the scores lack what it needs.
+        """
+        masks = self._chosen(name, ks, passes=passes, seed=seed)
+        return self._outcome(self._mean(self._teacher, masks), masks.sum(axis=-1))
+
+    def chosen(self, name: str, ks: Sequence[int], *, passes: int = 1, seed: int = 0) -> np.ndarray:
+        """Returns which clips a selector chooses, bool [passes, Ks, n]; see `selected`."""
+        masks = self._chosen(name, ks, passes=passes, seed=seed)
+        return masks[..., self._scores.videos, self._place]
+
+    def answers(
+        self, name: str, ks: Sequence[int], *, passes: int = 1, seed: int = 0
+    ) -> np.ndarray:
+        """Returns the videos' probabilities at each K, [passes, Ks, v, k]; see `selected`."""
+        masks = self._chosen(name, ks, passes=passes, seed=seed)
+        means = self._mean(self._teacher, masks)
+        return means if self._scores.average == "softmax" else softmax(means)
+
+    def divided(self, name: str, k: int, student_ks: Sequence[int]) -> Outcome:
+        """Returns what the division of K = K_s + K_t achieves at each K_s (thesis, Table 4.7).
+
+        The student answers the K_s clips of lowest entropy, the teacher the K_t first clips of the
+        selector. Clips that both answer count once, with the mean of the two.
+
+        Args:
+          name: of the selector that chooses the teacher's clips.
+          k: K.
+          student_ks: values of K_s in 0..k.
+
+        Raises:
+          InputError: the sampler has no classifier; or see `selected`.
+          ValueError: a K_s is not in 0..k.
+        """
+        if not all(0 <= each <= k for each in student_ks):
+            raise ValueError(f"K_s {[*student_ks]}: must be in 0..{k}")
+        by_teacher = self._chosen(name, [k - each for each in student_ks])
+        by_student = self._chosen("entropy", student_ks)
+        sums = sum(
+            mask[..., None] * scores
+            for mask, scores in ((by_teacher, self._teacher), (by_student, self._sampler))
+        )
+        counts = by_teacher.astype(int) + by_student
+        rows = sums / np.maximum(counts, 1)[..., None]
+        answered = counts > 0
+        means = rows.sum(axis=-2) / answered.sum(axis=-1)[..., None]
+        return self._outcome(means, by_teacher.sum(axis=-1))
+
+    def stopped(
+        self, name: str, k: int, thresholds: Sequence[float], *, per_round: int = 1
+    ) -> Outcome:
+        """Returns what early stopping achieves at each threshold.
+
+        The teacher answers the chosen clips, best first, `per_round` at a time, until the running
+        mean's top-1 probability is at or above the threshold, or until K clips are answered.
+
+        Args:
+          name: of the selector.
+          k: K, the most clips of a video.
+          thresholds: in (0, 1].
+          per_round: clips that the teacher answers between two looks at the mean.
+        """
+        rows = np.array(
+            [np.resize(order, self._widest) for order in self._orders(name, k)]
+        )  # [v, widest]: repeats behind the chosen clips are never looked at
+        ordered = np.take_along_axis(self._teacher, rows[..., None], axis=1)
+        means = np.cumsum(ordered, axis=1) / np.arange(1, self._widest + 1)[:, None]
+        if self._scores.average == "logits":
+            means = softmax(means)
+        most = np.minimum(k, self._counts)
+        number = np.arange(1, self._widest + 1)
+        looks = (number % per_round == 0) & (number < most[:, None])
+        tops = means.max(axis=-1)
+        found, seen = [], []
+        for threshold in thresholds:
+            stops = (looks & (tops >= threshold)) | (number == most[:, None])
+            last = stops.argmax(axis=1)
+            found.append(means[np.arange(len(last)), last])
+            seen.append(last + 1)
+        return self._outcome(np.array(found)[None], np.array(seen)[None])
+
+    @property
+    def _widest(self) -> int:
+        return int(self._counts.max())
+
+    @cached_property
+    def _teacher(self) -> np.ndarray:
+        return self._padded(self._scores.teacher)
+
+    @cached_property
+    def _sampler(self) -> np.ndarray:
+        assert self._scores.sampler is not None  # choosing by entropy has looked
+        return self._padded(self._scores.sampler)
+
+    def _padded(self, logits: np.ndarray) -> np.ndarray:
+        """Returns what is averaged over the clips, float64 [v, widest, k], zero beyond a video."""
+        rows = softmax(logits) if self._scores.average == "softmax" else logits
+        padded = np.zeros((len(self._counts), self._widest, rows.shape[1]))
+        padded[self._scores.videos, self._place] = rows
+        return padded
+
+    @cached_property
+    def _evidence(self) -> list[Evidence]:
+        """What is known of each video's clips."""
+        scores = self._scores
+        sampler, teacher = probabilities(scores.sampler), softmax(scores.teacher)
+        confidence = None if scores.confidence is None else sigmoid(scores.confidence)
+        return [
+            Evidence(
+                end - begin,
+                None if sampler is None else sampler[begin:end],
+                None if confidence is None else confidence[begin:end],
+                teacher[begin:end],
+                int(label),
+            )
+            for (begin, end), label in zip(self._bounds, scores.labels, strict=True)
+        ]
+
+    def _orders(self, name: str, k: int, *, number: int = 0, seed: int = 0) -> list[np.ndarray]:
+        """Returns each video's chosen clips, best first, in one pass."""
+        return [
+            selectors.choose(name, each, k, np.random.default_rng((seed, number, video)))
+            for video, each in enumerate(self._evidence)
+        ]
+
+    def _chosen(
+        self, name: str, ks: Sequence[int], *, passes: int = 1, seed: int = 0
+    ) -> np.ndarray:
+        """Returns which clips are chosen, bool [passes, Ks, v, widest]; none for K = 0."""
+        masks = np.zeros((passes, len(ks), len(self._counts), self._widest), bool)
+        ranked = selectors.lookup(name).score is not None
+        for number in range(passes):
+            orders: list[np.ndarray] = []
+            for place, k in enumerate(ks):
+                if not ranked or not orders:  # the K best are the first of all, ranked
+                    asked = max(ks) if ranked else k
+                    orders = self._orders(name, asked, number=number, seed=seed) if asked else []
+                for video, order in enumerate(orders):
+                    masks[number, place, video, order[:k] if ranked else order] = True
+        return masks
+
+    def _mean(self, scores: np.ndarray, masks: np.ndarray) -> np.ndarray:
+        """Returns the mean score of the chosen clips, [passes, Ks, v, k]."""
+        sums = np.einsum("pkvn,vnc->pkvc", masks, scores, optimize=True)
+        return sums / masks.sum(axis=-1)[..., None]
+
+    def _outcome(self, means: np.ndarray, seen: np.ndarray) -> Outcome:
+        """Judges videos' mean scores [passes, settings, v, k]; softmax keeps their order."""
+        *lead, classes = means.shape
+        labels = np.broadcast_to(self._scores.labels, lead).reshape(-1)
+        correct = top_k_correct(means.reshape(-1, classes), labels, 1)
+        return Outcome(correct.reshape(lead), np.broadcast_to(seen, lead))
