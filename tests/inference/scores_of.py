@@ -19,5 +19,4 @@ def drawn(counts, num_classes=4, seed=0, average="softmax", scale=2.0):
         average=average,
         sampler=(scale * rng.standard_normal((n, num_classes))).astype(np.float32),
         confidence=rng.standard_normal(n).astype(np.float32),
-        digests=("a", "b"),
     )

@@ -7,12 +7,17 @@ from small_networks import save_sampler
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference import scoring
 from vidkd_jax.inference.study import Study
+from vidkd_jax.run.workdir import saved_settings
 from vidkd_jax.samplers import Segments, as_json
+
+
+def score(teacher, sampler=None, **options):
+    return scoring.score(teacher, sampler, settings=saved_settings(teacher), **options)
 
 
 def test_the_teachers_scores_are_those_of_its_evaluation(video_run, tmp_path):
     sampler = save_sampler(tmp_path / "sampler", video_run)
-    scores = scoring.score(sampler, video_run)
+    scores = score(video_run, sampler)
     with np.load(video_run / "predictions.npz") as saved:
         np.testing.assert_array_equal(scores.teacher, saved["logits"])
         np.testing.assert_array_equal(scores.labels[scores.videos], saved["labels"])
@@ -26,26 +31,38 @@ def test_the_teachers_scores_are_those_of_its_evaluation(video_run, tmp_path):
     np.testing.assert_array_equal(found.correct[:, 1], dense.correct[:, 0])
 
 
-def test_scores_are_computed_once_for_the_same_weights(video_run, tmp_path, monkeypatch):
+def test_a_network_is_asked_once_about_the_same_clips(video_run, tmp_path, monkeypatch):
     samplers = [
         save_sampler(tmp_path / f"sampler{seed}", video_run, classifier=False, seed=seed)
         for seed in (1, 2)
     ]
-    kept = tmp_path / "scores.npz"
-    first = scoring.cached(kept, samplers[0], video_run)
-    assert first.sampler is None
-    other = scoring.cached(kept, samplers[1], video_run)  # of other weights: computed anew
-    assert (other.confidence != first.confidence).any()
-    monkeypatch.setattr(scoring, "score", None)
-    again = scoring.cached(kept, samplers[1], video_run)
-    np.testing.assert_array_equal(again.confidence, other.confidence)
+    asked, ask = [], scoring._ask
+
+    def counted(settings, both, network, subset, title):
+        asked.append(title)
+        return ask(settings, both, network, subset, title)
+
+    monkeypatch.setattr(scoring, "_ask", counted)
+    first = score(video_run, samplers[0], keep=tmp_path / "kept")
+    assert first.sampler is None and sorted(asked) == ["sampler", "teacher"]
+    other = score(video_run, samplers[1], keep=tmp_path / "kept")
+    assert asked.count("teacher") == 1 and (other.confidence != first.confidence).any()
+    alone = score(video_run, keep=tmp_path / "kept")
+    assert alone.confidence is None and len(asked) == 3
+    np.testing.assert_array_equal(alone.teacher, first.teacher)
+    score(video_run, keep=tmp_path / "kept", split="val")
+    assert asked.count("teacher") == 2
+    for path in (tmp_path / "kept").iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"\.npz' holds no scores of clips .*; delete it"):
+        score(video_run, keep=tmp_path / "kept")
 
 
 def test_a_sampler_of_other_frames_sees_them_around_the_same_middle(video_run, tmp_path):
     """The teacher's answers do not change where clips hold further frames for the sampler."""
     wide = save_sampler(tmp_path / "wide", video_run, frames=6, stride=3, size=16)
-    scores = scoring.score(wide, video_run, split="val")
-    alone = scoring.score(save_sampler(tmp_path / "same", video_run), video_run, split="val")
+    scores = score(video_run, wide, split="val")
+    alone = score(video_run, save_sampler(tmp_path / "same", video_run), split="val")
     np.testing.assert_array_equal(scores.teacher, alone.teacher)
     assert (scores.confidence != alone.confidence).all()
 
@@ -53,8 +70,4 @@ def test_a_sampler_of_other_frames_sees_them_around_the_same_middle(video_run, t
 def test_what_does_not_fit_is_named(video_run, tmp_path):
     sparse = save_sampler(tmp_path / "sparse", video_run, sampler=as_json(Segments(4)))
     with pytest.raises(InputError, match="sparse: sees a frame of each of 4 segments; only single"):
-        scoring.score(sparse, video_run)
-    alone = save_sampler(tmp_path / "alone", video_run)
-    (alone / "config.json").unlink()
-    with pytest.raises(InputError, match="alone' holds no run, so it is not known which videos"):
-        scoring.score(alone, video_run)
+        score(video_run, sparse)

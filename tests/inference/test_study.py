@@ -11,7 +11,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.predictions import Predictions, softmax
 from vidkd_jax.inference import selectors
 from vidkd_jax.inference.aggregation import Answers, aggregate, divide, is_sure
-from vidkd_jax.inference.scores import Scores, sigmoid
+from vidkd_jax.inference.scores import sigmoid
 from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.study import Study
 
@@ -135,20 +135,10 @@ def test_the_teacher_is_right_where_its_top_class_is_the_label():
     assert scores.teacher_is_right().tolist() == [True, False, True]  # labels 0, 0, 1
 
 
-def test_scores_are_kept_and_damaged_ones_named(tmp_path):
-    scores = dataclasses.replace(drawn(COUNTS, average="logits"), confidence=None)
-    path = tmp_path / "deep" / "scores.npz"
-    scores.save(path)
-    loaded = Scores.load(path)
-    assert loaded.confidence is None and loaded.average == "logits"
-    assert loaded.digests == ("a", "b")
-    for field in ("teacher", "labels", "videos", "names", "groups", "spans", "sampler"):
-        np.testing.assert_array_equal(getattr(loaded, field), getattr(scores, field))
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(InputError, match=r"scores\.npz' holds no scores of clips"):
-        Scores.load(path)
+def test_scores_that_lack_something_are_named():
+    scores = dataclasses.replace(drawn(COUNTS), confidence=None)
     with pytest.raises(InputError, match="needs the clips' confidence"):
-        Study(loaded).selected("confidence", (1,))
+        Study(scores).selected("confidence", (1,))
     with pytest.raises(ValueError, match="not in the order"):
         dataclasses.replace(scores, videos=scores.videos[::-1])
 

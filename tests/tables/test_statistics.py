@@ -88,7 +88,7 @@ def test_a_run_that_all_seeds_share_is_compared_with_each(run_file):
     for reference, sign in (("low", 1), ("once", -1)):
         references = {"low": reference, "once": reference}
         compared = compare({"low": low, "once": once}, references, ALL, shared={"once"})
-        figure, difference = compared["once" if sign > 0 else "low"]["video_top1"]
+        _, difference = compared["once" if sign > 0 else "low"]["video_top1"]
         assert difference.mean == pytest.approx(sign * 0.75)
         assert difference.per_seed == pytest.approx((sign * 0.5, sign * 1.0))
         assert len(compared["once"]["video_top1"][0].per_seed) == 1

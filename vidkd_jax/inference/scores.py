@@ -1,20 +1,13 @@
-"""What sampler and teacher say of every evaluation clip of a split, computed once and kept.
+"""What sampler and teacher say of every evaluation clip of a split.
 
 With these scores a study of selectors asks no network again.
 """
 
 import dataclasses
-import zipfile
-import zlib
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.predictions import softmax
-
-_DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +27,6 @@ class Scores:
       sampler: the sampler's logits, float32 [n, k]; None: it has no classifier.
       confidence: the logit of z~, the sampler's belief that the teacher will be right, float32 [n];
         None: it has no such head.
-      digests: of the weights, str [2]: teacher, sampler ("" without).
     """
 
     teacher: np.ndarray
@@ -46,7 +38,6 @@ class Scores:
     average: str
     sampler: np.ndarray | None = None
     confidence: np.ndarray | None = None
-    digests: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
         """Raises ValueError where the clips are not in the order of the videos."""
@@ -73,34 +64,6 @@ class Scores:
     def teacher_is_right(self) -> np.ndarray:
         """Returns z, whether the teacher classifies each clip correctly, bool [n] (eq. 3.1)."""
         return self.teacher.argmax(axis=1) == self.labels[self.videos]
-
-    def save(self, path: Path) -> None:
-        """Writes a .npz file, which appears only when it is complete."""
-        there = {name: value for name, value in vars(self).items() if value is not None}
-        fields: dict[str, Any] = {name: np.asarray(value) for name, value in there.items()}
-        temporary = path.with_name(path.name + ".tmp")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **fields)
-        temporary.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Scores":
-        """Reads a file that `save` wrote.
-
-        Raises:
-          InputError: it is damaged, or another kind of file.
-        """
-        try:
-            with np.load(path) as saved:
-                fields: dict[str, Any] = {name: saved[name] for name in saved.files}
-            average, digests = str(fields.pop("average")), fields.pop("digests").tolist()
-            return cls(**fields, average=average, digests=(digests[0], digests[1]))
-        except _DAMAGED as error:
-            raise InputError(
-                f"'{path}' holds no scores of clips ({type(error).__name__}); delete it, and it is "
-                "computed anew"
-            ) from error
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

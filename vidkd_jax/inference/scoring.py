@@ -1,6 +1,10 @@
-"""Computes the scores of a pair of networks on a split, once, for studies."""
+"""Asks networks about every evaluation clip of a split, each network once, for studies."""
 
 import dataclasses
+import hashlib
+import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,78 +15,82 @@ from vidkd_jax import data
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.pipeline import evaluation_frames, evaluation_rows
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluation.collect import Collected, collect
+from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.inference import pair as pairs
 from vidkd_jax.inference.pair import CONFIDENCE, Asked, Loaded, Pair
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.networks import weights
 from vidkd_jax.run import inputs
-from vidkd_jax.run.workdir import saved_settings
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.settings import Settings
 
 SPLITS = ("val", "test")
+_DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
-
-def cached(
-    path: Path, sampler: Path, teacher: Path, *, split: str = "test", data_of: Path | None = None
-) -> Scores:
-    """Returns the scores in a file, or computes and writes them if the file is not theirs.
-
-    The file counts if it was made of the same weights. See `score` for the arguments.
-    """
-    digests = tuple(weights.digests([str(teacher), str(sampler)]))
-    if path.is_file():
-        kept = Scores.load(path)
-        if kept.digests == digests:
-            return kept
-    found = score(sampler, teacher, split=split, data_of=data_of)
-    found.save(path)
-    return found
+# A network's outputs by name, each [n, ...].
+_Said = Mapping[str, np.ndarray]
 
 
 def score(
-    sampler: Path, teacher: Path, *, split: str = "test", data_of: Path | None = None
+    teacher: Path,
+    sampler: Path | None = None,
+    *,
+    settings: Settings,
+    split: str = "test",
+    keep: Path | None = None,
 ) -> Scores:
-    """Asks a sampler and a teacher about every evaluation clip of a split.
+    """Asks a teacher, and perhaps a sampler, about every evaluation clip of a split.
 
-    The clips are the teacher's, cut from the videos of a run as this run cuts and limits them.
+    The clips are the teacher's, cut from the videos as the settings say. A teacher may have been
+    trained on other videos.
 
     Args:
-      sampler: workdir of the run that chooses clips.
       teacher: workdir of the run, or folder of the weights, that answers.
+      sampler: workdir of the run that chooses clips; None: the teacher alone is asked.
+      settings: whose videos are meant, and how they are cut and limited.
       split: "val" or "test".
-      data_of: workdir of the run whose videos are meant; None: the sampler's. A teacher may have
-        been trained on other videos.
+      keep: folder for the answers. A network that has answered about the same clips before is not
+        asked again, whichever network was beside it; None: nothing is kept.
 
     Raises:
-      InputError: the two do not fit each other, or the videos are not there.
+      InputError: the two do not fit each other, the videos are not there, or kept answers are
+        damaged.
     """
     if split not in SPLITS:
         raise ValueError(f"split '{split}': must be one of {SPLITS}")
-    own, other = pairs.load("sampler", sampler), pairs.load("teacher", teacher)
-    settings = saved_settings(data_of or sampler)
-    if settings is None:
-        raise InputError(
-            f"'{data_of or sampler}' holds no run, so it is not known which videos are meant"
-        )
-    both = pairs.pair(_cut_as(settings, other), _cut_as(settings, own))
+    other = pairs.load("teacher", teacher)
+    own = None if sampler is None else pairs.load("sampler", sampler)
+    both = pairs.pair(_cut_as(settings, other), None if own is None else _cut_as(settings, own))
     subset: data.Subset = getattr(inputs.load_splits(settings.data), split)
-    of_teacher = _collect(settings, both, both.teacher, subset, "teacher")
-    assert both.sampler is not None
-    of_sampler = _collect(settings, both, both.sampler, subset, "sampler").outputs
+    rows = evaluation_rows(subset, ClipSpec(both.own, settings.data.crop), settings.eval.max_clips)
+    spans = _spans(settings, both, subset, rows)
+    clips = _identity(settings, subset, spans)
+
+    def said(loaded: Loaded, asked: Asked, title: str) -> _Said:
+        if keep is None:
+            return _ask(settings, both, asked, subset, title)
+        path = keep / f"{weights.digest(loaded.variables)}-{clips}.npz"
+        if path.exists():
+            return _load(path)
+        found = _ask(settings, both, asked, subset, title)
+        _save(path, found)
+        return found
+
+    of_sampler: _Said = {}
+    if own is not None:
+        assert both.sampler is not None
+        of_sampler = said(own, both.sampler, "sampler")
     confidence = of_sampler.get(CONFIDENCE)
     return Scores(
-        teacher=of_teacher.outputs["logits"],
+        teacher=said(other, both.teacher, "teacher")["logits"],
         labels=np.array([video.label for video in subset.videos]),
-        videos=of_teacher.videos,
+        videos=rows[:, 0],
         names=np.array([video.id for video in subset.videos]),
         groups=np.array([video.group for video in subset.videos]),
-        spans=_spans(settings, both, subset),
+        spans=spans,
         average=other.cutting.average,
         sampler=of_sampler.get("logits"),
         confidence=None if confidence is None else confidence[:, 0],
-        digests=(weights.digest(other.variables), weights.digest(own.variables)),
     )
 
 
@@ -98,9 +106,7 @@ def _cut_as(settings: Settings, loaded: Loaded) -> Loaded:
     return dataclasses.replace(loaded, cutting=cut)
 
 
-def _collect(
-    settings: Settings, both: Pair, asked: Asked, subset: data.Subset, title: str
-) -> Collected:
+def _ask(settings: Settings, both: Pair, asked: Asked, subset: data.Subset, title: str) -> _Said:
     """Returns a network's outputs for every evaluation clip."""
     batches = inputs.eval_batches(settings, subset, both.spec, max_clips=settings.eval.max_clips)
     with progress_bar(total=batches.num_batches, desc=title, delay=5, leave=False) as bar:
@@ -109,13 +115,50 @@ def _collect(
             bar.update()
             return asked.step(asked.variables, batch)
 
-        return collect(predict, batches)
+        return collect(predict, batches).outputs
 
 
-def _spans(settings: Settings, both: Pair, subset: data.Subset) -> np.ndarray:
+def _spans(settings: Settings, both: Pair, subset: data.Subset, rows: np.ndarray) -> np.ndarray:
     """Returns the first frame of each clip of the teacher and the one after its last, [n, 2]."""
-    spec = ClipSpec(both.own, settings.data.crop)
-    most = settings.eval.max_clips
-    rows = evaluation_rows(subset, spec, most).tolist()
-    frames = [evaluation_frames(spec, subset.videos[p].num_frames, most)[i] for p, i in rows]
+    spec, most = ClipSpec(both.own, settings.data.crop), settings.eval.max_clips
+    frames = [
+        evaluation_frames(spec, subset.videos[video].num_frames, most)[place]
+        for video, place in rows.tolist()
+    ]
     return np.array([(each.min(), each.max() + 1) for each in frames])
+
+
+def _identity(settings: Settings, subset: data.Subset, spans: np.ndarray) -> str:
+    """Returns a hash of the clips: of which videos, where they begin and end, how they are cut."""
+    cut = settings.data
+    said = [
+        inputs.records_identity(cut),
+        [video.id for video in subset.videos],
+        [cut.short_side, cut.crop, cut.fps, cut.sampler],
+    ]
+    return hashlib.sha256(json.dumps(said).encode() + spans.tobytes()).hexdigest()[:16]
+
+
+def _save(path: Path, said: _Said) -> None:
+    """Writes a .npz file, which appears only when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, **dict[str, Any](said))
+    temporary.replace(path)
+
+
+def _load(path: Path) -> _Said:
+    """Reads a file that `_save` wrote.
+
+    Raises:
+      InputError: it is damaged.
+    """
+    try:
+        with np.load(path) as saved:
+            return {name: saved[name] for name in saved.files}
+    except _DAMAGED as error:
+        raise InputError(
+            f"'{path}' holds no scores of clips ({type(error).__name__}); delete it, and it is "
+            "computed anew"
+        ) from error
