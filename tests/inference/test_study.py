@@ -45,7 +45,7 @@ def test_selectors_at_every_k(name, average):
     ks = (1, 3, 7, 30)
     study = Study(scores)
     found = study.selected(name, ks, passes=2, seed=5)
-    answers = study.answers(name, ks, passes=2, seed=5)
+    answers = study.selected(name, ks, passes=2, seed=5).probabilities
     masks = study.chosen(name, ks, passes=2, seed=5)
     assert found.correct.shape == (2, 4, 6) and found.top1.shape == (2, 4)
     for number in range(2):
@@ -82,6 +82,7 @@ def test_the_division_of_the_work(average):
         ):
             by_s, by_t = by_s[:k_student], by_t[: 4 - k_student]
             wanted = divide(Answers(by_t, logits[by_t]), Answers(by_s, own[by_s]), average)
+            np.testing.assert_allclose(found.probabilities[0, place, video], wanted, rtol=1e-9)
             assert found.correct[0, place, video] == (wanted.argmax() == scores.labels[video])
             assert found.seen[0, place, video] == len(by_t)
     with pytest.raises(ValueError, match=r"must be in 0\.\.4"):
@@ -103,6 +104,7 @@ def test_stopping_when_the_mean_is_sure(average, per_round):
                 if is_sure(wanted, threshold):
                     break
             assert found.seen[0, place, video] == seen
+            np.testing.assert_allclose(found.probabilities[0, place, video], wanted, rtol=1e-9)
             assert found.correct[0, place, video] == (wanted.argmax() == scores.labels[video])
     assert (
         found.clips[0, 0]

@@ -22,10 +22,12 @@ class Outcome:
     """What a way to choose clips achieves.
 
     Attributes:
+      probabilities: of each video, [passes, settings, v, k].
       correct: whether each video's top-1 class is right, [passes, settings, v].
       seen: how many clips of each video the teacher sees, [passes, settings, v].
     """
 
+    probabilities: np.ndarray
     correct: np.ndarray
     seen: np.ndarray
 
@@ -46,10 +48,14 @@ class Outcome:
 
 
 class Study:
-    """Selectors on the scores of one split."""
+    """Selectors on the scores of one split.
+
+    Attributes:
+      scores: of its clips.
+    """
 
     def __init__(self, scores: Scores) -> None:
-        self._scores = scores
+        self.scores = scores
         counts = scores.counts
         starts = np.cumsum(counts) - counts
         place = np.arange(len(scores.videos)) - starts[scores.videos]
@@ -74,15 +80,7 @@ class Study:
     def chosen(self, name: str, ks: Sequence[int], *, passes: int = 1, seed: int = 0) -> np.ndarray:
         """Returns which clips a selector chooses, bool [passes, Ks, n]; see `selected`."""
         masks = self._chosen(name, ks, passes=passes, seed=seed)
-        return masks[..., self._scores.videos, self._place]
-
-    def answers(
-        self, name: str, ks: Sequence[int], *, passes: int = 1, seed: int = 0
-    ) -> np.ndarray:
-        """Returns the videos' probabilities at each K, [passes, Ks, v, k]; see `selected`."""
-        masks = self._chosen(name, ks, passes=passes, seed=seed)
-        means = self._mean(self._teacher, masks)
-        return means if self._scores.average == "softmax" else softmax(means)
+        return masks[..., self.scores.videos, self._place]
 
     def divided(self, name: str, k: int, student_ks: Sequence[int]) -> Outcome:
         """Returns what the division of K = K_s + K_t achieves at each K_s (thesis, Table 4.7).
@@ -132,12 +130,10 @@ class Study:
         )  # [v, widest]: repeats behind the chosen clips are never looked at
         ordered = np.take_along_axis(self._teacher, rows[..., None], axis=1)
         means = np.cumsum(ordered, axis=1) / np.arange(1, self._widest + 1)[:, None]
-        if self._scores.average == "logits":
-            means = softmax(means)
         most = np.minimum(k, self._counts)
         number = np.arange(1, self._widest + 1)
         looks = (number % per_round == 0) & (number < most[:, None])
-        tops = means.max(axis=-1)
+        tops = self._probabilities(means).max(axis=-1)
         found, seen = [], []
         for threshold in thresholds:
             stops = (looks & (tops >= threshold)) | (number == most[:, None])
@@ -152,24 +148,24 @@ class Study:
 
     @cached_property
     def _teacher(self) -> np.ndarray:
-        return self._padded(self._scores.teacher)
+        return self._padded(self.scores.teacher)
 
     @cached_property
     def _sampler(self) -> np.ndarray:
-        assert self._scores.sampler is not None  # choosing by entropy has looked
-        return self._padded(self._scores.sampler)
+        assert self.scores.sampler is not None  # choosing by entropy has looked
+        return self._padded(self.scores.sampler)
 
     def _padded(self, logits: np.ndarray) -> np.ndarray:
         """Returns what is averaged over the clips, float64 [v, widest, k], zero beyond a video."""
-        rows = softmax(logits) if self._scores.average == "softmax" else logits
+        rows = softmax(logits) if self.scores.average == "softmax" else logits
         padded = np.zeros((len(self._counts), self._widest, rows.shape[1]))
-        padded[self._scores.videos, self._place] = rows
+        padded[self.scores.videos, self._place] = rows
         return padded
 
     @cached_property
     def _evidence(self) -> list[Evidence]:
         """What is known of each video's clips."""
-        scores = self._scores
+        scores = self.scores
         sampler, teacher = probabilities(scores.sampler), softmax(scores.teacher)
         confidence = None if scores.confidence is None else sigmoid(scores.confidence)
         return [
@@ -211,9 +207,15 @@ class Study:
         sums = np.einsum("pkvn,vnc->pkvc", masks, scores, optimize=True)
         return sums / masks.sum(axis=-1)[..., None]
 
+    def _probabilities(self, means: np.ndarray) -> np.ndarray:
+        """Returns the probabilities that mean scores [..., k] stand for."""
+        return means if self.scores.average == "softmax" else softmax(means)
+
     def _outcome(self, means: np.ndarray, seen: np.ndarray) -> Outcome:
-        """Judges videos' mean scores [passes, settings, v, k]; softmax keeps their order."""
+        """Judges videos' mean scores [passes, settings, v, k]."""
         *lead, classes = means.shape
-        labels = np.broadcast_to(self._scores.labels, lead).reshape(-1)
+        labels = np.broadcast_to(self.scores.labels, lead).reshape(-1)
         correct = top_k_correct(means.reshape(-1, classes), labels, 1)
-        return Outcome(correct.reshape(lead), np.broadcast_to(seen, lead))
+        return Outcome(
+            self._probabilities(means), correct.reshape(lead), np.broadcast_to(seen, lead)
+        )

@@ -2,13 +2,14 @@
 
 from vidkd_jax.tables.forks import forked, other_clips, trunk
 from vidkd_jax.tables.metrics import Metric, PerItem
-from vidkd_jax.tables.table import SEED, Row, Table, load_table
+from vidkd_jax.tables.table import SEED, Row, Selection, Table, load_table
 
 __all__ = [
     "SEED",
     "Metric",
     "PerItem",
     "Row",
+    "Selection",
     "Table",
     "forked",
     "load_table",

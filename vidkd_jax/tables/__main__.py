@@ -219,7 +219,8 @@ def write_table(
       out: the folder of the runs.
       folder: where the table goes.
       seeds: runs of each row, at most.
-      data_root: the records' folder, for pictures with frames; "": the one that the runs had.
+      data_root: the records' folder, for pictures with frames and rows with a selection; "": the
+        one that the runs had.
 
     Returns:
       The Markdown, and the path of the page.
@@ -228,7 +229,10 @@ def write_table(
       InputError: no row is finished together with the row that it is compared with; or the
         finished runs do not compare.
     """
-    columns = [read_column(table, name, dataset, out, seeds) for name, dataset in datasets.items()]
+    columns = [
+        read_column(table, name, dataset, out, seeds, data_root)
+        for name, dataset in datasets.items()
+    ]
     if not any(map(Column.has_rows, columns)):
         raise InputError(f"--so_far: '{table.reference}' has no finished run in '{out}'; run it")
     _make_folder(folder)

@@ -36,14 +36,23 @@ class Arm:
         """Returns the runs that must be finished before this one.
 
         Args:
-          field: only those that this override names; "": those of all overrides.
+          field: only those that this override names; "": those of all overrides, and the teacher
+            of the row's selection.
         """
-        return [
+        found = [
             row_arm(row, self.dataset, self.seed)
             for name, value in self.row.overrides.items()
             if field in ("", name)
             for row in rows_in(value)
         ]
+        return found if field else found + self.answering()
+
+    def answering(self) -> list["Arm"]:
+        """Returns the run that answers clips for this one, where the row's selection names one."""
+        selection = self.row.selection
+        if selection is None or selection.teacher is None:
+            return []
+        return [row_arm(selection.teacher, self.dataset, self.seed)]
 
     def overrides(self, out: Path) -> dict[str, Any]:
         """Returns the row's overrides, with the folder of a run in place of each row."""

@@ -13,6 +13,7 @@ from vidkd_jax.tables.alike import check_alike
 from vidkd_jax.tables.arms import Arm, finished_arms, finished_part, in_order
 from vidkd_jax.tables.power import Gate, read_gate
 from vidkd_jax.tables.run_results import RunResult, read_run, read_summary
+from vidkd_jax.tables.selected import read_selected
 from vidkd_jax.tables.statistics import Estimate
 from vidkd_jax.tables.table import TEACHERS, Row, Table
 
@@ -67,8 +68,18 @@ class Column:
         return {self.table.headline: row.paper[self.name]} if self.name in row.paper else {}
 
 
-def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) -> Column:
+def read_column(
+    table: Table, name: str, dataset: str, out: Path, seeds: int, data_root: str = ""
+) -> Column:
     """Reads the finished runs of one column, at most `seeds` of each row.
+
+    Args:
+      table: with all rows.
+      name: of the column.
+      dataset: the configs' argument.
+      out: the folder of the runs.
+      seeds: runs of each row, at most.
+      data_root: the records' folder, for rows with a selection; "": the one that the runs had.
 
     Raises:
       InputError: the runs are not of one recipe and the same test videos, a run that one of them
@@ -77,12 +88,17 @@ def read_column(table: Table, name: str, dataset: str, out: Path, seeds: int) ->
     table, missing, unpaired = finished_part(table, dataset, out)
     finished = {row.name: finished_arms(row, dataset, out, seeds) for row in table.rows}
     check_alike((arm for runs in finished.values() for arm in runs), out)
-    measured = metrics.in_csv(table.shown_metrics())
+    selects = any(row.selection for row in table.rows)
+    measured = table.shown_metrics() if selects else metrics.in_csv(table.shown_metrics())
+    row_of = {row.name: row for row in table.rows}
     results: dict[str, list[RunResult]] = {row: [] for row in finished}
     groups: tuple[str, ...] = ()
     for row, runs in finished.items():
         for arm in runs:
-            result = read_run(arm.folder(out), measured)
+            if row_of[row].selection is None:
+                result = read_run(arm.folder(out), measured)
+            else:
+                result = read_selected(arm, dataset, out, measured, data_root)
             groups = groups or result.groups
             if result.groups != groups:
                 raise InputError(
@@ -130,7 +146,8 @@ def _summary(arm: Arm, out: Path) -> Mapping[str, Any]:
 
 def _params(arm: Arm, out: Path) -> tuple[float, ...]:
     """Returns the parameters, in millions, of the student and of each teacher."""
-    return tuple(_summary(a, out)["num_params"] / 1e6 for a in (arm, *arm.needs(TEACHERS)))
+    others = {a.folder(out): a for a in (*arm.needs(TEACHERS), *arm.answering())}
+    return tuple(_summary(a, out)["num_params"] / 1e6 for a in (arm, *others.values()))
 
 
 def _minutes(arm: Arm, out: Path) -> float:

@@ -203,7 +203,21 @@ _OF_CURVES = (
     ),
     Metric("below_best", "by", of_curve=_below_best, note="By: how far they are below it."),
 )
-METRICS = {metric.name: metric for metric in (*_of("clip"), *_of("video"), *_OF_PAIRS, *_OF_CURVES)}
+# Of rows with a selection.
+_OF_SELECTIONS = (
+    Metric(
+        "clips",
+        "clips",
+        per_cent=False,
+        decimals=1,
+        note="Clips: how many of a video the teacher sees, on average.",
+    ),
+    Metric("clip_share", "of all", note="Of all: their share of the clips there are."),
+)
+METRICS = {
+    metric.name: metric
+    for metric in (*_of("clip"), *_of("video"), *_OF_PAIRS, *_OF_CURVES, *_OF_SELECTIONS)
+}
 SHOWN = ("clip_top1", "video_top1", "clip_ece", "video_ece", "clip_overconfidence")
 _IN_EVERY_CSV = (*SHOWN, "video_overconfidence")
 

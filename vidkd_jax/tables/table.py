@@ -28,6 +28,29 @@ SEED = _Seed()
 
 
 @dataclasses.dataclass(frozen=True)
+class Selection:
+    """How a row answers a test video: by chosen clips alone, which a teacher sees.
+
+    Attributes:
+      selector: what chooses the clips, a name of `vidkd_jax.inference.selectors`.
+      k: how many clips of a video are answered; several: the best of these on validation videos.
+      teacher: the row whose run answers the clips, while the row's own run is the sampler, which
+        sees all of them; None: the row's own run answers, and there is no sampler.
+      student_k: how many of the k clips the sampler answers by itself (ConDi, Table 4.7).
+      passes: how often a selector that draws chooses; the figures are means over the passes.
+      shuffled: whether every video has another one's label: what an oracle then reaches is the
+        reward for having looked at the label.
+    """
+
+    selector: str
+    k: int | tuple[int, ...] = 1
+    teacher: "Row | None" = None
+    student_k: int = 0
+    passes: int = 1
+    shuffled: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Row:
     """One line of a table: a config with overrides, run with several seeds.
 
@@ -50,6 +73,8 @@ class Row:
       cell: line and column of this row where the paper shows such rows as a grid.
       dataset: the config's argument where it is not the column's: of a teacher trained on another
         data set, or of pretraining on a larger one.
+      selection: which clips of the column's test videos are answered, and by whom; None: the row
+        shows the run's own test.
     """
 
     name: str
@@ -61,6 +86,7 @@ class Row:
     against: str = ""
     cell: tuple[str, str] | None = None
     dataset: str = ""
+    selection: Selection | None = None
 
     @property
     def slug(self) -> str:

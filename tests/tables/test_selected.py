@@ -1,0 +1,123 @@
+"""Rows whose videos are answered by chosen clips: who is asked, what is shown, which K is best."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+from finished_runs import finish
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.inference.scores import Scores
+from vidkd_jax.inference.study import Study
+from vidkd_jax.tables import Row, Selection, Table, selected
+from vidkd_jax.tables import __main__ as tables
+from vidkd_jax.tables.arms import arms, in_order
+
+TEACHER = Row("teacher", "supervised_r18", dataset="marionette_teachers", only_seed=3)
+COUNTS = (5, 3, 8, 2, 6, 4)
+
+
+def by_confidence(name, k, **options):
+    selection = Selection("confidence", k, teacher=TEACHER, **options)
+    return Row(name, "supervised_r34", selection=selection)
+
+
+DENSE = dataclasses.replace(TEACHER, name="dense", selection=Selection("dense"))
+ROWS = (
+    DENSE,
+    by_confidence("two clips", 2),
+    by_confidence("best", (1, 2, 5)),
+    by_confidence("divided", 3, student_k=1),
+    dataclasses.replace(
+        TEACHER, name="drawn", selection=Selection("random", 2, passes=4), against="two clips"
+    ),
+    dataclasses.replace(TEACHER, name="shuffled", selection=Selection("oracle", 1, shuffled=True)),
+)
+TABLE = Table(
+    "t",
+    ROWS,
+    "dense",
+    {"marionette": {"": "marionette_untrimmed"}},
+    metrics=("video_top1", "video_nll", "clips", "clip_share"),
+)
+
+
+def scores_of(seed, split):
+    rng = np.random.default_rng((seed, split == "val"))
+    n, v = sum(COUNTS), len(COUNTS)
+    return Scores(
+        teacher=2 * rng.standard_normal((n, 14)).astype(np.float32),
+        labels=np.arange(v),
+        videos=np.repeat(np.arange(v), COUNTS),
+        names=np.array([f"v{i}" for i in range(v)]),
+        groups=np.array([f"g{i % 3}" for i in range(v)]),
+        spans=np.zeros((n, 2), int),
+        average="softmax",
+        sampler=2 * rng.standard_normal((n, 14)).astype(np.float32),
+        confidence=rng.standard_normal(n).astype(np.float32),
+    )
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """Finished runs of ROWS, and the (teacher, sampler, split) that are asked of them."""
+    for number, arm in enumerate(
+        in_order(a for row in ROWS for a in arms(row, "marionette_untrimmed", 2))
+    ):
+        finish(arm, tmp_path, 0.5, number)
+    calls = []
+
+    def score(teacher, sampler, *, settings, split, keep):
+        assert settings.data.name == "marionette_untrimmed" and keep == tmp_path / "scores"
+        calls.append((teacher.relative_to(tmp_path / "runs"), sampler and sampler.name, split))
+        seed = 9 if sampler is None else int(sampler.name.removeprefix("seed"))
+        return scores_of(seed, split)
+
+    monkeypatch.setattr(selected, "score", score)
+    selected._study.cache_clear()
+    return calls
+
+
+def test_chosen_clips_answer(asked, tmp_path):
+    text = tables.write_table(TABLE, TABLE.scales["marionette"], tmp_path, tmp_path / "t", 2)
+    assert {str(teacher) for teacher, _, _ in asked} == {"marionette_teachers/supervised_r18/seed3"}
+    assert {(s, split) for _, s, split in asked} == {
+        (None, "test"), ("seed0", "test"), ("seed1", "test"), ("seed0", "val"), ("seed1", "val"),
+    }  # fmt: skip
+    with (tmp_path / "t/seeds.csv").open() as file:
+        found = {}
+        for line in csv.DictReader(file):
+            found.setdefault((line["row"], line["metric"]), []).append(float(line["figure"]))
+    studies = [Study(scores_of(seed, "test")) for seed in (0, 1)]
+    alone = Study(scores_of(9, "test"))
+    wanted = [s.selected("confidence", (2,)) for s in studies]
+    assert found["two clips", "video_top1"] == [o.top1.item() for o in wanted]
+    labels = np.arange(len(COUNTS))
+    assert found["two clips", "video_nll"] == pytest.approx(
+        [-np.log(o.probabilities[0, 0, labels, labels]).mean() for o in wanted]
+    )
+    assert found["two clips", "clips"] == [2.0, 2.0]
+    assert found["two clips", "clip_share"] == pytest.approx([12 / 28] * 2)
+    assert found["dense", "video_top1"] == [alone.selected("dense", (1,)).top1.item()]
+    assert found["dense", "clip_share"] == [1.0]
+    drawn = alone.selected("random", (2,), passes=4)
+    assert found["drawn", "video_top1"] == pytest.approx([drawn.top1.mean()])
+    assert found["divided", "video_top1"] == [
+        s.divided("confidence", 3, (1,)).top1.item() for s in studies
+    ]
+    assert found["divided", "clips"] == [2.0, 2.0]
+    best = []
+    for seed, study in enumerate(studies):
+        tops = Study(scores_of(seed, "val")).selected("confidence", (1, 2, 5)).top1[0].tolist()
+        best.append(study.selected("confidence", ((1, 2, 5)[tops.index(max(tops))],)).top1.item())
+    assert found["best", "video_top1"] == best
+    null = Study(scores_of(9, "test").shuffled(0)).selected("oracle", (1,))
+    assert found["shuffled", "video_top1"] == [null.top1.item()]
+    assert "| two clips | 2 |" in text and "| dense | 1 |" in text
+
+
+def test_a_metric_of_clips_is_not_known_of_chosen_ones(asked, tmp_path):
+    table = dataclasses.replace(TABLE, metrics=("video_top1", "clip_top1"))
+    with pytest.raises(InputError, match=r"'clip_top1' is not known of videos .* chosen clips"):
+        tables.write_table(table, table.scales["marionette"], tmp_path, tmp_path / "t", 2)

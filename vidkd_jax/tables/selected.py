@@ -1,0 +1,119 @@
+"""Reads the figures of a row whose videos are answered by chosen clips (`table.Selection`)."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.inference.scores import Scores
+from vidkd_jax.inference.scoring import score
+from vidkd_jax.inference.study import Outcome, Study
+from vidkd_jax.run.workdir import saved_settings
+from vidkd_jax.settings.settings import Settings
+from vidkd_jax.tables import costs
+from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.metrics import Metric
+from vidkd_jax.tables.run_results import GroupSums, RunResult
+from vidkd_jax.tables.table import Selection
+
+_SHUFFLE = 0  # the seed of shuffled labels
+
+
+def read_selected(
+    arm: Arm, dataset: str, out: Path, metrics: Sequence[Metric], data_root: str = ""
+) -> RunResult:
+    """Returns the metrics of a finished run's row with a selection.
+
+    Networks are asked where they have not been before; their answers are kept in `out`/scores.
+
+    Args:
+      arm: the run: the sampler, or the teacher where there is none.
+      dataset: the configs' argument of the column, whose videos are answered.
+      out: the folder of all runs.
+      metrics: of videos; or "clips", how many a video the teacher sees on average, and
+        "clip_share", how many that is of those there are.
+      data_root: the records' folder; "": the one that the run had.
+
+    Raises:
+      InputError: the two networks do not fit, the videos are not there, or a metric is none of
+        these.
+    """
+    selection = arm.row.selection
+    assert selection is not None
+    own, teachers = arm.folder(out), [teacher.folder(out) for teacher in arm.answering()]
+    settings = _settings(arm, dataset, own if teachers else None, data_root)
+    networks = (teachers[0], own) if teachers else (own, None)
+
+    def study(split: str) -> Study:
+        return _study(*networks, settings, split, out / "scores", shuffled=selection.shuffled)
+
+    k = selection.k if isinstance(selection.k, int) else _best(study("val"), selection, selection.k)
+    outcome = _outcome(study("test"), selection, k)
+    return _summed(study("test").scores, outcome, metrics, settings.eval.calibration_bins)
+
+
+def _best(study: Study, selection: Selection, ks: tuple[int, ...]) -> int:
+    """Returns the K of the best Video@1; of equal ones the least."""
+    return max(ks, key=lambda k: (float(_outcome(study, selection, k).top1.mean()), -k))
+
+
+def _outcome(study: Study, selection: Selection, k: int) -> Outcome:
+    if selection.student_k:
+        return study.divided(selection.selector, k, (selection.student_k,))
+    return study.selected(selection.selector, (k,), passes=selection.passes)
+
+
+@functools.lru_cache(maxsize=4)  # rows that differ in their choice alone share the answers
+def _study(
+    teacher: Path,
+    sampler: Path | None,
+    settings: Settings,
+    split: str,
+    keep: Path,
+    *,
+    shuffled: bool,
+) -> Study:
+    scores = score(teacher, sampler, settings=settings, split=split, keep=keep)
+    return Study(scores.shuffled(_SHUFFLE) if shuffled else scores)
+
+
+def _settings(arm: Arm, dataset: str, sampler: Path | None, data_root: str) -> Settings:
+    """Returns the settings that say which videos are answered: of the sampler, or of the column."""
+    settings = None if sampler is None else saved_settings(sampler)
+    if settings is None:
+        settings = costs.resolve(dataclasses.replace(arm, dataset=dataset))
+    if not data_root:
+        return settings
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, root=data_root))
+
+
+def _summed(scores: Scores, outcome: Outcome, metrics: Sequence[Metric], bins: int) -> RunResult:
+    """Returns the metrics of the one setting, summed by test group; means over the passes."""
+    groups, group_of = np.unique(scores.groups, return_inverse=True)
+    count = np.bincount(group_of).astype(float)
+    seen = outcome.seen[:, 0].mean(axis=0)
+    known = {"clips": seen.mean(), "clip_share": seen.sum() / scores.counts.sum()}
+    sums, numbers = {}, {}
+    for metric in metrics:
+        if metric.reader is not None and metric.reader.level == "video":
+            terms = np.mean(
+                [
+                    metric.reader.terms(probabilities, scores.labels, bins)
+                    for probabilities in outcome.probabilities[:, 0]
+                ],
+                axis=0,
+            )
+            total = np.zeros((len(groups), *terms.shape[1:]))
+            np.add.at(total, group_of, terms)
+            sums[metric.name] = GroupSums(count, total)
+        elif metric.name in known:
+            numbers[metric.name] = float(known[metric.name])
+        else:
+            raise InputError(
+                f"metrics: '{metric.name}' is not known of videos that are answered by chosen "
+                f"clips; use metrics of videos, or {', '.join(known)}"
+            )
+    return RunResult(tuple(groups.tolist()), sums, numbers)
