@@ -3,11 +3,19 @@
 Every loss returns one float32 value per example, so that the caller can mask padding and weight
 terms. Every loss casts its inputs to float32 first, whatever the compute dtype of the network. The
 relational losses compare the examples of a batch with each other, so remove padding before calling
-them. `soft_targets` and `align` are the parts that losses are made of. All options may be traced
-values, so every loss can be compiled as it is.
+them. `soft_targets`, `confident_targets` and `align` are the parts that losses are made of. All
+options but names (`wrong_teacher`) may be traced values, so every loss can be compiled as it is.
 """
 
 from vidkd_jax.losses.classification import cross_entropy
+from vidkd_jax.losses.confidence import (
+    WRONG_TEACHER,
+    binary_cross_entropy,
+    confidence_distillation,
+    confident_targets,
+    hinted_cross_entropy,
+    teacher_is_right,
+)
 from vidkd_jax.losses.distillation import (
     decoupled_kl,
     kl_divergence,
@@ -23,14 +31,20 @@ from vidkd_jax.losses.features import (
 )
 
 __all__ = [
+    "WRONG_TEACHER",
     "align",
     "attention_transfer",
+    "binary_cross_entropy",
+    "confidence_distillation",
+    "confident_targets",
     "cross_entropy",
     "decoupled_kl",
+    "hinted_cross_entropy",
     "kl_divergence",
     "kl_from_targets",
     "mean_squared_error",
     "relational_angle",
     "relational_distance",
     "soft_targets",
+    "teacher_is_right",
 ]

@@ -81,6 +81,7 @@ def kl_from_targets(
     *,
     temperature: float,
     scale_by_temperature_squared: bool = False,
+    target_gradient: bool = False,
 ) -> jax.Array:
     r"""Kullback-Leibler divergence of the student's soft targets from given soft targets.
 
@@ -89,13 +90,15 @@ def kl_from_targets(
         \tilde p^S = \mathrm{softmax}(z / \tau)
 
     Use it for targets that are a mixture, such as the mean of the soft targets of several teachers
-    (TY, Table 5, "Multi-Teachers"). The targets get no gradient.
+    (TY, Table 5, "Multi-Teachers").
 
     Args:
         student_logits: `[b, k]`, any float dtype.
         targets: probabilities `[b, k]`, already softened.
         temperature: :math:`\tau` > 0, for the student.
         scale_by_temperature_squared: multiplies by :math:`\tau^2`, as in `kl_divergence`.
+        target_gradient: whether the targets get a gradient, for targets that the student itself has
+            a part in (ConDi, eq. 3.5).
 
     Returns:
         The loss of each example, float32 `[b]`; 0 if the student agrees with the targets.
@@ -106,7 +109,8 @@ def kl_from_targets(
     chex.assert_rank([student_logits, targets], 2)
     chex.assert_equal_shape([student_logits, targets])
     chex.assert_type([student_logits, targets], float)
-    targets = jax.lax.stop_gradient(targets).astype(jnp.float32)
+    targets = jnp.where(target_gradient, targets, jax.lax.stop_gradient(targets))
+    targets = targets.astype(jnp.float32)
     log_student = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
     # 0 log 0 = 0.
     log_targets = jnp.log(jnp.where(targets > 0, targets, 1.0))
