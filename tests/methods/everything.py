@@ -57,7 +57,7 @@ class Everything(methods.Supervised):
             "average": methods.Term(1 / (context.step + 1.0), drift),
         }
 
-    def metrics(self, student, context):
+    def metrics(self, student, teachers, context):
         return {"seen": (context.memory["counts"] > 0).mean()}
 
     def remember(self, student, teachers, context, variables):

@@ -15,6 +15,7 @@ from vidkd_jax.methods.base import (
     Taught,
     Term,
 )
+from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.distillation import Decoupled, Distillation, MovingAverage, SoftTargets
 from vidkd_jax.methods.features import AttentionTransfer, FeatureMatching, Hints, Relational
 from vidkd_jax.methods.mutual_learning import MutualLearning
@@ -29,6 +30,7 @@ __all__ = [
     "BestPast",
     "Context",
     "Decoupled",
+    "Defaults",
     "Distillation",
     "FeatureMatching",
     "Frozen",

@@ -108,8 +108,8 @@ class Method(Protocol):
         yet is missing.
         """
 
-    def metrics(self, student: Outputs, context: Context) -> dict[str, jax.Array]:
-        """Returns what a step logs besides its losses, float32 scalars."""
+    def metrics(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, jax.Array]:
+        """Returns what a step logs besides its losses, float32 scalars; arguments as of `terms`."""
 
     def init_memory(self, sizes: Sizes) -> Memory:
         """Returns the memory before the first step."""

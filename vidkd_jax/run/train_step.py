@@ -184,7 +184,7 @@ def train_step(
     variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
     memory = method.remember(own, all_taught, context, student_of(variables))
     _check_memory(state.memory, memory)
-    metrics = {"loss": loss, **method.metrics(own, context)}
+    metrics = {"loss": loss, **method.metrics(own, all_taught, context)}
     metrics |= {f"loss/{name}": part for name, part in parts.items()}
     return TrainState(state.step + 1, variables, opt_state, memory), metrics
 

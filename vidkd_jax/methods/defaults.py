@@ -1,0 +1,93 @@
+"""What most methods share: one augmented clip of each video, a classifier, averages in memory."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from vidkd_jax import augment
+from vidkd_jax.methods.base import Batch, Context, Outputs, Shapes, Sizes, Taught
+from vidkd_jax.methods.option import check_options
+from vidkd_jax.methods.sources import Average, Memory, Source
+from vidkd_jax.models import Head
+from vidkd_jax.samplers import Contiguous, Sampler
+
+
+@dataclasses.dataclass(frozen=True)
+class Defaults:
+    """The root of all methods: everything of a method but the terms of its loss.
+
+    Attributes:
+      augment: transforms of the training clips.
+    """
+
+    augment: augment.Augment
+
+    clips: ClassVar[tuple[int, ...] | None] = None
+    sharded_memory: ClassVar[tuple[str, ...]] = ()
+    validated_by: ClassVar[tuple[str, ...]] = ("classification",)
+    tested_by: ClassVar[tuple[str, ...]] = ("classification",)
+    selected_on: ClassVar[str] = "clip_top1"
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    @property
+    def teachers(self) -> tuple[Source, ...]:
+        """None."""
+        return ()
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def heads(self, num_classes: int) -> Mapping[str, Head]:
+        """Returns the classifier."""
+        return {"logits": Head(num_classes)}
+
+    def sampler(self, frames: int, stride: int) -> Sampler:
+        """Returns the sampler of one contiguous clip."""
+        return Contiguous(frames, stride)
+
+    def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
+        """Returns no adapter."""
+        del student, teachers
+        return {}
+
+    def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
+        """Returns normalised, augmented clips, and their flow where the batch has it."""
+        return {
+            name: augment.apply(self.augment, key, augment.normalise(batch[name]))
+            for name in ("clip", "flow")
+            if name in batch
+        }
+
+    def metrics(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, jax.Array]:
+        """Returns the accuracy on the batch."""
+        del teachers
+        predicted = jnp.argmax(student["logits"], axis=-1)
+        return {"top1": jnp.mean(predicted == context.batch["label"])}
+
+    def init_memory(self, sizes: Sizes) -> Memory:
+        """Returns a copy of the student for each average of it that teaches."""
+        # A copy: the state is donated to the step, and a buffer can be donated once.
+        return {
+            source.name: jax.tree.map(jnp.copy, sizes.variables)
+            for source in self.teachers
+            if isinstance(source, Average)
+        }
+
+    def remember(
+        self, student: Outputs, teachers: Taught, context: Context, variables: Any
+    ) -> Memory:
+        """Returns the memory with its averages moved towards the student."""
+        del student, teachers
+        moved = {
+            source.name: source.moved(context.memory[source.name], variables, context.step)
+            for source in self.teachers
+            if isinstance(source, Average)
+        }
+        return {**context.memory, **moved}
