@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from vidkd_jax.errors import RunError
+from vidkd_jax.evaluation import evaluators
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
@@ -63,15 +64,15 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
     with tracking.Tracker(workdir, is_main=is_main, resume_step=step) as tracker:
         state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
         best = checkpoints.load_best(progress.best_epoch, state.variables)
+        test, names = run.splits.test, run.settings.method.tested_by
         how: dict[str, Any] = {"max_clips": run.settings.eval.max_clips, "title": "test"}
-        found = judging.judge(run, best, run.splits.test, run.settings.method.tested_by, **how)
         # Only the trained teachers: a best past self is this student, and an average or a peer has
         # changed since its best epoch.
-        answers = judging.ask(run, teachers, run.splits.test, sources=("frozen",), **how)
-        scores = found.scores | judging.agreements(run, found.collected, answers)
-        tracker.write(int(state.step), progress.epoch, "test", scores)
+        answers = judging.ask(run, teachers, test, sources=("frozen",), **how)
+        found = judging.judge(run, best, test, names, answers, **how)
+        tracker.write(int(state.step), progress.epoch, "test", found.scores)
     return results.write_results(
-        workdir, run, found.collected, scores, found.arrays, best, progress
+        workdir, run, found.collected, found.scores, found.arrays, best, progress
     )
 
 
@@ -97,10 +98,11 @@ def _first_best(
     run: Run, state: TrainState, progress: Progress, checkpoints: Checkpoints
 ) -> Progress:
     """Makes the student with which a fork begins its best one so far; returns the progress."""
-    method = run.settings.method
-    found = judging.judge(
-        run, state.variables, run.splits.val, method.validated_by, max_clips=None, title="val"
-    )
+    method, val = run.settings.method, run.splits.val
+    how: dict[str, Any] = {"max_clips": None, "title": "val"}
+    read = evaluators.read(method.validated_by)
+    answers = judging.ask(run, run.teachers.first, val, sources=read, **how)
+    found = judging.judge(run, state.variables, val, method.validated_by, answers, **how)
     checkpoints.save_best(progress.epoch, state.variables)
     return progress.with_best(_selected(found.scores, method.selected_on))
 
@@ -128,12 +130,11 @@ def _train(
             state = _train_epoch(run, state, teachers, epoch, tracker, bar, step)
             seconds = time.monotonic() - start
             names = run.settings.method.validated_by
-            found = judge(run, state.variables, run.splits.val, names, **how)
             moved = judging.ask(run, run.teachers.moving(state), run.splits.val, **how)
             answers = {**answers, **moved}
-            metrics = found.scores | judging.agreements(run, found.collected, answers)
+            found = judge(run, state.variables, run.splits.val, names, answers, **how)
             _check_finite(found.scores, int(state.step), epoch)
-            accuracy = _selected(metrics, run.settings.method.selected_on)
+            accuracy = _selected(found.scores, run.settings.method.selected_on)
             progress = progress.after_epoch(accuracy, seconds, schedule)
             if progress.is_best():
                 checkpoints.save_best(epoch, state.variables)
@@ -142,7 +143,7 @@ def _train(
                     teachers = run.teachers.promoted(teachers, best)
                     answers = judging.after_promotion(answers, found.collected)
             tracker.write(
-                int(state.step), epoch, "val", {**metrics, "promoted": progress.is_best()}
+                int(state.step), epoch, "val", {**found.scores, "promoted": progress.is_best()}
             )
             tracker.flush()
             checkpoints.save_latest(epoch, state, run.train_batches.iterator, progress.as_dict())

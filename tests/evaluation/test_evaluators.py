@@ -80,7 +80,69 @@ def test_pictures_get_the_features_by_video():
     assert found.scores == {} and found.arrays["features"]["features"].shape == (6, 4)
 
 
+# Of four clips the teacher gets the first two right, the student the first and the last.
+LABELS = np.array([0, 1, 2, 0])
+TEACHER = np.eye(3)[[0, 1, 1, 2]]
+STUDENT = np.eye(3)[[0, 2, 1, 0]]
+
+
+def trusting(*probabilities, of=1):
+    """Returns clips with these confidences; `of` clips a video belong together."""
+    logits = np.log(np.divide(probabilities, np.subtract(1, probabilities))).astype(np.float32)
+    shape = (-1, of, 1) if of > 1 else (-1, 1)
+    outputs = {"confidence": logits.reshape(shape), "logits": STUDENT.reshape(*shape[:-1], 3)}
+    labels = LABELS if of == 1 else np.array([0, 1])
+    return Collected(outputs, labels, np.arange(len(labels)), {"frozen": TEACHER})
+
+
+def test_confidence_is_compared_with_what_the_teacher_gets_right():
+    judged = trusting(0.9, 0.6, 0.7, 0.1)
+    found, arrays = evaluators.judge(["confidence"], judged, None, OPTIONS)
+    assert found == pytest.approx(
+        {
+            "confidence_auroc": 3 / 4,
+            "confidence_ap_right": (1 + 2 / 3) / 2,
+            "confidence_ap_wrong": (1 + 2 / 3) / 2,
+            "confidence_fpr": 1 / 2,
+            "confidence_tpr": 1.0,
+            "confidence_mean": 2.3 / 4,
+            "teacher_right": 1 / 2,
+        },
+        rel=1e-6,
+    )
+    assert arrays["confidence"]["right"].tolist() == [True, True, False, False]
+    np.testing.assert_allclose(arrays["confidence"]["confidence"], [0.9, 0.6, 0.7, 0.1], rtol=1e-6)
+
+
+def test_own_confidence_is_compared_with_what_the_student_gets_right():
+    found = evaluators.judge(["own_confidence"], trusting(0.9, 0.6, 0.7, 0.1), None, OPTIONS).scores
+    assert found["own_confidence_auroc"] == 1 / 2 and "teacher_right" not in found
+    better = evaluators.judge(["own_confidence"], trusting(0.9, 0.2, 0.3, 0.8), None, OPTIONS)
+    assert better.scores["own_confidence_auroc"] == 1.0
+
+
+def test_of_several_clips_a_video_each_counts():
+    """Labels 0, 0, 1, 1: the teacher gets the first and the third right."""
+    judged = trusting(0.9, 0.6, 0.7, 0.1, of=2)
+    found, arrays = evaluators.judge(["confidence"], judged, None, OPTIONS)
+    assert found["teacher_right"] == 1 / 2 and found["confidence_auroc"] == 1.0
+    assert arrays["confidence"]["videos"].tolist() == [0, 0, 1, 1]
+
+
+def test_extreme_confidences_stay_finite_and_nan_is_not_hidden():
+    judged = trusting(0.5, 0.5, 0.5, 0.5)
+    judged.outputs["confidence"][:] = [[1e4], [-1e4], [0], [0]]
+    found = evaluators.judge(["confidence"], judged, None, OPTIONS).scores
+    assert np.isfinite(list(found.values())).all() and found["confidence_mean"] == 0.5
+    judged.outputs["confidence"][0] = np.nan
+    assert np.isnan(
+        evaluators.judge(["confidence"], judged, None, OPTIONS).scores["confidence_auroc"]
+    )
+
+
 def test_what_evaluators_read_and_need():
+    assert evaluators.read(["classification", "confidence"]) == {"frozen"}
+    assert not evaluators.read(["own_confidence"])
     assert evaluators.outputs_of(["classification", "linear_probe"]) == ("features", "logits")
     assert evaluators.learn(["linear_probe"]) and not evaluators.learn(["classification"])
     with pytest.raises(ValueError, match="an evaluator 'classification' already"):

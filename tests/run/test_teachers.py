@@ -13,7 +13,7 @@ from small_runs import build
 
 from vidkd_jax import augment, methods, models, train
 from vidkd_jax.errors import InputError
-from vidkd_jax.models import Normalisation
+from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
 from vidkd_jax.networks import weights
 from vidkd_jax.run import judging, trained
@@ -406,6 +406,13 @@ def test_an_average_a_peer_and_a_past_self_teach_together(small_config, tmp_path
     [
         ({"validated_by": ("classifcation",)}, "no evaluator 'classifcation'; did you mean"),
         ({"heads": lambda self, k: {}}, "'classification' reads the output 'logits'; the student"),
+        (
+            {
+                "heads": lambda self, k: {"logits": Head(k), "confidence": Head(1)},
+                "tested_by": ("classification", "confidence"),
+            },
+            "the evaluator 'confidence' reads the answers of 'frozen' teachers, and the method has",
+        ),
         (
             {"clips": (1,)},
             r"the student is to see the clips \(1,\), but the method draws 1 of each",

@@ -20,11 +20,14 @@ class Collected:
       outputs: by name, each [m, ...], or [m, n, ...] where n clips of a video belong together.
       labels: int [m].
       videos: int [m], the position of each row's video in the subset.
+      taught: what the teachers say of the same clips, by source: probabilities [m, k], or
+        [m * n, k] of n clips a video, in the order of `predictions`. {}: they have not been asked.
     """
 
     outputs: Mapping[str, np.ndarray]
     labels: np.ndarray
     videos: np.ndarray
+    taught: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def predictions(self, name: str = "logits") -> Predictions:
         """Returns an output [m, k] as predictions of clips; of [m, n, k] every clip counts."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vidkd_jax.evaluation.binary import average_precision, rates, roc_auc
 from vidkd_jax.evaluation.collect import Collected
 from vidkd_jax.evaluation.metrics import top_k_correct
 from vidkd_jax.evaluation.predictions import summarise
@@ -51,11 +52,13 @@ class Evaluator:
       outputs: that it reads.
       judge: (judged split, training split or None, options) -> figures, and arrays for pictures.
       learns: whether it needs the training split's outputs, too.
+      reads: names of the sources of teachers whose answers it reads, `Collected.taught`.
     """
 
     outputs: tuple[str, ...]
     judge: Callable[..., tuple[dict[str, float], dict[str, np.ndarray]]]
     learns: bool = False
+    reads: tuple[str, ...] = ()
 
 
 def _classification(
@@ -114,11 +117,57 @@ def _features(
     return {}, {"features": features.astype(np.float32), "labels": labels, "videos": videos}
 
 
+def _confidence(
+    judged: Collected, train: Collected | None, options: Options
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """How well the confidence says on which clips the trained teachers, averaged, are right.
+
+    `confidence_auroc` is how well it ranks the clips, `confidence_ap_right` and
+    `confidence_ap_wrong` the average precision of finding those on which the teacher is right, and
+    wrong. `confidence_fpr` and `confidence_tpr` are the rates of clips above 0.5 among those that
+    the teacher gets wrong, and right; `teacher_right` is the share of the latter.
+    """
+    del train, options
+    labels = judged.predictions("confidence").labels
+    right = top_k_correct(judged.taught["frozen"], labels, 1)
+    figures, arrays = _trust(judged, right)
+    return {**figures, "teacher_right": float(right.mean())}, arrays
+
+
+def _own_confidence(
+    judged: Collected, train: Collected | None, options: Options
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """The same of the student itself: whether its confidence says where it is right."""
+    del train, options
+    own = judged.predictions("logits")
+    figures, arrays = _trust(judged, top_k_correct(own.logits, own.labels, 1))
+    return {f"own_{name}": figure for name, figure in figures.items()}, arrays
+
+
+def _trust(judged: Collected, right: np.ndarray) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Returns figures and arrays of the output "confidence", logits, for answers bool [clips]."""
+    rows = judged.predictions("confidence")
+    logits = rows.logits[:, 0].astype(np.float64)
+    probabilities = 0.5 * (1 + np.tanh(logits / 2))  # the sigmoid, which does not overflow
+    false_rate, true_rate = rates(logits > 0, right)
+    figures = {
+        "confidence_auroc": roc_auc(logits, right),
+        "confidence_ap_right": average_precision(logits, right),
+        "confidence_ap_wrong": average_precision(-logits, ~right),
+        "confidence_fpr": false_rate,
+        "confidence_tpr": true_rate,
+        "confidence_mean": float(probabilities.mean()),
+    }
+    return figures, {"confidence": probabilities, "right": right, "videos": rows.videos}
+
+
 _EVALUATORS: dict[str, Evaluator] = {
     "classification": Evaluator(("logits",), _classification),
     "linear_probe": Evaluator(("features",), _linear_probe, learns=True),
     "nearest_neighbours": Evaluator(("features",), _nearest_neighbours, learns=True),
     "features": Evaluator(("features",), _features),
+    "confidence": Evaluator(("confidence",), _confidence, reads=("frozen",)),
+    "own_confidence": Evaluator(("confidence", "logits"), _own_confidence),
 }
 _OURS = frozenset(_EVALUATORS)
 
@@ -144,6 +193,11 @@ def learn(names: Iterable[str]) -> bool:
     return any(_EVALUATORS[name].learns for name in names)
 
 
+def read(names: Iterable[str]) -> frozenset[str]:
+    """Returns the sources of teachers whose answers these evaluators read."""
+    return frozenset(source for name in names for source in _EVALUATORS[name].reads)
+
+
 def judge(
     names: Iterable[str], judged: Collected, train: Collected | None, options: Options
 ) -> Judged:
@@ -151,7 +205,7 @@ def judge(
 
     Args:
       names: of the evaluators.
-      judged: a network's outputs for the split that is judged.
+      judged: a network's outputs for the split that is judged, and what its teachers say of it.
       train: its outputs for the training split, where an evaluator learns from it.
       options: how figures are computed.
     """

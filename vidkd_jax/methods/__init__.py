@@ -15,9 +15,15 @@ from vidkd_jax.methods.base import (
     Taught,
     Term,
 )
+from vidkd_jax.methods.confidence import (
+    ConfidenceDistillation,
+    ConfidenceOnly,
+    NaiveConfidence,
+)
 from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.distillation import Decoupled, Distillation, MovingAverage, SoftTargets
 from vidkd_jax.methods.features import AttentionTransfer, FeatureMatching, Hints, Relational
+from vidkd_jax.methods.learned_confidence import LearnedConfidence
 from vidkd_jax.methods.mutual_learning import MutualLearning
 from vidkd_jax.methods.sources import Average, BestPast, Frozen, Memory, Peer, Source
 from vidkd_jax.methods.supervised import Supervised
@@ -28,6 +34,8 @@ __all__ = [
     "Average",
     "Batch",
     "BestPast",
+    "ConfidenceDistillation",
+    "ConfidenceOnly",
     "Context",
     "Decoupled",
     "Defaults",
@@ -35,10 +43,12 @@ __all__ = [
     "FeatureMatching",
     "Frozen",
     "Hints",
+    "LearnedConfidence",
     "Memory",
     "Method",
     "MovingAverage",
     "MutualLearning",
+    "NaiveConfidence",
     "Outputs",
     "Peer",
     "Relational",
@@ -67,6 +77,10 @@ _METHODS: dict[str, Any] = {
     "attention_transfer": AttentionTransfer,
     "relational": Relational,
     "mutual_learning": MutualLearning,
+    "confidence_distillation": ConfidenceDistillation,
+    "confidence_only": ConfidenceOnly,
+    "learned_confidence": LearnedConfidence,
+    "naive_confidence": NaiveConfidence,
 }
 _OURS = frozenset(_METHODS)
 
@@ -116,6 +130,6 @@ def create(name: str, *, augment: Augment, **given: Any) -> Method:
     if unknown := sorted(given.keys() - own.keys()):
         raise InputError(
             f"config.method.{unknown[0]}: method '{name}' has no such option; it has "
-            f"{', '.join(sorted(own))}"
+            f"{', '.join(sorted(own)) or 'none'}"
         )
     return _METHODS[name](augment=augment, **given)

@@ -61,20 +61,41 @@ class SoftTargets(Supervised):
 
 @dataclasses.dataclass(frozen=True)
 class Distillation(SoftTargets):
-    """Soft targets of trained networks.
+    """Soft targets of trained networks: total = label_weight * cross-entropy + kd_weight * KL.
 
     One teacher is TY's "Teacher to Student" (a larger one) or "Student to Student" (its equal);
     several are "Multi-Teachers" (Table 5).
 
     Attributes:
       teacher_weights: share of each teacher in the averaged soft targets; (): all alike.
+      label_weight: of the cross-entropy; 0: the student learns from the soft targets alone, as the
+        student without a confidence of ConDi, section 4.3.
     """
 
     teacher_weights: tuple[float, ...] = ()
+    label_weight: float = option(1.0, at_least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_weights(self.teacher_weights)
+        if not (self.label_weight or self.kd_weight):
+            raise InputError(
+                "config.method.label_weight: 0 with kd_weight=0 leaves nothing to learn from; set "
+                "one of them"
+            )
+        if not self.label_weight and self.label_smoothing:
+            raise InputError(
+                f"config.method.label_smoothing: {self.label_smoothing} of labels that "
+                "label_weight=0 leaves out; set it to 0"
+            )
+
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
+        """Returns the weighted cross-entropy and the KL term."""
+        terms = super().terms(student, teachers, context)
+        labels = terms.pop("cross_entropy")
+        if not self.label_weight:
+            return terms
+        return {"cross_entropy": Term(self.label_weight, labels.value), **terms}
 
     @property
     def teachers(self) -> tuple[Source, ...]:

@@ -8,6 +8,7 @@ from vidkd_jax.errors import InputError
 
 _TESTS = {
     "at_least": (lambda value, bound: value >= bound, "at least"),
+    "at_most": (lambda value, bound: value <= bound, "at most"),
     "more_than": (lambda value, bound: value > bound, "more than"),
     "less_than": (lambda value, bound: value < bound, "less than"),
 }
@@ -18,7 +19,7 @@ def option(default: float, **bounds: float) -> Any:
 
     Args:
       default: its value.
-      **bounds: `at_least`, `more_than`, `less_than`.
+      **bounds: `at_least`, `at_most`, `more_than`, `less_than`.
     """
     if unknown := bounds.keys() - _TESTS.keys():
         raise ValueError(f"no bound {min(unknown)}; there are {', '.join(_TESTS)}")

@@ -46,6 +46,7 @@ def write_report(
         _mistakes(evaluation),
         _section("Accuracy", "", tables.cards("accuracy", summary)),
         _calibration(folder, summary, evaluation),
+        _section("Confidence", "", tables.cards("confidence", summary)),
         _training(folder, summary, history),
         _setting("Configuration", config),
         _setting("Environment", summary.get("environment")),

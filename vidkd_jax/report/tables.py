@@ -22,6 +22,19 @@ _CARDS: Mapping[str, Sequence[tuple[str, str, Callable[[float], str], str]]] = {
         ("video_nll", "NLL, videos", three_digits, "-log p(label), nats"),
         ("clip_nll", "NLL, clips", three_digits, "-log p(label), nats"),
     ),
+    "confidence": (
+        (
+            "confidence_auroc",
+            "AUROC",
+            three_digits,
+            "of whether the teacher is right; 0.5 is chance",
+        ),
+        ("own_confidence_auroc", "AUROC", three_digits, "of whether it is right; 0.5 is chance"),
+        ("confidence_ap_wrong", "Average precision", three_digits, "of the teacher's mistakes"),
+        ("teacher_right", "Teacher", percent, "of test clips correct"),
+        ("confidence_fpr", "False positives", percent, "of its mistakes trusted above 0.5"),
+        ("confidence_tpr", "True positives", percent, "of its right answers trusted above 0.5"),
+    ),
     "training": (
         ("best_epoch", "Best epoch", integer, "of the tested student"),
         ("epochs", "Epochs", integer, "trained"),

@@ -12,6 +12,7 @@ import optax
 
 from vidkd_jax import data, models, samplers
 from vidkd_jax.data.clips import ClipSpec
+from vidkd_jax.evaluation import evaluators
 from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
@@ -209,7 +210,9 @@ def build_run(settings: Settings) -> Run:
         _random_past(settings, key, clip_shape, like_student, mesh),
         cards=cards,
         class_names=splits.class_names,
+        read=evaluators.read((*settings.method.validated_by, *settings.method.tested_by)),
     )
+    method_checks.check_answers(settings.method, teachers.know_classes)
     optimizer = optimizer_of(settings.optim)
     spec = inputs.clip_spec(settings.data, sampler)
     return Run(

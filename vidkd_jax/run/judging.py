@@ -1,5 +1,6 @@
 """How good a run's student is, and how far it agrees with its teachers."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -24,8 +25,8 @@ class Judgement(NamedTuple):
     """What is known of a student on one split.
 
     Attributes:
-      collected: its outputs.
-      scores: figures by name.
+      collected: its outputs, and its teachers' answers.
+      scores: figures by name: of the evaluators, and how far it agrees with its teachers.
       arrays: for pictures, by evaluator.
     """
 
@@ -39,22 +40,25 @@ def judge(
     variables: Variables,
     subset: Subset,
     names: tuple[str, ...],
+    answers: Answers,
     *,
     max_clips: int | None,
     title: str,
 ) -> Judgement:
-    """Judges a student on a subset's evaluation clips.
+    """Judges a student on a subset's evaluation clips, by itself and beside its teachers.
 
     Args:
       run: its parts.
       variables: of the student.
       subset: the videos.
       names: of the evaluators.
+      answers: what `ask` returned for the same clips.
       max_clips: of a video; None: the one in the middle.
       title: of the progress bar.
     """
     predict = run.predictor(evaluators.outputs_of(names))
     collected = _collect(run, predict, variables, subset, max_clips, title)
+    collected = dataclasses.replace(collected, taught=answers)
     train = None
     if evaluators.learn(names):
         train = _collect(run, predict, variables, run.splits.train, max_clips, f"{title}, train")
@@ -64,7 +68,8 @@ def judge(
         len(run.splits.class_names),
     )
     found = evaluators.judge(names, collected, train, options)
-    return Judgement(collected, found.scores, found.arrays)
+    scores = found.scores | _agreements(run, collected)
+    return Judgement(collected, scores, found.arrays)
 
 
 def ask(
@@ -112,7 +117,7 @@ def after_promotion(answers: Answers, student: Collected) -> Answers:
     return {**others, BestPast.name: student.predictions().clip_probabilities()}
 
 
-def agreements(run: Run, judged: Collected, answers: Answers) -> dict[str, float]:
+def _agreements(run: Run, judged: Collected) -> dict[str, float]:
     """Returns how far the student agrees with its teachers.
 
     The figures are called `teacher_agreement` and `teacher_kl` if the method has one source of
@@ -122,7 +127,7 @@ def agreements(run: Run, judged: Collected, answers: Answers) -> dict[str, float
     if "logits" not in judged.outputs:
         return {}
     scores: dict[str, float] = {}
-    for source, probabilities in sorted(answers.items()):
+    for source, probabilities in sorted(judged.taught.items()):
         prefix = "teacher" if len(run.teachers.know_classes) == 1 else source
         found = agreement(judged.predictions(), probabilities)
         scores |= {name.replace("teacher", prefix, 1): value for name, value in found.items()}

@@ -1,7 +1,7 @@
 """Whether a method fits the run, before anything is trained: its clips, evaluators and patterns."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 import jax
@@ -50,6 +50,25 @@ def check_evaluators(method: Method, outputs: Shapes) -> None:
                 raise InputError(
                     f"config.method.name: the evaluator '{name}' reads the output '{output}'; the "
                     f"student has no such output, but {', '.join(sorted(outputs))}"
+                )
+
+
+def check_answers(method: Method, answering: Collection[str]) -> None:
+    """Refuses evaluators that read the answers of teachers which the method does not have.
+
+    Args:
+      method: names them.
+      answering: sources of teachers that answer in the run's classes.
+
+    Raises:
+      InputError: names the evaluator and the source.
+    """
+    for name in (*method.validated_by, *method.tested_by):
+        for source in evaluators.known()[name].reads:
+            if source not in answering:
+                raise InputError(
+                    f"config.method.name: the evaluator '{name}' reads the answers of '{source}' "
+                    "teachers, and the method has none that answers in the run's classes"
                 )
 
 

@@ -1,7 +1,7 @@
 """The teachers of a run. This file alone knows what each kind of source means."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -24,8 +24,8 @@ class Teachers:
       networks: one for each teacher; a source of the student's own kind has one.
       first: variables before any promotion. A source is missing whose teacher is not there yet, or
         lives in the state.
-      know_classes: sources whose classifiers answer in the run's classes, so that it can be said
-        how far the student agrees with them.
+      know_classes: sources whose classifiers answer in the run's classes. They are asked about
+        evaluation clips, where the student's classifier or an evaluator is compared with them.
     """
 
     sources: tuple[Source, ...]
@@ -137,6 +137,7 @@ def assemble(
     *,
     cards: Sequence[weights.Card],
     class_names: Sequence[str],
+    read: Collection[str] = (),
 ) -> Teachers:
     """Pairs every teacher's network with its variables.
 
@@ -147,6 +148,7 @@ def assemble(
       fresh: variables that nothing trained, for a past self that begins with them; None: without.
       cards: of the frozen ones.
       class_names: of the run, by label.
+      read: sources whose answers the method's evaluators read.
     """
     networks: dict[str, tuple[Network, ...]] = {}
     first: dict[str, tuple[Variables, ...]] = {}
@@ -163,7 +165,7 @@ def assemble(
     see_the_same = all(network.clips == own_kind.clips for network, _ in frozen)
     if (
         cards
-        and has_classifier
+        and (has_classifier or Frozen.name in read)
         and see_the_same
         and all(knows_classes(card, class_names) for card in cards)
     ):
