@@ -149,3 +149,17 @@ def test_steps_drop_the_rate_after_their_epochs_and_a_groups_after_its_own():
     assert [f[0] for f in factors] == pytest.approx([1, 0.1, 0.01, 0.001, 0.001])
     assert [f[1] for f in factors] == pytest.approx([5.0] * 5)
     assert not progress.should_stop(dataclasses.replace(steps, early_stopping=1))
+
+
+def test_a_group_drops_under_a_cosine_too():
+    cosine = dataclasses.replace(
+        SCHEDULE,
+        name="cosine",
+        factors=(("confidence", 2.0),),
+        group_drops=(("confidence", (2, 3)),),
+    )
+    progress, factors = Progress(learning_rate=0.1), []
+    for _ in range(4):
+        factors += progress.factors(cosine)
+        progress = progress.after_epoch(0.1, 1.0, cosine)
+    assert factors == pytest.approx([2.0, 2.0, 0.2, 0.02])

@@ -138,6 +138,7 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
             r"optim\.nesterov: 'adamw' does not read",
         ),
         ({"optim.momentum": 0.0, "optim.nesterov": True}, r"optim\.nesterov: .*optim\.momentum"),
+        ({"schedule.name": "cosine", "schedule.factor": 0.5}, r"schedule\.factor: .*'cosine'"),
         ({"data.videos": "clips"}, r"data\.videos: data\.source='records' does not read it"),
         (
             {"train.epochs": 3, "schedule.warmup_epochs": 3},

@@ -29,7 +29,7 @@ class Schedule:
         at once, because small last steps improve weights, which few videos cannot show.
       drops: of "steps".
       factors: multipliers of the learning rate by the pattern of the parameters' names.
-      group_drops: of "steps": further drops, by such a pattern.
+      group_drops: under any schedule: further drops, by such a pattern.
     """
 
     name: str

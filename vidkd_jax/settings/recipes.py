@@ -113,3 +113,47 @@ def build(name: str, dataset: str, **overrides: Any) -> ConfigDict:
     for field, value in values.items():
         set_field(config, field, value)
     return config
+
+
+# The student of ConDi (Table 4.2) and its optimiser (section 4.3.1), which does not say how many
+# epochs there are; after these the rate would be a ten-thousandth.
+_CONDI: dict[str, Any] = {
+    "model.name": "shufflenet3d_v2_2.0x",
+    "optim.learning_rate": 0.01,
+    "schedule.name": "steps",
+    "schedule.drops": (15, 30, 45),
+    "train.epochs": 60,
+}
+# From nothing on many videos; what is pretrained there has the lower rate.
+_CONDI_KINETICS: dict[str, Any] = {**_CONDI, "optim.learning_rate": 0.1}
+# A network that is much cheaper than the small recipes' teacher.
+_CONDI_SMALL: dict[str, Any] = {"model.name": "ty_r3d_10", "model.width": 1 / 16}
+_CONFIDENCE = "^confidence/"  # the parameters of the head
+_DROPS = 9  # of its rate; what is left after them moves no float32
+
+
+def build_clip_sampler(
+    name: str, dataset: str, *, drop_confidence: bool, **overrides: Any
+) -> ConfigDict:
+    """Returns the config of a student that chooses clips for a teacher (ConDi, chapter 4).
+
+    Args:
+      name: of the config.
+      dataset: one of `DATASETS`.
+      drop_confidence: lets the rate of the head "confidence" drop tenfold after every epoch from
+        the first that has the full rate on, as the thesis does.
+      **overrides: as of `build`.
+
+    Raises:
+      InputError: no such data set.
+    """
+    recipe = _CONDI_KINETICS if dataset.startswith("kinetics") else _CONDI
+    recipe = _CONDI_SMALL if dataset in SMALL_SETS else recipe
+    if drop_confidence:
+        first = DATASETS.get(dataset, {}).get("schedule.warmup_epochs", 0) + 1
+        recipe = {
+            **recipe,
+            "optim.multipliers": ((_CONFIDENCE, 1.0),),
+            "schedule.group_drops": ((_CONFIDENCE, tuple(range(first, first + _DROPS))),),
+        }
+    return build(name, dataset, **{f.replace(".", "__"): v for f, v in recipe.items()}, **overrides)

@@ -136,14 +136,14 @@ class ScheduleSettings:
       name: "plateau", "cosine" or "steps".
       warmup_epochs: over which the rate rises.
       patience: of a plateau.
-      factor: that a drop multiplies the rate by; of "plateau" and "steps".
+      factor: that a drop multiplies the rate by; of "plateau", "steps" and `group_drops`.
       min_learning_rate: of a plateau.
       early_stopping: of a plateau.
       perfect_epochs: number of epochs in a row that validate without an error, after which the rate
         falls to 0 over as many epochs more and training ends; 0: never.
       drops: of "steps": the numbers of epochs after which the rate drops.
-      group_drops: of "steps": ((pattern, (epoch, ...)), ...): further drops of the parameters that
-        a pattern of `optim.multipliers` names.
+      group_drops: ((pattern, (epoch, ...)), ...): further drops of the parameters that a pattern of
+        `optim.multipliers` names, under any schedule.
     """
 
     name: str = "plateau"
