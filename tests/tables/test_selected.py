@@ -10,11 +10,12 @@ from finished_runs import finish
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.inference.study import Study
-from vidkd_jax.tables import Row, Selection, Table, selected
+from vidkd_jax.tables import Row, Selection, Table, pictures, selected
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms, in_order
 
-TEACHER = Row("teacher", "supervised_r18", dataset="marionette_teachers", only_seed=3)
+OTHERS = {"marionette_untrimmed": "marionette_teachers"}  # the column's argument: the teacher's
+TEACHER = Row("teacher", "supervised_r18", dataset=OTHERS, only_seed=3)
 COUNTS = (5, 3, 8, 2, 6, 4)
 
 
@@ -75,7 +76,7 @@ def asked(tmp_path, monkeypatch):
         return scores_of(seed, split)
 
     monkeypatch.setattr(selected, "score", score)
-    selected._study.cache_clear()
+    selected._of.cache_clear()
     return calls
 
 
@@ -121,3 +122,21 @@ def test_a_metric_of_clips_is_not_known_of_chosen_ones(asked, tmp_path):
     table = dataclasses.replace(TABLE, metrics=("video_top1", "clip_top1"))
     with pytest.raises(InputError, match=r"'clip_top1' is not known of videos .* chosen clips"):
         tables.write_table(table, table.scales["marionette"], tmp_path, tmp_path / "t", 2)
+
+
+def test_the_picture_has_every_k(asked, tmp_path):
+    rows = [
+        dataclasses.replace(row, selection=dataclasses.replace(row.selection, k=(1, 2, 5)))
+        for row in ROWS
+        if row.name in ("best", "drawn")
+    ]
+    table = dataclasses.replace(TABLE, rows=(DENSE, *rows))
+    shown = pictures.Shown(table, "marionette_untrimmed", tmp_path, 2)
+    (axes,) = pictures.accuracy_by_clips(shown).axes
+    lines = {line.get_label(): line for line in axes.lines}
+    assert [*lines] == ["dense", "best", "drawn"]
+    studies = [Study(scores_of(seed, "test")) for seed in (0, 1)]
+    tops = [study.selected("confidence", (1, 2, 5)).top1[0] for study in studies]
+    np.testing.assert_allclose(lines["best"].get_ydata(), np.mean(tops, axis=0))
+    np.testing.assert_array_equal(lines["best"].get_xdata(), (1, 2, 5))
+    assert len({*lines["dense"].get_ydata()}) == 1

@@ -60,22 +60,33 @@ def accuracy_curves(
 
 
 def curves_with_range(
-    curves: Mapping[str, np.ndarray], label: str, *, per_cent: bool = True
+    curves: Mapping[str, np.ndarray],
+    label: str,
+    *,
+    per_cent: bool = True,
+    places: Sequence[int] = (),
+    below: str = "epoch",
+    from_zero: bool = True,
 ) -> Figure:
     """Draws several curves by name, as mean and range over the runs.
 
     Args:
-      curves: [runs, epochs] each.
+      curves: [runs, points] each.
       label: text beside the vertical axis.
       per_cent: whether the values are fractions, to be shown in per cent.
+      places: of the points on the horizontal axis; (): epochs from 1.
+      below: text below the horizontal axis.
+      from_zero: whether the vertical axis begins at 0.
     """
     figure, axes = _epoch_axes(label)
+    axes.set_xlabel(below)
     for number, (name, values) in enumerate(curves.items()):
-        epochs = np.arange(1, values.shape[1] + 1)
-        colour = f"C{number}"
-        axes.plot(epochs, values.mean(axis=0), color=colour, label=name)
-        axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15)
-    axes.set_ylim(bottom=0)
+        points = places or range(1, values.shape[1] + 1)
+        colour, marker = f"C{number}", "o" if places else None
+        axes.plot(points, values.mean(axis=0), color=colour, label=name, marker=marker)
+        axes.fill_between(points, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15)
+    if from_zero:
+        axes.set_ylim(bottom=0)
     if per_cent:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend()

@@ -149,6 +149,9 @@ def build_clip_sampler(
     """
     recipe = _CONDI_KINETICS if dataset.startswith("kinetics") else _CONDI
     recipe = _CONDI_SMALL if dataset in SMALL_SETS else recipe
+    # Whether the teacher is right is learnt of clips as it will see them. The thesis names no
+    # augmentation.
+    recipe = {**recipe, "augment.enabled": False}
     if drop_confidence:
         first = DATASETS.get(dataset, {}).get("schedule.warmup_epochs", 0) + 1
         recipe = {

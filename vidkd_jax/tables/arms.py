@@ -77,7 +77,7 @@ def row_arm(row: Row, dataset: str, seed: int) -> Arm:
         seed taken instead.
     """
     own = seed + row.seed_offset if row.only_seed is None else row.only_seed
-    return Arm(row, row.dataset or dataset, own)
+    return Arm(row, row.dataset_in(dataset), own)
 
 
 def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:

@@ -18,6 +18,7 @@ from vidkd_jax.report import figures
 from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.metrics import METRICS, Metric
 from vidkd_jax.tables.run_results import read_curve, read_predictions
+from vidkd_jax.tables.selected import accuracies
 from vidkd_jax.tables.table import Table
 
 _VIDEOS = 4  # how many TY's Figure 4 shows
@@ -67,6 +68,25 @@ def accuracy_by_epoch(shown: Shown) -> Figure:
         curves[name] = np.stack([np.pad(r, (0, length - len(r)), "edge") for r in runs])
     label = _CURVE_LABELS.get(metric.name, f"{metric.heading} on validation")
     return figures.curves_with_range(curves, label, per_cent=metric.per_cent)
+
+
+def accuracy_by_clips(shown: Shown) -> Figure:
+    """Video@1 of every row by the number of clips that the teacher sees: mean and range.
+
+    The range is over seeds, and over the passes of a selector that draws. A row with one K, such as
+    all clips, is a level line.
+    """
+    rows = {row.name: row for row in shown.table.rows if row.selection}
+    ks = sorted({k for row in rows.values() if row.selection for k in row.selection.all_ks()})
+    curves = {}
+    for name, row in rows.items():
+        arms = finished_arms(row, shown.dataset, shown.out, shown.seeds)
+        curves[name] = np.concatenate(
+            [accuracies(arm, shown.dataset, shown.out, ks, shown.data_root) for arm in arms]
+        )
+    return figures.curves_with_range(
+        curves, "Video@1", places=ks, below="clips that the teacher sees, K", from_zero=False
+    )
 
 
 def _curve_metric(table: Table) -> Metric:
@@ -206,6 +226,7 @@ def _frames(config: Mapping[str, Any], root: str, names: list[str]) -> list[np.n
 Picture = Callable[[Shown], Figure]
 PICTURES: Mapping[str, Picture] = {
     "accuracy_by_epoch": accuracy_by_epoch,
+    "accuracy_by_clips": accuracy_by_clips,
     "misclassified": misclassified,
     "reliability": reliability,
 }

@@ -43,16 +43,22 @@ def read_selected(
     """
     selection = arm.row.selection
     assert selection is not None
-    own, teachers = arm.folder(out), [teacher.folder(out) for teacher in arm.answering()]
-    settings = _settings(arm, dataset, own if teachers else None, data_root)
-    networks = (teachers[0], own) if teachers else (own, None)
+    test, settings = _study(arm, dataset, out, "test", data_root)
+    k = selection.k
+    if isinstance(k, tuple):
+        k = _best(_study(arm, dataset, out, "val", data_root)[0], selection, k)
+    outcome = _outcome(test, selection, k)
+    return _summed(test.scores, outcome, metrics, settings.eval.calibration_bins)
 
-    def study(split: str) -> Study:
-        return _study(*networks, settings, split, out / "scores", shuffled=selection.shuffled)
 
-    k = selection.k if isinstance(selection.k, int) else _best(study("val"), selection, selection.k)
-    outcome = _outcome(study("test"), selection, k)
-    return _summed(study("test").scores, outcome, metrics, settings.eval.calibration_bins)
+def accuracies(
+    arm: Arm, dataset: str, out: Path, ks: Sequence[int], data_root: str = ""
+) -> np.ndarray:
+    """Returns a row's Video@1 at each K instead of its own, [passes, Ks]; see `read_selected`."""
+    selection = arm.row.selection
+    assert selection is not None
+    study, _ = _study(arm, dataset, out, "test", data_root)
+    return np.stack([_outcome(study, selection, k).top1[:, 0] for k in ks], axis=1)
 
 
 def _best(study: Study, selection: Selection, ks: tuple[int, ...]) -> int:
@@ -66,18 +72,27 @@ def _outcome(study: Study, selection: Selection, k: int) -> Outcome:
     return study.selected(selection.selector, (k,), passes=selection.passes)
 
 
+def _study(arm: Arm, dataset: str, out: Path, split: str, data_root: str) -> tuple[Study, Settings]:
+    """Returns the scores of a row's networks, and the settings that say which videos are meant."""
+    selection = arm.row.selection
+    assert selection is not None
+    own, teachers = arm.folder(out), [teacher.folder(out) for teacher in arm.answering()]
+    settings = _settings(arm, dataset, own if teachers else None, data_root)
+    teacher, sampler = (teachers[0], own) if teachers else (own, None)
+    return _of(teacher, sampler, settings, split, out / "scores", selection.shuffled), settings
+
+
 @functools.lru_cache(maxsize=4)  # rows that differ in their choice alone share the answers
-def _study(
+def _of(
     teacher: Path,
     sampler: Path | None,
     settings: Settings,
     split: str,
     keep: Path,
-    *,
-    shuffled: bool,
+    is_shuffled: bool,
 ) -> Study:
     scores = score(teacher, sampler, settings=settings, split=split, keep=keep)
-    return Study(scores.shuffled(_SHUFFLE) if shuffled else scores)
+    return Study(scores.shuffled(_SHUFFLE) if is_shuffled else scores)
 
 
 def _settings(arm: Arm, dataset: str, sampler: Path | None, data_root: str) -> Settings:

@@ -49,6 +49,10 @@ class Selection:
     passes: int = 1
     shuffled: bool = False
 
+    def all_ks(self) -> tuple[int, ...]:
+        """Returns the numbers of clips that are tried."""
+        return (self.k,) if isinstance(self.k, int) else self.k
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -72,7 +76,7 @@ class Row:
       against: the name of the row that this one is compared with; "": the table's reference.
       cell: line and column of this row where the paper shows such rows as a grid.
       dataset: the config's argument where it is not the column's: of a teacher trained on another
-        data set, or of pretraining on a larger one.
+        data set, or of pretraining on a larger one. A mapping gives it for some columns' arguments.
       selection: which clips of the column's test videos are answered, and by whom; None: the row
         shows the run's own test.
     """
@@ -85,8 +89,14 @@ class Row:
     only_seed: int | None = None
     against: str = ""
     cell: tuple[str, str] | None = None
-    dataset: str = ""
+    dataset: str | Mapping[str, str] = ""
     selection: Selection | None = None
+
+    def dataset_in(self, column: str) -> str:
+        """Returns the config's argument in a column whose argument is `column`."""
+        if isinstance(self.dataset, str):
+            return self.dataset or column
+        return self.dataset.get(column, column)
 
     @property
     def slug(self) -> str:
@@ -127,7 +137,9 @@ def _names(value: Any, *, with_offset: bool) -> str:
             offset = f"+seed_offset={part.seed_offset}" if with_offset and part.seed_offset else ""
             if part.only_seed is not None:
                 offset = f"+seed={part.only_seed}"
-            dataset = f"+dataset={part.dataset}" if part.dataset else ""
+            # A mapping is a function of the column, which is in the path already.
+            own = part.dataset if isinstance(part.dataset, str) else ""
+            dataset = f"+dataset={own}" if own else ""
             name = f"{part.slug}{offset}{dataset}"
         names.append(f"from({name})")
     return "+".join(names)

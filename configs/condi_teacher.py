@@ -1,0 +1,36 @@
+"""The teacher of ConDi's samplers: a 3D ResNeXt-101, or a wider 3D ResNet-18 for processors.
+
+The thesis has the one of Hara et al. (2018), trained as they do. It can also be had with
+`python -m vidkd_jax.convert`. Small recipes have twice their usual width: the less a sampler costs
+beside its teacher, the more can be saved.
+
+The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py. Train it
+on other videos than the samplers', or it is always right there, and they learn nothing.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.settings.recipes import SMALL_SETS, build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    if dataset in SMALL_SETS:
+        return build(
+            "condi_teacher",
+            dataset,
+            model__name="ty_r3d_18",
+            model__width=0.25,
+            method__name="supervised",
+            augment__enabled=False,
+        )
+    return build(
+        "condi_teacher",
+        dataset,
+        model__name="hara_resnext_101",
+        method__name="supervised",
+        optim__learning_rate=0.1,
+        optim__weight_decay=1e-3,
+        schedule__patience=10,
+        eval__average="logits",
+    )
