@@ -1,8 +1,9 @@
 """Reads video files as uint8 RGB frames, and writes frames to video files, with PyAV."""
 
 from vidkd_jax.video.errors import VideoError
-from vidkd_jax.video.random_access import read_frames
-from vidkd_jax.video.reader import VideoInfo, VideoStream, file_status, iter_frames, probe
+from vidkd_jax.video.opening import file_status, is_live
+from vidkd_jax.video.random_access import glance, read_frames
+from vidkd_jax.video.reader import VideoInfo, VideoStream, iter_frames, probe
 from vidkd_jax.video.writer import write_video
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "VideoInfo",
     "VideoStream",
     "file_status",
+    "glance",
+    "is_live",
     "iter_frames",
     "probe",
     "read_frames",

@@ -31,7 +31,7 @@ class ToRGB:
     and reads the orientation of the video from the first frame.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         """Takes the path of the video, for error messages."""
         self._path = path
         self._reformatter = VideoReformatter()

@@ -17,12 +17,12 @@ import numpy as np
 
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import ToRGB, fit_size, resize
+from vidkd_jax.video.opening import file_status, open_stream
 from vidkd_jax.video.rate import at_rate
 from vidkd_jax.video.reader import (
+    VideoInfo,
     decode_from_here,
-    file_status,
     iter_frames,
-    open_stream,
     shown_frames,
     usual_rate,
 )
@@ -101,6 +101,28 @@ def read_frames(
     frames = {i: resize(to_rgb(frame), *size) for i, frame in found.items()}
     pixels = [frames[int(i)] for i in indices]
     return np.stack(pixels) if pixels else np.zeros((0, *size, 3), np.uint8)
+
+
+def glance(path: str | Path, *, fps: float = 0.0) -> VideoInfo | None:
+    """Returns a video's properties without decoding it, as far as its packets tell them.
+
+    Damaged frames are not counted. See `probe` for the arguments.
+
+    Returns:
+      None where the packets do not determine the frames, or the file cannot be read; `probe` then
+      knows, or says what is wrong.
+    """
+    path = Path(path)
+    try:
+        status = file_status(path)
+        table = _read_table(path.absolute(), status.st_size, status.st_mtime_ns)
+        if table is None:
+            return None
+        with open_stream(path) as (_, stream):
+            num_frames = len(_shown_times(path, table, stream, fps))
+            return VideoInfo(num_frames, float(stream.average_rate or 0), *table.size)
+    except VideoError:
+        return None
 
 
 def _find(path: Path, wanted: list[int], fps: float) -> _Found:

@@ -1,9 +1,6 @@
 """Reads a video in one pass: its properties, and its frames in display order."""
 
-import os
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -15,11 +12,9 @@ import numpy as np
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import MAX_SIDE, ToRGB, fit_size, resize
 from vidkd_jax.video.joints import Joints
-from vidkd_jax.video.matroska import matroska_is_cut_off
+from vidkd_jax.video.opening import open_live, open_stream
 from vidkd_jax.video.rate import at_rate
 
-# Demuxers of FFmpeg that turn other things into "videos": text as ANSI art, and synthetic sources.
-_NOT_VIDEO = {"tty", "lavfi"}
 _CUT_OFF = (
     "data is cut off (if it was joined from parts, remux each first: "
     "ffmpeg -i PART.ts -c copy PART.mp4)"
@@ -46,68 +41,8 @@ class VideoInfo:
     num_damaged: int = 0
 
 
-@contextmanager
-def open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """Opens a file and its first real video stream (not a cover picture), single-threaded.
-
-    Raises:
-      VideoError: There is no such file, it is not a video, it has no video stream, or there is no
-        decoder for the stream.
-    """
-    if file_status(path).st_size == 0:
-        raise VideoError(path, "empty file (0 bytes)")
-    with ffmpeg_errors(path, "not a readable video"):
-        if matroska_is_cut_off(path):
-            raise VideoError(path, "corrupt: the file is cut off")
-        container = _open(str(path.absolute()))  # FFmpeg would read "a:b.mp4" as protocol "a"
-    with container:
-        if container.format.name in _NOT_VIDEO:
-            raise VideoError(path, "not a video")
-        if container.format.name == "image2" or container.format.name.endswith("_pipe"):
-            raise VideoError(path, "a picture, not a video")
-        streams = [s for s in container.streams.video if not _is_picture(s)]
-        if not streams:
-            kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
-            raise VideoError(path, f"no video stream (holds: {kinds})")
-        stream = streams[0]
-        if stream.codec_context is None:
-            raise VideoError(path, "no decoder for its video codec")
-        # One thread, because the work is parallel over videos, and because errors then always occur
-        # at the same frame.
-        stream.codec_context.thread_count = 1
-        yield container, stream
-
-
-def file_status(path: Path) -> os.stat_result:
-    """Returns the status of a regular file.
-
-    Raises:
-      VideoError: There is no regular file with this path.
-    """
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise VideoError(path, "no such file") from error
-    except OSError as error:
-        raise VideoError(path, str(error.strerror)) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise VideoError(path, "not a file")
-    return status
-
-
-def _open(name: str) -> av.container.InputContainer:
-    try:
-        return av.open(name)
-    except UnicodeDecodeError:  # PyAV before 19 insists that titles are UTF-8
-        return av.open(name, metadata_errors="ignore")
-
-
-def _is_picture(stream: av.VideoStream) -> bool:
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
 def decode_from_here(
-    path: Path, container: av.container.InputContainer, stream: av.VideoStream
+    path: Path | str, container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[av.VideoFrame]:
     """Decodes every frame from the current position of the container, in display order.
 
@@ -131,7 +66,7 @@ def decode_from_here(
             return
 
 
-def usual_rate(path: Path, stream: av.VideoStream) -> float:
+def usual_rate(path: Path | str, stream: av.VideoStream) -> float:
     """Returns the average frames per second.
 
     Raises:
@@ -143,7 +78,7 @@ def usual_rate(path: Path, stream: av.VideoStream) -> float:
 
 
 def shown_frames(
-    frames: Iterator[av.VideoFrame], path: Path, stream: av.VideoStream, fps: float
+    frames: Iterator[av.VideoFrame], path: Path | str, stream: av.VideoStream, fps: float
 ) -> Iterator[av.VideoFrame]:
     """Brings decoded frames to `fps` frames a second; 0 leaves them as they are. See `at_rate`."""
     if not fps:
@@ -160,7 +95,7 @@ class VideoStream:
     within the video, frames are resized to the size of the first frame.
 
     Attributes:
-      path: The file.
+      path: The file, or the name of a live source.
       fps: Average frames per second of the file; 0 if the file does not say.
       height: Height of a frame as displayed, before resizing, in pixels.
       width: Width of a frame as displayed, before resizing, in pixels.
@@ -171,21 +106,27 @@ class VideoStream:
     """
 
     def __init__(
-        self, path: str | Path, *, short_side: int | None = None, fps: float = 0.0
+        self,
+        path: str | Path,
+        *,
+        short_side: int | None = None,
+        fps: float = 0.0,
+        live: bool = False,
     ) -> None:
         """Opens the video and decodes its first frame.
 
         Args:
-          path: The video file.
+          path: The video file; or a camera, a pipe or an address, if `live`.
           short_side: Length that the shorter side is resized to; None means no resizing.
           fps: Frames per second to yield, by `rate.at_rate`; 0 means all frames as they are.
+          live: Whether it is no file, but whatever `live.open_live` opens.
 
         Raises:
           VideoError: The file is not a readable video, has no frame, or its frames are too large.
         """
-        self.path = Path(path)
+        self.path = str(path) if live else Path(path)  # a Path would change an address
         self.num_frames = self.num_damaged = 0
-        self._context = open_stream(self.path)
+        self._context = open_live(str(path)) if live else open_stream(Path(path))
         container, stream = self._context.__enter__()
         try:
             self.fps = float(stream.average_rate or 0)

@@ -1,0 +1,302 @@
+"""The engine against plain loops over the same networks: every selector, any mix of videos."""
+
+import dataclasses
+import os
+import shutil
+import threading
+
+import numpy as np
+import pytest
+from small_networks import save_sampler
+from squares import write_square
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.evaluation.predictions import Predictions, softmax
+from vidkd_jax.inference import engine as engines
+from vidkd_jax.inference import pair as pairs
+from vidkd_jax.inference import scoring, selectors
+from vidkd_jax.inference.aggregation import Answers, aggregate, divide, is_sure
+from vidkd_jax.inference.answers import Failure
+from vidkd_jax.inference.choice import Choice
+from vidkd_jax.inference.engine import Engine
+from vidkd_jax.inference.scores import sigmoid
+from vidkd_jax.inference.selectors import Evidence
+from vidkd_jax.inference.sources import Source
+from vidkd_jax.inference.study import Study
+
+LENGTHS = (31, 5, 80, 24, 12, 50)  # frames: 4, 1, 10, 3, 1 and 6 clips
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    for length in LENGTHS:
+        write_square(folder / f"{length}.mp4", direction=length % 2, seed=length, num_frames=length)
+    return [Source(str(folder / f"{length}.mp4")) for length in LENGTHS]
+
+
+@pytest.fixture(scope="module")
+def both(video_run, tmp_path_factory):
+    """A teacher that is unlike the sampler, and the sampler."""
+    folder = tmp_path_factory.mktemp("networks")
+    teacher = save_sampler(folder / "teacher", video_run, seed=5, confidence=False)
+    sampler = save_sampler(folder / "sampler", video_run, seed=6)
+    return pairs.pair(pairs.load("--teacher", teacher), pairs.load("--run", sampler))
+
+
+@pytest.fixture(scope="module")
+def said(both, files):
+    """What each network says of each clip of each video, each alone with all clips."""
+    answers = {}
+    for name, asked in (("teacher", both.teacher), ("sampler", both.sampler)):
+        alone = dataclasses.replace(both, teacher=asked, sampler=None)
+        found = Engine(alone, Choice(), batch_size=4).answer(files)
+        answers[name] = [each.teacher.logits for each in found]
+    return answers
+
+
+@pytest.fixture(scope="module")
+def confidences(both, files):
+    found = Engine(both, Choice("confidence", k=1), batch_size=4).answer(files)
+    return [each.confidence for each in found]
+
+
+def evidence(said, confidences, video):
+    logits = said["sampler"][video]
+    return Evidence(len(logits), softmax(logits), confidences[video])
+
+
+def test_all_clips_have_the_bits_of_the_evaluation(video_run, square_videos):
+    """In another order and beside other videos, too: bits depend on the size of a batch alone."""
+    with np.load(video_run / "predictions.npz") as saved:
+        names, numbers = np.unique(saved["videos"], return_inverse=True)
+        clips = Predictions(saved["logits"], saved["labels"], numbers)
+    wanted, _, _ = clips.by_video("softmax")
+    paths = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in names]
+    order = [2, 0, 3, 1]
+    alone = pairs.pair(pairs.load("--run", video_run), None)
+    found = list(Engine(alone, Choice()).answer([Source(str(paths[i])) for i in order]))
+    for number, each in zip(order, found, strict=True):
+        np.testing.assert_array_equal(each.probabilities, wanted[number])
+        np.testing.assert_array_equal(each.teacher.logits, clips.of(number).logits)
+        assert each.seen == each.num_clips == 3 and each.sampler is None
+        assert [each.seconds(clip) for clip in range(3)] == [
+            (0, pytest.approx(7 / 12)),
+            (pytest.approx(8 / 12), pytest.approx(15 / 12)),
+            (pytest.approx(16 / 12), pytest.approx(23 / 12)),
+        ]
+
+
+@pytest.mark.parametrize("name", ["random", "equidistant", "entropy", "confidence"])
+@pytest.mark.parametrize("k", [1, 3, 50])
+def test_the_teacher_answers_the_chosen_clips(both, files, said, confidences, name, k):
+    found = list(Engine(both, Choice(name, k=k, seed=3), batch_size=4).answer(files))
+    for video, each in enumerate(found):
+        rng = np.random.default_rng((3, video))
+        chosen = selectors.choose(name, evidence(said, confidences, video), k, rng)
+        assert each.chosen.tolist() == chosen.tolist()
+        assert each.teacher.clips.tolist() == sorted(chosen.tolist())
+        assert (each.seen, each.num_clips) == (len(chosen), len(said["teacher"][video]))
+        logits = said["teacher"][video][chosen]
+        np.testing.assert_allclose(
+            each.probabilities, aggregate(Answers(chosen, logits), "softmax"), rtol=1e-5
+        )
+        assert each.by(int(chosen[0])) == "teacher"
+        assert (each.sampler is None) == (name in ("random", "equidistant"))
+
+
+def test_a_selector_that_does_not_look_runs_no_sampler(both, files):
+    broken = dataclasses.replace(both, sampler=dataclasses.replace(both.sampler, network=None))
+    for name in ("dense", "random", "equidistant"):
+        list(Engine(broken, Choice(name), batch_size=4).answer(files[:2]))
+    with pytest.raises(AttributeError):
+        list(Engine(broken, Choice("entropy"), batch_size=4).answer(files[:2]))
+
+
+def test_teacher_and_sampler_divide_the_work(both, files, said, confidences):
+    found = list(Engine(both, Choice("confidence", k=4, k_student=2), batch_size=4).answer(files))
+    shared = 0
+    for video, each in enumerate(found):
+        known = evidence(said, confidences, video)
+        of_teacher = selectors.choose("confidence", known, 2, None)
+        of_sampler = selectors.choose("entropy", known, 2, None)
+        wanted = divide(
+            Answers(of_teacher, said["teacher"][video][of_teacher]),
+            Answers(of_sampler, said["sampler"][video][of_sampler]),
+            "softmax",
+        )
+        np.testing.assert_allclose(each.probabilities, wanted, rtol=1e-5)
+        overlap = {*of_teacher.tolist()} & {*of_sampler.tolist()}
+        assert all(each.by(clip) == "both" for clip in overlap)
+        assert each.seen == len(of_teacher)
+        shared += len(overlap)
+    assert shared
+    (alone, *_) = Engine(both, Choice("confidence", k=2, k_student=2), batch_size=4).answer(files)
+    assert alone.seen == 0 and len(alone.student.clips) == 2  # the teacher is not asked
+
+
+@pytest.mark.parametrize("name", ["confidence", "random", "dense"])
+@pytest.mark.parametrize("held", [None, 2])
+def test_the_teacher_is_asked_until_the_answer_is_sure(
+    both, files, said, confidences, name, held, monkeypatch
+):
+    """Clips whose pixels were not kept are read again."""
+    if held:
+        monkeypatch.setattr(engines, "_HELD_BYTES", held * 4 * 24 * 24 * 3)
+    threshold = 0.9
+    found = list(Engine(both, Choice(name, stop_at=threshold), batch_size=4).answer(files))
+    for video, each in enumerate(found):
+        known = evidence(said, confidences, video)
+        order = selectors.choose(name, known, known.num_clips, np.random.default_rng((0, video)))
+        logits = said["teacher"][video]
+        for seen in range(1, len(order) + 1):
+            wanted = aggregate(Answers(order[:seen], logits[order[:seen]]), "softmax")
+            if is_sure(wanted, threshold):
+                break
+        assert each.seen == seen
+        np.testing.assert_allclose(each.probabilities, wanted, rtol=1e-5)
+    assert sum(each.seen for each in found) < sum(each.num_clips for each in found)
+
+
+def test_a_single_network_chooses_among_its_own_clips(video_run, files):
+    run = pairs.load("--run", video_run)
+    alone = pairs.pair(run, run)
+    (dense, *_) = Engine(pairs.pair(run, None), Choice(), batch_size=4).answer(files)
+    (each, *_) = Engine(alone, Choice("entropy", k=2), batch_size=4).answer(files)
+    chosen = selectors.choose("entropy", Evidence(4, softmax(dense.teacher.logits)), 2, None)
+    assert each.chosen.tolist() == chosen.tolist()
+    np.testing.assert_array_equal(
+        each.probabilities, aggregate(dense.teacher.of(chosen), "softmax")
+    )
+    assert each.seen == each.num_clips == 4  # it has seen all of them
+
+
+def test_time_limits_the_number_of_clips(both, files):
+    enough = Engine(both, Choice("confidence", seconds=1000.0), batch_size=4).answer(files[2:3])
+    short = Engine(both, Choice("confidence", seconds=1e-6), batch_size=4).answer(files[2:3])
+    few = Engine(both, Choice("confidence", k=3, seconds=1000.0), batch_size=4).answer(files[2:3])
+    assert [next(each).seen for each in (enough, short, few)] == [10, 1, 3]
+
+
+def test_videos_that_fail_are_said_in_their_place(both, files, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    mixed = [files[0], Source(str(tmp_path / "text.mp4")), files[1], Source("none.mp4"), files[2]]
+    for choice in (Choice(), Choice("confidence", k=2), Choice("random", k=2, stop_at=0.9)):
+        found = list(Engine(both, choice, batch_size=4).answer(mixed))
+        assert [isinstance(each, Failure) for each in found] == [False, True, False, True, False]
+        assert [each.source for each in found] == mixed
+        (alone,) = Engine(both, choice, batch_size=4).answer([files[0]])
+        np.testing.assert_allclose(found[0].probabilities, alone.probabilities, rtol=1e-5)
+        assert "text.mp4: not a readable video" in str(found[1].error)
+
+
+def test_what_a_person_should_know(both, files):
+    each = next(Engine(both, Choice("confidence", k=7), batch_size=4).answer([files[1]]))
+    assert each.notices == (
+        f"short: {files[1].name}: has 5 frames, a clip has 7; its last frame is repeated",
+        f"few clips: {files[1].name}: has 1, fewer than --k=7; all count",
+    )
+    assert each.seconds(0) == (0.0, pytest.approx(5 / 12))
+
+
+@pytest.mark.parametrize("name", ["dense", "random", "confidence"])
+def test_a_pipe_is_answered_like_the_file(both, files, tmp_path, name):
+    choice = Choice(name, k=None if name == "dense" else 3)
+    wanted = next(Engine(both, choice, batch_size=4).answer([files[2]]))
+    mkv, pipe = tmp_path / "video.mkv", tmp_path / "pipe"
+    shutil.copy(files[2].name, mkv)
+    os.mkfifo(pipe)
+    as_stream(files[2].name, mkv)
+    thread = threading.Thread(target=pipe.write_bytes, args=(mkv.read_bytes(),), daemon=True)
+    thread.start()
+    (each,) = Engine(both, choice, batch_size=4).answer([Source(str(pipe), live=True)])
+    assert each.chosen.tolist() == wanted.chosen.tolist() and each.num_clips == 10
+    np.testing.assert_allclose(each.probabilities, wanted.probabilities, rtol=1e-5)
+
+
+def as_stream(source, target):
+    """Copies the packets into a container that can be read from a pipe."""
+    import av
+
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        (stream,) = before.streams.video
+        copy = after.add_stream_from_template(stream)
+        for packet in before.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                after.mux(packet)
+
+
+def test_a_network_is_compiled_once_whatever_the_lengths(both, files):
+    fresh = dataclasses.replace(
+        both,
+        teacher=dataclasses.replace(both.teacher),
+        sampler=dataclasses.replace(both.sampler),
+    )
+    for _ in range(2):
+        list(Engine(fresh, Choice("confidence", k=4), batch_size=4).answer(files * 3))
+    assert fresh.teacher.step._cache_size() == fresh.sampler.step._cache_size() == 1
+
+
+def test_memory_holds_the_best_clips_only(both, tmp_path, monkeypatch):
+    """Of a long video: at any time the pixels of K clips, and of two batches."""
+    write_square(tmp_path / "long.mp4", direction=1, seed=1, num_frames=800)
+    most = []
+    take = engines._Pass._take
+
+    def counting(self, index, video, found):
+        take(self, index, video, found)
+        most.append((len(video.candidates), len(video.unscored)))
+
+    monkeypatch.setattr(engines._Pass, "_take", counting)
+    choice = Choice("confidence", k=3)
+    (each,) = Engine(both, choice, batch_size=4).answer([Source(str(tmp_path / "long.mp4"))])
+    assert each.num_clips == 100 and each.seen == 3
+    assert max(kept for kept, _ in most) == 3 and max(sent for _, sent in most) < 3 * 4
+
+
+def test_a_study_finds_what_the_engine_answers(video_run, square_videos, tmp_path):
+    """Scores of a split, and the engine on its files, choose alike and are right alike."""
+    sampler = save_sampler(tmp_path / "sampler", video_run)
+    scores = scoring.score(sampler, video_run)
+    loaded = pairs.load("--teacher", video_run), pairs.load("--run", sampler)
+    paths = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in scores.names]
+    for name in ("confidence", "entropy", "equidistant"):
+        study = Study(scores).answers(name, (2,))[0, 0]
+        engine = Engine(pairs.pair(*loaded), Choice(name, k=2))
+        found = engine.answer([Source(str(path)) for path in paths])
+        np.testing.assert_allclose([each.probabilities for each in found], study, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (Choice("oracle"), "--selector=oracle: reads the label"),
+        (Choice("entopy"), "no selector 'entopy'; did you mean 'entropy'"),
+        (Choice("dense", k=3), "--k=3: selector 'dense' takes all clips"),
+        (Choice("random", seconds=1.0), "--seconds=1: selector 'random' chooses before"),
+        (Choice("confidence", k=2, k_student=3), "--k_student=3: is a part of --k"),
+    ],
+)
+def test_a_choice_that_cannot_be_made(both, choice, message):
+    with pytest.raises(InputError, match=message):
+        Engine(both, choice)
+
+
+def test_a_choice_that_does_not_fit_the_networks(video_run, tmp_path):
+    run = pairs.load("--run", video_run)
+    with pytest.raises(InputError, match="--selector=confidence: the run has no head 'confidence'"):
+        Engine(pairs.pair(run, run), Choice("confidence"))
+    with pytest.raises(InputError, match="--k_student=1: there is one network alone"):
+        Engine(pairs.pair(run, run), Choice("entropy", k_student=1))
+    mute = pairs.load("--run", save_sampler(tmp_path / "mute", video_run, classifier=False))
+    for choice in (Choice("entropy"), Choice("confidence", k_student=1)):
+        with pytest.raises(InputError, match="the sampler has no classifier"):
+            Engine(pairs.pair(run, mute), choice)
+    stream = [Source("rtsp://camera", live=True)]
+    with pytest.raises(InputError, match="'rtsp://camera' is a stream, whose length nobody knows"):
+        Engine(pairs.pair(run, None), Choice("equidistant", k=2)).answer(stream)
+
+
+def test_confidence_is_a_probability():
+    np.testing.assert_allclose(sigmoid(np.array([-1000, 0, 2.0])), [0, 0.5, 0.880797], atol=1e-6)

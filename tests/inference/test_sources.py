@@ -1,0 +1,173 @@
+"""Clips of videos in one pass and by number: the same frames as the evaluation's, in any case."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from squares import write_square
+from video_files import encode, numbered_frames
+
+from vidkd_jax import video
+from vidkd_jax.data.clips import ClipSpec, centre_crop
+from vidkd_jax.inference import sources
+from vidkd_jax.inference.sources import Clip, End, Reading, Source, read, read_ahead
+from vidkd_jax.samplers import Contiguous, Segments, Tuples, still
+
+OWN = Contiguous(4, 2)
+WIDE = OWN.reading((-3, 0, 1, 2, 4, 6, 9))  # another network sees frames around the clip
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Files of several lengths, by number of frames; .avi cannot be sought."""
+    folder = tmp_path_factory.mktemp("videos")
+    for length in (3, 8, 9, 31, 64):
+        write_square(folder / f"{length}.mp4", direction=1, seed=length, num_frames=length)
+    encode(folder / "31.avi", list(numbered_frames(31)), "mpeg4", "yuv420p")
+    return folder
+
+
+def reading(clips=OWN, own=OWN, **options):
+    return Reading(ClipSpec(clips, 24, still=options.pop("still", False)), own, 36, **options)
+
+
+def wanted(path, clips, *, most=2**40, frozen=False):
+    """What evaluation reads: each clip's frames by their numbers, the window in the middle."""
+    frames = video.read_frames(path, short_side=36)
+    grid = clips.grid(len(frames), most)
+    top, left = centre_crop(*frames.shape[1:3], 24)
+    windows = frames[:, top : top + 24, left : left + 24]
+    return windows[still(grid) if frozen else grid], grid
+
+
+def found(path, how, index=0):
+    *clips, end = read(how, index, Source(str(path)))
+    assert isinstance(end, End) and all(isinstance(clip, Clip) for clip in clips)
+    return clips, end
+
+
+@pytest.mark.parametrize("clips", [OWN, WIDE, Contiguous(3, 3), Contiguous(5, 1).reading((2, 9))])
+@pytest.mark.parametrize("name", ["3.mp4", "8.mp4", "9.mp4", "31.mp4", "31.avi"])
+def test_one_pass_reads_the_clips_of_the_evaluation(videos, name, clips):
+    pixels, _ = wanted(videos / name, clips)
+    own = Contiguous(clips.frames, clips.stride)
+    got, end = found(videos / name, reading(clips, own))
+    np.testing.assert_array_equal(np.stack([clip.pixels for clip in got]), pixels)
+    assert [clip.number for clip in got] == [*range(len(pixels))]
+    grid = own.grid(end.num_frames, 2**40)
+    assert [clip.span for clip in got] == [(g.min(), g.max() + 1) for g in grid]
+    assert end.num_clips == len(pixels) and end.num_frames == int(name.split(".")[0])
+
+
+def test_a_still_clip_shows_its_middle_frame(videos):
+    pixels, _ = wanted(videos / "31.mp4", OWN, frozen=True)
+    got, _ = found(videos / "31.mp4", reading(still=True))
+    np.testing.assert_array_equal(np.stack([clip.pixels for clip in got]), pixels)
+
+
+@pytest.mark.parametrize("name", ["64.mp4", "31.avi", "3.mp4"])
+@pytest.mark.parametrize("most", [1, 2, 3, 50])
+@pytest.mark.parametrize("clips", [WIDE, Tuples(2, 1, 2, 1), Segments(3, 2)])
+def test_at_most_so_many_clips_spread_evenly(videos, name, most, clips):
+    pixels, grid = wanted(videos / name, clips, most=most)
+    got, end = found(videos / name, reading(clips, clips, most=most))
+    np.testing.assert_array_equal(np.stack([clip.pixels for clip in got]), pixels)
+    assert end.num_clips == len(grid)
+
+
+@pytest.mark.parametrize("name", ["64.mp4", "31.avi"])
+@pytest.mark.parametrize("numbers", [[5 - 2], [0, 2, 1], [1, 0, 3, 2]])
+def test_clips_that_are_chosen_by_their_number(videos, name, numbers):
+    pixels, grid = wanted(videos / name, WIDE)
+    asked = []
+
+    def choose(index, num_clips):
+        asked.append((index, num_clips))
+        return np.array(numbers)
+
+    got, end = found(videos / name, reading(WIDE, choose=choose), index=7)
+    assert asked == [(7, len(grid))] and end.num_clips == len(grid)
+    assert [clip.number for clip in got] == sorted(numbers)
+    np.testing.assert_array_equal(np.stack([clip.pixels for clip in got]), pixels[sorted(numbers)])
+
+
+def test_few_clips_are_sought_and_the_rest_is_not_decoded(videos, monkeypatch):
+    monkeypatch.setattr(sources, "VideoStream", None)  # one pass is not needed
+    found(videos / "64.mp4", reading(most=2))
+    found(videos / "64.mp4", reading(choose=lambda index, n: np.array([n - 1])))
+
+
+def test_frames_at_another_rate(videos):
+    frames = video.read_frames(videos / "31.mp4", short_side=36, fps=6.0)
+    got, end = found(videos / "31.mp4", reading(fps=6.0))
+    assert (end.num_frames, end.fps) == (len(frames), 6.0) and len(frames) == 16  # 12 a second
+    top, left = centre_crop(*frames.shape[1:3], 24)
+    np.testing.assert_array_equal(
+        np.concatenate([clip.pixels[0] for clip in got]),
+        frames[OWN.grid(16, 99)[:, 0].ravel(), top : top + 24, left : left + 24],
+    )
+
+
+def test_a_clip_can_be_read_again(videos):
+    for how, source in ((reading(WIDE), "64.mp4"), (reading(OWN, still=True), "31.avi")):
+        clips, end = found(videos / source, how)
+        again = sources.reread(how, Source(str(videos / source)), end.num_frames, 2)
+        np.testing.assert_array_equal(again, clips[2].pixels)
+
+
+def test_a_video_that_breaks_off_is_an_error_at_its_end(videos, tmp_path):
+    whole = (videos / "31.avi").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(whole[: len(whole) * 2 // 3])
+    clips, end = found(tmp_path / "cut.avi", reading())
+    assert end.num_clips == 0 and "corrupt after" in end.error.cause
+    _, end = found(tmp_path / "none.mp4", reading())
+    assert end.error.cause == "no such file"
+
+
+def test_frames_smaller_than_a_clip(videos):
+    how = Reading(ClipSpec(OWN, 40), OWN, 36)
+    _, end = found(videos / "8.mp4", how)
+    assert "frames of 48x36 pixels are smaller than a clip (40x40)" in end.error.cause
+
+
+def test_a_pipe_is_a_video(videos, tmp_path):
+    pipe, data = tmp_path / "pipe", (videos / "31.avi").read_bytes()
+    os.mkfifo(pipe)
+    assert video.is_live(str(pipe)) and not video.is_live(str(videos / "31.avi"))
+    assert video.is_live("rtsp://camera/1") and video.is_live("-")
+    for part, clips in ((data, 4), (data[: len(data) * 2 // 3], 1)):  # it may break off
+        thread = threading.Thread(target=pipe.write_bytes, args=(part,))
+        thread.start()
+        *got, end = read(reading(), 0, Source(str(pipe), live=True))
+        thread.join()
+        pixels, _ = wanted(videos / "31.avi", OWN)
+        np.testing.assert_array_equal(np.stack([each.pixels for each in got]), pixels[:clips])
+        assert (end.num_clips, end.fps) == (clips, video.probe(videos / "31.avi").fps)
+    assert "corrupt after" in end.error.cause
+
+
+def test_a_live_source_that_is_not_there_and_one_that_would_need_its_length(tmp_path):
+    (end,) = read(reading(), 0, Source("rtsp://127.0.0.1:9/x", live=True))
+    assert str(end.error).startswith("rtsp://127.0.0.1:9/x: not a stream that FFmpeg can open")
+    (end,) = read(reading(Segments(3), Segments(3)), 0, Source("rtsp://x", live=True))
+    assert "has no known length, but the run sees a frame of each of 3" in end.error.cause
+
+
+def test_videos_are_read_ahead_in_their_order(videos):
+    names = ["31.mp4", "none.mp4", "8.mp4", "64.mp4"] * 5
+    many = [Source(str(videos / name)) for name in names]
+    ends = [
+        (index, each.num_clips)
+        for index, each in read_ahead(many, reading(), threads=3)
+        if isinstance(each, End)
+    ]
+    assert ends == [(i, {"31": 4, "no": 0, "8.": 1, "64": 8}[n[:2]]) for i, n in enumerate(names)]
+
+
+def test_what_reading_raises_reaches_the_reader(videos):
+    def choose(index, num_clips):
+        raise RuntimeError("in a thread")
+
+    with pytest.raises(RuntimeError, match="in a thread"):
+        list(read_ahead([Source(str(videos / "8.mp4"))], reading(choose=choose), threads=1))

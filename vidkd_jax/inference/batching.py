@@ -1,0 +1,73 @@
+"""Clips of many videos in device batches of one size, so that a network is compiled once."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from vidkd_jax.inference.pair import Asked
+
+Rows = Mapping[str, np.ndarray]  # one clip's outputs by name
+Step = Callable[..., Mapping[str, jax.Array]]
+
+
+class Batcher:
+    """Collects clips into batches, and gives a network's outputs clip by clip, in their order.
+
+    A batch is sent to the device as soon as it is full, and its outputs are waited for when the
+    next one has been sent: so the host reads on while the device computes.
+    """
+
+    def __init__(
+        self, asked: Asked, batch_size: int, *, wrap: Callable[[Step], Step] = lambda step: step
+    ) -> None:
+        """`wrap` changes the compiled function, such as to say that it is being compiled."""
+        self._asked, self._size, self._step = asked, batch_size, wrap(asked.step)
+        self._keys: list[Hashable] = []
+        self._clips = np.empty(0, np.uint8)
+        self._sent: deque[tuple[list[Hashable], Mapping[str, Any]]] = deque()
+
+    def put(self, key: Hashable, pixels: np.ndarray) -> None:
+        """Takes a clip, uint8 [n, t, h, w, c], which `ready` names by its key."""
+        if not self._keys:  # a new array each time: the device may read the old one in place
+            self._clips = np.zeros((self._size, *pixels.shape), np.uint8)
+        self._clips[len(self._keys)] = pixels
+        self._keys.append(key)
+        if len(self._keys) == self._size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what is there, padded with zeros."""
+        if self._keys:
+            self._sent.append((self._keys, self._send(self._clips)))
+            self._keys = []
+
+    def ready(self, *, wait: bool = False) -> Iterator[tuple[Any, Rows]]:
+        """Yields (key, outputs) of the clips of every batch but the last one, or of all.
+
+        Args:
+          wait: also for the last batch that was sent.
+        """
+        while len(self._sent) > (0 if wait else 1):
+            keys, outputs = self._sent.popleft()
+            arrays = {name: np.asarray(outputs[name]) for name in self._asked.outputs}
+            for row, key in enumerate(keys):
+                yield key, {name: array[row] for name, array in arrays.items()}
+
+    def seconds_per_clip(self, clip_shape: tuple[int, ...]) -> float:
+        """Returns what a clip costs in a full batch: the faster of two calls, after compiling."""
+        clips, taken = np.zeros((self._size, *clip_shape), np.uint8), []
+        jax.block_until_ready(self._send(clips))
+        for _ in range(2):
+            started = time.perf_counter()
+            jax.block_until_ready(self._send(clips))
+            taken.append(time.perf_counter() - started)
+        return min(taken) / self._size
+
+    def _send(self, clips: np.ndarray) -> Mapping[str, Any]:
+        numbers = np.zeros(self._size, np.int32)
+        batch = {"clip": clips, "label": numbers, "video": numbers, "mask": numbers == 0}
+        return self._step(self._asked.variables, batch)

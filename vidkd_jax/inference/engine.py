@@ -1,0 +1,292 @@
+"""Streams videos through a sampler and a teacher, in device batches that many videos share.
+
+A video is decoded once. Its clips go to the sampler as they come, the pixels of the best so far are
+kept, and when the video ends the chosen ones go to the teacher. Without a sampler the clips are
+chosen before they are read, and go to the teacher at once. Memory does not grow with a video's
+length but for the clips' scores.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.inference import selectors
+from vidkd_jax.inference.aggregation import Costs, is_sure
+from vidkd_jax.inference.answers import Failure, VideoAnswer
+from vidkd_jax.inference.batching import Batcher, Step
+from vidkd_jax.inference.candidates import Candidates
+from vidkd_jax.inference.choice import Choice
+from vidkd_jax.inference.notices import notices
+from vidkd_jax.inference.pair import Pair
+from vidkd_jax.inference.selectors import Evidence
+from vidkd_jax.inference.sources import Clip, End, Reading, Source, read_ahead, reread
+from vidkd_jax.inference.tracked import Tracked
+from vidkd_jax.video import VideoError
+
+_HELD_BYTES = 2**26  # of the pixels of one video's candidates; the others are read again
+
+
+class Engine:
+    """Answers videos with a pair of networks.
+
+    Attributes:
+      pair: the networks.
+      choice: how clips are chosen.
+      reading: which clips are read.
+      threads: videos that are decoded at the same time.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        choice: Choice,
+        *,
+        batch_size: int = 0,
+        threads: int = 2,
+        wrap: Callable[[Step], Step] = lambda step: step,
+    ) -> None:
+        """Makes an engine; nothing is compiled before the first batch.
+
+        Args:
+          pair: the networks.
+          choice: how clips are chosen.
+          batch_size: clips at a time; 0: as in the evaluation of the teacher's run. The last bits
+            of a network's outputs depend on it.
+          threads: videos that are decoded at the same time.
+          wrap: see `Batcher`.
+
+        Raises:
+          InputError: the choice does not fit the networks.
+        """
+        choice.check(pair)
+        self.pair, self.choice, self.threads, self._wrap = pair, choice, threads, wrap
+        self._batch_size = batch_size or pair.cutting.batch_size
+        self.reading = Reading(
+            pair.spec,
+            pair.own,
+            pair.cutting.short_side,
+            pair.cutting.fps,
+            choice.max_clips,
+            None if choice.needs_sampler or choice.found.takes_all else self.unseen,
+        )
+
+    def answer(self, sources: Sequence[Source]) -> Iterator[VideoAnswer | Failure]:
+        """Yields what is found for each video, in their order, as soon as it is known.
+
+        Raises:
+          InputError: a selector that must know the length is given a stream.
+        """
+        by_rank = self.choice.found.takes_all or self.choice.found.score is not None
+        for source in sources:
+            if source.live and not by_rank:
+                raise InputError(
+                    f"--selector={self.choice.selector}: '{source.name}' is a stream, whose length "
+                    "nobody knows; use another selector, or record it to a file first"
+                )
+        return _Pass(self, sources).results()
+
+    def unseen(self, index: int, num_clips: int) -> np.ndarray:
+        """Returns the clips of a video that are chosen without having been seen, best first."""
+        evidence, k = Evidence(num_clips), self.choice.wanted(num_clips)
+        return selectors.choose(self.choice.selector, evidence, k, self.generator(index))
+
+    def generator(self, index: int) -> np.random.Generator:
+        """Returns the random numbers of a video."""
+        return np.random.default_rng((self.choice.seed, index))
+
+    @property
+    def clip_shape(self) -> tuple[int, ...]:
+        """The shape of the pixels of a clip, (n, t, h, w, 3)."""
+        clips, crop = self.pair.spec.sampler, self.pair.spec.crop
+        return (*clips.centre(clips.span).shape, crop, crop, 3)
+
+    def batchers(self, num_sources: int) -> tuple[Batcher | None, Batcher]:
+        """Returns what asks the sampler, if it is needed, and what asks the teacher."""
+        choice, size = self.choice, self._batch_size
+        if choice.stop_at is not None or choice.seconds is not None:
+            size = min(size, num_sources)  # of few videos a large batch would be mostly padding
+        elif not choice.found.takes_all:
+            size = min(size, num_sources * choice.wanted(1))
+        teacher = Batcher(self.pair.teacher, max(size, 1), wrap=self._wrap)
+        if not choice.needs_sampler or self.pair.sampler is None:
+            return None, teacher
+        return Batcher(self.pair.sampler, self._batch_size, wrap=self._wrap), teacher
+
+
+class _Pass:
+    """One pass of an engine over some videos."""
+
+    def __init__(self, engine: Engine, sources: Sequence[Source]) -> None:
+        self._engine, self._sources = engine, sources
+        self._choice, self._selector = engine.choice, engine.choice.found
+        self._average = engine.pair.cutting.average
+        self._sampler, self._teacher = engine.batchers(len(sources))
+        # A single network that sees all clips has answered them by that.
+        self._alone = self._sampler is not None and engine.pair.sampler is engine.pair.teacher
+        self._at_once = self._sampler is None and self._choice.stop_at is None
+        self._open: deque[tuple[int, Tracked]] = deque()
+        self._costs = Costs(0, 0, math.inf)
+
+    def results(self) -> Iterator[VideoAnswer | Failure]:
+        """Yields what is found for each video, in their order."""
+        if self._choice.seconds is not None and self._sampler is not None:
+            shape, alone = self._engine.clip_shape, self._alone
+            chosen = math.inf if alone else self._teacher.seconds_per_clip(shape)
+            self._costs = Costs(0, self._sampler.seconds_per_clip(shape), chosen)
+        engine = self._engine
+        for index, found in read_ahead(self._sources, engine.reading, threads=engine.threads):
+            if not self._open or self._open[-1][0] != index:
+                self._open.append((index, self._begin(index)))
+            self._take(index, self._open[-1][1], found)
+            yield from self._finished()
+        while self._open:
+            self._flush()
+            yield from self._finished()
+
+    def _begin(self, index: int) -> Tracked:
+        most = max(_HELD_BYTES // math.prod(self._engine.clip_shape), 1)
+        if self._choice.stop_at is None and self._choice.seconds is None:
+            most = min(most, self._choice.wanted(most))
+        return Tracked(self._sources[index], self._engine.generator(index), Candidates(most))
+
+    def _take(self, index: int, video: Tracked, found: Clip | End) -> None:
+        """Takes a clip, or the end of a video."""
+        if isinstance(found, End):
+            video.end = found
+            if not found.num_clips:
+                self._fail(video, found.error)
+        else:
+            video.spans[found.number] = found.span
+            if self._sampler is not None:
+                video.unscored[found.number] = found.pixels
+                self._sampler.put((video, found.number), found.pixels)
+            elif self._at_once and not self._must_wait(video):
+                self._ask(video, found.number, found.pixels)
+            else:
+                video.score(self._selector, found.number, {}, found.pixels)
+        self._advance(wait=False)
+        if isinstance(found, End) and video.source.live:  # the next one may keep us waiting
+            while not video.done:
+                self._flush()
+
+    def _must_wait(self, video: Tracked) -> bool:
+        """Whether clips come that have not been chosen: of a stream, whose length nobody knows."""
+        return video.source.live and not self._selector.takes_all
+
+    def _advance(self, *, wait: bool) -> None:
+        """Takes what the networks have answered, chooses, and asks on."""
+        if self._sampler is not None:
+            for (video, number), rows in self._sampler.ready(wait=wait):
+                pixels = video.unscored.pop(number)
+                if not video.done:
+                    video.score(self._selector, number, rows, pixels)
+        for index, video in self._open:
+            if video.end and not video.done and video.order is None and not video.unscored:
+                self._choose(index, video)
+        for (video, number), rows in self._teacher.ready(wait=wait):
+            video.answered[number] = rows["logits"]
+            video.pending -= 1
+            if not video.done and video.order is not None and not video.pending:
+                self._go_on(video)
+
+    def _flush(self) -> None:
+        """Sends batches that are not full, and waits for them."""
+        if self._sampler is not None:
+            self._sampler.flush()
+            self._advance(wait=True)
+        self._teacher.flush()
+        self._advance(wait=True)
+
+    def _choose(self, index: int, video: Tracked) -> None:
+        """Chooses the clips of a video of which everything is known."""
+        assert video.end is not None
+        choice, n, rng = self._choice, video.num_clips, self._engine.generator(index)
+        k = choice.wanted(n)
+        if choice.seconds is not None and not self._alone:
+            spent = Costs(video.end.seconds, self._costs.clip, self._costs.chosen)
+            k = min(k, spent.affordable(choice.seconds, n) + choice.k_student)
+        if k > choice.k_student:
+            k_teacher = k - choice.k_student
+            video.order = selectors.choose(choice.selector, video.evidence, k_teacher, rng)
+        else:
+            video.order = np.zeros(0, np.int64)
+        if choice.k_student:
+            video.students = selectors.choose("entropy", video.evidence, choice.k_student, rng)
+        if self._at_once and not self._must_wait(video):
+            video.asked = len(video.order)
+        elif video.source.live and not self._alone:  # a stream cannot be read again
+            video.order = np.array([i for i in video.order.tolist() if i in video.candidates], int)
+        if not video.pending:
+            self._go_on(video)
+
+    def _go_on(self, video: Tracked) -> None:
+        """Asks the teacher about the next clips, or ends the video."""
+        assert video.order is not None
+        while video.asked < len(video.order):
+            stop_at, begin = self._choice.stop_at, video.asked
+            if begin and stop_at is not None and self._is_sure(video, stop_at):
+                break
+            video.asked = len(video.order) if stop_at is None else begin + 1
+            for number in video.order[begin : video.asked].tolist():
+                if self._alone:
+                    video.answered[number] = video.own_logits(number)
+                else:
+                    try:
+                        self._ask(video, number, self._pixels(video, number))
+                    except VideoError as error:
+                        self._fail(video, error)
+                        return
+            if video.pending:
+                return
+        video.done = True
+        video.candidates.clear()
+
+    def _is_sure(self, video: Tracked, stop_at: float) -> bool:
+        return is_sure(video.probabilities(self._average), stop_at)
+
+    def _ask(self, video: Tracked, number: int, pixels: np.ndarray) -> None:
+        video.pending += 1
+        self._teacher.put((video, number), pixels)
+
+    def _pixels(self, video: Tracked, number: int) -> np.ndarray:
+        """Returns the pixels of a chosen clip, which are read again if they were not kept."""
+        if number in video.candidates:
+            return video.candidates[number]
+        assert video.end is not None
+        return reread(self._engine.reading, video.source, video.end.num_frames, number)
+
+    def _fail(self, video: Tracked, error: VideoError | None) -> None:
+        video.error, video.done = error, True
+        video.candidates.clear()
+
+    def _finished(self) -> Iterator[VideoAnswer | Failure]:
+        """Yields the first videos, as far as they are done."""
+        while self._open and self._open[0][1].done:
+            index, video = self._open.popleft()
+            if video.error is not None:
+                yield Failure(video.source, video.error)
+            else:
+                yield self._answer(index, video)
+
+    def _answer(self, index: int, video: Tracked) -> VideoAnswer:
+        assert video.end is not None and video.order is not None
+        teacher = video.teacher
+        return VideoAnswer(
+            source=video.source,
+            probabilities=video.probabilities(self._average),
+            num_clips=video.num_clips,
+            num_frames=video.end.num_frames,
+            fps=video.end.fps,
+            spans=video.spans,
+            chosen=video.order,
+            seen=video.num_clips if self._alone else len(video.answered),
+            teacher=teacher,
+            student=video.student,
+            scores=video.scores(self._selector, self._engine.generator(index)),
+            sampler=video.output("logits"),
+            confidence=video.evidence.confidence,
+            notices=notices(video, self._choice, self._engine.pair),
+        )

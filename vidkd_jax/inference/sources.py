@@ -1,0 +1,344 @@
+"""From a video to the clips that are wanted of it, decoded once, in threads that read ahead.
+
+A source is read in one of two ways:
+
+- in one pass: clips are cut as the frames come. The number of frames need not be known, so this is
+  the way for cameras and pipes, and memory holds one clip's frames;
+- by number: where few clips of a file are wanted, these are sought and nothing else is decoded.
+"""
+
+import dataclasses
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from queue import Empty, Full, Queue
+
+import numpy as np
+
+from vidkd_jax import samplers, video
+from vidkd_jax.data.clips import ClipSpec, centre_crop
+from vidkd_jax.samplers import Contiguous, Sampler
+from vidkd_jax.video import VideoError, VideoStream
+
+_AHEAD = 32  # clips of a video that wait to be used
+_ENDLESS = 2**40  # clips
+_SEEK_BELOW = 1 / 3  # of a video's clips: more of them are found faster by decoding all
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A video.
+
+    Attributes:
+      name: path of the file, or name of the live source.
+      live: whether it is a camera, a pipe or an address: of unknown length, read once.
+    """
+
+    name: str
+    live: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A clip of a video.
+
+    Attributes:
+      number: its place among the clips that the video has.
+      span: its first frame, and the one after its last, of those that the teacher sees.
+      pixels: uint8 [n, t, h, w, 3], every frame that any network sees.
+    """
+
+    number: int
+    span: tuple[int, int]
+    pixels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class End:
+    """The end of a video.
+
+    Attributes:
+      num_clips: that the video has, n; 0 where it could not be read.
+      num_frames: at the clips' frame rate.
+      fps: frames a second of these; 0: not known.
+      num_damaged: frames that FFmpeg had to patch, of those that were decoded in one pass.
+      seconds: that reading took.
+      error: why the video cannot be read, or why a live source ended.
+    """
+
+    num_clips: int = 0
+    num_frames: int = 0
+    fps: float = 0.0
+    num_damaged: int = 0
+    seconds: float = 0.0
+    error: VideoError | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """Which clips of a video are read, and how.
+
+    Attributes:
+      spec: of the clips; they hold every frame that any network sees.
+      own: the teacher's frames, for the clips' spans.
+      short_side: that frames are resized to, in pixels.
+      fps: frames a second that videos are brought to; 0: as filmed.
+      most: clips that a video has at most, spread evenly; None: all that do not overlap.
+      choose: from (number of the source, number of clips) to the clips that are wanted, where that
+        does not depend on their pixels; None: all.
+    """
+
+    spec: ClipSpec
+    own: Sampler
+    short_side: int
+    fps: float = 0.0
+    most: int | None = None
+    choose: Callable[[int, int], np.ndarray] | None = None
+
+    @property
+    def needs_length(self) -> bool:
+        """Whether the clips depend on the number of frames."""
+        regular = isinstance(self.spec.sampler, Contiguous)
+        return not regular or self.most is not None or self.choose is not None
+
+    def grid(self, clips: Sampler, num_frames: int) -> np.ndarray:
+        """Returns the frames of a video's clips, int64 [m, n, t]."""
+        return clips.grid(num_frames, self.most or _ENDLESS)
+
+
+def read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
+    """Yields a video's clips, numbers rising, and its end."""
+    started = time.thread_time()
+    try:
+        for found in _read(reading, index, source):
+            if isinstance(found, End):
+                found = dataclasses.replace(found, seconds=time.thread_time() - started)
+            yield found
+    except VideoError as error:
+        yield End(error=error)
+
+
+def _read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
+    if source.live or not reading.needs_length:
+        yield from _stream(reading, source)
+        return
+    path = Path(source.name)
+    seekable = video.glance(path, fps=reading.fps)
+    info = seekable or video.probe(path, fps=reading.fps)
+    shown, own = (
+        reading.grid(clips, info.num_frames) for clips in (reading.spec.sampler, reading.own)
+    )
+    wanted = np.arange(len(shown))
+    if reading.choose is not None:
+        wanted = np.sort(reading.choose(index, len(shown)))
+    if reading.spec.still:
+        shown = samplers.still(shown)
+    span = info.num_frames // max(int(np.prod(shown.shape[1:])), 1)  # clips that fill the video
+    by_number = seekable is not None and len(wanted) < _SEEK_BELOW * max(span, 1)
+    frames = (_sought if by_number else _passed)(reading, path, shown[wanted])
+    for number, pixels in zip(wanted.tolist(), frames, strict=True):
+        yield Clip(number, _span(own[number]), pixels)
+    fps = reading.fps or info.fps
+    yield End(len(shown), info.num_frames, fps, info.num_damaged)
+
+
+def reread(reading: Reading, source: Source, num_frames: int, number: int) -> np.ndarray:
+    """Returns the pixels of a clip of a file, uint8 [n, t, h, w, 3], by its frames' numbers."""
+    shown = reading.grid(reading.spec.sampler, num_frames)[number]
+    if reading.spec.still:
+        shown = samplers.still(shown)
+    (pixels,) = _sought(reading, Path(source.name), shown[None])
+    return pixels
+
+
+def _sought(reading: Reading, path: Path, shown: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields clips [n, t, h, w, 3] of frames [m, n, t], each read by its frames' numbers."""
+    for clip in shown:
+        numbers, inverse = np.unique(clip, return_inverse=True)
+        found = video.read_frames(
+            path, numbers.tolist(), short_side=reading.short_side, fps=reading.fps
+        )
+        windows = np.stack([window(frame, reading.spec.crop, path) for frame in found])
+        yield windows[inverse.reshape(clip.shape)]
+
+
+def _passed(reading: Reading, path: Path, shown: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields clips [n, t, h, w, 3] of frames [m, n, t], in one pass over the video."""
+    last_needed = {number: place for place, clip in enumerate(shown) for number in set(clip.flat)}
+    waiting, place = {}, 0
+    with VideoStream(path, short_side=reading.short_side, fps=reading.fps) as stream:
+        for number, frame in enumerate(stream):
+            if number in last_needed:
+                waiting[number] = window(frame, reading.spec.crop, path)
+            while place < len(shown) and number >= shown[place].max():
+                clip = shown[place]
+                pixels = np.stack([waiting[each] for each in clip.ravel().tolist()])
+                yield pixels.reshape(*clip.shape, *pixels.shape[1:])
+                waiting = {n: w for n, w in waiting.items() if last_needed[n] > place}
+                place += 1
+            if place == len(shown):
+                return
+    raise VideoError(path, f"frame {shown.max()} was requested, but the video is shorter")
+
+
+def _stream(reading: Reading, source: Source) -> Iterator[Clip | End]:
+    """Yields the clips of a video of unknown length as its frames come, and its end."""
+    clips, error = reading.spec.sampler, None
+    if not isinstance(clips, Contiguous):
+        raise VideoError(
+            source.name, f"a stream has no known length, but the run sees {clips.describe()}"
+        )
+    pass_over = VideoStream(
+        source.name, short_side=reading.short_side, fps=reading.fps, live=source.live
+    )
+    with pass_over as stream:
+        cut = _Cut(clips, reading)
+        try:
+            for frame in stream:
+                yield from cut.add(window(frame, reading.spec.crop, source.name))
+        except VideoError as broken:
+            if not source.live:
+                raise
+            error = broken  # a stream that ends is a video that ends
+        yield from cut.rest()
+        fps = reading.fps or stream.fps
+        yield End(cut.number, cut.num_frames, fps, stream.num_damaged, error=error)
+
+
+class _Cut:
+    """Cuts contiguous clips from frames as they come, and holds no more frames than needed.
+
+    Attributes:
+      number: of clips so far.
+      num_frames: so far.
+    """
+
+    def __init__(self, clips: Contiguous, reading: Reading) -> None:
+        self._clips, self._reading = clips, reading
+        self._kept: deque[np.ndarray] = deque()
+        self.number = self.num_frames = 0
+
+    @property
+    def _start(self) -> int:
+        """The first frame of the next clip; see `samplers.grid_starts`."""
+        return self.number * self._clips.frames * self._clips.stride
+
+    def add(self, frame: np.ndarray) -> Iterator[Clip]:
+        """Takes a frame; yields the clips that it completes."""
+        self._kept.append(frame)
+        self.num_frames += 1
+        reach = max(self._clips.span, self._clips.offsets[-1] + 1)
+        while self._start + reach <= self.num_frames:
+            yield self._next()
+
+    def rest(self) -> Iterator[Clip]:
+        """Yields the clips whose further frames lie behind the end; of a short video, one."""
+        while self._start + self._clips.span <= self.num_frames or not self.number:
+            yield self._next()
+
+    def _next(self) -> Clip:
+        own, shown = (
+            samplers.frames_at(self._start, clips.offsets or (), self.num_frames)
+            for clips in (self._reading.own, self._clips)
+        )
+        if self._reading.spec.still:
+            shown = samplers.still(shown)
+        first = self.num_frames - len(self._kept)
+        pixels = np.stack([self._kept[number - first] for number in shown.tolist()])
+        clip = Clip(self.number, _span(own), pixels[None])
+        self.number += 1
+        needed = max(self._start + self._clips.offsets[0], 0)
+        while len(self._kept) > 1 and self.num_frames - len(self._kept) < needed:
+            self._kept.popleft()
+        return clip
+
+
+def window(frame: np.ndarray, crop: int, name: str | Path) -> np.ndarray:
+    """Returns the square window in the middle of a frame, uint8 [crop, crop, 3].
+
+    Raises:
+      VideoError: the frame is smaller.
+    """
+    height, width = frame.shape[:2]
+    if min(height, width) < crop:
+        raise VideoError(
+            name, f"frames of {width}x{height} pixels are smaller than a clip ({crop}x{crop})"
+        )
+    top, left = centre_crop(height, width, crop)
+    return frame[top : top + crop, left : left + crop].copy()
+
+
+def _span(frames: np.ndarray) -> tuple[int, int]:
+    return int(frames.min()), int(frames.max()) + 1
+
+
+def read_ahead(
+    sources: Sequence[Source], reading: Reading, *, threads: int
+) -> Iterator[tuple[int, Clip | End]]:
+    """Yields (number of the source, clip or end), source after source, each read in a thread.
+
+    Args:
+      sources: the videos.
+      reading: which clips are read.
+      threads: videos that are read at the same time.
+    """
+    stop, open_ones = threading.Event(), deque[tuple[int, _Lane]]()
+    todo = enumerate(sources)
+
+    def begin() -> None:
+        for index, source in todo:
+            open_ones.append((index, _Lane(read(reading, index, source), stop)))
+            return
+
+    try:
+        for _ in range(max(threads, 1)):
+            begin()
+        while open_ones:
+            index, lane = open_ones[0]
+            for found in lane:
+                yield index, found
+            open_ones.popleft()
+            begin()
+    finally:
+        stop.set()
+
+
+class _Lane:
+    """An iterable that a thread reads ahead, up to a limit."""
+
+    def __init__(self, values: Iterable[Clip | End], stop: threading.Event) -> None:
+        self._queue: Queue[Clip | End | BaseException] = Queue(_AHEAD)
+        self._values, self._stop = values, stop
+        threading.Thread(target=self._fill, daemon=True).start()
+
+    def _fill(self) -> None:
+        try:
+            for value in self._values:
+                self._put(value)
+                if self._stop.is_set():
+                    return
+        except BaseException as error:
+            self._put(error)
+
+    def _put(self, value: Clip | End | BaseException) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(value, timeout=0.1)
+                return
+            except Full:
+                continue
+
+    def __iter__(self) -> Iterator[Clip | End]:
+        """Yields the values up to the end of the video, or raises what reading raised."""
+        while True:
+            try:
+                value = self._queue.get(timeout=1)
+            except Empty:
+                continue  # so that Ctrl-C is noticed
+            if isinstance(value, BaseException):
+                raise value
+            yield value
+            if isinstance(value, End):
+                return
