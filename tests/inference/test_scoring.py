@@ -67,6 +67,14 @@ def test_a_sampler_of_other_frames_sees_them_around_the_same_middle(video_run, t
     assert (scores.confidence != alone.confidence).all()
 
 
+def test_what_a_clip_costs(video_run, tmp_path):
+    sampler = save_sampler(tmp_path / "sampler", video_run, frames=6, stride=3, size=16)
+    settings = saved_settings(video_run)
+    assert min(scoring.seconds_per_clip(video_run, sampler, settings=settings)) > 0
+    teacher, none = scoring.seconds_per_clip(video_run, settings=settings)
+    assert teacher > 0 and none == 0
+
+
 def test_what_does_not_fit_is_named(video_run, tmp_path):
     sparse = save_sampler(tmp_path / "sparse", video_run, sampler=as_json(Segments(4)))
     with pytest.raises(InputError, match="sparse: sees a frame of each of 4 segments; only single"):

@@ -119,7 +119,7 @@ def test_a_clip_can_be_read_again(videos):
 def test_a_video_that_breaks_off_is_an_error_at_its_end(videos, tmp_path):
     whole = (videos / "31.avi").read_bytes()
     (tmp_path / "cut.avi").write_bytes(whole[: len(whole) * 2 // 3])
-    clips, end = found(tmp_path / "cut.avi", reading())
+    _, end = found(tmp_path / "cut.avi", reading())
     assert end.num_clips == 0 and "corrupt after" in end.error.cause
     _, end = found(tmp_path / "none.mp4", reading())
     assert end.error.cause == "no such file"

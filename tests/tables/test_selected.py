@@ -40,7 +40,7 @@ TABLE = Table(
     ROWS,
     "dense",
     {"marionette": {"": "marionette_untrimmed"}},
-    metrics=("video_top1", "video_nll", "clips", "clip_share"),
+    metrics=("video_top1", "video_nll", "clips", "clip_share", "network_ms"),
 )
 
 
@@ -75,8 +75,13 @@ def asked(tmp_path, monkeypatch):
         seed = 9 if sampler is None else int(sampler.name.removeprefix("seed"))
         return scores_of(seed, split)
 
+    def seconds(teacher, sampler, *, settings):
+        return 0.010, 0.0 if sampler is None else 0.001
+
     monkeypatch.setattr(selected, "score", score)
+    monkeypatch.setattr(selected, "seconds_per_clip", seconds)
     selected._of.cache_clear()
+    selected._seconds.cache_clear()
     return calls
 
 
@@ -102,6 +107,9 @@ def test_chosen_clips_answer(asked, tmp_path):
     assert found["two clips", "clip_share"] == pytest.approx([12 / 28] * 2)
     assert found["dense", "video_top1"] == [alone.selected("dense", (1,)).top1.item()]
     assert found["dense", "clip_share"] == [1.0]
+    clips = np.mean(COUNTS)
+    assert found["dense", "network_ms"] == pytest.approx([10 * clips])
+    assert found["two clips", "network_ms"] == pytest.approx([20 + clips] * 2)
     drawn = alone.selected("random", (2,), passes=4)
     assert found["drawn", "video_top1"] == pytest.approx([drawn.top1.mean()])
     assert found["divided", "video_top1"] == [

@@ -17,6 +17,7 @@ from vidkd_jax.data.pipeline import evaluation_frames, evaluation_rows
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.inference import pair as pairs
+from vidkd_jax.inference.batching import Batcher
 from vidkd_jax.inference.pair import CONFIDENCE, Asked, Loaded, Pair
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.networks import weights
@@ -58,9 +59,7 @@ def score(
     """
     if split not in SPLITS:
         raise ValueError(f"split '{split}': must be one of {SPLITS}")
-    other = pairs.load("teacher", teacher)
-    own = None if sampler is None else pairs.load("sampler", sampler)
-    both = pairs.pair(_cut_as(settings, other), None if own is None else _cut_as(settings, own))
+    other, own, both = _loaded(teacher, sampler, settings)
     subset: data.Subset = getattr(inputs.load_splits(settings.data), split)
     rows = evaluation_rows(subset, ClipSpec(both.own, settings.data.crop), settings.eval.max_clips)
     spans = _spans(settings, both, subset, rows)
@@ -92,6 +91,34 @@ def score(
         sampler=of_sampler.get("logits"),
         confidence=None if confidence is None else confidence[:, 0],
     )
+
+
+def seconds_per_clip(
+    teacher: Path, sampler: Path | None = None, *, settings: Settings
+) -> tuple[float, float]:
+    """Measures what a clip costs a teacher, and a sampler (0 without), in seconds.
+
+    In batches of the evaluation, compiled before; of a clip's pixels, without decoding. See `score`
+    for the arguments.
+    """
+    _, _, both = _loaded(teacher, sampler, settings)
+    number, *shape = both.spec.sampler.centre(both.spec.sampler.span).shape
+    clip = (number, *shape, both.spec.crop, both.spec.crop, 3)
+    seconds = [
+        Batcher(asked, settings.eval.batch_size).seconds_per_clip(clip) if asked else 0.0
+        for asked in (both.teacher, both.sampler)
+    ]
+    return seconds[0], seconds[1]
+
+
+def _loaded(
+    teacher: Path, sampler: Path | None, settings: Settings
+) -> tuple[Loaded, Loaded | None, Pair]:
+    """Returns the networks, and both side by side on the videos that the settings mean."""
+    other = pairs.load("teacher", teacher)
+    own = None if sampler is None else pairs.load("sampler", sampler)
+    beside = None if own is None else _cut_as(settings, own)
+    return other, own, pairs.pair(_cut_as(settings, other), beside)
 
 
 def _cut_as(settings: Settings, loaded: Loaded) -> Loaded:

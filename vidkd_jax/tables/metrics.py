@@ -213,6 +213,14 @@ _OF_SELECTIONS = (
         note="Clips: how many of a video the teacher sees, on average.",
     ),
     Metric("clip_share", "of all", note="Of all: their share of the clips there are."),
+    Metric(
+        "network_ms",
+        "network ms",
+        per_cent=False,
+        decimals=1,
+        note="Network ms: of sampler and teacher for one video, in full batches on the machine "
+        "that made this table, without decoding.",
+    ),
 )
 METRICS = {
     metric.name: metric

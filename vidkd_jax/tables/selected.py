@@ -9,7 +9,7 @@ import numpy as np
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.scores import Scores
-from vidkd_jax.inference.scoring import score
+from vidkd_jax.inference.scoring import score, seconds_per_clip
 from vidkd_jax.inference.study import Outcome, Study
 from vidkd_jax.run.workdir import saved_settings
 from vidkd_jax.settings.settings import Settings
@@ -19,6 +19,7 @@ from vidkd_jax.tables.metrics import Metric
 from vidkd_jax.tables.run_results import GroupSums, RunResult
 from vidkd_jax.tables.table import Selection
 
+_NETWORK_TIME = "network_ms"
 _SHUFFLE = 0  # the seed of shuffled labels
 
 
@@ -33,8 +34,9 @@ def read_selected(
       arm: the run: the sampler, or the teacher where there is none.
       dataset: the configs' argument of the column, whose videos are answered.
       out: the folder of all runs.
-      metrics: of videos; or "clips", how many a video the teacher sees on average, and
-        "clip_share", how many that is of those there are.
+      metrics: of videos; or "clips", how many a video the teacher sees on average, "clip_share",
+        how many that is of those there are, and "network_ms", the time of both networks, measured
+        here.
       data_root: the records' folder; "": the one that the run had.
 
     Raises:
@@ -48,7 +50,10 @@ def read_selected(
     if isinstance(k, tuple):
         k = _best(_study(arm, dataset, out, "val", data_root)[0], selection, k)
     outcome = _outcome(test, selection, k)
-    return _summed(test.scores, outcome, metrics, settings.eval.calibration_bins)
+    seconds = (0.0, 0.0)
+    if any(metric.name == _NETWORK_TIME for metric in metrics):
+        seconds = _seconds(*_networks(arm, out), settings)
+    return _summed(test.scores, outcome, metrics, settings.eval.calibration_bins, seconds)
 
 
 def accuracies(
@@ -76,10 +81,22 @@ def _study(arm: Arm, dataset: str, out: Path, split: str, data_root: str) -> tup
     """Returns the scores of a row's networks, and the settings that say which videos are meant."""
     selection = arm.row.selection
     assert selection is not None
-    own, teachers = arm.folder(out), [teacher.folder(out) for teacher in arm.answering()]
-    settings = _settings(arm, dataset, own if teachers else None, data_root)
-    teacher, sampler = (teachers[0], own) if teachers else (own, None)
+    teacher, sampler = _networks(arm, out)
+    settings = _settings(arm, dataset, sampler, data_root)
     return _of(teacher, sampler, settings, split, out / "scores", selection.shuffled), settings
+
+
+def _networks(arm: Arm, out: Path) -> tuple[Path, Path | None]:
+    """Returns the folders of the network that answers, and of the one that chooses."""
+    own = arm.folder(out)
+    for teacher in arm.answering():
+        return teacher.folder(out), own
+    return own, None
+
+
+@functools.lru_cache  # one measurement of a pair for all of its rows
+def _seconds(teacher: Path, sampler: Path | None, settings: Settings) -> tuple[float, float]:
+    return seconds_per_clip(teacher, sampler, settings=settings)
 
 
 @functools.lru_cache(maxsize=4)  # rows that differ in their choice alone share the answers
@@ -105,12 +122,30 @@ def _settings(arm: Arm, dataset: str, sampler: Path | None, data_root: str) -> S
     return dataclasses.replace(settings, data=dataclasses.replace(settings.data, root=data_root))
 
 
-def _summed(scores: Scores, outcome: Outcome, metrics: Sequence[Metric], bins: int) -> RunResult:
-    """Returns the metrics of the one setting, summed by test group; means over the passes."""
+def _summed(
+    scores: Scores,
+    outcome: Outcome,
+    metrics: Sequence[Metric],
+    bins: int,
+    seconds: tuple[float, float],
+) -> RunResult:
+    """Returns the metrics of the one setting, summed by test group; means over the passes.
+
+    Args:
+      scores: of all clips.
+      outcome: of the one setting.
+      metrics: to read.
+      bins: of calibration.
+      seconds: what a clip costs the teacher, and the sampler.
+    """
     groups, group_of = np.unique(scores.groups, return_inverse=True)
     count = np.bincount(group_of).astype(float)
     seen = outcome.seen[:, 0].mean(axis=0)
-    known = {"clips": seen.mean(), "clip_share": seen.sum() / scores.counts.sum()}
+    known = {
+        "clips": seen.mean(),
+        "clip_share": seen.sum() / scores.counts.sum(),
+        _NETWORK_TIME: 1000 * (seconds[0] * seen.mean() + seconds[1] * scores.counts.mean()),
+    }
     sums, numbers = {}, {}
     for metric in metrics:
         if metric.reader is not None and metric.reader.level == "video":
