@@ -13,9 +13,7 @@ probabilities from their mean; `clip_top1` the accuracy on the transformed clips
 import argparse
 import dataclasses
 import itertools
-import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import table_rows
 from vidkd_jax import augment
 from vidkd_jax.data.clips import Subset
 from vidkd_jax.errors import InputError, run_command
@@ -33,17 +32,11 @@ from vidkd_jax.run.building import Run, build_run
 from vidkd_jax.run.workdir import saved_settings
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.progress import progress_bar
-from vidkd_jax.tables import Metric, PerItem, Row, Table, load_table
+from vidkd_jax.tables import Row, load_table
 from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.run_results import GroupSums, RunResult
-from vidkd_jax.tables.statistics import Estimate, compare
 
-
-def _mean_of(name: str) -> Metric:
-    return Metric(name, name, PerItem("clip", lambda probabilities, labels, bins: labels))
-
-
-METRICS = tuple(map(_mean_of, ("same_answer", "divergence", "clip_top1")))
+METRICS = tuple(map(table_rows.mean_of, ("same_answer", "divergence", "clip_top1")))
 
 
 def varied(run: Run, folder: Path, draws: int, test: Subset) -> Collected:
@@ -114,26 +107,6 @@ def measured(folder: Path, args: argparse.Namespace) -> RunResult:
     return RunResult(tuple(groups.tolist()), sums, {})
 
 
-def lines(table: Table, rows: Mapping[str, list[RunResult]]) -> list[dict[str, Any]]:
-    """Returns what is printed of each row."""
-    by_name = {row.name: row for row in table.rows}
-    references = {name: table.against(by_name[name]) for name in rows}
-    references = {name: own if own in rows else name for name, own in references.items()}
-    found = []
-    for name, metrics in compare(rows, references, METRICS).items():
-        line: dict[str, Any] = {"row": name, "seeds": len(rows[name]), "against": references[name]}
-        for metric, (figure, difference) in metrics.items():
-            line[metric] = _rounded(figure)
-            if references[name] != name:
-                line[f"{metric}_difference"] = _rounded(difference)
-        found.append(line)
-    return found
-
-
-def _rounded(estimate: Estimate) -> list[float]:
-    return [round(value, 4) for value in (estimate.mean, estimate.low, estimate.high)]
-
-
 def _has_weights(folder: Path) -> bool:
     return (folder / "checkpoints").is_dir()
 
@@ -169,8 +142,7 @@ def main(argv: list[str] | None = None) -> None:
     rows = {row.name: found for row in wanted if (found := _measured_row(row, args))}
     if not rows:
         raise InputError(f"--out={args.out}: no finished run of '{args.table}' has its weights")
-    for line in lines(table, rows):
-        print(json.dumps(line))
+    table_rows.write(table, rows, METRICS)
 
 
 if __name__ == "__main__":

@@ -43,17 +43,37 @@ def read_selected(
       InputError: the two networks do not fit, the videos are not there, or a metric is none of
         these.
     """
-    selection = arm.row.selection
-    assert selection is not None
-    test, settings = _study(arm, dataset, out, "test", data_root)
-    k = selection.k
-    if isinstance(k, tuple):
-        k = _best(_study(arm, dataset, out, "val", data_root)[0], selection, k)
+    test, settings, selection, k = _decided(arm, dataset, out, data_root)
     outcome = _outcome(test, selection, k)
     seconds = (0.0, 0.0)
     if any(metric.name == _NETWORK_TIME for metric in metrics):
         seconds = _seconds(*_networks(arm, out), settings)
     return _summed(test.scores, outcome, metrics, settings.eval.calibration_bins, seconds)
+
+
+def chosen_clips(
+    arm: Arm, dataset: str, out: Path, data_root: str = ""
+) -> tuple[Scores, np.ndarray]:
+    """Returns the test clips and which of them the teacher sees, bool [passes, n].
+
+    See `read_selected`.
+    """
+    test, _, selection, k = _decided(arm, dataset, out, data_root)
+    ks = (k - selection.student_k,)
+    return test.scores, test.chosen(selection.selector, ks, passes=selection.passes)[:, 0]
+
+
+def _decided(
+    arm: Arm, dataset: str, out: Path, data_root: str
+) -> tuple[Study, Settings, Selection, int]:
+    """Returns the test scores, the settings that say which videos, the selection and its K."""
+    selection = arm.row.selection
+    assert selection is not None
+    test, settings = _study(arm, dataset, out, "test", data_root)
+    if isinstance(selection.k, int):
+        return test, settings, selection, selection.k
+    validation, _ = _study(arm, dataset, out, "val", data_root)
+    return test, settings, selection, _best(validation, selection, selection.k)
 
 
 def accuracies(

@@ -1,0 +1,32 @@
+"""What benchmarks that go over a table's finished runs share: means by test group, and their lines."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vidkd_jax.tables import Metric, PerItem, Table
+from vidkd_jax.tables.run_results import RunResult
+from vidkd_jax.tables.statistics import Estimate, compare
+
+
+def mean_of(name: str) -> Metric:
+    """Returns a metric whose sums by test group are computed elsewhere."""
+    return Metric(name, name, PerItem("clip", lambda probabilities, labels, bins: labels))
+
+
+def write(table: Table, rows: Mapping[str, Sequence[RunResult]], metrics: Sequence[Metric]) -> None:
+    """Prints a line of JSON for each row: mean, 95 % interval, difference from its reference."""
+    by_name = {row.name: row for row in table.rows}
+    references = {name: table.against(by_name[name]) for name in rows}
+    references = {name: own if own in rows else name for name, own in references.items()}
+    for name, found in compare(rows, references, metrics, table.shared_rows()).items():
+        line: dict[str, Any] = {"row": name, "seeds": len(rows[name]), "against": references[name]}
+        for metric, (figure, difference) in found.items():
+            line[metric] = _rounded(figure)
+            if references[name] != name:
+                line[f"{metric}_difference"] = _rounded(difference)
+        print(json.dumps(line))
+
+
+def _rounded(estimate: Estimate) -> list[float]:
+    return [round(value, 4) for value in (estimate.mean, estimate.low, estimate.high)]
