@@ -1,4 +1,4 @@
-"""What benchmarks that go over a table's finished runs share: means by test group, and their lines."""
+"""Prints what benchmarks find in a table's finished runs: a line for each row."""
 
 import json
 from collections.abc import Mapping, Sequence

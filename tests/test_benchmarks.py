@@ -257,3 +257,31 @@ def test_consistency_of_a_clips_answers():
         for most, least in ((19, 11), (11, 19))
     )
     np.testing.assert_allclose(found["divergence"], [0, (2 * near + far) / 3], atol=1e-12)
+
+
+def test_precision_and_recall_of_chosen_clips(tmp_path):
+    from benchmarks.chosen_clips import acting, judged
+    from vidkd_jax.errors import InputError
+    from vidkd_jax.inference.scores import Scores
+
+    scores = Scores(
+        teacher=np.zeros((5, 2), np.float32),
+        labels=np.array([0, 1]),
+        videos=np.array([0, 0, 0, 1, 1]),
+        names=np.array(["a/one.avi", "b/two.mp4"]),
+        groups=np.array(["g0", "g1"]),
+        spans=np.array([(0, 4), (4, 8), (8, 12), (0, 4), (4, 8)]),
+        average="softmax",
+    )
+    (tmp_path / "one.json").write_text(json.dumps({"active": [0] * 2 + [1] * 3 + [0] * 7}))
+    with pytest.raises(InputError, match=r"has no 'two\.json'"):
+        acting(scores, tmp_path)
+    (tmp_path / "two.json").write_text(json.dumps({"active": [1] * 8}))
+    shows = acting(scores, tmp_path)
+    assert shows.tolist() == [True, False, False, True, True]
+    chosen = np.array([[1, 0, 1, 1, 0], [1, 1, 0, 0, 1]], bool)
+    result = judged(scores, chosen, shows)
+    assert result.groups == ("g0", "g1")
+    precision, recall = result.sums["precision"], result.sums["recall"]
+    np.testing.assert_allclose(precision.terms / precision.count, [1 / 2, 1])
+    np.testing.assert_allclose(recall.terms / recall.count, [1, 1 / 2])
