@@ -3,12 +3,12 @@
     python -m benchmarks.chosen_clips --table=condi_table4_3 --out=runs/tables \
         --sidecars=data/marionette_untrimmed_videos/sidecars --seeds=5
 
-The sidecars of Marionette's videos say in which frames the figure acts. A clip shows the action if
-the figure acts in at least half of the frames from the clip's first to its last. Of every row with
-a selection whose runs are finished, prints a line of JSON: `precision`, the share of the chosen clips
-that show the action, and `recall`, the share of the clips that show it that are chosen; of the row
-that chooses all clips the precision is what chance has. Means over seeds and 95 % intervals over
-seeds and test groups.
+The sidecars of Marionette's videos say in which frames the figure acts. A clip shows the action
+if the figure acts in at least half of the frames from the clip's first to its last. Of every row
+with a selection whose runs are finished, prints a line of JSON: `precision`, the share of the
+chosen clips that show the action, and `recall`, the share of the clips that show it that are
+chosen; of the row that chooses all clips the precision is what chance has. Means over seeds and
+95 % intervals over seeds and test groups.
 """
 
 import argparse
