@@ -21,20 +21,9 @@ from vidkd_jax.samplers import Segments
 from vidkd_jax.video import write_video
 
 
-@pytest.fixture(scope="module")
-def run(small_config, square_videos, tmp_path_factory):
-    """A run of one epoch, directly on video files."""
-    workdir = tmp_path_factory.mktemp("run")
-    config = small_config(
-        data__source="videos",
-        data__videos=str(square_videos / "videos"),
-        data__annotations=str(square_videos / "annotations"),
-        data__name="ucf101",
-        method__name="supervised",
-        train__epochs=1,
-    )
-    train.train_and_evaluate(config, workdir)
-    return workdir
+@pytest.fixture
+def run(video_run):
+    return video_run
 
 
 def objects(text):

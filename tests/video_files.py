@@ -96,3 +96,14 @@ def moving_texture(num_frames, height=64, width=96):
     texture = coarse.repeat(4, axis=0).repeat(4, axis=1)
     for t in range(num_frames):
         yield np.roll(texture, (t, 2 * t), (0, 1))
+
+
+def as_stream(source, target):
+    """Copies the packets into a container that can be read from a pipe."""
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        (stream,) = before.streams.video
+        copy = after.add_stream_from_template(stream)
+        for packet in before.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                after.mux(packet)

@@ -1,126 +1,176 @@
 """What is happening in these videos? `python -m vidkd_jax.predict --run=runs/ty_r18 VIDEO...`.
 
 A finished run's best student sees each video as it saw the test split: all non-overlapping clips,
-centre crops, averaged. Prints the most probable classes of each video, a line each; with --json an
-object a line: `video` and its `classes`, each with `name` and `probability`.
+centre crops, averaged. With --teacher=RUN, the teacher answers, and the student of --run chooses
+the clips that are worth the teacher's time. Prints the most probable classes of each video, a line
+each; with --json an object a line.
 """
 
 import argparse
-import dataclasses
-import json
 import sys
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import jax
-import numpy as np
 from tqdm import tqdm
 
-from data_prep.annotations import Entry
 from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
-from vidkd_jax import data, samplers
-from vidkd_jax.data.clips import ClipSpec
-from vidkd_jax.data.files import FileDataset, readable
-from vidkd_jax.data.pipeline import Reading
+from vidkd_jax import video
 from vidkd_jax.errors import InputError, run_command
-from vidkd_jax.evaluation.predictions import predict_videos
-from vidkd_jax.networks import weights
-from vidkd_jax.networks.network import Network
-from vidkd_jax.run.train_step import predict_step
-from vidkd_jax.run.workdir import saved_fields
+from vidkd_jax.inference import output, pair, picture, timeline
+from vidkd_jax.inference.answers import Failure, VideoAnswer
+from vidkd_jax.inference.choice import Choice, K
+from vidkd_jax.inference.engine import Engine
+from vidkd_jax.inference.pair import Loaded, Pair
+from vidkd_jax.inference.selectors import lookup
+from vidkd_jax.inference.sources import Source
 from vidkd_jax.runtime.compilation import announced, cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.runtime.progress import progress_bar
-from vidkd_jax.settings.settings import DataSettings, EvalSettings
-
-
-@dataclasses.dataclass(frozen=True)
-class Cutting:
-    """How a run cuts videos into clips, and averages a video's clips.
-
-    Attributes:
-      short_side: that frames are resized to, in pixels.
-      fps: frames a second that videos are brought to; 0: as filmed.
-      crop: side of the window in their centre.
-      still: whether each clip shows one frame all the time.
-      max_clips: of a video.
-      average: of a video's clips: "softmax" or "logits".
-    """
-
-    short_side: int = DataSettings.short_side
-    fps: float = DataSettings.fps
-    crop: int = DataSettings.crop
-    still: bool = False
-    max_clips: int = EvalSettings.max_clips
-    average: str = EvalSettings.average
 
 
 def main(argv: list[str] | None = None) -> None:
     """Predicts; see `--help`.
 
     Raises:
-      InputError: there is no such run or video, or a video cannot be read; the others are
-        predicted before that is said.
+      InputError: there is no such run or video, something does not fit, or a video cannot be read;
+        the others are predicted before that is said.
     """
     args = _parse(argv)
-    print(f"loading the network of {args.run}", file=sys.stderr)
+    if args.selector:
+        lookup(args.selector)
+    named = args.run if args.teacher is None else f"{args.run} and {args.teacher}"
+    print(f"loading the network of {named}", file=sys.stderr)
     keep_freed_memory()
     cache_compilations()
-    card, variables = weights.load(args.run)
-    if card.in_channels != 3:
-        raise InputError(f"--run={args.run}: sees optical flow; give a run that sees RGB")
-    if not card.has_classifier:
-        raise InputError(
-            f"--run={args.run}: its classifier is random: the checkpoint had none for these "
-            "classes; train it first (model.init_from)"
+    both, choice = _asked(args)
+    sources = [source for name in args.videos for source in _sources(name)]
+    if args.picture and any(source.live for source in sources):
+        raise InputError(f"--picture={args.picture}: a stream cannot be read again to be drawn")
+    answers, failures = _answer(args, both, choice, sources)
+    if args.picture and answers:
+        if len(answers) > picture.VIDEOS:
+            print(f"{args.picture} shows the first {picture.VIDEOS} videos", file=sys.stderr)
+        picture.save(args.picture, answers, both.cutting.fps)
+    if answers and len(both.class_names) > args.top and not args.json:
+        number = len(both.class_names)
+        more = f"--top={number} prints all {number} classes, --json JSON for programs"
+        print(more, file=sys.stderr)
+    if failures:
+        raise InputError(f"{failures} of {len(sources)} videos cannot be read (listed above)")
+
+
+def _answer(
+    args: argparse.Namespace, both: Pair, choice: Choice, sources: Sequence[Source]
+) -> tuple[list[VideoAnswer], int]:
+    """Prints every video's answer; returns those that a picture shows, and how many failed."""
+    names, failures = both.class_names, 0
+    kept: list[VideoAnswer] = []
+    chosen = not choice.found.takes_all or choice.stop_at is not None
+    times = timeline.Timeline(args.timeline, names) if args.timeline else None
+    with progress_bar(total=len(sources), desc="predicting", leave=False) as bar:
+        engine = Engine(
+            both, choice, batch_size=args.batch_size or 0, wrap=lambda step: announced(step, bar)
         )
-    entries = [
-        Entry(str(path), path, 0, "", "predict") for file in args.videos for path in _files(file)
-    ]
-    cutting = _cutting(args.run, card)
-    found = readable(entries, "videos", fps=cutting.fps)
-    for entry, info in found:
-        if info.num_damaged:
-            print(f"damaged: {entry.path}: FFmpeg had to patch frames", file=sys.stderr)
-    if found:
-        names = card.class_names or [str(label) for label in range(card.num_classes)]
-        dataset = FileDataset(found, names, cutting.short_side, fps=cutting.fps)
-        probabilities = predict(card, variables, dataset, cutting, batch_size=args.batch_size)
-        for video, scores in zip(dataset.videos, probabilities, strict=True):
-            line = _line(video.id, scores, names, args.top, as_json=args.json)
-            tqdm.write(line, file=sys.stdout)  # around the progress bar
+        for found in engine.answer(sources):
+            bar.update()
+            if isinstance(found, Failure):
+                tqdm.write(f"skipped: {found.error}", file=sys.stderr)
+                failures += 1
+                continue
+            for notice in found.notices:
+                tqdm.write(notice, file=sys.stderr)
+            line = output.as_json if args.json else output.text
+            tqdm.write(line(found, names, args.top, chosen=chosen), file=sys.stdout)
             sys.stdout.flush()
-        if len(names) > args.top and not args.json:
-            more = f"--top={len(names)} prints all {len(names)} classes, --json JSON for programs"
-            print(more, file=sys.stderr)
-    if failures := len(entries) - len(found):
-        raise InputError(f"{failures} of {len(entries)} videos cannot be read (listed above)")
+            if times:
+                times.add(found)
+            if len(kept) <= picture.VIDEOS:
+                kept.append(found)
+    if times:
+        times.write()
+    return kept, failures
+
+
+def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
+    """Returns the networks, and how clips are chosen."""
+    run = pair.load("--run", args.run)
+    teacher = run if args.teacher is None else pair.load("--teacher", args.teacher)
+    selector = args.selector or _usual(run, alone=teacher is run)
+    most = args.max_clips
+    if most is None:  # as the run was evaluated; else a long video's clips would be left out
+        as_evaluated = lookup(selector).takes_all and not args.timeline
+        most = teacher.cutting.max_clips if as_evaluated else 0
+    choice = Choice(
+        selector, args.k, args.k_student, args.stop_at, args.seconds, args.seed, most or None
+    )
+    needs_run = teacher is not run or choice.needs_sampler
+    return pair.pair(teacher, run if needs_run else None), choice
+
+
+def _usual(run: Loaded, *, alone: bool) -> str:
+    """Returns the selector where none is named."""
+    if alone:
+        return "dense"
+    return "confidence" if run.believes else "entropy"
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.predict", description=__doc__)
-    parser.add_argument("--run", required=True, type=Path, help="workdir of a finished run")
-    parser.add_argument("--top", type=int, default=3, help="classes to print")
-    parser.add_argument("--json", action="store_true", help="an object a line")
-    parser.add_argument("--batch_size", type=int, default=16, help="clips at a time")
-    parser.add_argument("videos", nargs="+", type=Path, help="files, or folders of them")
+    add = parser.add_argument
+    add("--run", required=True, type=Path, help="workdir of a finished run")
+    add("--teacher", type=Path, help="workdir of the run that answers; --run then chooses clips")
+    add("--selector", help="dense, random, equidistant, entropy or confidence")
+    add("--k", type=int, help=f"clips of a video that answer ({K})")
+    add("--k_student", type=int, default=0, help="how many of them --run answers itself")
+    add("--stop_at", type=float, help="probability at which no further clip is asked about")
+    add("--seconds", type=float, help="that a video may take: as many clips as fit")
+    add("--seed", type=int, default=0, help="of --selector=random")
+    add("--max_clips", type=int, help="clips that a video has at most, spread evenly; 0: all")
+    add("--top", type=int, default=3, help="classes to print")
+    add("--json", action="store_true", help="an object a line")
+    add("--timeline", type=Path, help="file (.csv, .json) of all clips and segments over time")
+    add("--picture", type=Path, help="file (.png) of chosen and rejected clips")
+    add("--batch_size", type=int, help="clips at a time (as in the run's evaluation)")
+    add("videos", nargs="+", help="files, folders of them, cameras, pipes or addresses")
     args = parser.parse_args(argv)
-    for name in ("top", "batch_size"):
-        if getattr(args, name) < 1:
-            raise InputError(f"--{name}={getattr(args, name)}: give at least 1")
+    _check(args)
     return args
 
 
-def _files(path: Path) -> list[Path]:
-    """Returns a file itself, or the videos below a folder.
+def _check(args: argparse.Namespace) -> None:
+    """Refuses numbers that mean nothing, and files that cannot be written.
+
+    Raises:
+      InputError: names the flag.
+    """
+    for name, least in (
+        *(("top", 1), ("k", 1), ("batch_size", 1)),
+        *(("k_student", 0), ("max_clips", 0), ("seed", 0)),
+    ):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise InputError(f"--{name}={value}: give at least {least}")
+    if args.stop_at is not None and not 0 < args.stop_at <= 1:
+        raise InputError(f"--stop_at={args.stop_at:g}: give a probability above 0, at most 1")
+    if args.seconds is not None and not args.seconds > 0:
+        raise InputError(f"--seconds={args.seconds:g}: give more than 0")
+    if args.timeline:
+        output.check_writable("--timeline", args.timeline, timeline.SUFFIXES)
+    if args.picture:
+        output.check_writable("--picture", args.picture, (".png",))
+
+
+def _sources(name: str) -> list[Source]:
+    """Returns a live source or a file itself, or the videos below a folder.
 
     Raises:
       InputError: there is no such file or folder, or no video in it; or see `walk`.
     """
+    if video.is_live(name):
+        return [Source(name, live=True)]
+    path = Path(name)
     if path.is_file():
-        return [path]
+        return [Source(str(path))]
     if not path.is_dir():
         raise InputError(f"'{path}': there is no such file or folder")
     files = sorted(walk(path))
@@ -133,85 +183,7 @@ def _files(path: Path) -> list[Path]:
             f"{len(left_out)}): {', '.join(left_out)}",
             file=sys.stderr,
         )
-    return found
-
-
-def _cutting(run: Path, card: weights.Card) -> Cutting:
-    """Returns how a run cuts clips and averages; of weights without a run, as the papers do.
-
-    Raises:
-      InputError: the run's config.json is damaged.
-    """
-    try:
-        saved = saved_fields(run)
-    except InputError as error:
-        raise InputError(
-            f"--run={run}: config.json is damaged, so it is not known how the run cuts clips; copy "
-            "it again from where the run was made"
-        ) from error
-    if saved:  # a field that is younger than the run has its default
-        return Cutting(
-            short_side=saved.get("data.short_side", Cutting.short_side),
-            fps=saved.get("data.fps", Cutting.fps),
-            crop=saved.get("data.crop", Cutting.crop),
-            still=saved.get("data.sampler") == "still",
-            max_clips=saved.get("eval.max_clips", Cutting.max_clips),
-            average=saved.get("eval.average", Cutting.average),
-        )
-    if not card.size:
-        return Cutting()
-    scale = card.size / Cutting.crop
-    return Cutting(short_side=round(Cutting.short_side * scale), crop=card.size)
-
-
-def predict(
-    card: weights.Card,
-    variables: Any,
-    dataset: data.VideoDataset,
-    cutting: Cutting,
-    *,
-    batch_size: int,
-) -> Iterator[np.ndarray]:
-    """Yields each video's probabilities, float64 [classes], in the data set's order.
-
-    Args:
-      card: of the network.
-      variables: its weights.
-      dataset: the videos.
-      cutting: how clips are cut and averaged.
-      batch_size: clips at a time.
-    """
-    network = Network(weights.network_of(card), size=card.size or None, clips=card.clips)
-    sampler: samplers.Sampler = samplers.Contiguous(card.frames, card.stride)
-    if card.sampler:
-        sampler = samplers.from_json(card.sampler)
-    step = jax.jit(partial(predict_step, network=network))
-    placed = jax.device_put(variables)
-    batches = data.EvalBatches(
-        data.Subset(dataset, dataset.videos),
-        ClipSpec(sampler, cutting.crop, still=cutting.still),
-        batch_size=batch_size,
-        max_clips=cutting.max_clips,
-        reading=Reading(),
-    )
-    with progress_bar(total=batches.num_batches, desc="predicting", leave=False) as bar:
-
-        def with_bar() -> Iterator[Any]:
-            for batch in batches:
-                yield batch
-                bar.update()
-
-        for clips in predict_videos(partial(announced(step, bar), placed), with_bar()):
-            probabilities, _, _ = clips.by_video(cutting.average)
-            yield probabilities[0]
-
-
-def _line(video: str, scores: np.ndarray, names: Sequence[str], top: int, *, as_json: bool) -> str:
-    best = [(names[label], float(scores[label])) for label in np.argsort(-scores)[:top]]
-    if as_json:
-        classes = [{"name": name, "probability": round(score, 6)} for name, score in best]
-        return json.dumps({"video": video, "classes": classes}, ensure_ascii=False)
-    return f"{video}: " + ", ".join(f"{name} {score:.1%}" for name, score in best)
+    return [Source(str(file)) for file in found]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from small_networks import save_sampler
 from squares import write_square
+from video_files import as_stream
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.predictions import Predictions, softmax
@@ -212,19 +213,6 @@ def test_a_pipe_is_answered_like_the_file(both, files, tmp_path, name):
     (each,) = Engine(both, choice, batch_size=4).answer([Source(str(pipe), live=True)])
     assert each.chosen.tolist() == wanted.chosen.tolist() and each.num_clips == 10
     np.testing.assert_allclose(each.probabilities, wanted.probabilities, rtol=1e-5)
-
-
-def as_stream(source, target):
-    """Copies the packets into a container that can be read from a pipe."""
-    import av
-
-    with av.open(str(source)) as before, av.open(str(target), "w") as after:
-        (stream,) = before.streams.video
-        copy = after.add_stream_from_template(stream)
-        for packet in before.demux(stream):
-            if packet.dts is not None:
-                packet.stream = copy
-                after.mux(packet)
 
 
 def test_a_network_is_compiled_once_whatever_the_lengths(both, files):

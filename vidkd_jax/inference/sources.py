@@ -11,7 +11,7 @@ import dataclasses
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from queue import Empty, Full, Queue
 
@@ -24,6 +24,8 @@ from vidkd_jax.video import VideoError, VideoStream
 
 _AHEAD = 32  # clips of a video that wait to be used
 _ENDLESS = 2**40  # clips
+# For each clip: its number, its span, and the frames that it shows, int64 [n, t].
+Plan = Sequence[tuple[int, tuple[int, int], np.ndarray]]
 _SEEK_BELOW = 1 / 3  # of a video's clips: more of them are found faster by decoding all
 
 
@@ -107,6 +109,18 @@ class Reading:
         """Returns the frames of a video's clips, int64 [m, n, t]."""
         return clips.grid(num_frames, self.most or _ENDLESS)
 
+    def shown(self, num_frames: int) -> np.ndarray:
+        """Returns the frames that the networks are shown, int64 [m, n, t]."""
+        frames = self.grid(self.spec.sampler, num_frames)
+        return samplers.still(frames) if self.spec.still else frames
+
+    def takes_all(self, num_frames: int) -> bool:
+        """Whether all clips of a video are wanted, and can be cut as its frames come."""
+        regular = isinstance(self.own, Contiguous) and self.choose is None
+        return regular and len(self.grid(self.own, num_frames)) == len(
+            self.own.grid(num_frames, _ENDLESS)
+        )
+
 
 def read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
     """Yields a video's clips, numbers rising, and its end."""
@@ -127,60 +141,61 @@ def _read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
     path = Path(source.name)
     seekable = video.glance(path, fps=reading.fps)
     info = seekable or video.probe(path, fps=reading.fps)
-    shown, own = (
-        reading.grid(clips, info.num_frames) for clips in (reading.spec.sampler, reading.own)
-    )
-    wanted = np.arange(len(shown))
+    own = reading.grid(reading.own, info.num_frames)
+    if reading.takes_all(info.num_frames):
+        yield from _stream(reading, source)
+        return
+    shown, wanted = reading.shown(info.num_frames), np.arange(len(own))
     if reading.choose is not None:
-        wanted = np.sort(reading.choose(index, len(shown)))
-    if reading.spec.still:
-        shown = samplers.still(shown)
-    span = info.num_frames // max(int(np.prod(shown.shape[1:])), 1)  # clips that fill the video
-    by_number = seekable is not None and len(wanted) < _SEEK_BELOW * max(span, 1)
-    frames = (_sought if by_number else _passed)(reading, path, shown[wanted])
-    for number, pixels in zip(wanted.tolist(), frames, strict=True):
-        yield Clip(number, _span(own[number]), pixels)
+        wanted = np.sort(reading.choose(index, len(own)))
+    plan = [(number, _span(own[number]), shown[number]) for number in wanted.tolist()]
+    filling = max(info.num_frames // shown[0].size, 1)  # clips that fill the video
+    by_number = seekable is not None and len(plan) < _SEEK_BELOW * filling
+    damaged = yield from (_sought if by_number else _passed)(reading, path, plan)
     fps = reading.fps or info.fps
-    yield End(len(shown), info.num_frames, fps, info.num_damaged)
+    yield End(len(own), info.num_frames, fps, max(damaged, info.num_damaged))
 
 
 def reread(reading: Reading, source: Source, num_frames: int, number: int) -> np.ndarray:
     """Returns the pixels of a clip of a file, uint8 [n, t, h, w, 3], by its frames' numbers."""
-    shown = reading.grid(reading.spec.sampler, num_frames)[number]
-    if reading.spec.still:
-        shown = samplers.still(shown)
-    (pixels,) = _sought(reading, Path(source.name), shown[None])
-    return pixels
+    return _by_number(reading, Path(source.name), reading.shown(num_frames)[number])
 
 
-def _sought(reading: Reading, path: Path, shown: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields clips [n, t, h, w, 3] of frames [m, n, t], each read by its frames' numbers."""
-    for clip in shown:
-        numbers, inverse = np.unique(clip, return_inverse=True)
-        found = video.read_frames(
-            path, numbers.tolist(), short_side=reading.short_side, fps=reading.fps
-        )
-        windows = np.stack([window(frame, reading.spec.crop, path) for frame in found])
-        yield windows[inverse.reshape(clip.shape)]
+def _by_number(reading: Reading, path: Path, shown: np.ndarray) -> np.ndarray:
+    """Returns the windows of frames [n, t], uint8 [n, t, h, w, 3]."""
+    numbers, inverse = np.unique(shown, return_inverse=True)
+    found = video.read_frames(
+        path, numbers.tolist(), short_side=reading.short_side, fps=reading.fps
+    )
+    windows = np.stack([window(frame, reading.spec.crop, path) for frame in found])
+    return windows[inverse.reshape(shown.shape)]
 
 
-def _passed(reading: Reading, path: Path, shown: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields clips [n, t, h, w, 3] of frames [m, n, t], in one pass over the video."""
-    last_needed = {number: place for place, clip in enumerate(shown) for number in set(clip.flat)}
-    waiting, place = {}, 0
+def _sought(reading: Reading, path: Path, plan: Plan) -> Generator[Clip, None, int]:
+    """Yields clips that are each read by their frames' numbers; returns 0 damaged frames."""
+    for number, span, shown in plan:
+        yield Clip(number, span, _by_number(reading, path, shown))
+    return 0
+
+
+def _passed(reading: Reading, path: Path, plan: Plan) -> Generator[Clip, None, int]:
+    """Yields clips in one pass over the video; returns the number of damaged frames."""
+    last_needed = {frame: i for i, (*_, shown) in enumerate(plan) for frame in set(shown.flat)}
+    waiting: dict[int, np.ndarray] = {}
+    place = 0
     with VideoStream(path, short_side=reading.short_side, fps=reading.fps) as stream:
         for number, frame in enumerate(stream):
             if number in last_needed:
                 waiting[number] = window(frame, reading.spec.crop, path)
-            while place < len(shown) and number >= shown[place].max():
-                clip = shown[place]
-                pixels = np.stack([waiting[each] for each in clip.ravel().tolist()])
-                yield pixels.reshape(*clip.shape, *pixels.shape[1:])
+            while place < len(plan) and number >= plan[place][-1].max():
+                clip, span, shown = plan[place]
+                pixels = np.stack([waiting[each] for each in shown.ravel().tolist()])
+                yield Clip(clip, span, pixels.reshape(*shown.shape, *pixels.shape[1:]))
                 waiting = {n: w for n, w in waiting.items() if last_needed[n] > place}
                 place += 1
-            if place == len(shown):
-                return
-    raise VideoError(path, f"frame {shown.max()} was requested, but the video is shorter")
+            if place == len(plan):
+                return stream.num_damaged
+    raise VideoError(path, f"frame {max(last_needed)} was requested, but the video is shorter")
 
 
 def _stream(reading: Reading, source: Source) -> Iterator[Clip | End]:

@@ -1,0 +1,110 @@
+"""Timelines of answers whose clips are known."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from vidkd_jax.inference import picture, timeline
+from vidkd_jax.inference.aggregation import Answers
+from vidkd_jax.inference.answers import VideoAnswer
+from vidkd_jax.inference.sources import Source
+
+NAMES = ("idle", "wave")
+NOBODY = Answers(np.zeros(0, int), np.zeros((0, 1), np.float32))
+
+
+def logits(*waves):
+    return np.log(np.array([[1 - p, p] for p in waves], np.float32))
+
+
+@pytest.fixture
+def answer():
+    """Five clips of 8 frames at 4 a second; the sampler says idle, idle, wave, wave, idle."""
+    return VideoAnswer(
+        Source("a,b.mp4"),
+        np.array([0.4, 0.6]),
+        num_clips=5,
+        num_frames=40,
+        fps=4.0,
+        spans={clip: (8 * clip, 8 * clip + 8) for clip in range(5)},
+        chosen=np.array([3, 0]),
+        seen=2,
+        teacher=Answers(np.array([0, 3]), logits(0.7, 0.9)),  # clip 0 waves, says the teacher
+        student=Answers(np.array([2, 3]), logits(0.8, 0.6)),
+        scores=np.array([0.4, 0.2, 0.1, 0.9, 0.3]),
+        sampler=logits(0.1, 0.2, 0.8, 0.6, 0.3),
+        confidence=np.array([0.4, 0.2, 0.1, 0.9, 0.3]),
+    )
+
+
+def test_clips_over_time(answer):
+    rows = timeline.clips(answer, NAMES)
+    assert [row["class"] for row in rows] == ["wave", "idle", "wave", "wave", "idle"]
+    assert [row["probability"] for row in rows] == pytest.approx([0.7, 0.8, 0.8, 0.9, 0.7])
+    assert [row["by"] for row in rows] == ["teacher", "", "sampler", "both", ""]
+    assert [(row["start"], row["end"]) for row in rows] == [(2 * i, 2 * i + 2) for i in range(5)]
+    assert rows[3]["confidence"] == 0.9
+
+
+def test_segments_of_neighbours_of_one_class(answer):
+    found = timeline.segments(timeline.clips(answer, NAMES))
+    expected = [
+        {"start": 0, "end": 2, "class": "wave", "probability": 0.7, "clips": 1},
+        {"start": 2, "end": 4, "class": "idle", "probability": 0.8, "clips": 1},
+        {"start": 4, "end": 8, "class": "wave", "probability": 0.85, "clips": 2},
+        {"start": 8, "end": 10, "class": "idle", "probability": 0.7, "clips": 1},
+    ]
+    assert [{**each, "probability": pytest.approx(each["probability"])} for each in found] == (
+        expected
+    )
+
+
+def test_a_clip_that_no_classifier_saw_ends_a_segment(answer):
+    """Of a sampler without a classifier the teacher's clips alone have a class."""
+    mute = dataclasses.replace(
+        answer, sampler=None, student=NOBODY, teacher=Answers(np.array([0, 2]), logits(0.9, 0.7))
+    )
+    rows = timeline.clips(mute, NAMES)
+    assert [row["class"] for row in rows] == ["wave", None, "wave", None, None]
+    assert len(timeline.segments(rows)) == 2
+    unseen = dataclasses.replace(mute, confidence=None)
+    assert [row["clip"] for row in timeline.clips(unseen, NAMES)] == [0, 2]
+    assert len(timeline.segments(timeline.clips(unseen, NAMES))) == 2  # clip 1 lies between
+
+
+def test_without_a_frame_rate_there_are_no_times(answer, tmp_path):
+    still = dataclasses.replace(answer, fps=0.0)
+    assert {row["start"] for row in timeline.clips(still, NAMES)} == {None}
+    found = timeline.Timeline(tmp_path / "t.csv", NAMES)
+    found.add(still)
+    found.write()
+    assert "a,b.mp4" in (tmp_path / "t.csv").read_text()
+
+
+def test_files(answer, tmp_path):
+    odd = dataclasses.replace(answer, source=Source("\udcff.mp4"))  # a name that is not text
+    for name in ("t.csv", "t.json"):
+        lines = timeline.Timeline(tmp_path / name, NAMES)
+        lines.add(answer)
+        lines.add(odd)
+        lines.write()
+    with (tmp_path / "t.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["kind"] for row in rows] == (["segment"] * 4 + ["clip"] * 5) * 2
+    assert rows[2] == {
+        "video": "a,b.mp4", "kind": "segment", "clip": "", "start": "4.0", "end": "8.0",
+        "class": "wave", "probability": "0.85", "confidence": "", "by": "", "clips": "2",
+    }  # fmt: skip
+    first, second = json.loads((tmp_path / "t.json").read_text())
+    assert first["clips"] == timeline.clips(answer, NAMES)
+    assert first["segments"] == timeline.segments(first["clips"])
+    assert second["video"] in ("\\udcff.mp4", "\udcff.mp4")
+
+
+def test_which_clips_a_picture_shows(answer):
+    assert picture.counted(answer) == [3, 0, 2]  # best first, then the sampler's
+    assert picture.rejected(answer) == [1, 4]  # worst first
+    assert picture.rejected(dataclasses.replace(answer, scores=None)) == [1, 4]

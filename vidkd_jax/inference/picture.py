@@ -1,0 +1,88 @@
+"""A picture of the clips that a selector has chosen, and of those that it has not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+
+from vidkd_jax import video
+from vidkd_jax.inference.answers import VideoAnswer
+
+VIDEOS = 6  # more would be too small to see
+_CLIPS = 8
+_INCHES = 1.5
+_BLUE, _GREY = "#2563eb", "#94a3b8"
+
+
+def save(path: Path, answers: Sequence[VideoAnswer], fps: float) -> None:
+    """Draws the middle frames of chosen and rejected clips, with their scores and times.
+
+    Of each video a row of up to eight chosen clips, best first, and a row of up to eight rejected
+    ones, worst first where clips have scores. Frames are read again from the files.
+
+    Args:
+      path: of the picture.
+      answers: of the videos, which are files; the first `VIDEOS` are drawn.
+      fps: frames a second that clips are cut at; 0: as filmed.
+
+    Raises:
+      VideoError: a file cannot be read any more.
+    """
+    shown = answers[:VIDEOS]
+    figure = Figure(
+        figsize=(_CLIPS * _INCHES, 2 * len(shown) * _INCHES * 1.2), layout="constrained"
+    )
+    grid = figure.add_gridspec(len(shown), 1)
+    for line, answer in enumerate(shown):
+        _draw(figure, grid[line, 0], answer, fps)
+    figure.savefig(path, dpi=100)
+
+
+def rejected(answer: VideoAnswer) -> list[int]:
+    """Returns the clips that do not count, worst first where the selector gave them scores."""
+    counts = {*answer.teacher.clips.tolist(), *answer.student.clips.tolist()}
+    others = [clip for clip in sorted(answer.spans) if clip not in counts]
+    if answer.scores is None:
+        return others
+    return sorted(others, key=lambda clip: answer.scores[clip])  # type: ignore[index]
+
+
+def counted(answer: VideoAnswer) -> list[int]:
+    """Returns the clips that count, best first; last those that the sampler alone has answered."""
+    first = [clip for clip in answer.chosen.tolist() if answer.by(clip)]
+    return [*first, *(clip for clip in answer.student.clips.tolist() if clip not in first)]
+
+
+def _draw(figure: Figure, place: SubplotSpec, answer: VideoAnswer, fps: float) -> None:
+    rows = {"chosen": (counted(answer), _BLUE), "rejected": (rejected(answer), _GREY)}
+    grid = place.subgridspec(2, _CLIPS)
+    for line, (title, (clips, colour)) in enumerate(rows.items()):
+        drawn = clips[:_CLIPS]
+        for column in range(_CLIPS):
+            panel = figure.add_subplot(grid[line, column])
+            panel.set_xticks([])
+            panel.set_yticks([])
+            panel.spines[:].set_color(colour if column < len(drawn) else "none")
+            if column < len(drawn):
+                clip = drawn[column]
+                panel.imshow(_middle(answer, clip, fps))
+                panel.set_title(_caption(answer, clip), fontsize=7, color=colour)
+            if column == 0:
+                name = Path(answer.source.name).name
+                panel.set_ylabel(f"{name}\n{title}: {len(clips)}", fontsize=7, parse_math=False)
+
+
+def _middle(answer: VideoAnswer, clip: int, fps: float) -> np.ndarray:
+    begin, end = answer.spans[clip]
+    number = min((begin + end - 1) // 2, answer.num_frames - 1)
+    return video.read_frames(answer.source.name, [number], short_side=112, fps=fps)[0]
+
+
+def _caption(answer: VideoAnswer, clip: int) -> str:
+    when = answer.seconds(clip)
+    parts = [f"clip {clip}"] + ([] if when is None else [f"{when[0]:.1f} s"])
+    if answer.scores is not None:
+        parts.append(f"{answer.scores[clip]:.3g}")
+    return ", ".join(parts)
