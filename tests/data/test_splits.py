@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from vidkd_jax.data import load_splits
-from vidkd_jax.data.splits import balanced_subset, held_out_groups
+from vidkd_jax.data.splits import balanced_subset, folds_of_groups, held_out_groups
 from vidkd_jax.errors import InputError
 
 
@@ -66,6 +66,37 @@ def test_fraction_is_balanced_over_classes(memory_dataset):
     other = {v.id for v in balanced_subset(videos, 0.2, seed=1)}
     assert other != smaller
     assert other <= {v.id for v in balanced_subset(videos, 0.5, seed=1)}
+
+
+def test_folds_deal_out_the_training_groups_whatever_validates(memory_dataset):
+    datasets = {"train": crossed(memory_dataset), "test": memory_dataset([20, 20])}
+    whole = load(datasets, folds=3)
+    left_out = []
+    for fold in (1, 2, 3):
+        splits = load(datasets, folds=3, fold=fold)
+        assert splits.val.videos == whole.val.videos and splits.folds == whole.folds
+        kept = {v.group for v in splits.train.videos}
+        left_out.append({v.group for v in whole.train.videos} - kept)
+        assert {whole.folds[group] for group in left_out[-1]} == {fold}
+    assert sorted(map(len, left_out)) == [2, 3, 3]  # of the 8 groups that do not validate
+    other = load(datasets, folds=3, val="test")
+    assert other.folds == whole.folds and Counter(other.folds.values()) == {1: 4, 2: 3, 3: 3}
+    assert load(datasets).folds == {}
+
+
+def test_folds_of_groups_of_one_class_each_have_every_class(memory_dataset):
+    groups = [f"{c}_g{g}" for g in range(4) for c in range(3)]
+    videos = memory_dataset([20] * 12, num_classes=3, groups=groups).videos
+    folds = folds_of_groups(videos, 2)
+    assert Counter((v.label, folds[v.group]) for v in videos) == dict.fromkeys(
+        [(label, fold) for label in range(3) for fold in (1, 2)], 2
+    )
+    assert folds == folds_of_groups(videos[::-1], 2)
+
+
+def test_more_folds_than_groups_are_refused(memory_dataset):
+    with pytest.raises(InputError, match=r"data\.folds: 11 of 10 training groups"):
+        folds_of_groups(crossed(memory_dataset).videos, 11)
 
 
 def test_a_single_group_cannot_be_split(memory_dataset):

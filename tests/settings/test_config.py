@@ -139,6 +139,13 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
         ),
         ({"optim.momentum": 0.0, "optim.nesterov": True}, r"optim\.nesterov: .*optim\.momentum"),
         ({"schedule.name": "cosine", "schedule.factor": 0.5}, r"schedule\.factor: .*'cosine'"),
+        ({"data.folds": 2}, r"data\.folds: 2 would do nothing; set data\.fold for a teacher"),
+        ({"data.folds": 2, "data.fold": 3}, r"data\.fold: 3 of data\.folds=2; use two folds"),
+        ({"data.folds": 1, "data.fold": 1}, r"data\.fold: 1 of data\.folds=1; use two folds"),
+        (
+            {"teachers.cross_fitted": True, "data.folds": 2, "data.fold": 1},
+            r"teachers\.cross_fitted: .* student trains on all folds",
+        ),
         ({"data.videos": "clips"}, r"data\.videos: data\.source='records' does not read it"),
         (
             {"train.epochs": 3, "schedule.warmup_epochs": 3},

@@ -28,6 +28,7 @@ class Splits:
       test: The test videos.
       class_names: Class names, indexed by label.
       groups: How the groups of all videos are known; see `VideoDataset`.
+      folds: The fold of each training group, from 1; empty without folds.
     """
 
     train: Subset
@@ -35,6 +36,7 @@ class Splits:
     test: Subset
     class_names: Sequence[str]
     groups: Mapping[str, int]
+    folds: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Returns a text that determines which videos are in which subset, and their order."""
@@ -49,6 +51,8 @@ def load_splits(
     val_fraction: float,
     fraction: float,
     subset_seed: int = 0,
+    folds: int = 0,
+    fold: int = 0,
 ) -> Splits:
     """Opens the splits of a data set.
 
@@ -59,6 +63,8 @@ def load_splits(
       val_fraction: Fraction of the training groups that is held out.
       fraction: Fraction of the training videos of each class that is used.
       subset_seed: Which of them, where they are a fraction.
+      folds: Number of folds that the training groups are dealt out to; 0 means none.
+      fold: The one whose groups are left out of training; 0 means that all train.
 
     Raises:
       InputError: A split is empty, a class has no training video, or there are too few groups to
@@ -67,6 +73,7 @@ def load_splits(
     train = open_split("train")
     test = open_split("test")
     videos = list(train.videos)
+    fold_of = folds_of_groups(videos, folds) if folds else {}
     if val == "groups":
         held_out = held_out_groups(videos, val_fraction)
         validation = Subset(train, [video for video in videos if video.group in held_out])
@@ -74,12 +81,15 @@ def load_splits(
     else:
         source = test if val == "test" else open_split(val)
         validation = Subset(source, list(source.videos))
+    if fold:
+        videos = [video for video in videos if fold_of[video.group] != fold]
     splits = Splits(
         train=Subset(train, balanced_subset(videos, fraction, subset_seed)),
         val=validation,
         test=Subset(test, list(test.videos)),
         class_names=train.class_names,
         groups=train.groups,
+        folds=fold_of,
     )
     for name in ("train", "val", "test"):
         if not getattr(splits, name).videos:
@@ -105,7 +115,7 @@ def _check_classes(splits: Splits) -> None:
             raise InputError(
                 f"{len(missing)} of {len(splits.class_names)} classes have no training video, such "
                 f"as '{missing[0]}'; remove them from the list of classes, or hold out fewer "
-                "groups (data.val_fraction)"
+                "groups (data.val_fraction, data.folds)"
             )
         if missing:
             print(f"classes without validation videos: {', '.join(missing)}", file=sys.stderr)
@@ -126,26 +136,50 @@ def held_out_groups(videos: Sequence[Video], fraction: float) -> set[str]:
     the same videos. From groups that belong to one class each (such as the films of HMDB51), the
     fraction is taken class by class, so that every class with at least two groups is validated.
     """
-    classes: dict[str, set[int]] = defaultdict(set)
-    for video in videos:
-        classes[video.group].add(video.label)
-    if len(classes) < 2:
+    strata = _ranked_groups(videos)
+    if sum(map(len, strata)) < 2:
         raise InputError(
             "data.val='groups' needs at least two training groups; use data.val='val' or 'test'"
         )
-    strata: dict[object, list[str]] = defaultdict(list)
-    for group, labels in classes.items():
-        strata[min(labels) if len(labels) == 1 else "shared"].append(group)
     held_out: set[str] = set()
-    for groups in strata.values():
+    for groups in strata:
         count = min(max(round(fraction * len(groups)), 1), len(groups) - 1)
-        held_out.update(sorted(groups, key=_rank)[:count])
+        held_out.update(groups[:count])
     if not held_out:
         raise InputError(
             "config.data.val: no class has a second training group that could be held out for "
             "validation; add videos, or use a split of your lists (data.val='val')"
         )
     return held_out
+
+
+def folds_of_groups(videos: Sequence[Video], folds: int) -> dict[str, int]:
+    """Deals the training groups out to folds, 1 to `folds`, of nearly the same number of groups.
+
+    As for validation, the names of the groups alone decide, and groups that belong to one class
+    each are dealt out class by class. Groups that validate are dealt out, too, so that runs which
+    validate on other videos have the same folds.
+
+    Raises:
+      InputError: There are fewer groups than folds.
+    """
+    dealt = [group for groups in _ranked_groups(videos) for group in groups]
+    if len(dealt) < folds:
+        raise InputError(
+            f"config.data.folds: {folds} of {len(dealt)} training groups; use fewer folds"
+        )
+    return {group: place % folds + 1 for place, group in enumerate(dealt)}
+
+
+def _ranked_groups(videos: Sequence[Video]) -> list[list[str]]:
+    """Returns the groups in their fixed pseudo-random order, those of one class each by class."""
+    classes: dict[str, set[int]] = defaultdict(set)
+    for video in videos:
+        classes[video.group].add(video.label)
+    strata: dict[int, list[str]] = defaultdict(list)
+    for group, labels in classes.items():
+        strata[min(labels) if len(labels) == 1 else -1].append(group)
+    return [sorted(strata[key], key=_rank) for key in sorted(strata)]
 
 
 def balanced_subset(videos: Sequence[Video], fraction: float, seed: int = 0) -> list[Video]:

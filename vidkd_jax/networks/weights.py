@@ -49,6 +49,8 @@ class Card:
         `frames` frames, `stride` apart.
       clips: which of the sampler's clips the network sees; None: all.
       fps: frames a second of the videos, `data.fps` of the run; 0: as filmed, or not known.
+      folds: that the training groups were dealt out to; 0: none.
+      fold: whose groups did not train the network; 0: all did.
     """
 
     model: str
@@ -70,6 +72,8 @@ class Card:
     sampler: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     clips: tuple[int, ...] | None = None
     fps: float = 0.0
+    folds: int = 0
+    fold: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""

@@ -16,7 +16,7 @@ from vidkd_jax.evaluation import evaluators
 from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
-from vidkd_jax.run import fork, init_from, inputs, method_checks
+from vidkd_jax.run import cross_fitting, fork, init_from, inputs, method_checks
 from vidkd_jax.run import teachers as teachers_lib
 from vidkd_jax.run import trained as trained_lib
 from vidkd_jax.run.student import (
@@ -138,6 +138,8 @@ class Run:
             sampler=samplers.as_json(self.spec.sampler),
             clips=self.settings.method.clips,
             fps=self.settings.data.fps,
+            folds=self.settings.data.folds if self.settings.data.fold else 0,
+            fold=self.settings.data.fold,
         )
 
     @property
@@ -184,6 +186,7 @@ def build_run(settings: Settings) -> Run:
     own = settings.method.sampler(settings.data.frames, settings.data.stride)
     method_checks.check_clips(settings.method, own)
     trained = trained_lib.load(settings, splits.class_names)
+    teacher_of = cross_fitting.teacher_of_videos(settings, trained, splits)
     sampler = teachers_lib.widened(own, trained)
     networks = teachers_lib.frozen_networks(settings, trained, own, sampler)
     window = inputs.window_shapes(settings.data, sampler)
@@ -191,6 +194,8 @@ def build_run(settings: Settings) -> Run:
         network.output_shapes(teacher.variables, window)
         for network, teacher in zip(networks, trained, strict=True)
     )
+    if teacher_of is not None:
+        shapes = cross_fitting.as_one(shapes)
     clip_shape = clip_shape_of(settings, own)
     student, student_shapes = build_student(
         settings, shapes, own, sampler, len(splits.class_names), clip_shape
@@ -232,7 +237,7 @@ def build_run(settings: Settings) -> Run:
         frozen_shapes=shapes,
         frozen_digests=tuple(weights.digest(teacher.variables) for teacher in trained),
         optimizer=optimizer,
-        train_step=_compiled_step(settings, student, teachers, optimizer, mesh),
+        train_step=_compiled_step(settings, student, teachers, optimizer, mesh, teacher_of),
         mesh=mesh,
         key=key,
     )
@@ -258,6 +263,7 @@ def _compiled_step(
     teachers: teachers_lib.Teachers,
     optimizer: optax.GradientTransformation,
     mesh: jax.sharding.Mesh,
+    teacher_of: np.ndarray | None,
 ) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
     def step(
         state: TrainState, taught: BySource, batch: Mapping[str, jax.Array], key: jax.Array
@@ -271,6 +277,7 @@ def _compiled_step(
             teacher_networks=teachers.networks,
             method=settings.method,
             optimizer=optimizer,
+            teacher_of=teacher_of,
             remat=settings.train.remat,
         )
         if not split_names:

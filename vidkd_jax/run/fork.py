@@ -38,6 +38,8 @@ def check(settings: Settings) -> list[weights.Card]:
     may_differ = {*workdir.MAY_CHANGE, *origins.FIELDS, "data.workers"}
     if "flow" not in (before["data.modality"], now["data.modality"]):
         may_differ.add("data.modality")  # flow beside RGB is a teacher's
+    if not (before["data.fold"] or now["data.fold"]):
+        may_differ.add("data.folds")  # all of them train
     for field in now:
         alike = field.startswith(_ALIKE) and field not in may_differ
         if alike and before.get(field) != now[field]:

@@ -26,6 +26,8 @@ def load_splits(settings: DataSettings) -> data.Splits:
         val_fraction=settings.val_fraction,
         fraction=settings.fraction,
         subset_seed=settings.subset_seed,
+        folds=settings.folds,
+        fold=settings.fold,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import linen as nn
 from flax import struct
@@ -109,6 +110,25 @@ def ask_teachers(
     return taught
 
 
+def pick_rows(answers: tuple[Outputs, ...], which: jax.Array) -> Outputs:
+    """Returns the outputs of networks of one kind, each row [b] from the network that is named.
+
+    Args:
+      answers: of the networks, arrays [b, ...] by name.
+      which: number of the network for each row, int [b].
+    """
+    picked = answers[0]
+    for number, answer in enumerate(answers):
+        picked = jax.tree.map(
+            lambda old, new, number=number: jnp.where(
+                (which == number).reshape(-1, *(1,) * (old.ndim - 1)), new, old
+            ),
+            picked,
+            answer,
+        )
+    return picked
+
+
 def _after(value: jax.Array, function: Callable[..., Any]) -> Callable[..., Any]:
     """Runs `function` only after `value` has been computed.
 
@@ -138,6 +158,7 @@ def train_step(
     teacher_networks: BySource,
     method: Method,
     optimizer: optax.GradientTransformation,
+    teacher_of: np.ndarray | None = None,
     remat: bool = False,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Does one step of the method.
@@ -151,6 +172,8 @@ def train_step(
       teacher_networks: of the teachers, and of those that live in the memory, by source.
       method: gives views, loss terms and the next memory.
       optimizer: as made by `create_optimizer`.
+      teacher_of: for each training video, which of the trained teachers teaches it, int [videos];
+        the method sees them as one. None: all teach all videos.
       remat: keep the convolutions' outputs alone for the backward pass, and compute the rest again.
 
     Returns:
@@ -161,6 +184,9 @@ def train_step(
     views = method.views(step_key, batch)
     in_memory = {s.name: (state.memory[s.name],) for s in method.teachers if s.in_memory}
     taught = ask_teachers({**teachers, **in_memory}, teacher_networks, views)
+    if teacher_of is not None:
+        which = jnp.asarray(teacher_of)[batch["video"]]
+        taught["frozen"] = (pick_rows(taught["frozen"], which),)
     clip = student.see(views)
 
     def apply(params: Any, clip: jax.Array) -> Any:

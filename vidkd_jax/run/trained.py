@@ -40,7 +40,13 @@ def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
       InputError: the method wants another number of them, or one does not fit the data.
     """
     folders, source = settings.teachers.runs, frozen_source(settings.method.teachers)
-    _check_count(source, len(folders), settings.method_name)
+    as_one = settings.teachers.cross_fitted
+    _check_count(source, min(len(folders), 1) if as_one else len(folders), settings.method_name)
+    if source and source.weights and not as_one and len(source.weights) != len(folders):
+        raise InputError(
+            f"config.method.teacher_weights: {len(source.weights)} weights for {len(folders)} "
+            "teachers; give one each"
+        )
     if settings.teachers.dtype and not settings.method.teachers:
         raise InputError(
             f"config.teachers.dtype: method '{settings.method_name}' has no teacher; leave it ''"
@@ -145,9 +151,4 @@ def _check_count(source: Frozen | None, count: int, method: str) -> None:
         raise InputError(
             f"config.teachers.runs: names {count} teachers, but method '{method}' needs "
             f"{needs}; name workdirs of finished runs, or folders of converted weights"
-        )
-    if source.weights and len(source.weights) != count:
-        raise InputError(
-            f"config.method.teacher_weights: {len(source.weights)} weights for {count} teachers; "
-            "give one each"
         )

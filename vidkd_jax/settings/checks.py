@@ -29,6 +29,8 @@ _AT_LEAST = {
     "model.width": 1 / 64,
     "data.split": 1,
     "data.subset_seed": 0,
+    "data.folds": 0,
+    "data.fold": 0,
     "data.frames": 1,
     "data.stride": 1,
     "data.short_side": 8,
@@ -109,6 +111,7 @@ def validate(values: Mapping[str, Any]) -> None:
     _validate_optimiser(leaves)
     _validate_drops(leaves)
     _validate_fork(leaves)
+    _validate_folds(leaves)
     _validate_data(leaves)
 
 
@@ -208,6 +211,28 @@ def _check_epochs(field: str, epochs: Any) -> None:
     whole = isinstance(epochs, tuple) and all(isinstance(e, int) and e >= 1 for e in epochs)
     if not whole or list(epochs) != sorted(set(epochs)):
         raise InputError(f"config.{field}: {epochs}; use rising numbers of epochs, from 1 up")
+
+
+def _validate_folds(leaves: Mapping[str, Any]) -> None:
+    """Refuses folds that are not there, or that would do nothing."""
+    folds, fold, crossed = (
+        leaves[field] for field in ("data.folds", "data.fold", "teachers.cross_fitted")
+    )
+    if folds == 1 or fold > folds:
+        raise InputError(
+            f"config.data.fold: {fold} of data.folds={folds}; use two folds or more, and one of "
+            "them"
+        )
+    if crossed and (not folds or fold):
+        raise InputError(
+            f"config.teachers.cross_fitted: with data.folds={folds} and data.fold={fold}; its "
+            "student trains on all folds: set data.folds to their number, and data.fold to 0"
+        )
+    if folds and not (fold or crossed):
+        raise InputError(
+            f"config.data.folds: {folds} would do nothing; set data.fold for a teacher, or "
+            "teachers.cross_fitted=True for its student"
+        )
 
 
 def _validate_data(leaves: Mapping[str, Any]) -> None:

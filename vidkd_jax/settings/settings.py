@@ -43,10 +43,13 @@ class TeacherSettings:
     Attributes:
       runs: finished runs, or folders of converted weights.
       dtype: that all teachers compute in, TY's own past, too; "": the student's.
+      cross_fitted: the runs are one for each of `data.folds`, and each video is taught by the one
+        that has not been trained on it. Together they are one teacher.
     """
 
     runs: tuple[str, ...] = ()
     dtype: str = ""
+    cross_fitted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +76,8 @@ class DataSettings:
       subset_seed: which videos `fraction` takes; it is not the run's seed.
       val: "groups": held out of training by group; or "val" / "test": that split.
       val_fraction: of the training groups.
+      folds: that the training groups are dealt out to, for cross-fitted teachers; 0: none.
+      fold: whose groups, from 1 to `folds`, do not train; 0: all do.
       threads: that read.
       workers: processes that read; 0: threads only.
       prefetch: batches that are read ahead.
@@ -97,6 +102,8 @@ class DataSettings:
     subset_seed: int = 0
     val: str = "groups"
     val_fraction: float = 0.1
+    folds: int = 0
+    fold: int = 0
     threads: int = 2
     workers: int = 0
     prefetch: int = 8
