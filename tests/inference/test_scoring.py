@@ -54,7 +54,7 @@ def test_a_network_is_asked_once_about_the_same_clips(video_run, tmp_path, monke
     assert asked.count("teacher") == 2
     for path in (tmp_path / "kept").iterdir():
         path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(InputError, match=r"\.npz' holds no scores of clips .*; delete it"):
+    with pytest.raises(InputError, match=r"\.npz' holds no answers about clips .*; delete it"):
         score(video_run, keep=tmp_path / "kept")
 
 

@@ -175,6 +175,38 @@ def test_agreement_is_with_the_teachers_as_they_are_weighted(teacher_run, small_
     np.testing.assert_allclose(*asked, rtol=1e-5)
 
 
+def test_a_teachers_answers_are_kept_for_further_runs(
+    teacher_run, small_config, tmp_path, monkeypatch
+):
+    kept, how = tmp_path / "kept", {"title": "val"}
+    options = {
+        "method__name": "distillation",
+        "teachers__runs": (str(teacher_run),),
+        "eval__keep_answers": str(kept),
+    }
+    run = build(small_config(**options))
+
+    def ask(run, max_clips, subset="val"):
+        split = getattr(run.splits, subset)
+        return judging.ask(run, run.teachers.first, split, max_clips=max_clips, **how)["frozen"]
+
+    first = ask(run, None)
+    whole = ask(run, 3)  # other clips, so another file
+    assert len(whole) > len(first) and len([*kept.iterdir()]) == 2
+    other = build(small_config(**options, data__stride=1, seed=5))  # the student's clips differ
+    moved = ask(other, 3)
+    assert len([*kept.iterdir()]) == 3 and not np.array_equal(moved[: len(whole)], whole)
+
+    def refuse(*arguments):
+        raise AssertionError("the teacher was asked again")
+
+    monkeypatch.setattr(judging, "_collect", refuse)
+    np.testing.assert_array_equal(ask(build(small_config(**options, seed=9)), 3), whole)
+    np.testing.assert_array_equal(ask(run, None), first)
+    with pytest.raises(AssertionError, match="asked again"):
+        ask(run, None, "test")
+
+
 def test_a_run_goes_on_with_the_teacher_that_it_began_with(teacher_run, small_config, tmp_path):
     teacher, student = tmp_path / "teacher", tmp_path / "student"
     shutil.copytree(teacher_run, teacher)

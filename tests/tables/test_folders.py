@@ -22,6 +22,7 @@ def commands_by_folder(name):
             wanted = [arm for row in load_table(name).rows for arm in arms(row, dataset, 1)]
             for arm in in_order(wanted):
                 _, _, _, config, _, *overrides = runner.command(arm, Path("OUT"), [])
+                overrides = [o for o in overrides if "eval.keep_answers=" not in o]
                 config = f"--config={config.rpartition('/')[2]}"
                 folder = arm.folder(Path("OUT")).as_posix()
                 found[scale][folder] = [config, *sorted(overrides)]

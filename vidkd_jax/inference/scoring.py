@@ -1,11 +1,8 @@
 """Asks networks about every evaluation clip of a split, each network once, for studies."""
 
 import dataclasses
-import hashlib
-import json
-import zipfile
-import zlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,6 @@ import numpy as np
 from vidkd_jax import data
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.pipeline import evaluation_frames, evaluation_rows
-from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.inference import pair as pairs
 from vidkd_jax.inference.batching import Batcher
@@ -22,14 +18,11 @@ from vidkd_jax.inference.pair import CONFIDENCE, Asked, Loaded, Pair
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.networks import weights
 from vidkd_jax.run import inputs
+from vidkd_jax.run.kept import Said, kept
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.settings import Settings
 
 SPLITS = ("val", "test")
-_DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
-
-# A network's outputs by name, each [n, ...].
-_Said = Mapping[str, np.ndarray]
 
 
 def score(
@@ -63,19 +56,20 @@ def score(
     subset: data.Subset = getattr(inputs.load_splits(settings.data), split)
     rows = evaluation_rows(subset, ClipSpec(both.own, settings.data.crop), settings.eval.max_clips)
     spans = _spans(settings, both, subset, rows)
-    clips = _identity(settings, subset, spans)
 
-    def said(loaded: Loaded, asked: Asked, title: str) -> _Said:
-        if keep is None:
-            return _ask(settings, both, asked, subset, title)
-        path = keep / f"{weights.digest(loaded.variables)}-{clips}.npz"
-        if path.exists():
-            return _load(path)
-        found = _ask(settings, both, asked, subset, title)
-        _save(path, found)
-        return found
+    def said(loaded: Loaded, asked: Asked, title: str) -> Said:
+        return kept(
+            keep,
+            weights.digest(loaded.variables),
+            asked.network,
+            partial(_ask, settings, both, asked, subset, title),
+            settings=settings,
+            subset=subset,
+            spec=both.spec,
+            max_clips=settings.eval.max_clips,
+        )
 
-    of_sampler: _Said = {}
+    of_sampler: Said = {}
     if own is not None:
         assert both.sampler is not None
         of_sampler = said(own, both.sampler, "sampler")
@@ -133,7 +127,7 @@ def _cut_as(settings: Settings, loaded: Loaded) -> Loaded:
     return dataclasses.replace(loaded, cutting=cut)
 
 
-def _ask(settings: Settings, both: Pair, asked: Asked, subset: data.Subset, title: str) -> _Said:
+def _ask(settings: Settings, both: Pair, asked: Asked, subset: data.Subset, title: str) -> Said:
     """Returns a network's outputs for every evaluation clip."""
     batches = inputs.eval_batches(settings, subset, both.spec, max_clips=settings.eval.max_clips)
     with progress_bar(total=batches.num_batches, desc=title, delay=5, leave=False) as bar:
@@ -153,39 +147,3 @@ def _spans(settings: Settings, both: Pair, subset: data.Subset, rows: np.ndarray
         for video, place in rows.tolist()
     ]
     return np.array([(each.min(), each.max() + 1) for each in frames])
-
-
-def _identity(settings: Settings, subset: data.Subset, spans: np.ndarray) -> str:
-    """Returns a hash of the clips: of which videos, where they begin and end, how they are cut."""
-    cut = settings.data
-    said = [
-        inputs.records_identity(cut),
-        [video.id for video in subset.videos],
-        [cut.short_side, cut.crop, cut.fps, cut.sampler],
-    ]
-    return hashlib.sha256(json.dumps(said).encode() + spans.tobytes()).hexdigest()[:16]
-
-
-def _save(path: Path, said: _Said) -> None:
-    """Writes a .npz file, which appears only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, **dict[str, Any](said))
-    temporary.replace(path)
-
-
-def _load(path: Path) -> _Said:
-    """Reads a file that `_save` wrote.
-
-    Raises:
-      InputError: it is damaged.
-    """
-    try:
-        with np.load(path) as saved:
-            return {name: saved[name] for name in saved.files}
-    except _DAMAGED as error:
-        raise InputError(
-            f"'{path}' holds no scores of clips ({type(error).__name__}); delete it, and it is "
-            "computed anew"
-        ) from error

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy as np
 from vidkd_jax.data import Subset
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.evaluation.collect import Collected, collect
-from vidkd_jax.evaluation.predictions import agreement
-from vidkd_jax.methods import BestPast
+from vidkd_jax.evaluation.predictions import agreement, softmax
+from vidkd_jax.methods import BestPast, Frozen
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.building import Predict, Run
+from vidkd_jax.run.kept import Said, kept
 from vidkd_jax.run.train_step import BySource
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.progress import progress_bar
@@ -98,15 +100,42 @@ def ask(
     answers = {}
     for name in teachers.keys() & wanted & run.teachers.know_classes:
         each = [
-            _collect(run, predict, variables, subset, max_clips, f"{title}, teacher")
-            for predict, variables in zip(run.ask[name], teachers[name], strict=True)
+            _answer(run, name, number, variables, subset, max_clips, title)
+            for number, variables in enumerate(teachers[name])
         ]
-        answers[name] = np.average(
-            [collected.predictions().clip_probabilities() for collected in each],
-            axis=0,
-            weights=run.teachers.shares(name),
-        )
+        answers[name] = np.average(each, axis=0, weights=run.teachers.shares(name))
     return answers
+
+
+def _answer(
+    run: Run,
+    source: str,
+    number: int,
+    variables: Variables,
+    subset: Subset,
+    max_clips: int | None,
+    title: str,
+) -> np.ndarray:
+    """Returns a teacher's probabilities [m, k]; what a trained one has said before may be kept."""
+
+    def asked() -> Said:
+        predict, what = run.ask[source][number], f"{title}, teacher"
+        found = _collect(run, predict, variables, subset, max_clips, what)
+        return {"logits": found.outputs["logits"]}
+
+    keep = run.settings.eval.keep_answers if source == Frozen.name else ""
+    said = kept(
+        Path(keep) if keep else None,
+        run.frozen_digests[number] if keep else "",
+        run.teachers.networks[source][number],
+        asked,
+        settings=run.settings,
+        subset=subset,
+        spec=run.spec,
+        max_clips=max_clips,
+    )
+    logits = said["logits"]
+    return softmax(logits.reshape(-1, logits.shape[-1]))  # of n clips a video each counts
 
 
 def after_promotion(answers: Answers, student: Collected) -> Answers:

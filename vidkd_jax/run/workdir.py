@@ -36,6 +36,7 @@ MAY_CHANGE = (
     "data.annotations",
     "data.threads",
     "data.prefetch",
+    "eval.keep_answers",
 )
 
 

@@ -199,12 +199,15 @@ class EvalSettings:
       max_clips: of a video; 30 is the released code's limit.
       average: of a video's clips: "softmax", or "logits".
       calibration_bins: of the calibration error.
+      keep_answers: folder in which it is kept what trained teachers say of evaluation clips, so
+        that further runs with the same teachers and videos need not ask them again; "": none.
     """
 
     batch_size: int = 16
     max_clips: int = 30
     average: str = "softmax"
     calibration_bins: int = 15
+    keep_answers: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

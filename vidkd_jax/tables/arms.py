@@ -67,6 +67,11 @@ class Arm:
         return {field: folder_of(value) for field, value in self.row.overrides.items()}
 
 
+def answers_folder(out: Path) -> Path:
+    """Returns where it is kept what trained networks say of evaluation clips, for all runs."""
+    return out / "scores"
+
+
 def row_arm(row: Row, dataset: str, seed: int) -> Arm:
     """Returns a row's run.
 

@@ -18,7 +18,7 @@ from vidkd_jax.run import workdir
 from vidkd_jax.runtime.lock import is_held
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings import config_files
-from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.tables.arms import Arm, answers_folder, in_order
 
 _WAIT = 30.0  # seconds
 _WRONG_INPUT = 2  # exit status of a run that was refused; see `errors.run_command`
@@ -37,6 +37,7 @@ def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
         f"--config={config_files.FOLDER / arm.row.config}.py:{arm.dataset}",
         f"--workdir={arm.folder(out)}",
         f"--config.seed={arm.seed}",
+        f"--config.eval.keep_answers={answers_folder(out)}",
         *(f"--config.{field}={value}" for field, value in arm.overrides(out).items()),
         *extra,
     ]

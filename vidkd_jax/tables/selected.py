@@ -14,7 +14,7 @@ from vidkd_jax.inference.study import Outcome, Study
 from vidkd_jax.run.workdir import saved_settings
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables import costs
-from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.arms import Arm, answers_folder
 from vidkd_jax.tables.metrics import Metric
 from vidkd_jax.tables.run_results import GroupSums, RunResult
 from vidkd_jax.tables.table import Selection
@@ -28,7 +28,7 @@ def read_selected(
 ) -> RunResult:
     """Returns the metrics of a finished run's row with a selection.
 
-    Networks are asked where they have not been before; their answers are kept in `out`/scores.
+    Networks are asked where they have not been before; `arms.answers_folder` has their answers.
 
     Args:
       arm: the run: the sampler, or the teacher where there is none.
@@ -103,7 +103,7 @@ def _study(arm: Arm, dataset: str, out: Path, split: str, data_root: str) -> tup
     assert selection is not None
     teacher, sampler = _networks(arm, out)
     settings = _settings(arm, dataset, sampler, data_root)
-    return _of(teacher, sampler, settings, split, out / "scores", selection.shuffled), settings
+    return _of(teacher, sampler, settings, split, answers_folder(out), selection.shuffled), settings
 
 
 def _networks(arm: Arm, out: Path) -> tuple[Path, Path | None]:

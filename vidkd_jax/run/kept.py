@@ -1,0 +1,111 @@
+"""What trained networks have said of evaluation clips, kept for further runs and studies.
+
+A file is named by the network's weights and by the clips that it saw, so that it is used for the
+same question alone, whoever asks.
+"""
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from vidkd_jax.data import Subset
+from vidkd_jax.data.clips import ClipSpec
+from vidkd_jax.data.pipeline import evaluation_frames
+from vidkd_jax.errors import InputError
+from vidkd_jax.networks.network import Network
+from vidkd_jax.run import inputs
+from vidkd_jax.settings.settings import Settings
+
+_DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+# A network's outputs for evaluation clips by name, each [m, ...].
+Said = Mapping[str, np.ndarray]
+
+
+def kept(
+    folder: Path | None,
+    digest: str,
+    network: Network,
+    ask: Callable[[], Said],
+    *,
+    settings: Settings,
+    subset: Subset,
+    spec: ClipSpec,
+    max_clips: int | None,
+) -> Said:
+    """Returns what a network has said of a subset's clips, or asks it and keeps that.
+
+    Args:
+      folder: of the files; None: nothing is kept. Several processes keep nothing.
+      digest: of the network's weights.
+      network: which part of the clips it sees.
+      ask: returns its outputs.
+      settings: which videos are meant, and how they are cut.
+      subset: the videos.
+      spec: how clips are read.
+      max_clips: of a video; None: the one in the middle.
+
+    Raises:
+      InputError: the file is damaged.
+    """
+    if folder is None or jax.process_count() > 1:
+        return ask()
+    clips = _identity(settings, subset, spec, max_clips, network)
+    path = folder / f"{digest}-{clips}.npz"
+    if path.exists():
+        return _load(path)
+    said = ask()
+    _save(path, said)
+    return said
+
+
+def _identity(
+    settings: Settings, subset: Subset, spec: ClipSpec, max_clips: int | None, network: Network
+) -> str:
+    """Returns a hash of the clips: of which videos, which frames, how they are cut and seen."""
+    cut, lengths = settings.data, [video.num_frames for video in subset.videos]
+    own = slice(None) if network.frames is None else list(network.frames)
+    frames = [
+        [n, evaluation_frames(spec, n, max_clips)[..., own].tolist()] for n in sorted({*lengths})
+    ]
+    said = [
+        inputs.records_identity(cut),
+        [[video.id, video.num_frames] for video in subset.videos],
+        [cut.modality, cut.short_side, spec.crop, cut.fps, spec.still],
+        frames,
+        [network.view, network.size or spec.crop, network.clips],
+        str(getattr(network.model, "dtype", "")),
+    ]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+
+def _save(path: Path, said: Said) -> None:
+    """Writes a .npz file, which appears only when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, **dict[str, Any](said))
+    temporary.replace(path)
+
+
+def _load(path: Path) -> Said:
+    """Reads a file that `_save` wrote.
+
+    Raises:
+      InputError: it is damaged.
+    """
+    try:
+        with np.load(path) as saved:
+            return {name: saved[name] for name in saved.files}
+    except _DAMAGED as error:
+        raise InputError(
+            f"'{path}' holds no answers about clips ({type(error).__name__}); delete it, and the "
+            "network is asked again"
+        ) from error
