@@ -93,6 +93,17 @@ def test_teaching_yourself_begins_with_the_trunk_as_its_teacher(trunk, forked, t
     assert 0 <= progress.best_accuracy <= 1
 
 
+def test_the_first_best_of_a_fork_is_judged_beside_its_teachers(trunk, forked, tmp_path, capsys):
+    """The trunk has no confidence: its head begins afresh."""
+    teacher = (str(trunk),)
+    run = build(forked(method__name="confidence_distillation", teachers__runs=teacher))
+    with Checkpoints(tmp_path) as checkpoints:
+        state, progress, _ = train._start(run, checkpoints)
+    assert progress.best_epoch == 1 and 0 <= progress.best_accuracy <= 1
+    assert set(state.variables.params) == {"backbone", "logits", "confidence"}
+    assert "fork begins afresh with" in capsys.readouterr().err
+
+
 def test_a_moving_average_begins_at_the_trunk(trunk, forked, tmp_path):
     run = build(forked(method__name="moving_average"))
     state, _, _ = train._start(run, Checkpoints(tmp_path))
