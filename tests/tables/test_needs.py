@@ -257,3 +257,17 @@ def test_a_run_that_started_elsewhere_is_not_its_row(tmp_path):
 def test_a_row_in_a_field_that_takes_none(overrides, message):
     with pytest.raises(InputError, match=message):
         costs.resolve(Arm(Row("a", "distillation_r18", overrides), "marionette", 0))
+
+
+def test_a_needed_row_has_a_data_set_by_column_or_is_done_without():
+    large = Row("large", "supervised_r18", dataset={"hmdb51": "kinetics400", "ucf101": ""})
+    row = Row("tuned", "ty_r18", {"model.init_from": large, "train.epochs": 3})
+    on = {name: Arm(row, name, 0) for name in ("hmdb51", "ucf101", "ssv2")}
+    assert [arm.dataset for arm in on["hmdb51"].needs()] == ["kinetics400"]
+    assert on["ucf101"].needs() == [] and on["ucf101"].overrides(Path()) == {"train.epochs": 3}
+    folders = {name: arm.overrides(Path()).get("model.init_from") for name, arm in on.items()}
+    assert folders == {
+        "hmdb51": "runs/kinetics400/supervised_r18/seed0",
+        "ucf101": None,
+        "ssv2": "runs/ssv2/supervised_r18/seed0",
+    }

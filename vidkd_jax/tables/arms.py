@@ -44,6 +44,7 @@ class Arm:
             for name, value in self.row.overrides.items()
             if field in ("", name)
             for row in rows_in(value)
+            if row.is_in(self.dataset)
         ]
         return found if field else found + self.answering()
 
@@ -64,7 +65,11 @@ class Arm:
                 return str(row_arm(value, self.dataset, self.seed).folder(out))
             return self.seed - self.row.seed_offset if value is SEED else value
 
-        return {field: folder_of(value) for field, value in self.row.overrides.items()}
+        return {
+            field: folder_of(value)
+            for field, value in self.row.overrides.items()
+            if not isinstance(value, Row) or value.is_in(self.dataset)
+        }
 
 
 def answers_folder(out: Path) -> Path:

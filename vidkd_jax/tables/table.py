@@ -76,7 +76,8 @@ class Row:
       against: the name of the row that this one is compared with; "": the table's reference.
       cell: line and column of this row where the paper shows such rows as a grid.
       dataset: the config's argument where it is not the column's: of a teacher trained on another
-        data set, or of pretraining on a larger one. A mapping gives it for some columns' arguments.
+        data set, or of pretraining on a larger one. A mapping gives it for some columns' arguments;
+        "" there: in this column a row that needs this one does without it.
       selection: which clips of the column's test videos are answered, and by whom; None: the row
         shows the run's own test.
     """
@@ -97,6 +98,10 @@ class Row:
         if isinstance(self.dataset, str):
             return self.dataset or column
         return self.dataset.get(column, column)
+
+    def is_in(self, column: str) -> bool:
+        """Returns whether there is such a run in a column whose argument is `column`."""
+        return bool(self.dataset_in(column))
 
     @property
     def slug(self) -> str:
