@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.gridspec import SubplotSpec
+from matplotlib.gridspec import GridSpec
 
 from vidkd_jax import video
 from vidkd_jax.inference.answers import VideoAnswer
@@ -30,13 +30,20 @@ def save(path: Path, answers: Sequence[VideoAnswer], fps: float) -> None:
     Raises:
       VideoError: a file cannot be read any more.
     """
-    shown = answers[:VIDEOS]
-    figure = Figure(
-        figsize=(_CLIPS * _INCHES, 2 * len(shown) * _INCHES * 1.2), layout="constrained"
-    )
-    grid = figure.add_gridspec(len(shown), 1)
-    for line, answer in enumerate(shown):
-        _draw(figure, grid[line, 0], answer, fps)
+    rows = [
+        (answer, title, clips, colour)
+        for answer in answers[:VIDEOS]
+        for title, clips, colour in (
+            ("chosen", counted(answer), _BLUE),
+            ("rejected", rejected(answer), _GREY),
+        )
+        if clips  # clips that are chosen without looking leave none that was rejected
+    ]
+    size = (_CLIPS * _INCHES, len(rows) * _INCHES * 1.2)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.add_gridspec(len(rows), _CLIPS)
+    for line, (answer, title, clips, colour) in enumerate(rows):
+        _draw(figure, grid, line, answer, f"{title}: {len(clips)}", clips, colour, fps)
     figure.savefig(path, dpi=100)
 
 
@@ -55,23 +62,26 @@ def counted(answer: VideoAnswer) -> list[int]:
     return [*first, *(clip for clip in answer.student.clips.tolist() if clip not in first)]
 
 
-def _draw(figure: Figure, place: SubplotSpec, answer: VideoAnswer, fps: float) -> None:
-    rows = {"chosen": (counted(answer), _BLUE), "rejected": (rejected(answer), _GREY)}
-    grid = place.subgridspec(2, _CLIPS)
-    for line, (title, (clips, colour)) in enumerate(rows.items()):
-        drawn = clips[:_CLIPS]
-        for column in range(_CLIPS):
-            panel = figure.add_subplot(grid[line, column])
-            panel.set_xticks([])
-            panel.set_yticks([])
-            panel.spines[:].set_color(colour if column < len(drawn) else "none")
-            if column < len(drawn):
-                clip = drawn[column]
-                panel.imshow(_middle(answer, clip, fps))
-                panel.set_title(_caption(answer, clip), fontsize=7, color=colour)
-            if column == 0:
-                name = Path(answer.source.name).name
-                panel.set_ylabel(f"{name}\n{title}: {len(clips)}", fontsize=7, parse_math=False)
+def _draw(
+    figure: Figure,
+    grid: GridSpec,
+    line: int,
+    answer: VideoAnswer,
+    title: str,
+    clips: Sequence[int],
+    colour: str,
+    fps: float,
+) -> None:
+    """Draws clips of a video as a line of the grid."""
+    for column, clip in enumerate(clips[:_CLIPS]):
+        panel = figure.add_subplot(grid[line, column])
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_color(colour)
+        panel.imshow(_middle(answer, clip, fps))
+        panel.set_title(_caption(answer, clip), fontsize=7, color=colour)
+        if column == 0:
+            name = Path(answer.source.name).name
+            panel.set_ylabel(f"{name}\n{title}", fontsize=7, parse_math=False)
 
 
 def _middle(answer: VideoAnswer, clip: int, fps: float) -> np.ndarray:
