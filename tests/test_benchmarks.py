@@ -117,6 +117,15 @@ def test_input_pipeline(square_records):
     assert WHERE | {"pipeline_of_limit", "read_over_decoding"} <= set(line)
 
 
+@needs_torch
+def test_prediction_of_videos_against_pytorch():
+    flags = ("--threads=1", "--sampler_width=0.03125", "--videos=2", "--many=3", "--minutes=0.02")
+    memory, compared, compiled = lines("predict_videos", *TINY, *flags, "--rounds=1")
+    assert WHERE - {"benchmark"} | {"minute_peak_mib", "long_peak_mib"} <= set(memory)
+    assert {"dense_over_torch", "chosen_over_torch_cpu", "network_chosen_of_dense"} <= set(compared)
+    assert compiled["compilations"] == 0 and compiled["videos"] == 3
+
+
 def on_gpu(tmp_path, *flags, without=()):
     """Returns the lines that `on_gpu.sh` prints in a dry run, and what it says beside them."""
     # Its processes are new ones; Python reads this file in each of them.
