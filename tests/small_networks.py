@@ -1,10 +1,8 @@
 """Folders of weights with the heads of samplers, made from a small run without training them."""
 
 import dataclasses
-import functools
 import shutil
 
-import jax
 import numpy as np
 
 from vidkd_jax.models import Head
@@ -13,7 +11,7 @@ from vidkd_jax.networks.network import Variables
 
 
 def save_sampler(folder, run, *, classifier=True, confidence=True, seed=1, **card_fields):
-    """Saves a sampler like the network of `run`, with random heads, and the run's config."""
+    """Saves a sampler with the backbone of `run` and random heads, and the run's config."""
     card, variables = weights.load(run)
     heads = {"confidence": Head(1)} if confidence else {}
     if classifier:
@@ -25,16 +23,14 @@ def save_sampler(folder, run, *, classifier=True, confidence=True, seed=1, **car
         num_classes=card.num_classes if classifier else 0,
         **card_fields,
     )
-    network = weights.network_of(card, heads=("confidence",) if confidence else ())
-    clip = np.zeros((1, card.frames, card.size, card.size, 3), np.float32)
-    fresh = jax.jit(functools.partial(network.init, train=False))(jax.random.key(seed), clip)
-    params = {**fresh["params"]}
-    if "backbone" in variables.params and "frames" not in card_fields:
-        params["backbone"] = variables.params["backbone"]
-    # Heads far from zero, so that clips differ in more than the last bits.
-    params = {
-        n: p if n == "backbone" else jax.tree.map(lambda x: 9 * x, p) for n, p in params.items()
-    }
-    weights.save(folder, card, Variables(params, fresh["batch_stats"]))
+    rng = np.random.default_rng(seed)
+    params = {"backbone": variables.params["backbone"]}
+    for name, head in heads.items():
+        shape = (variables.params["logits"]["kernel"].shape[0], head.width)
+        params[name] = {  # far from zero, so that clips differ in more than the last bits
+            "kernel": 3 * rng.standard_normal(shape, np.float32),
+            "bias": rng.standard_normal(head.width, np.float32),
+        }
+    weights.save(folder, card, Variables(params, variables.batch_stats))
     shutil.copy(run / "config.json", folder)
     return folder

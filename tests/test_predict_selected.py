@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from small_networks import save_sampler
+from small_runs import build
 from squares import write_square
 from video_files import as_stream
 
@@ -110,6 +111,28 @@ def test_a_single_run_may_choose_among_its_own_clips(video_run, files, capsys):
     predict.main([f"--run={video_run}", *flags])
     (found,) = objects(capsys.readouterr().out)
     assert len(found["chosen"]) == 2 and found["clips_seen"] == found["clips"] == 10
+
+
+def test_a_run_of_confidence_alone_is_a_sampler(
+    small_config, square_videos, video_run, files, tmp_path, capsys
+):
+    """Its card says that it has no classifier. What is not tested here is its training."""
+    config = small_config(
+        data__source="videos",
+        data__videos=str(square_videos / "videos"),
+        data__annotations=str(square_videos / "annotations"),
+        method__name="confidence_only",
+        teachers__runs=(str(video_run),),
+    )
+    run = build(config)
+    weights.save(tmp_path / "run", run.card, run.initial_state().variables)
+    runs = [f"--run={tmp_path / 'run'}", f"--teacher={video_run}"]
+    predict.main([*runs, "--k=2", "--json", str(files / "a.mp4")])
+    (found,) = objects(capsys.readouterr().out)
+    assert found["clips_seen"] == 2
+    assert all(0 < clip["confidence"] < 1 for clip in found["chosen"])
+    with pytest.raises(InputError, match="run: has no classifier; name it with --run"):
+        predict.main([runs[0], str(files / "a.mp4")])
 
 
 def test_a_timeline_and_a_picture(networks, files, tmp_path, capsys):

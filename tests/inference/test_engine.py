@@ -24,6 +24,7 @@ from vidkd_jax.inference.scores import sigmoid
 from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.sources import Source
 from vidkd_jax.inference.study import Study
+from vidkd_jax.run.workdir import saved_settings
 
 LENGTHS = (31, 5, 80, 24, 12, 50)  # frames: 4, 1, 10, 3, 1 and 6 clips
 
@@ -246,11 +247,11 @@ def test_memory_holds_the_best_clips_only(both, tmp_path, monkeypatch):
 def test_a_study_finds_what_the_engine_answers(video_run, square_videos, tmp_path):
     """Scores of a split, and the engine on its files, choose alike and are right alike."""
     sampler = save_sampler(tmp_path / "sampler", video_run)
-    scores = scoring.score(sampler, video_run)
+    scores = scoring.score(video_run, sampler, settings=saved_settings(video_run))
     loaded = pairs.load("--teacher", video_run), pairs.load("--run", sampler)
     paths = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in scores.names]
     for name in ("confidence", "entropy", "equidistant"):
-        study = Study(scores).answers(name, (2,))[0, 0]
+        study = Study(scores).selected(name, (2,)).probabilities[0, 0]
         engine = Engine(pairs.pair(*loaded), Choice(name, k=2))
         found = engine.answer([Source(str(path)) for path in paths])
         np.testing.assert_allclose([each.probabilities for each in found], study, rtol=1e-5)
