@@ -119,11 +119,18 @@ def test_input_pipeline(square_records):
 
 @needs_torch
 def test_prediction_of_videos_against_pytorch():
-    flags = ("--threads=1", "--sampler_width=0.03125", "--videos=2", "--many=3", "--minutes=0.02")
+    flags = (
+        "--threads=1",
+        "--sampler_width=0.03125",
+        "--videos=2",
+        "--many=3",
+        "--k=2",
+        "--minutes=0.02",
+    )
     memory, compared, compiled = lines("predict_videos", *TINY, *flags, "--rounds=1")
     assert WHERE - {"benchmark"} | {"minute_peak_mib", "long_peak_mib"} <= set(memory)
     assert {"dense_over_torch", "chosen_over_torch_cpu", "network_chosen_of_dense"} <= set(compared)
-    assert compiled["compilations"] == 0 and compiled["videos"] == 3
+    assert compiled["compilations"] == 0 < compiled["compilations_before"]
 
 
 def on_gpu(tmp_path, *flags, without=()):

@@ -11,7 +11,8 @@ from video_files import encode, numbered_frames
 from vidkd_jax import video
 from vidkd_jax.data.clips import ClipSpec, centre_crop
 from vidkd_jax.inference import sources
-from vidkd_jax.inference.sources import Clip, End, Reading, Source, read, read_ahead
+from vidkd_jax.inference.lanes import read_ahead
+from vidkd_jax.inference.sources import Clip, End, Reading, Source, read
 from vidkd_jax.samplers import Contiguous, Segments, Tuples, still
 
 OWN = Contiguous(4, 2)

@@ -203,6 +203,10 @@ def test_unknown_recordings_are_said(tmp_path, report):
         ({}, "python -m vidkd_jax.predict --run='my runs/a' VIDEO_OR_FOLDER"),
         ({"in_channels": 2}, "--config.teachers.runs="),
         ({"has_classifier": False}, "--config.model.init_from='my runs/a'"),
+        (
+            {"has_classifier": False, "heads": {"confidence": {"width": 1}}},
+            "vidkd_jax.predict --run='my runs/a' --teacher=TEACHER VIDEO_OR_FOLDER",
+        ),
     ],
 )
 def test_a_finished_run_prints_what_to_type_next(network, step):

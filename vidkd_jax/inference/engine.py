@@ -19,10 +19,11 @@ from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.batching import Batcher, Step
 from vidkd_jax.inference.candidates import Candidates
 from vidkd_jax.inference.choice import Choice
+from vidkd_jax.inference.lanes import read_ahead
 from vidkd_jax.inference.notices import notices
 from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.selectors import Evidence
-from vidkd_jax.inference.sources import Clip, End, Reading, Source, read_ahead, reread
+from vidkd_jax.inference.sources import Clip, End, Reading, Source, reread
 from vidkd_jax.inference.tracked import Tracked
 from vidkd_jax.video import VideoError
 

@@ -1,4 +1,4 @@
-"""From a video to the clips that are wanted of it, decoded once, in threads that read ahead.
+"""From a video to the clips that are wanted of it, decoded once.
 
 A source is read in one of two ways:
 
@@ -8,12 +8,10 @@ A source is read in one of two ways:
 """
 
 import dataclasses
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from queue import Empty, Full, Queue
 
 import numpy as np
 
@@ -22,7 +20,6 @@ from vidkd_jax.data.clips import ClipSpec, centre_crop
 from vidkd_jax.samplers import Contiguous, Sampler
 from vidkd_jax.video import VideoError, VideoStream
 
-_AHEAD = 32  # clips of a video that wait to be used
 _ENDLESS = 2**40  # clips
 # For each clip: its number, its span, and the frames that it shows, int64 [n, t].
 Plan = Sequence[tuple[int, tuple[int, int], np.ndarray]]
@@ -287,73 +284,3 @@ def window(frame: np.ndarray, crop: int, name: str | Path) -> np.ndarray:
 
 def _span(frames: np.ndarray) -> tuple[int, int]:
     return int(frames.min()), int(frames.max()) + 1
-
-
-def read_ahead(
-    sources: Sequence[Source], reading: Reading, *, threads: int
-) -> Iterator[tuple[int, Clip | End]]:
-    """Yields (number of the source, clip or end), source after source, each read in a thread.
-
-    Args:
-      sources: the videos.
-      reading: which clips are read.
-      threads: videos that are read at the same time.
-    """
-    stop, open_ones = threading.Event(), deque[tuple[int, _Lane]]()
-    todo = enumerate(sources)
-
-    def begin() -> None:
-        for index, source in todo:
-            open_ones.append((index, _Lane(read(reading, index, source), stop)))
-            return
-
-    try:
-        for _ in range(max(threads, 1)):
-            begin()
-        while open_ones:
-            index, lane = open_ones[0]
-            for found in lane:
-                yield index, found
-            open_ones.popleft()
-            begin()
-    finally:
-        stop.set()
-
-
-class _Lane:
-    """An iterable that a thread reads ahead, up to a limit."""
-
-    def __init__(self, values: Iterable[Clip | End], stop: threading.Event) -> None:
-        self._queue: Queue[Clip | End | BaseException] = Queue(_AHEAD)
-        self._values, self._stop = values, stop
-        threading.Thread(target=self._fill, daemon=True).start()
-
-    def _fill(self) -> None:
-        try:
-            for value in self._values:
-                self._put(value)
-                if self._stop.is_set():
-                    return
-        except BaseException as error:
-            self._put(error)
-
-    def _put(self, value: Clip | End | BaseException) -> None:
-        while not self._stop.is_set():
-            try:
-                self._queue.put(value, timeout=0.1)
-                return
-            except Full:
-                continue
-
-    def __iter__(self) -> Iterator[Clip | End]:
-        """Yields the values up to the end of the video, or raises what reading raised."""
-        while True:
-            try:
-                value = self._queue.get(timeout=1)
-            except Empty:
-                continue  # so that Ctrl-C is noticed
-            if isinstance(value, BaseException):
-                raise value
-            yield value
-            if isinstance(value, End):
-                return

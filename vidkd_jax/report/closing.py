@@ -53,6 +53,11 @@ def baselines(summary: Mapping[str, Any]) -> str:
 def _next_step(network: Mapping[str, Any], workdir: Path) -> str:
     """Returns the command or the setting that uses the student."""
     folder = shlex.quote(str(workdir))
+    if "confidence" in network.get("heads", {}):
+        return (
+            "choose the clips of new videos that a teacher sees: python -m vidkd_jax.predict "
+            f"--run={folder} --teacher=TEACHER VIDEO_OR_FOLDER"
+        )
     if not network.get("has_classifier", True):
         return f"start another run from its features: --config.model.init_from={folder}"
     if network.get("in_channels", 3) != 3:
