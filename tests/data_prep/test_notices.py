@@ -13,10 +13,11 @@ from video_files import numbered_frames
 
 from data_prep import build
 from data_prep import check as check_records
-from vidkd_jax import main, predict
+from vidkd_jax import main
 from vidkd_jax.data import RecordDataset, open_records
 from vidkd_jax.data.files import open_files
 from vidkd_jax.errors import InputError
+from vidkd_jax.inference.pair import cutting_of
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.config import set_field
 from vidkd_jax.video import write_video
@@ -150,7 +151,7 @@ def test_records_of_another_frame_rate_are_refused(rates, command):
 
 def test_predict_brings_videos_to_the_rate_of_the_run(tmp_path):
     (tmp_path / "config.json").write_text('{"data": {"fps": 12.5, "short_side": 40}}')
-    cutting = predict._cutting(tmp_path, None)
+    cutting = cutting_of("--run", tmp_path, None)
     assert (cutting.fps, cutting.short_side) == (12.5, 40)
 
 

@@ -173,6 +173,7 @@ DEFAULTS = {
         "temperature": 5.0,
         "scale_by_temperature_squared": False,
         "teacher_weights": (),
+        "label_weight": 1.0,
     },
     "moving_average": {
         "kd_weight": 0.2,
@@ -190,7 +191,26 @@ DEFAULTS = {
     },
     "relational": {"distance_weight": 25.0, "angle_weight": 50.0},
     "mutual_learning": {"kd_weight": 1.0, "temperature": 1.0},
+    "confidence_distillation": {
+        "temperature": 0.9,
+        "confidence_weight": 1.5,
+        "positive_weight": 1.5,
+        "wrong_teacher": "printed",
+        "target_gradient": True,
+        "mean_over_classes": True,
+    },
+    "confidence_only": {},
+    "learned_confidence": {"budget": 0.3, "confidence_weight": 0.1},
+    "naive_confidence": {
+        "label_weight": 0.9,
+        "temperature": 5.0,
+        "confidence_weight": 1.5,
+        "positive_weight": 1.5,
+        "mean_over_classes": True,
+    },
 }
+# These smooth no labels: their losses are not of the labels alone.
+OF_CONFIDENCE = {name for name in DEFAULTS if "confidence" in name}
 # The sources of each method's teachers, and whether its loss uses the classifiers of frozen ones.
 SOURCES = {
     "supervised": (),
@@ -203,13 +223,18 @@ SOURCES = {
     "attention_transfer": (methods.Frozen(most=1, blocks=("b",)),),
     "relational": (methods.Frozen(most=1),),
     "mutual_learning": (methods.Peer(),),
+    "confidence_distillation": (methods.Frozen(most=1, reads_logits=True),),
+    "confidence_only": (methods.Frozen(most=1, reads_logits=True),),
+    "learned_confidence": (),
+    "naive_confidence": (methods.Frozen(most=1, reads_logits=True),),
 }
 BLOCKS = {"student_blocks": ("a",), "blocks_of_teacher": ("b",)}
 
 
 @pytest.mark.parametrize("name", methods.available())
 def test_every_methods_defaults_and_teachers_are_its_papers(name):
-    assert methods.options(name) == {"label_smoothing": 0.0, **DEFAULTS[name]}
+    smoothing = {} if name in OF_CONFIDENCE else {"label_smoothing": 0.0}
+    assert methods.options(name) == {**smoothing, **DEFAULTS[name]}
     given = {option: value for option, value in BLOCKS.items() if option in DEFAULTS[name]}
     method = create(name, **given)
     assert dataclasses.is_dataclass(method) and hash(method) == hash(create(name, **given))
