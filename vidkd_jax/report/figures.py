@@ -17,6 +17,7 @@ _PART_COLOURS = ("#0d9488", "#7c3aed", "#db2777", "#65a30d", "#0891b2")
 _MAX_NAMED_CLASSES = 110  # with more classes, their names would be too small to read
 _MAX_COUNTED_CLASSES = 16  # with more classes, the numbers in the cells would be too small
 _LABEL_LENGTH = 24
+_LEGEND_INSIDE = 5  # curves; the names of more would hide them
 
 
 def loss_curves(train: Mapping[str, Curve], val: Mapping[str, Curve]) -> Figure | None:
@@ -89,7 +90,10 @@ def curves_with_range(
         axes.set_ylim(bottom=0)
     if per_cent:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.legend()
+    if len(curves) > _LEGEND_INSIDE:
+        figure.legend(loc="outside right upper")
+    else:
+        axes.legend()
     return figure
 
 
