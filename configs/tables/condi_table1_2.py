@@ -11,10 +11,7 @@ _PAPER = {1: 81.27, 5: 76.64, 10: 71.3, 15: 69.1}
 
 def _oracle(name: str, k: int, paper: dict[str, float]) -> Row:
     """Returns one of Table 4.3's oracles with K clips."""
-    row = _ROWS[name]
-    assert row.selection is not None
-    selection = dataclasses.replace(row.selection, k=k)
-    return dataclasses.replace(row, name=f"{name}, K = {k}", selection=selection, paper=paper)
+    return _ROWS[name].choosing(k, name=f"{name}, K = {k}", paper=paper)
 
 
 TABLE = dataclasses.replace(

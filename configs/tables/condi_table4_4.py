@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from vidkd_jax.tables import Row, load_table
+from vidkd_jax.tables import load_table
 
 _TABLE = load_table("condi_table4_3")
 K = 5
@@ -17,17 +17,12 @@ _PAPER = {
 }
 
 
-def _of(row: Row) -> Row:
-    """Returns a row of Table 4.3 with K clips."""
-    assert row.selection is not None
-    selection = dataclasses.replace(row.selection, k=K)
-    paper = {"video_top1": _PAPER[row.name]} if row.name in _PAPER else {}
-    return dataclasses.replace(row, selection=selection, paper=paper)
-
-
 TABLE = dataclasses.replace(
     _TABLE,
     title="ConDi Table 4.4: five clips, ResNeXt-101, UCF101",
-    rows=tuple(map(_of, _TABLE.rows)),
+    rows=tuple(
+        row.choosing(K, paper={"video_top1": _PAPER[row.name]} if row.name in _PAPER else {})
+        for row in _TABLE.rows
+    ),
     scales={"marionette": _TABLE.scales["marionette"], "paper": {"": "ucf101"}},
 )

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from vidkd_jax.tables import Row, load_table
+from vidkd_jax.tables import load_table
 
 _TABLE = load_table("condi_table4_3")
 K = 3
@@ -16,18 +16,12 @@ _PAPER = {
     "Oracle": 41.4,
 }
 
-
-def _of(row: Row) -> Row:
-    """Returns a row of Table 4.3 with K clips."""
-    assert row.selection is not None
-    selection = dataclasses.replace(row.selection, k=K)
-    paper = {"video_top1": _PAPER[row.name]} if row.name in _PAPER else {}
-    return dataclasses.replace(row, selection=selection, paper=paper)
-
-
 TABLE = dataclasses.replace(
     _TABLE,
     title="ConDi Table 4.5: three clips, ResNeXt-101, Something-Something V2",
-    rows=tuple(map(_of, _TABLE.rows)),
+    rows=tuple(
+        row.choosing(K, paper={"video_top1": _PAPER[row.name]} if row.name in _PAPER else {})
+        for row in _TABLE.rows
+    ),
     scales={"marionette": _TABLE.scales["marionette"], "paper": {"": "ssv2"}},
 )

@@ -15,15 +15,9 @@ _PAPER = {  # K: Video@1 of UCF101, and of Kinetics; the thesis has no accuracy 
 
 def _at(name: str, k: int) -> Row:
     """Returns a row of Table 4.3 with K clips."""
-    row = _ROWS[name]
-    assert row.selection is not None
     figures = zip(("UCF101", "Kinetics"), _PAPER[name][k], strict=True)
-    return dataclasses.replace(
-        row,
-        name=f"{name}, K = {k}",
-        selection=dataclasses.replace(row.selection, k=k),
-        paper={column: figure for column, figure in figures if figure is not None},
-    )
+    paper = {column: figure for column, figure in figures if figure is not None}
+    return _ROWS[name].choosing(k, name=f"{name}, K = {k}", paper=paper)
 
 
 TABLE = dataclasses.replace(

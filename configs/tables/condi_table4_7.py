@@ -12,12 +12,10 @@ _PAPER = {5: {0: 91.2, 1: 90.65, 3: 90.105}, 7: {0: 71.5, 1: 70.99, 4: 69.51, 7:
 
 def _divided(k: int, student_k: int) -> Row:
     """Returns a row of K clips, K_s of which the sampler answers."""
-    row = _ROWS["ConDi-SR"]
-    assert row.selection is not None
-    return dataclasses.replace(
-        row,
+    return _ROWS["ConDi-SR"].choosing(
+        k,
+        student_k,
         name=f"K = {k}, {student_k} of them by the sampler",
-        selection=dataclasses.replace(row.selection, k=k, student_k=student_k),
         paper={"video_top1": _PAPER[k][student_k]},
         against=f"K = {k}, 0 of them by the sampler",
     )

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from vidkd_jax.tables import Row, Selection, load_table
+from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("condi_table4_3")
 _ROWS = {row.name: row for row in _TABLE.rows}
@@ -17,12 +17,9 @@ _PAPER = {
 
 def _at(row: Row, k: int, paper: float) -> Row:
     """Returns a row with K clips, as a cell of the grid."""
-    selection: Selection | None = row.selection
-    assert selection is not None
-    return dataclasses.replace(
-        row,
+    return row.choosing(
+        k,
         name=f"{row.name}, K = {k}",
-        selection=dataclasses.replace(selection, k=k),
         paper={"video_top1": paper},
         against=f"Random, K = {k}",
         cell=(row.name, f"K = {k}"),

@@ -93,6 +93,19 @@ class Row:
     dataset: str | Mapping[str, str] = ""
     selection: Selection | None = None
 
+    def choosing(self, k: int | tuple[int, ...], student_k: int = 0, **fields: Any) -> "Row":
+        """Returns the row with another number of clips, and other fields.
+
+        Args:
+          k: of its selection, which it must have.
+          student_k: likewise.
+          **fields: of the row.
+        """
+        if self.selection is None:
+            raise ValueError(f"row '{self.name}' chooses no clips")
+        selection = dataclasses.replace(self.selection, k=k, student_k=student_k)
+        return dataclasses.replace(self, selection=selection, **fields)
+
     def dataset_in(self, column: str) -> str:
         """Returns the config's argument in a column whose argument is `column`."""
         if isinstance(self.dataset, str):
