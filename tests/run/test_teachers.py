@@ -16,7 +16,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
 from vidkd_jax.networks import weights
-from vidkd_jax.run import judging, trained
+from vidkd_jax.run import judging, kept, trained
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.run.train_step import create_variables
 from vidkd_jax.settings.config import read
@@ -178,11 +178,11 @@ def test_agreement_is_with_the_teachers_as_they_are_weighted(teacher_run, small_
 def test_a_teachers_answers_are_kept_for_further_runs(
     teacher_run, small_config, tmp_path, monkeypatch
 ):
-    kept, how = tmp_path / "kept", {"title": "val"}
+    folder, how = tmp_path / "kept", {"title": "val"}
     options = {
         "method__name": "distillation",
         "teachers__runs": (str(teacher_run),),
-        "eval__keep_answers": str(kept),
+        "eval__keep_answers": str(folder),
     }
     run = build(small_config(**options))
 
@@ -192,10 +192,10 @@ def test_a_teachers_answers_are_kept_for_further_runs(
 
     first = ask(run, None)
     whole = ask(run, 3)  # other clips, so another file
-    assert len(whole) > len(first) and len([*kept.iterdir()]) == 2
+    assert len(whole) > len(first) and len([*folder.iterdir()]) == 2
     other = build(small_config(**options, data__stride=1, seed=5))  # the student's clips differ
     moved = ask(other, 3)
-    assert len([*kept.iterdir()]) == 3 and not np.array_equal(moved[: len(whole)], whole)
+    assert len([*folder.iterdir()]) == 3 and not np.array_equal(moved[: len(whole)], whole)
 
     def refuse(*arguments):
         raise AssertionError("the teacher was asked again")
@@ -205,6 +205,25 @@ def test_a_teachers_answers_are_kept_for_further_runs(
     np.testing.assert_array_equal(ask(run, None), first)
     with pytest.raises(AssertionError, match="asked again"):
         ask(run, None, "test")
+
+
+def test_answers_that_two_runs_keep_at_a_time_do_not_mix(tmp_path, monkeypatch):
+    path, save = tmp_path / "answers.npz", np.savez_compressed
+    ours, theirs = ({"logits": np.full((500, 7), value)} for value in (1.0, 2.0))
+
+    def interrupted(file, **arrays):
+        """Writes a half, lets the other run write all, and goes on."""
+        monkeypatch.setattr(np, "savez_compressed", save)
+        file.write(b"begun")
+        file.flush()
+        kept._save(path, theirs)
+        file.seek(0)
+        save(file, **arrays)
+
+    monkeypatch.setattr(np, "savez_compressed", interrupted)
+    kept._save(path, ours)
+    np.testing.assert_array_equal(kept._load(path)["logits"], ours["logits"])
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_run_goes_on_with_the_teacher_that_it_began_with(teacher_run, small_config, tmp_path):

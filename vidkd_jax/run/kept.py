@@ -6,6 +6,7 @@ same question alone, whoever asks.
 
 import hashlib
 import json
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -87,9 +88,12 @@ def _identity(
 
 
 def _save(path: Path, said: Said) -> None:
-    """Writes a .npz file, which appears only when it is complete."""
+    """Writes a .npz file, which appears only when it is complete.
+
+    Each writer has a temporary file of its own: runs at the same time may answer the same question.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     with temporary.open("wb") as file:
         np.savez_compressed(file, **dict[str, Any](said))
     temporary.replace(path)
