@@ -99,9 +99,8 @@ def measured(folder: Path, args: argparse.Namespace) -> RunResult:
     groups, of_clip = np.unique(
         [test.videos[video].group for video in found.videos], return_inverse=True
     )
-    count = np.bincount(of_clip).astype(float)
     sums = {
-        name: GroupSums(count, np.bincount(of_clip, each))
+        name: GroupSums.of(each, of_clip, len(groups))
         for name, each in terms(found.outputs["logits"], found.labels).items()
     }
     return RunResult(tuple(groups.tolist()), sums, {})

@@ -12,7 +12,7 @@ from squares import write_square
 from video_files import as_stream
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluation.predictions import Predictions, softmax
+from vidkd_jax.evaluation.predictions import Predictions, sigmoid, softmax
 from vidkd_jax.inference import engine as engines
 from vidkd_jax.inference import pair as pairs
 from vidkd_jax.inference import scoring, selectors
@@ -20,7 +20,6 @@ from vidkd_jax.inference.aggregation import Answers, aggregate, divide, is_sure
 from vidkd_jax.inference.answers import Failure
 from vidkd_jax.inference.choice import Choice
 from vidkd_jax.inference.engine import Engine
-from vidkd_jax.inference.scores import sigmoid
 from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.sources import Source
 from vidkd_jax.inference.study import Study

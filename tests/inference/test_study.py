@@ -8,10 +8,9 @@ import pytest
 from scores_of import drawn
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluation.predictions import Predictions, softmax
+from vidkd_jax.evaluation.predictions import Predictions, sigmoid, softmax
 from vidkd_jax.inference import selectors
 from vidkd_jax.inference.aggregation import Answers, aggregate, divide, is_sure
-from vidkd_jax.inference.scores import sigmoid
 from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.study import Study
 

@@ -13,7 +13,7 @@ import numpy as np
 from vidkd_jax.evaluation.binary import average_precision, rates, roc_auc
 from vidkd_jax.evaluation.collect import Collected
 from vidkd_jax.evaluation.metrics import top_k_correct
-from vidkd_jax.evaluation.predictions import summarise
+from vidkd_jax.evaluation.predictions import sigmoid, summarise
 
 _NEIGHBOURS = (1, 5, 10, 20, 50)  # PCL's and VCOP's retrieval
 
@@ -148,7 +148,7 @@ def _trust(judged: Collected, right: np.ndarray) -> tuple[dict[str, float], dict
     """Returns figures and arrays of the output "confidence", logits, for answers bool [clips]."""
     rows = judged.predictions("confidence")
     logits = rows.logits[:, 0].astype(np.float64)
-    probabilities = 0.5 * (1 + np.tanh(logits / 2))  # the sigmoid, which does not overflow
+    probabilities = sigmoid(logits)
     false_rate, true_rate = rates(logits > 0, right)
     figures = {
         "confidence_auroc": roc_auc(logits, right),

@@ -5,13 +5,12 @@ softmax, or their logits for the papers that say so. Every clip and every video 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from vidkd_jax.evaluation import metrics
-from vidkd_jax.runtime.ahead import one_ahead
 
 Arrays = Mapping[str, Any]  # NumPy, or of the device
 
@@ -29,11 +28,6 @@ class Predictions:
     logits: np.ndarray
     labels: np.ndarray
     videos: np.ndarray
-
-    def of(self, video: int) -> "Predictions":
-        """Returns one video's clips."""
-        kept = self.videos == video
-        return Predictions(self.logits[kept], self.labels[kept], self.videos[kept])
 
     def clip_probabilities(self) -> np.ndarray:
         """Returns float64 [n, k]."""
@@ -76,42 +70,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-def predict_videos(
-    predict_fn: Callable[[Any], Arrays], batches: Iterable[Any]
-) -> Iterator[Predictions]:
-    """Yields each video's predictions, once the batch after its last clip has been begun.
-
-    Only for a single process, whose batches hold the clips in the order of the videos.
-
-    Args:
-      predict_fn: from a batch to "logits", "label", "video", "mask"; it need not wait for them.
-      batches: as made by `EvalBatches`.
-    """
-    waiting: list[Predictions] = []
-    for found in map(_kept, one_ahead(map(predict_fn, batches))):
-        for video in np.unique(found.videos):
-            if waiting and waiting[0].videos[0] != video:
-                yield _join(waiting)
-                waiting = []
-            waiting.append(found.of(video))
-    if waiting:
-        yield _join(waiting)
-
-
-def _kept(output: Arrays) -> Predictions:
-    """Returns a batch's clips without the padding; of n clips a video, each counts."""
-    mask = np.asarray(output["mask"])
-    return as_clips(*(np.asarray(output[name])[mask] for name in ("logits", "label", "video")))
-
-
-def _join(parts: Sequence[Predictions]) -> Predictions:
-    """Returns all parts' rows in the videos' order."""
-    logits, labels, videos = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("logits", "labels", "videos")
-    )
-    order = np.argsort(videos, kind="stable")
-    return Predictions(logits[order], labels[order], videos[order])
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Returns 1 / (1 + exp(-x)) in float64, without overflow."""
+    with np.errstate(invalid="ignore"):  # NaN stays NaN
+        return np.exp(-np.logaddexp(0, -np.asarray(logits, np.float64)))
 
 
 def summarise(predictions: Predictions, *, average: str, bins: int) -> dict[str, float]:

@@ -98,12 +98,6 @@ class Engine:
         """Returns the random numbers of a video."""
         return np.random.default_rng((self.choice.seed, index))
 
-    @property
-    def clip_shape(self) -> tuple[int, ...]:
-        """The shape of the pixels of a clip, (n, t, h, w, 3)."""
-        clips, crop = self.pair.spec.sampler, self.pair.spec.crop
-        return (*clips.centre(clips.span).shape, crop, crop, 3)
-
     def batchers(self, num_sources: int) -> tuple[Batcher | None, Batcher]:
         """Returns what asks the sampler, if it is needed, and what asks the teacher."""
         choice, size = self.choice, self._batch_size
@@ -134,7 +128,7 @@ class _Pass:
     def results(self) -> Iterator[VideoAnswer | Failure]:
         """Yields what is found for each video, in their order."""
         if self._choice.seconds is not None and self._sampler is not None:
-            shape, alone = self._engine.clip_shape, self._alone
+            shape, alone = self._engine.pair.clip_shape, self._alone
             chosen = math.inf if alone else self._teacher.seconds_per_clip(shape)
             self._costs = Costs(0, self._sampler.seconds_per_clip(shape), chosen)
         engine = self._engine
@@ -148,7 +142,7 @@ class _Pass:
             yield from self._finished()
 
     def _begin(self, index: int) -> Tracked:
-        most = max(_HELD_BYTES // math.prod(self._engine.clip_shape), 1)
+        most = max(_HELD_BYTES // math.prod(self._engine.pair.clip_shape), 1)
         if self._choice.stop_at is None and self._choice.seconds is None:
             most = min(most, self._choice.wanted(most))
         return Tracked(self._sources[index], self._engine.generator(index), Candidates(most))

@@ -118,6 +118,12 @@ class Pair:
     cutting: Cutting
     class_names: tuple[str, ...]
 
+    @property
+    def clip_shape(self) -> tuple[int, ...]:
+        """The shape of the pixels of a clip, (n, t, h, w, 3)."""
+        clips, crop = self.spec.sampler, self.spec.crop
+        return (*clips.centre(clips.span).shape, crop, crop, 3)
+
 
 def load(flag: str, folder: Path) -> Loaded:
     """Returns the network of a finished run, or of converted weights.

@@ -66,11 +66,6 @@ class Scores:
         return self.teacher.argmax(axis=1) == self.labels[self.videos]
 
 
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Returns 1 / (1 + exp(-x)) in float64, without overflow."""
-    return np.exp(-np.logaddexp(0, -np.asarray(logits, np.float64)))
-
-
 def probabilities(logits: np.ndarray | None) -> np.ndarray | None:
     """Returns the softmax of logits that may not be there."""
     return None if logits is None else softmax(logits)

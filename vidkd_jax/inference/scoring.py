@@ -96,10 +96,9 @@ def seconds_per_clip(
     for the arguments.
     """
     _, _, both = _loaded(teacher, sampler, settings)
-    number, *shape = both.spec.sampler.centre(both.spec.sampler.span).shape
-    clip = (number, *shape, both.spec.crop, both.spec.crop, 3)
+    size, shape = settings.eval.batch_size, both.clip_shape
     seconds = [
-        Batcher(asked, settings.eval.batch_size).seconds_per_clip(clip) if asked else 0.0
+        Batcher(asked, size).seconds_per_clip(shape) if asked else 0.0
         for asked in (both.teacher, both.sampler)
     ]
     return seconds[0], seconds[1]

@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from vidkd_jax.evaluation.metrics import top_k_correct
-from vidkd_jax.evaluation.predictions import softmax
+from vidkd_jax.evaluation.predictions import sigmoid, softmax
 from vidkd_jax.inference import selectors
-from vidkd_jax.inference.scores import Scores, probabilities, sigmoid
+from vidkd_jax.inference.scores import Scores, probabilities
 from vidkd_jax.inference.selectors import Evidence
 
 

@@ -90,12 +90,11 @@ def read_column(
     check_alike((arm for runs in finished.values() for arm in runs), out)
     selects = any(row.selection for row in table.rows)
     measured = table.shown_metrics() if selects else metrics.in_csv(table.shown_metrics())
-    row_of = {row.name: row for row in table.rows}
     results: dict[str, list[RunResult]] = {row: [] for row in finished}
     groups: tuple[str, ...] = ()
     for row, runs in finished.items():
         for arm in runs:
-            if row_of[row].selection is None:
+            if arm.row.selection is None:
                 result = read_run(arm.folder(out), measured)
             else:
                 result = read_selected(arm, dataset, out, measured, data_root)

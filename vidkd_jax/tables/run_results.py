@@ -28,6 +28,13 @@ class GroupSums:
     count: np.ndarray
     terms: np.ndarray
 
+    @classmethod
+    def of(cls, terms: np.ndarray, groups: np.ndarray, num_groups: int) -> "GroupSums":
+        """Returns terms [n] or [n, m] summed by the group [n] of their items."""
+        total = np.zeros((num_groups, *terms.shape[1:]))
+        np.add.at(total, groups, terms)
+        return cls(np.bincount(groups, minlength=num_groups).astype(float), total)
+
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
@@ -192,9 +199,5 @@ def _sums(folder: Path, metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dic
         probabilities, labels, groups = items[metric.reader.level]
         with _readable(folder):  # such as a label that is no class
             terms = metric.reader.terms(probabilities, labels, saved.bins)
-        total = np.zeros((len(names), *terms.shape[1:]))
-        np.add.at(total, groups, terms)
-        sums[metric.name] = GroupSums(
-            np.bincount(groups, minlength=len(names)).astype(float), total
-        )
+        sums[metric.name] = GroupSums.of(terms, groups, len(names))
     return tuple(names.tolist()), sums

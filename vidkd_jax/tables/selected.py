@@ -159,7 +159,6 @@ def _summed(
       seconds: what a clip costs the teacher, and the sampler.
     """
     groups, group_of = np.unique(scores.groups, return_inverse=True)
-    count = np.bincount(group_of).astype(float)
     seen = outcome.seen[:, 0].mean(axis=0)
     known = {
         "clips": seen.mean(),
@@ -176,9 +175,7 @@ def _summed(
                 ],
                 axis=0,
             )
-            total = np.zeros((len(groups), *terms.shape[1:]))
-            np.add.at(total, group_of, terms)
-            sums[metric.name] = GroupSums(count, total)
+            sums[metric.name] = GroupSums.of(terms, group_of, len(groups))
         elif metric.name in known:
             numbers[metric.name] = float(known[metric.name])
         else:
