@@ -63,6 +63,32 @@ def test_a_tuple_is_clips_with_an_interval_between_two():
     assert pcl.reading((0, 4)).sample(100, [0.0]).tolist() == [[0, 4], [18, 22], [36, 40]]
 
 
+def test_clips_of_a_tuple_may_overlap():
+    """PCL's released code starts clips of 16 frames 11 apart, though its interval is called 8."""
+    released = Tuples(frames=16, stride=1, clips=3, interval=-5)
+    assert released.span == 38
+    assert released.sample(64, [0.0])[:, 0].tolist() == [0, 11, 22]
+
+
+def test_a_remote_clip_keeps_its_distance_and_is_the_middle_one_where_there_is_no_room():
+    sampler = Tuples(frames=4, stride=2, clips=3, interval=1, remote_gap=5)
+    assert (sampler.span, sampler.num_clips, sampler.num_draws) == (23, 4, 2)
+    rng, sides = np.random.default_rng(0), set()
+    for _ in range(300):
+        found = sampler.sample(60, rng.random(2).tolist())
+        remote = found[3]
+        before, after = found[0, 0] - remote[-1] - 1, remote[0] - found[2, -1] - 1
+        assert max(before, after) >= 5
+        sides.add(before > 0)
+        np.testing.assert_array_equal(np.diff(remote), 2)
+    assert sides == {True, False}
+    # Tuples of 23 frames in 30: there are 7 frames left, and 5 + 7 would be needed.
+    found = sampler.sample(30, [0.5, 0.5])
+    np.testing.assert_array_equal(found[3], found[1])
+    at_end = sampler.sample(35, [0.9999, 0.0])  # the tuple is 12..34, and 0..6 is far enough
+    assert at_end[0, 0] == 12 and at_end[3].tolist() == [0, 2, 4, 6]
+
+
 def test_segments_take_a_random_frame_of_each_part():
     tsn = Segments(segments=4)
     rng = np.random.default_rng(0)
@@ -94,7 +120,14 @@ def test_segments_are_evaluated_on_sequences_that_differ():
 
 
 @pytest.mark.parametrize(
-    "sampler", [Contiguous(4, 2), Tuples(4, 2, 3, 5), Segments(4), Segments(4, 3, overlap=False)]
+    "sampler",
+    [
+        Contiguous(4, 2),
+        Tuples(4, 2, 3, 5),
+        Tuples(4, 2, 3, 5, remote_gap=3),
+        Segments(4),
+        Segments(4, 3, overlap=False),
+    ],
 )
 @pytest.mark.parametrize("num_frames", [1, 3, 7, 50])
 def test_every_sampler_stays_inside_the_video_and_keeps_its_shape(sampler, num_frames):
@@ -123,7 +156,7 @@ def test_crops():
     assert centre_crop(10, 14, 8) == (1, 3)
 
 
-@pytest.mark.parametrize("sampler", [Contiguous(4, 2), Tuples(4, 2, 3, 5), Segments(4, 2, False)])
+@pytest.mark.parametrize("sampler", [Contiguous(4, 2), Tuples(4, 2, 3, 5, remote_gap=2), Segments(4, 2, False)])
 def test_a_card_keeps_the_sampler(sampler):
     value = json.loads(json.dumps(samplers.as_json(sampler.reading((0, 1)))))
     assert samplers.from_json(value) == sampler

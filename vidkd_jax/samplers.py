@@ -108,8 +108,12 @@ class Tuples:
       frames: of each clip.
       stride: from one of them to the next.
       clips: n, how many clips a tuple has.
-      interval: frames between the end of a clip and the start of the next one.
+      interval: frames between the end of a clip and the start of the next one; below 0 clips
+        overlap.
       others: all frames of a clip to read, counted from its start; (): the clip's own.
+      remote_gap: where it is not None, one more clip follows, from elsewhere in the video: at least
+        so many frames lie between it and the tuple. In a video without room for it, it is the
+        tuple's middle clip.
     """
 
     frames: int
@@ -117,12 +121,17 @@ class Tuples:
     clips: int
     interval: int
     others: tuple[int, ...] = ()
-    num_draws: int = dataclasses.field(default=1, init=False)
+    remote_gap: int | None = None
 
     @property
     def num_clips(self) -> int:
-        """How many clips a tuple has."""
-        return self.clips
+        """How many clips are drawn together."""
+        return self.clips + (self.remote_gap is not None)
+
+    @property
+    def num_draws(self) -> int:
+        """One for the tuple, and one for the remote clip."""
+        return self.num_clips - self.clips + 1
 
     @property
     def _clip(self) -> Contiguous:
@@ -144,7 +153,7 @@ class Tuples:
 
     def sample(self, num_frames: int, draws: Sequence[float]) -> np.ndarray:
         """Returns one of all tuples that lie inside the video."""
-        return self._at(start_at(draws[0], num_frames, self.span), num_frames)
+        return self._at(start_at(draws[0], num_frames, self.span), num_frames, draws[-1])
 
     def centre(self, num_frames: int) -> np.ndarray:
         """Returns the tuple in the middle of the video."""
@@ -155,9 +164,19 @@ class Tuples:
         starts = grid_starts(num_frames, self.span, step=self.span + self.interval, most=most)
         return np.stack([self._at(start, num_frames) for start in starts])
 
-    def _at(self, start: int, num_frames: int) -> np.ndarray:
+    def _at(self, start: int, num_frames: int, remote: float = 0.0) -> np.ndarray:
         starts = start + (self._clip.span + self.interval) * np.arange(self.clips)
+        if self.remote_gap is not None:
+            far = self._far(start, num_frames) or [int(starts[self.clips // 2])]
+            starts = np.append(starts, far[pick(remote, len(far))])
         return frames_at(0, starts[:, None] + np.asarray(self.offsets), num_frames)
+
+    def _far(self, start: int, num_frames: int) -> list[int]:
+        """Returns the starts of all clips that lie far enough from the tuple at `start`."""
+        away = self._clip.span + (self.remote_gap or 0)
+        before = range(start - away + 1)
+        after = range(start + self.span + (self.remote_gap or 0), num_frames - self._clip.span + 1)
+        return [*before, *after]
 
     def describe(self) -> str:
         """Returns what a message says of the clips."""

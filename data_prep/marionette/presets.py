@@ -85,6 +85,9 @@ PRESETS = {
         # Rendered with a seed of its own, these are other actors than the students': 360 train and
         # validate. A teacher that was trained on its students' videos knows them by heart.
         Preset("teachers", groups=432, frames=(32, 34), tested=72),
+        # A video holds three clips of 16 frames and what lies between them, for methods that learn
+        # without labels from tuples of clips. As many groups train and test as in standard.
+        Preset("long", groups=216, frames=(96, 128), takes=(3, 4), tested=72),
         # A video is 15 to 40 clips of 16 frames. 90 groups are for testing (1,260 videos): what
         # clips are worth a look makes differences of one to four points. Of the other 60,
         # data.val_fraction in the configs takes 12 for validation.

@@ -64,6 +64,9 @@ def test_defaults_are_those_of_the_paper_and_its_code():
         "noise_per_frame": False,
         "per_frame": False,
         "inversion": 0.0,
+        "jitter": 0.0,
+        "jitter_strength": (0.4, 0.4, 0.4, 0.1),
+        "grey": 0.0,
         "released_order": False,
     }
 
@@ -196,7 +199,8 @@ def test_same_key_same_result_other_key_other_result():
 
 def test_jitted_draws_equal_eager_ones():
     eager, jitted = augment.draw(Augment(), KEY), jax.jit(augment.draw, static_argnums=0)
-    np.testing.assert_allclose(eager, jitted(Augment(), KEY), rtol=1e-6)
+    for one, other in zip(eager, jitted(Augment(), KEY), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 def test_operators_are_applied_in_the_order_of_the_paper():
@@ -268,6 +272,10 @@ def test_clips_of_another_layout_or_type_are_refused(clips):
         {"blur_sigma_range": (-1.0, 2.0)},
         {"blur_size": 6},
         {"noise_std": -0.1},
+        {"jitter": 1.1},
+        {"grey": -0.1},
+        {"jitter_strength": (0.4, 0.4, 0.4)},
+        {"jitter_strength": (0.4, 0.4, 0.4, 0.6)},
     ],
 )
 def test_impossible_settings_name_the_field(changes):
@@ -295,3 +303,23 @@ def test_by_frame_flow_is_mirrored_where_its_frame_is():
     assert 0 < mirrored.mean() < 1
     np.testing.assert_array_equal(flow[..., 0, 0, 0], np.where(mirrored, -1, 1))
     np.testing.assert_array_equal(flow[..., 0, 0, 1] > 0, mirrored)
+
+
+def test_jitter_and_grey_are_drawn_as_often_as_said_and_within_their_strength():
+    config = dataclasses.replace(Augment.none(), jitter=0.8, grey=0.2)
+    drawn = draws(config)
+    changed = drawn.jitter != [1, 1, 1, 0]
+    assert (changed.any(axis=1) == changed.all(axis=1)).all()  # together or not at all
+    np.testing.assert_allclose(changed[:, 0].mean(), 0.8, atol=0.03)
+    np.testing.assert_allclose(np.mean(drawn.grey), 0.2, atol=0.03)
+    values = drawn.jitter[changed[:, 0]]
+    np.testing.assert_allclose(values.min(axis=0), [0.6, 0.6, 0.6, -0.1], atol=0.01)
+    np.testing.assert_allclose(values.max(axis=0), [1.4, 1.4, 1.4, 0.1], atol=0.01)
+    assert abs(np.corrcoef(changed[:, 0], drawn.grey)[0, 1]) < 0.06
+
+
+def test_jitter_and_grey_change_no_other_draw():
+    key, both = jax.random.key(3), dataclasses.replace(Augment(), jitter=1.0, grey=1.0)
+    before, after = (augment.draw(config, key)._asdict() for config in (Augment(), both))
+    for name in before.keys() - {"jitter", "grey"}:
+        np.testing.assert_array_equal(before[name], after[name])

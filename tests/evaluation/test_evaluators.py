@@ -147,3 +147,17 @@ def test_what_evaluators_read_and_need():
     assert evaluators.learn(["linear_probe"]) and not evaluators.learn(["classification"])
     with pytest.raises(ValueError, match="an evaluator 'classification' already"):
         evaluators.register("classification", evaluators.known()["features"])
+
+
+def test_the_pretext_task_is_judged_on_every_transform_of_every_clip():
+    """Two clips, three transforms: the first is told right always, the third never."""
+    logits = np.zeros((2, 3, 3), np.float32)
+    logits[:, 0, 0] = logits[0, 1, 1] = logits[1, 1, 2] = logits[:, 2, 0] = 9
+    judged = Collected({"pretext": logits}, np.zeros(2, int), np.arange(2))
+    found = evaluators.judge(["pretext"], judged, None, OPTIONS)
+    assert found.arrays["pretext"]["confusion"].tolist() == [[2, 0, 0], [0, 1, 1], [2, 0, 0]]
+    assert found.scores["pretext_top1"] == pytest.approx(0.5)
+    right, wrong = np.log1p(2 * np.exp(-9)), 9 + np.log1p(2 * np.exp(-9))
+    assert found.scores["pretext_nll"] == pytest.approx((right + wrong) / 2, rel=1e-5)
+    names = ["classification", "pretext", "features"]
+    assert evaluators.of_variants(names) == (("classification", "features"), ("pretext",))

@@ -8,9 +8,11 @@ from vidkd_jax.augment.operators import (
     flip,
     flip_flow,
     gaussian_blur,
+    jitter,
     split_channels,
+    to_grey,
 )
-from vidkd_jax.augment.policy import Augment, Draw, apply, draw, normalise
+from vidkd_jax.augment.policy import Augment, Draw, apply, draw, normalise, plain
 
 __all__ = [
     "Augment",
@@ -24,6 +26,9 @@ __all__ = [
     "flip",
     "flip_flow",
     "gaussian_blur",
+    "jitter",
     "normalise",
+    "plain",
     "split_channels",
+    "to_grey",
 ]

@@ -66,6 +66,50 @@ def adjust_hue(clip: jax.Array, turns: jax.Array | float) -> jax.Array:
     return jnp.where(turns == 0, clip, rotated)
 
 
+def to_grey(clip: jax.Array, grey: jax.Array | bool) -> jax.Array:
+    """Gives all channels of `[t, h, w, 3]` their luminance if `grey`; the identity for False."""
+    return jnp.where(grey, jnp.broadcast_to(_luminance(clip), clip.shape), clip)
+
+
+def jitter(
+    clip: jax.Array,
+    brightness: jax.Array | float,
+    contrast: jax.Array | float,
+    saturation: jax.Array | float,
+    hue: jax.Array | float,
+) -> jax.Array:
+    """Changes a clip's colours as torchvision's `ColorJitter` does, in this order.
+
+    Torchvision draws an order. The result of each of the first three is brought back to [-1, 1].
+
+    Args:
+        clip: `[t, h, w, 3]`, RGB.
+        brightness: factor on the distance from black; 1 is the identity.
+        contrast: factor on the distance from the mean luminance of each frame; 1 is the identity.
+        saturation: factor on the distance from grey; 1 is the identity.
+        hue: in turns, as `adjust_hue`; 0 is the identity.
+
+    Returns:
+        The changed clip, `[t, h, w, 3]`.
+    """
+
+    def blend(clip: jax.Array, towards: jax.Array | float, factor: jax.Array | float) -> jax.Array:
+        changed = jnp.clip(towards + (clip - towards) * factor, -1.0, 1.0)
+        return jnp.where(factor == 1, clip, changed)
+
+    changed = blend(clip.astype(jnp.float32), -1.0, brightness)
+    means = jnp.mean(_luminance(changed), axis=(1, 2), keepdims=True)
+    changed = blend(changed, means, contrast)
+    changed = blend(changed, _luminance(changed), saturation)
+    return adjust_hue(changed, hue).astype(clip.dtype)
+
+
+def _luminance(clip: jax.Array) -> jax.Array:
+    """Returns `[t, h, w, 1]`, weighted as in ITU-R BT.601."""
+    weights = jnp.array([0.299, 0.587, 0.114], clip.dtype)
+    return jnp.sum(clip * weights, axis=-1, keepdims=True)
+
+
 def gaussian_blur(clip: jax.Array, sigma: jax.Array | float, *, size: int = 7) -> jax.Array:
     """Blurs each frame with a separable Gaussian; the identity for `sigma` 0.
 

@@ -1,7 +1,7 @@
 """Draws the transforms of each clip from probabilities and ranges, and applies them in order."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import chex
@@ -17,6 +17,8 @@ _OPERATORS = ("flip", "contrast", "brightness", "hue", "blur", "channel_split", 
 _PAPER_ORDER = (
     "flip",
     "inversion",
+    "jitter",
+    "grey",
     "contrast",
     "brightness",
     "hue",
@@ -27,6 +29,8 @@ _PAPER_ORDER = (
 _RELEASED_ORDER = (
     "flip",
     "inversion",
+    "jitter",
+    "grey",
     "channel_split",
     "contrast",
     "brightness",
@@ -64,6 +68,11 @@ class Augment:
         per_frame: whether each frame has a draw of its own, the mirror's included. The paper says
             that this harms (section III.C): it breaks what the frames of a clip have in common.
         inversion: probability of inverting colours: 0.2 in the released code, 0 in the paper.
+        jitter: probability of changing brightness, contrast, saturation and hue together, as
+            torchvision's `ColorJitter` does; 0.8 in PCL. TY has none.
+        jitter_strength: how far each of the four may go: factors from 1 - s to 1 + s, the hue from
+            -s to s turns.
+        grey: probability of a grey clip; 0.2 in PCL. TY has none.
         released_order: whether to use the order of the released code, in which contrast and
             brightness are applied together or not at all. The bug of that code, which draws only
             once for a whole run, is not reproduced.
@@ -85,6 +94,9 @@ class Augment:
     noise_per_frame: bool = False
     per_frame: bool = False
     inversion: float = 0.0
+    jitter: float = 0.0
+    jitter_strength: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1)
+    grey: float = 0.0
     released_order: bool = False
 
     def __post_init__(self) -> None:
@@ -98,6 +110,9 @@ class Augment:
         odd = self.blur_size > 0 and self.blur_size % 2 == 1
         self._require("blur_size", odd, "use an odd number")
         self._require("noise_std", self.noise_std >= 0, "use 0 or more")
+        strengths = self.jitter_strength
+        valid = len(strengths) == 4 and all(0 <= s <= 1 for s in strengths) and strengths[3] <= 0.5
+        self._require("jitter_strength", valid, "use 4 of 0 to 1, the last one at most 0.5")
 
     def _require(self, name: str, valid: bool, remedy: str) -> None:
         if not valid:
@@ -123,6 +138,8 @@ class Draw(NamedTuple):
     channel_target: jax.Array  # 0, 1 or 2
     channel_source: jax.Array  # the target itself if not drawn
     noise_std: jax.Array  # 0 if not drawn
+    jitter: jax.Array  # [4]: three factors, and turns; 1, 1, 1, 0 if not drawn
+    grey: jax.Array  # bool
 
 
 def draw(config: Augment, key: jax.Array) -> Draw:
@@ -135,6 +152,11 @@ def draw(config: Augment, key: jax.Array) -> Draw:
         drawn["brightness"] = drawn["contrast"]
     inverted = jax.random.uniform(jax.random.fold_in(key_gate, 1)) < config.inversion
     least, greatest = jnp.array([getattr(config, name) for name in _RANGES]).T
+    jittered, grey = jax.random.uniform(jax.random.fold_in(key_gate, 2), (2,)) < jnp.array(
+        [config.jitter, config.grey]
+    )
+    strength, same = jnp.array(config.jitter_strength), jnp.array([1.0, 1.0, 1.0, 0.0])
+    shares = jax.random.uniform(jax.random.fold_in(key_value, 1), (4,), minval=-1.0)
     contrast, brightness, hue, sigma = jax.random.uniform(
         key_value, least.shape, minval=least, maxval=greatest
     )
@@ -149,6 +171,8 @@ def draw(config: Augment, key: jax.Array) -> Draw:
         channel_target=target,
         channel_source=jnp.where(drawn["channel_split"], (target + step) % 3, target),
         noise_std=jnp.where(drawn["noise"], config.noise_std, 0.0),
+        jitter=jnp.where(jittered, same + shares * strength, same),
+        grey=grey,
     )
 
 
@@ -156,6 +180,11 @@ def normalise(clip: jax.Array) -> jax.Array:
     """Maps uint8 0..255 to float32 [-1, 1]; keeps the shape."""
     chex.assert_type(clip, jnp.uint8)
     return clip.astype(jnp.float32) / 127.5 - 1.0
+
+
+def plain(batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """Returns the clips of a batch, "clip" and perhaps "flow", in [-1, 1] without augmentation."""
+    return {name: normalise(batch[name]) for name in ("clip", "flow") if name in batch}
 
 
 def apply(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
@@ -209,6 +238,8 @@ def _apply_one(config: Augment, key: jax.Array, clip: jax.Array) -> jax.Array:
     steps: dict[str, Callable[[jax.Array], jax.Array]] = {
         "flip": lambda x: operators.flip(x, drawn.mirrored),
         "inversion": lambda x: jnp.where(drawn.inverted, -x, x),
+        "jitter": lambda x: operators.jitter(x, *drawn.jitter),
+        "grey": lambda x: operators.to_grey(x, drawn.grey),
         "contrast": lambda x: operators.adjust_contrast(x, drawn.contrast),
         "brightness": lambda x: operators.adjust_brightness(x, drawn.brightness),
         "hue": lambda x: operators.adjust_hue(x, drawn.hue),

@@ -12,8 +12,12 @@ import numpy as np
 
 from vidkd_jax.evaluation.binary import average_precision, rates, roc_auc
 from vidkd_jax.evaluation.collect import Collected
-from vidkd_jax.evaluation.metrics import top_k_correct
-from vidkd_jax.evaluation.predictions import sigmoid, summarise
+from vidkd_jax.evaluation.metrics import (
+    confusion_matrix,
+    negative_log_likelihood,
+    top_k_correct,
+)
+from vidkd_jax.evaluation.predictions import sigmoid, softmax, summarise
 
 _NEIGHBOURS = (1, 5, 10, 20, 50)  # PCL's and VCOP's retrieval
 
@@ -53,12 +57,15 @@ class Evaluator:
       judge: (judged split, training split or None, options) -> figures, and arrays for pictures.
       learns: whether it needs the training split's outputs, too.
       reads: names of the sources of teachers whose answers it reads, `Collected.taught`.
+      variants: whether it judges the outputs for the method's variants of each clip, [m, ways, ...]
+        (`Method.variants`), instead of those for the clips as they are.
     """
 
     outputs: tuple[str, ...]
     judge: Callable[..., tuple[dict[str, float], dict[str, np.ndarray]]]
     learns: bool = False
     reads: tuple[str, ...] = ()
+    variants: bool = False
 
 
 def _classification(
@@ -106,6 +113,25 @@ def _nearest_neighbours(
 
 def _unit(features: np.ndarray) -> np.ndarray:
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
+def _pretext(
+    judged: Collected, train: Collected | None, options: Options
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Whether the transforms of a pretext task are told apart: logits [m, ways, ways]; PCL.
+
+    Every clip is shown after every transform, so chance is one in as many as there are. These are
+    no figures of actions.
+    """
+    del train
+    shown = judged.outputs["pretext"]
+    count, ways, _ = shown.shape
+    logits, labels = shown.reshape(count * ways, ways), np.tile(np.arange(ways), count)
+    figures = {
+        "pretext_top1": float(top_k_correct(logits, labels, 1).mean()),
+        "pretext_nll": float(negative_log_likelihood(softmax(logits), labels)),
+    }
+    return figures, {"confusion": confusion_matrix(logits.argmax(axis=1), labels, ways)}
 
 
 def _features(
@@ -166,6 +192,7 @@ _EVALUATORS: dict[str, Evaluator] = {
     "linear_probe": Evaluator(("features",), _linear_probe, learns=True),
     "nearest_neighbours": Evaluator(("features",), _nearest_neighbours, learns=True),
     "features": Evaluator(("features",), _features),
+    "pretext": Evaluator(("pretext",), _pretext, variants=True),
     "confidence": Evaluator(("confidence",), _confidence, reads=("frozen",)),
     "own_confidence": Evaluator(("confidence", "logits"), _own_confidence),
 }
@@ -186,6 +213,13 @@ def register(name: str, evaluator: Evaluator) -> None:
 def outputs_of(names: Iterable[str]) -> tuple[str, ...]:
     """Returns the outputs that these evaluators read, sorted."""
     return tuple(sorted({output for name in names for output in _EVALUATORS[name].outputs}))
+
+
+def of_variants(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the evaluators of clips as they are, and those of a method's variants of them."""
+    names = tuple(names)
+    of_clips = tuple(name for name in names if not _EVALUATORS[name].variants)
+    return of_clips, tuple(name for name in names if _EVALUATORS[name].variants)
 
 
 def learn(names: Iterable[str]) -> bool:

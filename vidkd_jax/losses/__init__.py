@@ -2,9 +2,10 @@
 
 Every loss returns one float32 value per example, so that the caller can mask padding and weight
 terms. Every loss casts its inputs to float32 first, whatever the compute dtype of the network. The
-relational losses compare the examples of a batch with each other, so remove padding before calling
-them. `soft_targets`, `confident_targets` and `align` are the parts that losses are made of. All
-options but names (`wrong_teacher`) may be traced values, so every loss can be compiled as it is.
+relational losses and `two_clip_contrast` compare the examples of a batch with each other, so remove
+padding before calling them. `soft_targets`, `confident_targets`, `info_nce` and `align` are the
+parts that losses are made of. All options but names (`wrong_teacher`) may be traced values, so
+every loss can be compiled as it is.
 """
 
 from vidkd_jax.losses.classification import cross_entropy
@@ -16,6 +17,7 @@ from vidkd_jax.losses.confidence import (
     hinted_cross_entropy,
     teacher_is_right,
 )
+from vidkd_jax.losses.contrast import info_nce, two_clip_contrast
 from vidkd_jax.losses.distillation import (
     decoupled_kl,
     kl_divergence,
@@ -40,6 +42,7 @@ __all__ = [
     "cross_entropy",
     "decoupled_kl",
     "hinted_cross_entropy",
+    "info_nce",
     "kl_divergence",
     "kl_from_targets",
     "mean_squared_error",
@@ -47,4 +50,5 @@ __all__ = [
     "relational_distance",
     "soft_targets",
     "teacher_is_right",
+    "two_clip_contrast",
 ]

@@ -25,6 +25,7 @@ from vidkd_jax.methods.distillation import Decoupled, Distillation, MovingAverag
 from vidkd_jax.methods.features import AttentionTransfer, FeatureMatching, Hints, Relational
 from vidkd_jax.methods.learned_confidence import LearnedConfidence
 from vidkd_jax.methods.mutual_learning import MutualLearning
+from vidkd_jax.methods.pcl import PretextContrast, PretextContrastDistillation
 from vidkd_jax.methods.sources import Average, BestPast, Frozen, Memory, Peer, Source
 from vidkd_jax.methods.supervised import Supervised
 from vidkd_jax.methods.teaching_yourself import TeachingYourself
@@ -51,6 +52,8 @@ __all__ = [
     "NaiveConfidence",
     "Outputs",
     "Peer",
+    "PretextContrast",
+    "PretextContrastDistillation",
     "Relational",
     "Shapes",
     "Sizes",
@@ -81,6 +84,8 @@ _METHODS: dict[str, Any] = {
     "confidence_only": ConfidenceOnly,
     "learned_confidence": LearnedConfidence,
     "naive_confidence": NaiveConfidence,
+    "pcl": PretextContrast,
+    "pcl_distillation": PretextContrastDistillation,
 }
 _OURS = frozenset(_METHODS)
 

@@ -67,6 +67,7 @@ class Method(Protocol):
       teachers: where they come from.
       blocks: names of the student's blocks whose outputs the terms need.
       clips: which of a video's clips the student sees; None: all.
+      agrees_on: options that a trained teacher's own method, where it has them, must share.
       sharded_memory: names in the memory whose arrays are split over the devices along their first
         axis; all else is copied to every device.
       validated_by: the evaluators that judge the student after every epoch, by name.
@@ -80,6 +81,8 @@ class Method(Protocol):
     def blocks(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def clips(self) -> tuple[int, ...] | None: ...  # noqa: D102
+    @property
+    def agrees_on(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def sharded_memory(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
@@ -100,6 +103,13 @@ class Method(Protocol):
 
     def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
         """Returns what student and teachers see: float clips [b, n, t, h, w, c] in [-1, 1]."""
+
+    def variants(self, batch: Batch) -> Mapping[str, jax.Array]:
+        """Returns what evaluators of the method's own task show the student of evaluation clips.
+
+        Each row is shown in m ways, without augmentation, and in the same ones whenever it is
+        asked: float clips [b, m, n, t, h, w, c] in [-1, 1].
+        """
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the named terms of the loss.

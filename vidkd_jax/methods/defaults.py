@@ -25,8 +25,7 @@ class Defaults:
 
     augment: augment.Augment
 
-    clips: ClassVar[tuple[int, ...] | None] = None
-    sharded_memory: ClassVar[tuple[str, ...]] = ()
+    agrees_on: ClassVar[tuple[str, ...]] = ()
     validated_by: ClassVar[tuple[str, ...]] = ("classification",)
     tested_by: ClassVar[tuple[str, ...]] = ("classification",)
     selected_on: ClassVar[str] = "clip_top1"
@@ -36,6 +35,16 @@ class Defaults:
 
     @property
     def teachers(self) -> tuple[Source, ...]:
+        """None."""
+        return ()
+
+    @property
+    def clips(self) -> tuple[int, ...] | None:
+        """All of them."""
+        return None
+
+    @property
+    def sharded_memory(self) -> tuple[str, ...]:
         """None."""
         return ()
 
@@ -60,10 +69,13 @@ class Defaults:
     def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
         """Returns normalised, augmented clips, and their flow where the batch has it."""
         return {
-            name: augment.apply(self.augment, key, augment.normalise(batch[name]))
-            for name in ("clip", "flow")
-            if name in batch
+            name: augment.apply(self.augment, key, clip)
+            for name, clip in augment.plain(batch).items()
         }
+
+    def variants(self, batch: Batch) -> Mapping[str, jax.Array]:
+        """Returns the clips as they are, in one way."""
+        return {name: clip[:, None] for name, clip in augment.plain(batch).items()}
 
     def metrics(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, jax.Array]:
         """Returns the accuracy on the batch."""

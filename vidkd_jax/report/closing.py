@@ -13,6 +13,12 @@ _FIGURES = {
     "mean over classes": "mean_class_accuracy",
     "Clip@1": "clip_top1",
 }
+# Of a network that has learnt no actions.
+_WITHOUT_CLASSES = {
+    "pretext task": "pretext_top1",
+    "linear probe, Video@1": "probe_top1",
+    "retrieval@1": "retrieval_top1",
+}
 
 
 def closing_lines(summary: Mapping[str, Any], workdir: Path) -> Iterator[str]:
@@ -22,11 +28,11 @@ def closing_lines(summary: Mapping[str, Any], workdir: Path) -> Iterator[str]:
       summary: content of `summary.json`; an older one may lack some figures.
       workdir: of the run.
     """
-    found = [
-        f"{title} {percent(summary[name])}" for title, name in _FIGURES.items() if name in summary
-    ]
+    found = _shares(_FIGURES, summary)
     if "ece" in summary:
         found.append(f"ECE {summary['ece']:.3f}")
+    if not found:
+        found = _shares(_WITHOUT_CLASSES, summary)
     if not found:
         name = summary["selected_on"]
         found = [f"validation {name} {summary[f'val_{name}']:.3f}"]
@@ -40,6 +46,13 @@ def closing_lines(summary: Mapping[str, Any], workdir: Path) -> Iterator[str]:
     yield from (f"note: {text}" for text in cautions(summary))
     yield f"report: {workdir / 'report' / 'index.html'}"
     yield _next_step(summary.get("network", {}), workdir)
+
+
+def _shares(figures: Mapping[str, str], summary: Mapping[str, Any]) -> list[str]:
+    """Returns the figures that the summary has, in per cent."""
+    return [
+        f"{title} {percent(summary[name])}" for title, name in figures.items() if name in summary
+    ]
 
 
 def baselines(summary: Mapping[str, Any]) -> str:

@@ -39,17 +39,32 @@ def loss_curves(train: Mapping[str, Curve], val: Mapping[str, Curve]) -> Figure 
 
 
 def accuracy_curves(
-    train: Mapping[str, Curve], val: Mapping[str, Curve], promoted: Sequence[int]
+    train: Mapping[str, Curve],
+    val: Mapping[str, Curve],
+    promoted: Sequence[int],
+    *,
+    of_train: str = "top1",
+    of_val: str = "clip_top1",
+    label: str = "top-1 accuracy of clips",
 ) -> Figure | None:
-    """Draws the top-1 accuracy of both splits; a star marks a student that is the best so far."""
-    if "top1" not in train and "clip_top1" not in val:
+    """Draws an accuracy of both splits; a star marks a student that is the best so far.
+
+    Args:
+        train: metrics by epoch.
+        val: likewise.
+        promoted: the epochs that set a new best.
+        of_train: name of the training metric.
+        of_val: name of the validation metric.
+        label: text beside the vertical axis.
+    """
+    if of_train not in train and of_val not in val:
         return None
-    figure, axes = _epoch_axes("top-1 accuracy of clips")
-    if "top1" in train:
-        _line(axes, train["top1"], "train", _GREY)
-    if "clip_top1" in val:
-        _line(axes, val["clip_top1"], "validation", _BLUE, width=2.2)
-        value = dict(zip(*val["clip_top1"], strict=True))
+    figure, axes = _epoch_axes(label)
+    if of_train in train:
+        _line(axes, train[of_train], "train", _GREY)
+    if of_val in val:
+        _line(axes, val[of_val], "validation", _BLUE, width=2.2)
+        value = dict(zip(*val[of_val], strict=True))
         stars = [epoch for epoch in promoted if epoch in value]
         if stars:
             heights = [value[epoch] for epoch in stars]

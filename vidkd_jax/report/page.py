@@ -30,7 +30,8 @@ def write_report(
         config: resolved config, as plain nested dictionaries.
         summary: content of `summary.json`.
         history: records of `metrics.jsonl`: "step", "epoch", "split" and metrics.
-        evaluation: results on the test videos: "class_names", "confusion" `[k, k]` (rows are true
+        evaluation: results on the test videos, or {}: "pretext" ("transforms", "confusion");
+            "class_names", "confusion" `[k, k]` (rows are true
             classes), "per_class" `[k]`, "clip_reliability" and "video_reliability" ("count",
             "confidence", "accuracy" per bin), "mistakes" ("video", "label", "predicted",
             "confidence").
@@ -47,6 +48,8 @@ def write_report(
         _section("Accuracy", "", tables.cards("accuracy", summary)),
         _calibration(folder, summary, evaluation),
         _section("Confidence", "", tables.cards("confidence", summary)),
+        _section("Features", "", tables.cards("features", summary)),
+        _pretext(folder, summary, evaluation),
         _training(folder, summary, history),
         _setting("Configuration", config),
         _setting("Environment", summary.get("environment")),
@@ -108,6 +111,20 @@ def _training(
         ),
         save_picture(
             folder,
+            "pretext_accuracy",
+            figures.accuracy_curves(
+                train,
+                val,
+                promoted,
+                of_train="pretext_top1",
+                of_val="pretext_top1",
+                label="transforms told apart (no actions)",
+            ),
+            "Accuracy of the pretext task by epoch, which says nothing of actions; a star marks a "
+            "new best student",
+        ),
+        save_picture(
+            folder,
             "agreement",
             figures.agreement_curves(val),
             "Agreement with the teacher on validation clips, by epoch",
@@ -152,6 +169,20 @@ def _classes(folder: Path, evaluation: Mapping[str, Any]) -> str:
         table = tables.class_table(names, evaluation["per_class"], confusion)
         section = _section("Classes", "Accuracy on the test videos of each class.", table)
     return section + _section("Confusion", "", picture)
+
+
+def _pretext(folder: Path, summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+    found = evaluation.get("pretext")
+    if not found:
+        return ""
+    text = (
+        "How well the transforms of the pretext task are told apart, each test clip being shown "
+        "after each of them. These are no figures of actions."
+    )
+    figure = figures.confusion_picture(found["confusion"], found["transforms"])
+    caption = "Transform (rows), prediction (columns)"
+    picture = save_picture(folder, "pretext_confusion", figure, caption, wide=True)
+    return _section("Pretext task", text, tables.cards("pretext", summary) + picture)
 
 
 def _mistakes(evaluation: Mapping[str, Any]) -> str:

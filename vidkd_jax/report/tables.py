@@ -35,6 +35,15 @@ _CARDS: Mapping[str, Sequence[tuple[str, str, Callable[[float], str], str]]] = {
         ("confidence_fpr", "False positives", percent, "of its mistakes trusted above 0.5"),
         ("confidence_tpr", "True positives", percent, "of its right answers trusted above 0.5"),
     ),
+    "features": (
+        ("probe_top1", "Linear probe", percent, "of test videos correct, by actions"),
+        ("retrieval_top1", "Retrieval@1", percent, "nearest training video has the action"),
+        ("retrieval_top5", "Retrieval@5", percent, "one of the nearest five has it"),
+    ),
+    "pretext": (
+        ("pretext_top1", "Pretext task", percent, "of transforms told right"),
+        ("pretext_nll", "NLL", three_digits, "-log p(transform), nats"),
+    ),
     "training": (
         ("best_epoch", "Best epoch", integer, "of the tested student"),
         ("epochs", "Epochs", integer, "trained"),

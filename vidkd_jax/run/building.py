@@ -13,7 +13,7 @@ import optax
 from vidkd_jax import data, models, samplers
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.evaluation import evaluators
-from vidkd_jax.methods import Memory, Shapes, Sizes
+from vidkd_jax.methods import Batch, Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.run import cross_fitting, fork, init_from, inputs, method_checks
@@ -158,9 +158,17 @@ class Run:
         return inputs.eval_batches(self.settings, subset, self.spec, max_clips=max_clips)
 
     @functools.cache  # noqa: B019 - a run lives as long as its process
-    def predictor(self, outputs: tuple[str, ...] = ("logits",)) -> Predict:
-        """Returns the student's compiled prediction of named outputs."""
-        return _predictor(self.student, self.mesh, outputs)
+    def predictor(
+        self, outputs: tuple[str, ...] = ("logits",), *, variants: bool = False
+    ) -> Predict:
+        """Returns the student's compiled prediction of named outputs.
+
+        Args:
+          outputs: their names.
+          variants: whether of the method's variants of the clips; see `Method.variants`.
+        """
+        shown = self.settings.method.variants if variants else None
+        return _predictor(self.student, self.mesh, outputs, shown)
 
     @functools.cached_property
     def ask(self) -> Mapping[str, tuple[Predict, ...]]:
@@ -185,6 +193,7 @@ def build_run(settings: Settings) -> Run:
     sharding.check_divisible("eval.batch_size", settings.eval.batch_size, mesh)
     own = settings.method.sampler(settings.data.frames, settings.data.stride)
     method_checks.check_clips(settings.method, own)
+    method_checks.check_lengths(splits.train, own)
     trained = trained_lib.load(settings, splits.class_names)
     teacher_of = cross_fitting.teacher_of_videos(settings, trained, splits)
     sampler = teachers_lib.widened(own, trained)
@@ -291,9 +300,14 @@ def _compiled_step(
     return jax.jit(step, donate_argnums=0, out_shardings=out_shardings)
 
 
-def _predictor(network: Network, mesh: jax.sharding.Mesh, outputs: tuple[str, ...]) -> Predict:
+def _predictor(
+    network: Network,
+    mesh: jax.sharding.Mesh,
+    outputs: tuple[str, ...],
+    variants: Callable[[Batch], Mapping[str, jax.Array]] | None = None,
+) -> Predict:
     compiled = jax.jit(
-        partial(predict_step, network=network, outputs=outputs),
+        partial(predict_step, network=network, outputs=outputs, variants=variants),
         out_shardings=sharding.replicated(mesh),
     )
     return lambda variables, batch: compiled(variables, sharding.shard(batch, mesh))

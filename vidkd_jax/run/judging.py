@@ -58,20 +58,30 @@ def judge(
       max_clips: of a video; None: the one in the middle.
       title: of the progress bar.
     """
-    predict = run.predictor(evaluators.outputs_of(names))
-    collected = _collect(run, predict, variables, subset, max_clips, title)
-    collected = dataclasses.replace(collected, taught=answers)
-    train = None
-    if evaluators.learn(names):
-        train = _collect(run, predict, variables, run.splits.train, max_clips, f"{title}, train")
     options = evaluators.Options(
         run.settings.eval.average,
         run.settings.eval.calibration_bins,
         len(run.splits.class_names),
     )
-    found = evaluators.judge(names, collected, train, options)
-    scores = found.scores | _agreements(run, collected)
-    return Judgement(collected, scores, found.arrays)
+    judged = Judgement(Collected({}, np.empty(0, int), np.empty(0, int)), {}, {})
+    of_clips, of_variants = evaluators.of_variants(names)
+    if of_variants:
+        predict = run.predictor(evaluators.outputs_of(of_variants), variants=True)
+        collected = _collect(run, predict, variables, subset, max_clips, f"{title}, variants")
+        found = evaluators.judge(of_variants, collected, None, options)
+        judged = Judgement(collected, found.scores, found.arrays)
+    if of_clips:
+        predict = run.predictor(evaluators.outputs_of(of_clips))
+        collected = _collect(run, predict, variables, subset, max_clips, title)
+        collected = dataclasses.replace(collected, taught=answers)
+        train = None
+        if evaluators.learn(of_clips):
+            seen = run.splits.train
+            train = _collect(run, predict, variables, seen, max_clips, f"{title}, train")
+        found = evaluators.judge(of_clips, collected, train, options)
+        scores = judged.scores | found.scores | _agreements(run, collected)
+        judged = Judgement(collected, scores, judged.arrays | found.arrays)
+    return judged
 
 
 def ask(

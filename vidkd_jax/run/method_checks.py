@@ -1,17 +1,20 @@
 """Whether a method fits the run, before anything is trained: its clips, evaluators and patterns."""
 
 import re
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 
+from vidkd_jax.data import Subset
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.methods import Frozen, Method, Shapes
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run.optimizer import path_names
+from vidkd_jax.runtime import sharding
 from vidkd_jax.samplers import Sampler
 
 
@@ -29,6 +32,33 @@ def check_clips(method: Method, sampler: Sampler) -> None:
                 f"config.method.name: {who} is to see the clips {clips}, but the method draws "
                 f"{sampler.num_clips} of each video, numbered from 0"
             )
+
+
+def check_lengths(subset: Subset, sampler: Sampler) -> None:
+    """Says how many videos are too short for a method's tuple of clips; refuses more than half.
+
+    The last frame of a short video is repeated, as in TY, and of a tuple the later clips would be
+    still pictures.
+
+    Raises:
+      InputError: more than half of the videos are too short.
+    """
+    if sampler.num_clips == 1 or sampler.offsets is None:
+        return
+    short = [video.num_frames for video in subset.videos if video.num_frames < sampler.span]
+    if not short:
+        return
+    found = (
+        f"{len(short):,} of {len(subset.videos):,} training videos are shorter than "
+        f"{sampler.describe()}: {sampler.span} frames; the shortest has {min(short)}"
+    )
+    if 2 * len(short) > len(subset.videos):
+        raise InputError(
+            f"config.data.frames: {found}; use fewer frames, a smaller data.stride or "
+            "method.interval, or longer videos"
+        )
+    if sharding.is_main():
+        print(f"{found}. Their last frame is repeated.", file=sys.stderr)
 
 
 def check_evaluators(method: Method, outputs: Shapes) -> None:

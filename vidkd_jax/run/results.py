@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from vidkd_jax import report
+from vidkd_jax.augment.pretext import TRANSFORMS
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.evaluation.collect import Collected
 from vidkd_jax.evaluation.predictions import Predictions
@@ -52,8 +53,12 @@ def write_results(
     if "logits" in collected.outputs:
         predictions = collected.predictions()
         evaluation = evaluate_details(run, predictions)
-        write_json(folder / "evaluation.json", evaluation)
         _save_predictions(folder / "predictions.npz", run, predictions)
+    if "pretext" in arrays:
+        confusion = arrays["pretext"]["confusion"].tolist()
+        evaluation["pretext"] = {"transforms": list(TRANSFORMS), "confusion": confusion}
+    if evaluation:
+        write_json(folder / "evaluation.json", evaluation)
     for name, found in arrays.items():
         named: dict[str, Any] = dict(found)
         np.savez_compressed(folder / f"{name}.npz", **named)

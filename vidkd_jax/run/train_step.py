@@ -237,13 +237,31 @@ def _check_memory(before: Memory, after: Memory) -> None:
 
 
 def predict_step(
-    variables: Variables, batch: Batch, *, network: Network, outputs: tuple[str, ...] = ("logits",)
+    variables: Variables,
+    batch: Batch,
+    *,
+    network: Network,
+    outputs: tuple[str, ...] = ("logits",),
+    variants: Callable[[Batch], Mapping[str, jax.Array]] | None = None,
 ) -> Mapping[str, jax.Array]:
-    """Returns named outputs of unaugmented clips, with the batch's label, video and mask."""
-    views = {name: augment.normalise(batch[name]) for name in ("clip", "flow") if name in batch}
-    found = network.infer(variables, views)
-    own, _ = network.split(found)
-    return {
-        **{name: own[name] for name in outputs},
-        **{name: batch[name] for name in ("label", "video", "mask")},
-    }
+    """Returns named outputs of unaugmented clips, with the batch's label, video and mask.
+
+    Args:
+      variables: of the network.
+      batch: evaluation clips.
+      network: which sees its own part of them.
+      outputs: their names.
+      variants: what to show instead of the clips, in m ways, `Method.variants`; the outputs are
+        [b, m, ...] then. None: the clips.
+    """
+
+    def ask(views: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        own, _ = network.split(network.infer(variables, views))
+        return {name: own[name] for name in outputs}
+
+    if variants is None:
+        found = ask(augment.plain(batch))
+    else:  # one way after the other: no more memory than one takes
+        ways = jax.tree.map(lambda clips: jnp.moveaxis(clips, 1, 0), variants(batch))
+        found = jax.tree.map(lambda rows: jnp.moveaxis(rows, 0, 1), jax.lax.map(ask, ways))
+    return {**found, **{name: batch[name] for name in ("label", "video", "mask")}}

@@ -8,6 +8,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.methods import Frozen, Source
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
+from vidkd_jax.run import workdir
 from vidkd_jax.settings.settings import Settings
 
 
@@ -55,6 +56,8 @@ def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
     for folder, teacher in zip(folders, teachers, strict=True):
         if source and source.reads_logits:
             _check_classes(folder, teacher.card, class_names, settings.method_name)
+        if source:
+            _check_outputs(folder, teacher.card, source, settings)
         weights.check_split(
             "teachers.runs",
             Path(folder),
@@ -105,6 +108,25 @@ def _check_classes(
             raise InputError(
                 f"config.teachers.runs: label {label} of '{folder}' is {its}, here it is {ours}; "
                 "use a teacher of this data set, or a method of features"
+            )
+
+
+def _check_outputs(folder: str, card: weights.Card, source: Frozen, settings: Settings) -> None:
+    """Refuses a teacher without an output that the method copies, or with another meaning of it."""
+    for name in source.heads:
+        if name not in card.heads:
+            raise InputError(
+                f"config.teachers.runs: '{folder}' has no output '{name}', from which method "
+                f"'{settings.method_name}' learns; it has {', '.join(card.heads) or 'none'}; use a "
+                "run of a method that trains it"
+            )
+    before, now = workdir.saved_config(Path(folder)), settings.by_field()
+    for option in settings.method.agrees_on:
+        field = f"method.{option}"
+        if before.get(field, now[field]) != now[field]:
+            raise InputError(
+                f"config.{field}: {now[field]!r}, but the teacher '{folder}' has learnt with "
+                f"{before[field]!r}, and means something else; make them agree"
             )
 
 

@@ -1,0 +1,18 @@
+"""C3D of PCL+KD without a teacher: pretext task and contrast, without labels.
+
+The 2024 paper's values; its predecessor of 2022 has `--config.train.epochs=100`. What the released
+code of PCL does otherwise is `--config.data.frames=16`, `--config.method.contrast=banks`,
+`--config.method.fifth=remote`, `--config.method.quadrants=fixed` and
+`--config.method.segments=any`.
+
+The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.settings.recipes import build_pcl
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    return build_pcl("pcl_c3d", dataset, model__name="vcop_c3d", method__name="pcl")

@@ -1,0 +1,147 @@
+"""Whole runs of PCL: pretext task, banks, a teacher, fine-tuning; killed, and on two devices."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from small_runs import build
+from squares import SMALL_RUN
+
+from vidkd_jax import train
+from vidkd_jax.errors import InputError
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.checkpoints import load_epoch
+from vidkd_jax.report import closing_lines
+from vidkd_jax.run.tracking import read_records
+
+# Videos have 24 frames, a tuple 3 * 7 + 2 * 1 = 23.
+PCL = {
+    "method__name": "pcl",
+    "method__interval": 1,
+    "method__hidden": 8,
+    "method__projection": 4,
+    "model__residual": "circular",
+    "augment__enabled": False,
+}
+BANKS = {**PCL, "method__contrast": "banks", "method__negatives": 6}
+
+
+@pytest.fixture(scope="module")
+def finished(small_config, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("pcl")
+    return workdir, train.train_and_evaluate(small_config(**BANKS), workdir)
+
+
+def test_it_learns_without_labels_and_is_judged_by_its_own_task_and_by_its_features(finished):
+    workdir, summary = finished
+    assert {"pretext_top1", "pretext_nll", "probe_top1", "retrieval_top1"} <= set(summary)
+    assert "video_top1" not in summary and summary["selected_on"] == "pretext_top1"
+    with np.load(workdir / "pretext.npz") as arrays:
+        confusion = arrays["confusion"]
+    assert confusion.sum(axis=1).tolist() == [4] * 5  # 4 test videos, each after 5 transforms
+    assert summary["pretext_top1"] == pytest.approx(np.trace(confusion) / 20)
+    records = read_records(workdir / "metrics.jsonl")
+    terms = {"loss", "loss/pretext", "loss/contrast", "pretext_top1"}
+    assert all(terms <= set(r) for r in records if r["split"] == "train")
+    evaluation = json.loads((workdir / "evaluation.json").read_text())
+    assert evaluation["pretext"]["confusion"] == confusion.tolist()
+    page = (workdir / "report" / "index.html").read_text()
+    assert "pretext_confusion.png" in page and "pretext_accuracy.png" in page
+    said = "\n".join(closing_lines(summary, workdir))
+    assert "pretext task " in said and "model.init_from=" in said
+
+
+def test_stopped_and_resumed_it_has_the_same_banks(finished, small_config, tmp_path, monkeypatch):
+    undisturbed, _ = finished
+    config = small_config(**BANKS)
+    epoch = train._train_epoch
+
+    def stop(run, state, teachers, number, *rest):
+        if number == 3:
+            raise KeyboardInterrupt
+        return epoch(run, state, teachers, number, *rest)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(train, "_train_epoch", stop)
+        train.train_and_evaluate(config, tmp_path)
+    train.train_and_evaluate(config, tmp_path)
+    (before, _), (after, _) = load_epoch(undisturbed, 3), load_epoch(tmp_path, 3)
+    jax.tree.map(np.testing.assert_array_equal, before["memory"], after["memory"])
+    first = build(config).initial_state().memory["first_bank"]
+    moved = (np.asarray(before["memory"]["first_bank"]) != np.asarray(first)).any(axis=1)
+    assert moved.sum() == 8 and len(moved) == 64  # 8 videos train
+
+
+def test_two_devices_that_share_the_banks_have_the_one_devices(finished, square_records, tmp_path):
+    workdir, _ = finished
+    fields = {**SMALL_RUN, "data.root": square_records, "method.split_banks": True}
+    fields |= {name.replace("__", "."): value for name, value in BANKS.items()}
+    flags = [f"--config.{field}={value}" for field, value in fields.items()]
+    command = [sys.executable, "-m", "vidkd_jax.main", "--config=pcl_r3d", f"--workdir={tmp_path}"]
+    done = subprocess.run(
+        [*command, *flags, "--config.schedule.patience=10", "--config.data.stride=2"],
+        env={**os.environ, "JAX_NUM_CPU_DEVICES": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (one, _), (two, _) = load_epoch(workdir, 3), load_epoch(tmp_path, 3)
+    for name in ("first_bank", "last_bank"):
+        np.testing.assert_allclose(one["memory"][name], two["memory"][name], atol=2e-3)
+
+
+def test_a_teacher_of_the_same_task_teaches(finished, small_config, tmp_path):
+    teacher, _ = finished
+    own = {**PCL, "method__name": "pcl_distillation", "teachers__runs": (str(teacher),)}
+    wide = {"model__width": 1 / 16, "train__epochs": 1, "method__fifth": "repeat"}
+    summary = train.train_and_evaluate(small_config(**own, **wide), tmp_path)
+    assert "pretext_top1" in summary
+    records = read_records(tmp_path / "metrics.jsonl")
+    assert all(r["loss/kl"] > 0 for r in records if r["split"] == "train")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method__fifth": "remote"}, r"config\.method\.fifth: 'remote', but the teacher"),
+        ({"method__tuple_length": 4, "data__stride": 1}, r"config\.method\.tuple_length: 4, but"),
+    ],
+)
+def test_a_teacher_of_another_task_is_refused(finished, small_config, changes, message):
+    teacher, _ = finished
+    own = {**PCL, "method__name": "pcl_distillation", "teachers__runs": (str(teacher),)}
+    with pytest.raises(InputError, match=message):
+        build(small_config(**{**own, **changes}))
+
+
+def test_a_teacher_without_the_output_is_refused(video_run, small_config):
+    own = {**PCL, "method__name": "pcl_distillation", "teachers__runs": (str(video_run),)}
+    with pytest.raises(InputError, match=r"config\.teachers\.runs: '.*' has no output 'pretext'"):
+        build(small_config(**own, data__name="ucf101"))
+
+
+def test_fine_tuning_starts_from_its_backbone_and_needs_its_input(finished, small_config, tmp_path):
+    pretrained, _ = finished
+    own = {"method__name": "supervised", "model__init_from": str(pretrained)}
+    with pytest.raises(InputError, match=r"holds weights of residual=circular"):
+        build(small_config(**own))
+    run = build(small_config(**own, model__residual="circular"))
+    card, saved = weights.load(pretrained)
+    assert card.normalisation.residual == "circular" and not card.has_classifier
+    assert set(card.heads) == {"pretext", "projection"}
+    own = {**own, "model__residual": "circular", "train__epochs": 1}
+    summary = train.train_and_evaluate(small_config(**own), tmp_path)
+    assert summary["num_classes"] == 2 and "video_top1" in summary
+    assert run.clip_shape == (4, 24, 24, 3)
+
+
+def test_videos_too_short_for_a_tuple_are_counted_or_refused(small_config, capsys):
+    with pytest.raises(InputError, match=r"8 of 8 training videos are shorter than 3 clips of 4"):
+        build(small_config(**{**PCL, "method__interval": 2}))
+    build(small_config(**PCL))
+    assert "shorter" not in capsys.readouterr().err
