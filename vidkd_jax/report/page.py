@@ -222,7 +222,9 @@ def save_picture(
         path.unlink(missing_ok=True)
         return ""
     # Without the entry "Software", the same run always gives the same bytes.
-    figure.savefig(path, dpi=_DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None})
+    # A square picture beside a bar leaves space, which "tight" cuts off; it draws everything twice.
+    bounds = "tight" if wide else None
+    figure.savefig(path, dpi=_DOTS_PER_INCH, bbox_inches=bounds, metadata={"Software": None})
     style = ' class="wide"' if wide else ""
     return (
         f'<figure{style}><img src="{path.name}" alt="{caption}" loading="lazy">'

@@ -2,12 +2,30 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
+
+
+@contextlib.contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Hides a package, where it has not been imported yet, from imports that can do without."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+# Where PyTorch is installed, tensorboardX imports it, in 1.6 s, for graphs that are not used here.
+with _hidden("torch"):
+    from tensorboardX import SummaryWriter
 
 
 class Tracker:
