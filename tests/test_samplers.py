@@ -156,7 +156,9 @@ def test_crops():
     assert centre_crop(10, 14, 8) == (1, 3)
 
 
-@pytest.mark.parametrize("sampler", [Contiguous(4, 2), Tuples(4, 2, 3, 5, remote_gap=2), Segments(4, 2, False)])
+@pytest.mark.parametrize(
+    "sampler", [Contiguous(4, 2), Tuples(4, 2, 3, 5, remote_gap=2), Segments(4, 2, False)]
+)
 def test_a_card_keeps_the_sampler(sampler):
     value = json.loads(json.dumps(samplers.as_json(sampler.reading((0, 1)))))
     assert samplers.from_json(value) == sampler

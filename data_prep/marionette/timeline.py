@@ -41,6 +41,8 @@ def draw_takes(
         # The frames around the motion are divided into two gaps and two still periods.
         spare = end - first - motion_frames
         enter, start, leave = (first + int(x) for x in np.sort(rng.integers(spare + 1, size=3)))
+        if takes and takes[-1].leave == enter:  # one frame without the figure, between two takes
+            enter, start, leave = (max(x, first + 1) for x in (enter, start, leave))
         takes.append(Take(enter, start, leave + motion_frames, bool(rng.integers(2))))
     return takes
 

@@ -131,7 +131,7 @@ def test_fine_tuning_starts_from_its_backbone_and_needs_its_input(finished, smal
     with pytest.raises(InputError, match=r"holds weights of residual=circular"):
         build(small_config(**own))
     run = build(small_config(**own, model__residual="circular"))
-    card, saved = weights.load(pretrained)
+    card = weights.load_card(pretrained)
     assert card.normalisation.residual == "circular" and not card.has_classifier
     assert set(card.heads) == {"pretext", "projection"}
     own = {**own, "model__residual": "circular", "train__epochs": 1}

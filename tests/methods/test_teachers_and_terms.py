@@ -159,6 +159,23 @@ def test_mutual_learning_teaches_both_ways_and_each_target_is_frozen():
     np.testing.assert_array_equal(kl_only(mine), np.zeros((2, 3)))
 
 
+# The 2024 paper's, and where it gives none, those of PCL's released code.
+_PCL = {
+    "tuple_length": 3,
+    "interval": 8,
+    "quadrants": "random",
+    "segments": "adjacent",
+    "fifth": "repeat",
+    "remote_gap": 16,
+    "contrast": "in_batch",
+    "contrast_weight": 0.5,
+    "contrast_temperature": 0.07,
+    "negatives": 1024,
+    "bank_momentum": 0.5,
+    "split_banks": False,
+    "projection": 128,
+    "hidden": 512,
+}
 # The defaults of every method, from its paper. A change of one changes the meaning of users' runs.
 DEFAULTS = {
     "supervised": {},
@@ -208,9 +225,11 @@ DEFAULTS = {
         "positive_weight": 1.5,
         "mean_over_classes": True,
     },
+    "pcl": _PCL,
+    "pcl_distillation": {**_PCL, "kd_weight": 1.0, "temperature": 4.0, "distilled": "pretext"},
 }
-# These smooth no labels: their losses are not of the labels alone.
-OF_CONFIDENCE = {name for name in DEFAULTS if "confidence" in name}
+# These smooth no labels: their losses are not of the labels alone, or not of them at all.
+WITHOUT_SMOOTHING = {name for name in DEFAULTS if "confidence" in name or "pcl" in name}
 # The sources of each method's teachers, and whether its loss uses the classifiers of frozen ones.
 SOURCES = {
     "supervised": (),
@@ -227,13 +246,15 @@ SOURCES = {
     "confidence_only": (methods.Frozen(most=1, reads_logits=True),),
     "learned_confidence": (),
     "naive_confidence": (methods.Frozen(most=1, reads_logits=True),),
+    "pcl": (),
+    "pcl_distillation": (methods.Frozen(most=1, heads=("pretext",)),),
 }
 BLOCKS = {"student_blocks": ("a",), "blocks_of_teacher": ("b",)}
 
 
 @pytest.mark.parametrize("name", methods.available())
 def test_every_methods_defaults_and_teachers_are_its_papers(name):
-    smoothing = {} if name in OF_CONFIDENCE else {"label_smoothing": 0.0}
+    smoothing = {} if name in WITHOUT_SMOOTHING else {"label_smoothing": 0.0}
     assert methods.options(name) == {**smoothing, **DEFAULTS[name]}
     given = {option: value for option, value in BLOCKS.items() if option in DEFAULTS[name]}
     method = create(name, **given)
