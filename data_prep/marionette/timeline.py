@@ -36,7 +36,7 @@ def draw_takes(
         start = int(rng.integers(margin, num_frames - motion_frames - margin + 1))
         return [Take(0, start, num_frames, curtain=False)]
     bounds = np.linspace(0, num_frames, integer(rng, preset.takes) + 1).astype(int).tolist()
-    takes = []
+    takes: list[Take] = []
     for first, end in itertools.pairwise(bounds):
         # The frames around the motion are divided into two gaps and two still periods.
         spare = end - first - motion_frames

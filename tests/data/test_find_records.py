@@ -10,6 +10,7 @@ from vidkd_jax.errors import InputError
         ("marionette", "--preset=standard --out"),
         ("marionette_small", "--preset=small"),
         ("marionette_untrimmed", "--preset=untrimmed"),
+        ("marionette_long", "--preset=long"),
         ("marionette_background", "--preset=standard --variant=background"),
     ],
 )

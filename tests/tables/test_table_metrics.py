@@ -14,6 +14,7 @@ from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms
 from vidkd_jax.tables.metrics import METRICS, lookup
 from vidkd_jax.tables.run_results import read_predictions, read_run
+from vidkd_jax.tables.statistics import compare
 
 PROBE = Metric("probe_top1", "linear probe@1")
 OF_ITEMS = {name: metric for name, metric in METRICS.items() if metric.reader}
@@ -105,6 +106,38 @@ def test_how_a_run_did_from_epoch_to_epoch(curve, epochs, worse, below, tmp_path
     result = read_run(tmp_path, shown)
     found = [result.figure(metric)[0] for metric in shown]
     assert found == pytest.approx([epochs, worse, below])
+
+
+def write_curve(folder, curve):
+    folder.mkdir()
+    history = [{"split": "val", "epoch": e, "val_figure": v} for e, v in enumerate(curve, 1)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history))
+    (folder / "summary.json").write_text('{"selected_on": "val_figure"}')
+    return folder
+
+
+def test_stages_are_of_a_quarter_three_quarters_and_all_of_the_epochs(tmp_path):
+    shown = lookup(
+        ("early_stage", "mid_stage", "late_stage", "early_epoch", "mid_epoch", "late_epoch")
+    )
+    folder = write_curve(tmp_path / "run", [0.1, 0.3, 0.2, 0.4, 0.5, 0.4, 0.6, 0.5])
+    result = read_run(folder, shown)
+    found = [result.figure(metric)[0] for metric in shown]
+    assert found == pytest.approx([0.3, 0.5, 0.6, 0.3, 0.4, 0.5])
+
+
+def test_a_run_is_as_much_faster_as_it_reaches_the_others_end_sooner(tmp_path):
+    (shown,) = lookup(("speed_up",))
+    curves = {
+        "slow": [0.1, 0.2, 0.3, 0.4],  # its end at epoch 4
+        "fast": [0.2, 0.5, 0.4, 0.4],  # 0.4 at epoch 2
+        "never": [0.1, 0.1, 0.2, 0.3],  # counts as epoch 5
+    }
+    runs = {n: [read_run(write_curve(tmp_path / n, c), [shown])] * 2 for n, c in curves.items()}
+    found = compare(runs, dict.fromkeys(runs, "slow"), [shown])
+    means = {name: found[name]["speed_up"][0].mean for name in runs}
+    assert means == pytest.approx({"slow": 0.0, "fast": 1.0, "never": np.log2(4 / 5)})
+    assert found["fast"]["speed_up"][1].mean == 1.0  # there is nothing to subtract
 
 
 def test_a_table_has_a_reader_of_its_own(random_run):

@@ -38,6 +38,7 @@ _MARIONETTE = {
     "marionette_study": "--preset=study --seed=9300",
     "marionette_teachers": "--preset=teachers --seed=7100",
     "marionette_untrimmed": "--preset=untrimmed",
+    "marionette_long": "--preset=long",
     "marionette_background": "--preset=standard --variant=background",
     "marionette_blurred": "--preset=standard --variant=blurred",
 }

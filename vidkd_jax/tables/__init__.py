@@ -2,6 +2,7 @@
 
 from vidkd_jax.tables.forks import forked, other_clips, trunk
 from vidkd_jax.tables.metrics import Metric, PerItem
+from vidkd_jax.tables.subsets import part
 from vidkd_jax.tables.table import SEED, Row, Selection, Table, load_table
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "forked",
     "load_table",
     "other_clips",
+    "part",
     "trunk",
 ]

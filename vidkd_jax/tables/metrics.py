@@ -44,10 +44,12 @@ class Metric:
       name: as in table.csv and seeds.csv, and in a row's `paper`.
       heading: of its column in table.md.
       reader: how it is read from predictions.npz; None: it is one number of a run, which has no
-        test groups: its interval is over seeds alone. It is `of_curve`'s, or where that is None,
-        too, the number that summary.json has under `name`.
+        test groups: its interval is over seeds alone. It is `of_curve`'s or `of_pair`'s, or where
+        both are None the number that summary.json has under `name`.
       of_curve: from the validation figure that chose the run's best epoch, by epoch, [e], to the
         metric.
+      of_pair: from this curve of a run and that of the run which it is compared with, of the same
+        seed, to the metric.
       sign: "+" to print the sign of positive figures, too.
       per_cent: whether the figure is a fraction, which is printed in per cent.
       decimals: that are printed of a figure which is no fraction.
@@ -59,6 +61,7 @@ class Metric:
     heading: str
     reader: PerItem | None = None
     of_curve: Callable[[np.ndarray], float] | None = None
+    of_pair: Callable[[np.ndarray, np.ndarray], float] | None = None
     sign: str = ""
     per_cent: bool = True
     decimals: int = 3
@@ -186,6 +189,64 @@ def _below_best(curve: np.ndarray) -> float:
     return float(gaps[gaps > 0].mean()) if (gaps > 0).any() else 0.0
 
 
+def _stage(share: float, *, best: bool) -> Callable[[np.ndarray], float]:
+    """Returns the figure after a share of the epochs: of that epoch, or the best one until then."""
+
+    def figure(curve: np.ndarray) -> float:
+        until = curve[: max(round(share * len(curve)), 1)]
+        return float(until.max() if best else until[-1])
+
+    return figure
+
+
+def epochs_to(curve: np.ndarray, level: float) -> int:
+    """Returns the first epoch, counted from 1, that reaches a level; without any, one more."""
+    reached = np.flatnonzero(curve >= level)
+    return int(reached[0]) + 1 if len(reached) else len(curve) + 1
+
+
+def _speed_up(curve: np.ndarray, reference: np.ndarray) -> float:
+    """Returns log2 of the epochs to the reference's last figure: its own over this run's."""
+    level = reference[-1]
+    return float(np.log2(epochs_to(reference, level) / epochs_to(curve, level)))
+
+
+# PCL+KD 2024, section 3.5.3: epochs 0 to 50, 50 to 150, 150 to 200.
+_STAGES = {"early": 0.25, "mid": 0.75, "late": 1.0}
+_OF_STAGES = (
+    *(
+        Metric(
+            f"{name}_stage",
+            name,
+            of_curve=_stage(share, best=True),
+            note=f"{name.capitalize()}: the best validation figure in the first {share:.0%} of the "
+            "epochs."
+            if share < 1
+            else "Late: the best one of all epochs.",
+        )
+        for name, share in _STAGES.items()
+    ),
+    *(
+        Metric(
+            f"{name}_epoch",
+            f"{name}, then",
+            of_curve=_stage(share, best=False),
+            note="Then: the figure of that epoch itself." if name == "late" else "",
+        )
+        for name, share in _STAGES.items()
+    ),
+    Metric(
+        "speed_up",
+        "speed-up",
+        of_pair=_speed_up,
+        sign="+",
+        per_cent=False,
+        decimals=2,
+        note="Speed-up: log2 of how much sooner, in epochs, a run reaches the last figure of the "
+        "run that it is compared with (+1: in half of the epochs). One that never does counts as "
+        "if it did after one more epoch.",
+    ),
+)
 _OF_CURVES = (
     Metric(
         "epochs_to_converge",
@@ -202,6 +263,26 @@ _OF_CURVES = (
         note="Worse epochs: share of the epochs below the run's best one before.",
     ),
     Metric("below_best", "by", of_curve=_below_best, note="By: how far they are below it."),
+)
+# Of networks that have learnt without labels, and of what was learnt.
+_WITHOUT_LABELS = (
+    Metric(
+        "pretext_top1",
+        "pretext",
+        note="Pretext: of the transforms of test clips, the share told right; no actions.",
+    ),
+    Metric("pretext_nll", "NLL pretext", per_cent=False),
+    Metric(
+        "probe_top1",
+        "linear probe@1",
+        note="Linear probe@1: Video@1 of a logistic regression on the frozen features.",
+    ),
+    Metric(
+        "retrieval_top1",
+        "retrieval@1",
+        note="Retrieval@k: one of the k nearest training videos, by cosine, has the action.",
+    ),
+    *(Metric(f"retrieval_top{k}", f"@{k}") for k in (5, 10, 20, 50)),
 )
 # Of rows with a selection.
 _OF_SELECTIONS = (
@@ -224,7 +305,15 @@ _OF_SELECTIONS = (
 )
 METRICS = {
     metric.name: metric
-    for metric in (*_of("clip"), *_of("video"), *_OF_PAIRS, *_OF_CURVES, *_OF_SELECTIONS)
+    for metric in (
+        *_of("clip"),
+        *_of("video"),
+        *_OF_PAIRS,
+        *_OF_CURVES,
+        *_OF_STAGES,
+        *_WITHOUT_LABELS,
+        *_OF_SELECTIONS,
+    )
 }
 SHOWN = ("clip_top1", "video_top1", "clip_ece", "video_ece", "clip_overconfidence")
 _IN_EVERY_CSV = (*SHOWN, "video_overconfidence")

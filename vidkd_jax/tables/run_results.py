@@ -44,11 +44,14 @@ class RunResult:
       groups: names of its test groups; () where no metric needs them.
       sums: by metric, of metrics that are read from predictions.
       numbers: by metric, of metrics that are one number of a run.
+      curve: the validation figure that chose its best epoch, by epoch, [e], where a metric compares
+        it with another run's; else empty.
     """
 
     groups: tuple[str, ...]
     sums: Mapping[str, GroupSums]
     numbers: Mapping[str, float]
+    curve: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
 
     def figure(self, metric: Metric, weights: np.ndarray | None = None) -> np.ndarray:
         """Returns a metric for weighted test groups.
@@ -144,10 +147,13 @@ def read_run(folder: Path, metrics: Sequence[Metric]) -> RunResult:
       InputError: a file is missing or damaged, or the summary has no number of a metric's name.
     """
     of_items = [metric for metric in metrics if metric.reader is not None]
-    numbers = [metric for metric in metrics if metric.reader is None]
+    numbers = [m for m in metrics if m.reader is None and m.of_pair is None]
     groups, sums = _sums(folder, of_items) if of_items else ((), {})
-    summary = read_summary(folder) if numbers else {}
-    return RunResult(groups, sums, {m.name: _number(folder, summary, m) for m in numbers})
+    summary = read_summary(folder) if len(of_items) < len(metrics) else {}
+    found = {m.name: _number(folder, summary, m) for m in numbers}
+    if all(metric.of_pair is None for metric in metrics):
+        return RunResult(groups, sums, found)
+    return RunResult(groups, sums, found, _own_curve(folder, summary))
 
 
 def read_curve(folder: Path, name: str) -> np.ndarray:
@@ -168,9 +174,14 @@ def read_curve(folder: Path, name: str) -> np.ndarray:
     return np.array(values, float)
 
 
+def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
+    """Returns the validation figure that chose a run's best epoch, by epoch, [e]."""
+    return read_curve(folder, summary.get("selected_on", "clip_top1"))  # which it was in old runs
+
+
 def _number(folder: Path, summary: Mapping[str, Any], metric: Metric) -> float:
-    if metric.of_curve is not None:  # before a method could choose, it was Clip@1
-        return metric.of_curve(read_curve(folder, summary.get("selected_on", "clip_top1")))
+    if metric.of_curve is not None:
+        return metric.of_curve(_own_curve(folder, summary))
     name = metric.name
     value = summary.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):

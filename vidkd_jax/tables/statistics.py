@@ -86,6 +86,10 @@ class Bootstrap:
         """Returns the mean over seeds, with its interval."""
         return self._estimate(*self._resampled(runs, metric))
 
+    def estimate_of(self, per_seed: Sequence[float]) -> Estimate:
+        """Returns the mean of one number of each seed, with its interval over seeds."""
+        return self._estimate(np.asarray(per_seed), None)
+
     def difference(
         self, runs: Sequence[RunResult], reference: Sequence[RunResult], metric: Metric
     ) -> Estimate:
@@ -123,13 +127,17 @@ def compare(
     for row, runs in rows.items():
         pairs = list(_pairs(row, references[row], rows, shared))
         ours, theirs = [run for run, _ in pairs], [reference for _, reference in pairs]
-        compared[row] = {
-            metric.name: (
+        compared[row] = {}
+        for metric in metrics:
+            paired = bootstrap(len(pairs))
+            if metric.of_pair is not None:
+                found = paired.estimate_of([metric.of_pair(o.curve, t.curve) for o, t in pairs])
+                compared[row][metric.name] = (found, found)
+                continue
+            compared[row][metric.name] = (
                 bootstrap(len(runs)).estimate(runs, metric),
-                bootstrap(len(pairs)).difference(ours, theirs, metric),
+                paired.difference(ours, theirs, metric),
             )
-            for metric in metrics
-        }
     return compared
 
 

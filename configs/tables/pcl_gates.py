@@ -1,0 +1,39 @@
+"""Whether PCL learns anything: its pretext task, and features that are better than random ones."""
+
+from vidkd_jax.tables import Row, Table
+
+# One epoch at a rate of 0: random weights, with BatchNorm's statistics of the videos.
+_UNTRAINED = {
+    "optim.learning_rate": 0.0,
+    "train.epochs": 1,
+    "schedule.warmup_epochs": 0,
+}
+NETWORKS = {"c3d": "C3D", "r3d": "R3D", "r21d": "R(2+1)D"}
+
+TABLE = Table(
+    title="PCL: gates",
+    rows=tuple(
+        row
+        for key, name in NETWORKS.items()
+        for row in (
+            Row(
+                f"{name}, random weights",
+                f"pcl_{key}",
+                _UNTRAINED,
+                against=f"{name}, random weights",
+            ),
+            Row(f"{name}, PCL", f"pcl_{key}", against=f"{name}, random weights"),
+        )
+    ),
+    reference="R3D, random weights",
+    scales={"marionette": {"": "marionette_long"}, "paper": {"": "ucf101"}},
+    metrics=(
+        "pretext_top1",
+        "pretext_nll",
+        "probe_top1",
+        *(f"retrieval_top{k}" for k in (1, 5, 10, 20, 50)),
+    ),
+    headline="probe_top1",
+    note="Nothing that is compared downstream means anything unless the probe of a network of PCL "
+    "is 5 points better than that of random weights. Probe and retrieval are PCL's, not PCL+KD's.",
+)

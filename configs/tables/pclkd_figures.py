@@ -1,0 +1,38 @@
+"""PCL+KD 2022, Figures 3 to 9 in one table: three networks, and every one taught by every one."""
+
+import dataclasses
+
+from vidkd_jax.tables import load_table
+
+_TABLE = load_table("pclkd_table4")
+_ROWS = {row.name: row for row in _TABLE.rows}
+# Any row that a network of this kind teaches, to take its teacher from.
+_TEACHERS = {
+    "C3D": _ROWS["R3D taught by C3D"],
+    "R3D": _ROWS["C3D taught by R3D"],
+    "R(2+1)D": _ROWS["R3D taught by R(2+1)D"],
+}
+_CONFIGS = {"C3D": "c3d", "R3D": "r3d", "R(2+1)D": "r21d"}
+
+
+def _taught(student: str, teacher: str):  # noqa: ANN202 - a table's file needs no annotations
+    return dataclasses.replace(
+        _TEACHERS[teacher],
+        name=f"{student} taught by {teacher}",
+        config=f"pclkd_{_CONFIGS[student]}_{_CONFIGS[teacher]}",
+        paper={},
+        against=f"{student}, scratch",
+    )
+
+
+_SCRATCH = [dataclasses.replace(_ROWS[f"{name}, scratch"], paper={}) for name in _CONFIGS]
+TABLE = dataclasses.replace(
+    _TABLE,
+    title="PCL+KD 2022 Figures 3 to 9: accuracy by epoch",
+    rows=(*_SCRATCH, *(_taught(s, t) for t in _CONFIGS for s in _CONFIGS)),
+    headline="speed_up",
+    pictures=("accuracy_by_epoch",),
+    curve="pretext_top1",
+    noise=(),
+    note=f"{_TABLE.note} The paper's runs have 100 epochs (--config.train.epochs=100).",
+)

@@ -1,0 +1,36 @@
+"""Rows with a part of the training videos."""
+
+import dataclasses
+from typing import Any
+
+from vidkd_jax.tables.table import SEED, Row, rows_in
+
+_APART = 100  # seeds of needed rows that each seed has its own of
+
+
+def part(row: Row, share: float, *, needed: bool = False) -> Row:
+    """Returns a row that trains on a part of each class' videos, in as many steps as on all.
+
+    Each seed draws other videos, alike in all rows.
+
+    Args:
+      row: with all videos.
+      share: of the videos, in (0, 1).
+      needed: whether the rows that it needs, its teachers among them, are trained on the same
+        videos, too; each seed then has its own.
+    """
+    overrides: dict[str, Any] = dict(row.overrides)
+    if needed:
+        for field, value in overrides.items():
+            if rows_in(value):
+                own = tuple(_own(part(each, share)) for each in rows_in(value))
+                overrides[field] = own if isinstance(value, tuple) else own[0]
+    overrides |= {"data.fraction": share, "data.subset_seed": SEED}
+    return dataclasses.replace(row, overrides={**overrides, "train.repeats": round(1 / share)})
+
+
+def _own(row: Row) -> Row:
+    """Returns a needed row that every seed has its own of, apart from the table's own rows."""
+    if row.only_seed is None:
+        return row
+    return dataclasses.replace(row, only_seed=None, seed_offset=_APART)
