@@ -6,6 +6,9 @@ Contrast, brightness and noise can lead out of [-1, 1]; `policy.apply` clips aft
 a batch, use `jax.vmap`.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -68,7 +71,8 @@ def adjust_hue(clip: jax.Array, turns: jax.Array | float) -> jax.Array:
 
 def to_grey(clip: jax.Array, grey: jax.Array | bool) -> jax.Array:
     """Gives all channels of `[t, h, w, 3]` their luminance if `grey`; the identity for False."""
-    return jnp.where(grey, jnp.broadcast_to(_luminance(clip), clip.shape), clip)
+    luminance = _luminance(_planes(clip))[..., None].astype(clip.dtype)
+    return jnp.where(grey, jnp.broadcast_to(luminance, clip.shape), clip)
 
 
 def jitter(
@@ -92,22 +96,34 @@ def jitter(
     Returns:
         The changed clip, `[t, h, w, 3]`.
     """
+    planes = _planes(clip)
 
-    def blend(clip: jax.Array, towards: jax.Array | float, factor: jax.Array | float) -> jax.Array:
-        changed = jnp.clip(towards + (clip - towards) * factor, -1.0, 1.0)
-        return jnp.where(factor == 1, clip, changed)
+    def blend(towards: Any, factor: jax.Array | float) -> list[jax.Array]:
+        changed = [jnp.clip(towards + (x - towards) * factor, -1.0, 1.0) for x in planes]
+        kept = [jnp.where(factor == 1, x, new) for x, new in zip(planes, changed, strict=True)]
+        # The barrier keeps XLA from computing each step once for every use of it.
+        return list(jax.lax.optimization_barrier(kept))
 
-    changed = blend(clip.astype(jnp.float32), -1.0, brightness)
-    means = jnp.mean(_luminance(changed), axis=(1, 2), keepdims=True)
-    changed = blend(changed, means, contrast)
-    changed = blend(changed, _luminance(changed), saturation)
-    return adjust_hue(changed, hue).astype(clip.dtype)
+    planes = blend(-1.0, brightness)
+    planes = blend(jnp.mean(_luminance(planes), axis=(1, 2), keepdims=True), contrast)
+    planes = blend(_luminance(planes), saturation)
+    # Without this barrier it would compute all of that once for every use by the hue, too.
+    jittered = jax.lax.optimization_barrier(jnp.stack(planes, axis=-1))
+    return adjust_hue(jittered, hue).astype(clip.dtype)
 
 
-def _luminance(clip: jax.Array) -> jax.Array:
-    """Returns `[t, h, w, 1]`, weighted as in ITU-R BT.601."""
-    weights = jnp.array([0.299, 0.587, 0.114], clip.dtype)
-    return jnp.sum(clip * weights, axis=-1, keepdims=True)
+def _planes(clip: jax.Array) -> list[jax.Array]:
+    """Returns red, green and blue of `[t, h, w, 3]`, each float32 `[t, h, w]`.
+
+    With the short axis of the channels last, XLA's CPU backend takes several times as long.
+    """
+    return [clip[..., channel].astype(jnp.float32) for channel in range(3)]
+
+
+def _luminance(planes: Sequence[jax.Array]) -> jax.Array:
+    """Returns the weighted sum of red, green and blue of ITU-R BT.601."""
+    red, green, blue = planes
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def gaussian_blur(clip: jax.Array, sigma: jax.Array | float, *, size: int = 7) -> jax.Array:
