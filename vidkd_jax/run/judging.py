@@ -27,7 +27,8 @@ class Judgement(NamedTuple):
     """What is known of a student on one split.
 
     Attributes:
-      collected: its outputs, and its teachers' answers.
+      collected: its outputs, and its teachers' answers, for the clips as they are; where no
+        evaluator reads these, for the method's variants of them.
       scores: figures by name: of the evaluators, and how far it agrees with its teachers.
       arrays: for pictures, by evaluator.
     """
@@ -58,30 +59,46 @@ def judge(
       max_clips: of a video; None: the one in the middle.
       title: of the progress bar.
     """
+    how: dict[str, Any] = {"max_clips": max_clips, "title": title}
+    parts = [
+        _judge_part(run, variables, subset, part, answers, variants=variants, **how)
+        for variants, part in zip((False, True), evaluators.of_variants(names), strict=True)
+        if part
+    ]
+    return Judgement(
+        parts[0].collected,
+        {name: score for part in parts for name, score in part.scores.items()},
+        {name: arrays for part in parts for name, arrays in part.arrays.items()},
+    )
+
+
+def _judge_part(
+    run: Run,
+    variables: Variables,
+    subset: Subset,
+    names: tuple[str, ...],
+    answers: Answers,
+    *,
+    variants: bool,
+    max_clips: int | None,
+    title: str,
+) -> Judgement:
+    """Judges a student on a subset's clips as they are, or on the method's variants of them."""
+    predict = run.predictor(evaluators.outputs_of(names), variants=variants)
+    title = f"{title}, variants" if variants else title
+    collected = _collect(run, predict, variables, subset, max_clips, title)
+    train = None
+    if evaluators.learn(names):
+        train = _collect(run, predict, variables, run.splits.train, max_clips, f"{title}, train")
+    if not variants:
+        collected = dataclasses.replace(collected, taught=answers)
     options = evaluators.Options(
         run.settings.eval.average,
         run.settings.eval.calibration_bins,
         len(run.splits.class_names),
     )
-    judged = Judgement(Collected({}, np.empty(0, int), np.empty(0, int)), {}, {})
-    of_clips, of_variants = evaluators.of_variants(names)
-    if of_variants:
-        predict = run.predictor(evaluators.outputs_of(of_variants), variants=True)
-        collected = _collect(run, predict, variables, subset, max_clips, f"{title}, variants")
-        found = evaluators.judge(of_variants, collected, None, options)
-        judged = Judgement(collected, found.scores, found.arrays)
-    if of_clips:
-        predict = run.predictor(evaluators.outputs_of(of_clips))
-        collected = _collect(run, predict, variables, subset, max_clips, title)
-        collected = dataclasses.replace(collected, taught=answers)
-        train = None
-        if evaluators.learn(of_clips):
-            seen = run.splits.train
-            train = _collect(run, predict, variables, seen, max_clips, f"{title}, train")
-        found = evaluators.judge(of_clips, collected, train, options)
-        scores = judged.scores | found.scores | _agreements(run, collected)
-        judged = Judgement(collected, scores, judged.arrays | found.arrays)
-    return judged
+    found = evaluators.judge(names, collected, train, options)
+    return Judgement(collected, found.scores | _agreements(run, collected), found.arrays)
 
 
 def ask(
