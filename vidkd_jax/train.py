@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from vidkd_jax.errors import RunError
 from vidkd_jax.evaluation import evaluators
+from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
@@ -104,7 +105,7 @@ def _first_best(
     answers = judging.ask(run, run.teachers.first, val, sources=read, **how)
     found = judging.judge(run, state.variables, val, method.validated_by, answers, **how)
     checkpoints.save_best(progress.epoch, state.variables)
-    return progress.with_best(_selected(found.scores, method.selected_on))
+    return progress.with_best(_selected(found.scores, method.selected_on, progress.epoch))
 
 
 def _train(
@@ -134,7 +135,7 @@ def _train(
             answers = {**answers, **moved}
             found = judge(run, state.variables, run.splits.val, names, answers, **how)
             _check_finite(found.scores, int(state.step), epoch)
-            accuracy = _selected(found.scores, run.settings.method.selected_on)
+            accuracy = _selected(found.scores, run.settings.method.selected_on, epoch)
             progress = progress.after_epoch(accuracy, seconds, schedule)
             if progress.is_best():
                 checkpoints.save_best(epoch, state.variables)
@@ -219,12 +220,14 @@ def _read(pending: list[dict[str, jax.Array]], step: int, epoch: int) -> dict[st
     return {name: float(np.mean([m[name] for m in fetched])) for name in fetched[0]}
 
 
-def _selected(metrics: dict[str, float], name: str) -> float:
-    """Returns the figure that chooses the best epoch.
+def _selected(metrics: dict[str, float], name: str, epoch: int) -> float:
+    """Returns the figure that chooses the best epoch; more is better.
 
     Raises:
       RunError: no evaluator gives it.
     """
+    if name == LAST_EPOCH:
+        return float(epoch)
     if name not in metrics:
         raise RunError(
             f"the method selects on '{name}', which its evaluators do not give; they give "

@@ -26,9 +26,9 @@ class Everything(methods.Supervised):
     selected_on = "same_class"
     teachers = (methods.Frozen(most=1), methods.Average(0.9))
 
-    def heads(self, num_classes):
+    def heads(self, num_classes, teachers):
         order = Head(2, hidden=4, over="tuple", training_only=True)
-        return {**super().heads(num_classes), "order": order, "unit": Head(3, unit=True)}
+        return {**super().heads(num_classes, teachers), "order": order, "unit": Head(3, unit=True)}
 
     def sampler(self, frames, stride):
         return Tuples(frames, stride, clips=2, interval=1)

@@ -175,8 +175,8 @@ def test_what_a_teacher_must_have():
     assert source.heads == ("pretext",) and not source.reads_logits
     (source,) = create("pcl_distillation", distilled="logits", fifth="remote").teachers
     assert source.reads_logits and source.clips == (0, 1, 2)
-    assert "logits" in create("pcl_distillation", distilled="logits").heads(4)
-    assert "logits" not in create("pcl_distillation").heads(4)
+    assert "logits" in create("pcl_distillation", distilled="logits").heads(4, ())
+    assert "logits" not in create("pcl_distillation").heads(4, ())
 
 
 @pytest.mark.parametrize(
@@ -199,4 +199,4 @@ def test_flow_is_refused():
 
 
 def test_the_names_are_those_of_the_transforms():
-    assert len(pretext.TRANSFORMS) == create().heads(9)["pretext"].width == 5
+    assert len(pretext.TRANSFORMS) == create().heads(9, ())["pretext"].width == 5

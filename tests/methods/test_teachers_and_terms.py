@@ -159,6 +159,17 @@ def test_mutual_learning_teaches_both_ways_and_each_target_is_frozen():
     np.testing.assert_array_equal(kl_only(mine), np.zeros((2, 3)))
 
 
+# The queue and the temperature are not in the paper.
+_DTG = {
+    "overlap": True,
+    "queue": 1024,
+    "temperature": 0.07,
+    "weights": "fixed",
+    "teacher_weights": (),
+    "accuracies": (),
+    "shares": "softmax",
+    "fused": "losses",
+}
 # The 2024 paper's, and where it gives none, those of PCL's released code.
 _PCL = {
     "tuple_length": 3,
@@ -225,11 +236,16 @@ DEFAULTS = {
         "positive_weight": 1.5,
         "mean_over_classes": True,
     },
+    "dtg": _DTG,
+    "dtg_supervised": {**_DTG, "contrast_weight": 0.1, "label_weight": 1.0},
+    "dist_init": {"distance": "l1"},
     "pcl": _PCL,
     "pcl_distillation": {**_PCL, "kd_weight": 1.0, "temperature": 4.0, "distilled": "pretext"},
 }
 # These smooth no labels: their losses are not of the labels alone, or not of them at all.
-WITHOUT_SMOOTHING = {name for name in DEFAULTS if "confidence" in name or "pcl" in name}
+WITHOUT_SMOOTHING = {
+    name for name in DEFAULTS if {"confidence", "pcl", "dtg", "dist"} & {*name.split("_")}
+}
 # The sources of each method's teachers, and whether its loss uses the classifiers of frozen ones.
 SOURCES = {
     "supervised": (),
@@ -246,6 +262,9 @@ SOURCES = {
     "confidence_only": (methods.Frozen(most=1, reads_logits=True),),
     "learned_confidence": (),
     "naive_confidence": (methods.Frozen(most=1, reads_logits=True),),
+    "dtg": (methods.Frozen(clips=(1,)),),
+    "dtg_supervised": (methods.Frozen(clips=(1,)),),
+    "dist_init": (methods.Frozen(most=1),),
     "pcl": (),
     "pcl_distillation": (methods.Frozen(most=1, heads=("pretext",)),),
 }

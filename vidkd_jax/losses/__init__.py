@@ -27,6 +27,7 @@ from vidkd_jax.losses.distillation import (
 from vidkd_jax.losses.features import (
     align,
     attention_transfer,
+    mean_absolute_error,
     mean_squared_error,
     relational_angle,
     relational_distance,
@@ -45,6 +46,7 @@ __all__ = [
     "info_nce",
     "kl_divergence",
     "kl_from_targets",
+    "mean_absolute_error",
     "mean_squared_error",
     "relational_angle",
     "relational_distance",

@@ -33,6 +33,31 @@ def mean_squared_error(student: jax.Array, teacher: jax.Array) -> jax.Array:
     return jnp.mean(jnp.square(student - teacher), axis=tuple(range(1, student.ndim)))
 
 
+def mean_absolute_error(student: jax.Array, teacher: jax.Array) -> jax.Array:
+    r"""Mean absolute difference between the features of two networks.
+
+    .. math::
+        \ell = \frac{1}{d} \sum_i |s_i - t_i|
+
+    The teacher gets no gradient.
+
+    Args:
+        student: features `[b, ...]`, any float dtype.
+        teacher: the same shape.
+
+    Returns:
+        The loss of each example, float32 `[b]`.
+
+    References:
+        Girdhar et al., `DistInit <https://arxiv.org/abs/1901.09244>`_, ICCV 2019.
+
+    >>> mean_absolute_error(jnp.array([[1.0, 3.0]]), jnp.array([[2.0, 1.0]]))
+    Array([1.5], dtype=float32)
+    """
+    student, teacher = _checked(student, teacher)
+    return jnp.mean(jnp.abs(student - teacher), axis=tuple(range(1, student.ndim)))
+
+
 def attention_transfer(student: jax.Array, teacher: jax.Array) -> jax.Array:
     r"""Distance between the attention maps of two blocks.
 

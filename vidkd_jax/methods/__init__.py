@@ -6,6 +6,7 @@ from typing import Any
 from vidkd_jax.augment import Augment
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.methods.base import (
+    LAST_EPOCH,
     Batch,
     Context,
     Method,
@@ -22,6 +23,7 @@ from vidkd_jax.methods.confidence import (
 )
 from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.distillation import Decoupled, Distillation, MovingAverage, SoftTargets
+from vidkd_jax.methods.dtg import DifferentiatedTeachers, DistInit, SupervisedDTG
 from vidkd_jax.methods.features import AttentionTransfer, FeatureMatching, Hints, Relational
 from vidkd_jax.methods.learned_confidence import LearnedConfidence
 from vidkd_jax.methods.mutual_learning import MutualLearning
@@ -31,6 +33,7 @@ from vidkd_jax.methods.supervised import Supervised
 from vidkd_jax.methods.teaching_yourself import TeachingYourself
 
 __all__ = [
+    "LAST_EPOCH",
     "AttentionTransfer",
     "Average",
     "Batch",
@@ -40,6 +43,8 @@ __all__ = [
     "Context",
     "Decoupled",
     "Defaults",
+    "DifferentiatedTeachers",
+    "DistInit",
     "Distillation",
     "FeatureMatching",
     "Frozen",
@@ -60,6 +65,7 @@ __all__ = [
     "SoftTargets",
     "Source",
     "Supervised",
+    "SupervisedDTG",
     "Taught",
     "TeachingYourself",
     "Term",
@@ -86,6 +92,9 @@ _METHODS: dict[str, Any] = {
     "naive_confidence": NaiveConfidence,
     "pcl": PretextContrast,
     "pcl_distillation": PretextContrastDistillation,
+    "dtg": DifferentiatedTeachers,
+    "dtg_supervised": SupervisedDTG,
+    "dist_init": DistInit,
 }
 _OURS = frozenset(_METHODS)
 

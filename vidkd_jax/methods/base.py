@@ -16,6 +16,9 @@ Shapes = Mapping[str, jax.ShapeDtypeStruct]  # of one network's outputs
 Batch = Mapping[str, jax.Array]
 
 
+LAST_EPOCH = "epoch"  # as `Method.selected_on`: the last epoch counts
+
+
 class Term(NamedTuple):
     """One weighted loss: the total is the sum of weight * mean(value) over a method's terms."""
 
@@ -70,9 +73,10 @@ class Method(Protocol):
       agrees_on: options that a trained teacher's own method, where it has them, must share.
       sharded_memory: names in the memory whose arrays are split over the devices along their first
         axis; all else is copied to every device.
-      validated_by: the evaluators that judge the student after every epoch, by name.
+      validated_by: the evaluators that judge the student after every epoch, by name; (): none.
       tested_by: those that judge the best student at the end.
-      selected_on: the validation metric that chooses the best epoch; more is better.
+      selected_on: the validation metric that chooses the best epoch, more is better; or LAST_EPOCH,
+        where nothing on validation is to choose.
     """
 
     @property
@@ -92,8 +96,13 @@ class Method(Protocol):
     @property
     def selected_on(self) -> str: ...  # noqa: D102
 
-    def heads(self, num_classes: int) -> Mapping[str, Head]:
-        """Returns the student's heads; the classifier is called "logits"."""
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
+        """Returns the student's heads; the classifier is called "logits".
+
+        Args:
+          num_classes: of the data set.
+          teachers: shapes of the trained teachers' outputs, for one row of a batch.
+        """
 
     def sampler(self, frames: int, stride: int) -> Sampler:
         """Returns what chooses the frames; `frames` and `stride` are those of the config."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from vidkd_jax import losses
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.methods.base import Context, Outputs, Taught, Term
+from vidkd_jax.methods.base import Context, Outputs, Shapes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.option import option
 from vidkd_jax.methods.sources import Frozen, Source
@@ -29,9 +29,9 @@ class _OfOneTeacher(Defaults):
         """One trained network."""
         return (Frozen(most=1, reads_logits=True),)
 
-    def heads(self, num_classes: int) -> Mapping[str, Head]:
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns the classifier, and one linear output for the confidence."""
-        return {**super().heads(num_classes), "confidence": Head(1)}
+        return {**super().heads(num_classes, teachers), "confidence": Head(1)}
 
     def metrics(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, jax.Array]:
         """Returns the mean confidence, and how often the teacher is right, besides the accuracy.
@@ -166,9 +166,9 @@ class ConfidenceOnly(_OfOneTeacher):
     validated_by: ClassVar[tuple[str, ...]] = ("confidence",)
     tested_by: ClassVar[tuple[str, ...]] = ("confidence",)
 
-    def heads(self, num_classes: int) -> Mapping[str, Head]:
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns one linear output for the confidence."""
-        return {"confidence": super().heads(num_classes)["confidence"]}
+        return {"confidence": super().heads(num_classes, teachers)["confidence"]}
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the confidence's cross-entropy, whose mean is over the kept clips."""

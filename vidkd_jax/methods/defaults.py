@@ -53,8 +53,9 @@ class Defaults:
         """None."""
         return ()
 
-    def heads(self, num_classes: int) -> Mapping[str, Head]:
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns the classifier."""
+        del teachers
         return {"logits": Head(num_classes)}
 
     def sampler(self, frames: int, stride: int) -> Sampler:

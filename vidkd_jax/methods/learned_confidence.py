@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from vidkd_jax import losses
-from vidkd_jax.methods.base import Context, Outputs, Sizes, Taught, Term
+from vidkd_jax.methods.base import Context, Outputs, Shapes, Sizes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.option import option
 from vidkd_jax.methods.sources import Memory
@@ -43,9 +43,9 @@ class LearnedConfidence(Defaults):
     validated_by: ClassVar[tuple[str, ...]] = ("classification", "own_confidence")
     tested_by: ClassVar[tuple[str, ...]] = ("classification", "own_confidence")
 
-    def heads(self, num_classes: int) -> Mapping[str, Head]:
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns the classifier, and one linear output for the confidence."""
-        return {**super().heads(num_classes), "confidence": Head(1)}
+        return {**super().heads(num_classes, teachers), "confidence": Head(1)}
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the cross-entropy with hints, and -log c."""

@@ -11,7 +11,7 @@ from vidkd_jax import augment, losses
 from vidkd_jax.augment import pretext
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.methods import banks
-from vidkd_jax.methods.base import Batch, Context, Outputs, Sizes, Taught, Term
+from vidkd_jax.methods.base import Batch, Context, Outputs, Shapes, Sizes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.option import option
 from vidkd_jax.methods.sources import Frozen, Memory, Source
@@ -88,9 +88,9 @@ class PretextContrast(Defaults):
         """The banks, where they are to be split."""
         return _BANKS if self.split_banks and self.contrast == "banks" else ()
 
-    def heads(self, num_classes: int) -> Mapping[str, Head]:
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns the classifier of transforms, over the tuple, and the projection of each clip."""
-        del num_classes
+        del num_classes, teachers
         return {
             "pretext": Head(len(pretext.TRANSFORMS), over="tuple"),
             "projection": Head(self.projection, hidden=self.hidden, unit=True),
@@ -249,9 +249,9 @@ class PretextContrastDistillation(PretextContrast):
         heads = () if logits else (self.distilled,)
         return (Frozen(most=1, reads_logits=logits, heads=heads, clips=self.clips),)
 
-    def heads(self, num_classes: int) -> Mapping[str, Head]:
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns those of PCL, and a classifier of actions where one is to be copied."""
-        own = super().heads(num_classes)
+        own = super().heads(num_classes, teachers)
         return {**own, "logits": Head(num_classes)} if self.distilled == "logits" else own
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:

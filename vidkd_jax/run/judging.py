@@ -65,6 +65,9 @@ def judge(
         for variants, part in zip((False, True), evaluators.of_variants(names), strict=True)
         if part
     ]
+    if not parts:
+        nothing = np.empty(0, np.int64)
+        return Judgement(Collected({}, nothing, nothing), {}, {})
     return Judgement(
         parts[0].collected,
         {name: score for part in parts for name, score in part.scores.items()},

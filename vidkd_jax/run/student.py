@@ -54,7 +54,7 @@ def build_student(
         in_channels=in_channels,
         width=settings.model.width,
         dtype=jnp.dtype(settings.model.dtype),
-        heads=method.heads(num_classes),
+        heads=method.heads(num_classes, teacher_shapes),
         normalisation=init_from.normalisation(settings, in_channels=in_channels),
     ).clone(taps=method.blocks)
     shapes = output_shapes(plain, clip_shape)

@@ -225,3 +225,34 @@ def build_pcl(name: str, dataset: str, *, fine_tuned: bool = False, **overrides:
         recipe |= {"data.stride": 2} if fine_tuned else {"data.stride": 2, "method.interval": 2}
     recipe = {**recipe, **({"augment.enabled": False} if fine_tuned else _PCL_AUGMENT)}
     return build(name, dataset, **{f.replace(".", "__"): v for f, v in recipe.items()}, **overrides)
+
+
+# DTG-Net, section 4.2. The paper gives neither batch, crop nor the number of segments.
+_DTG: dict[str, Any] = {
+    "optim.learning_rate": 0.1,
+    "data.frames": 8,
+    "schedule.name": "steps",
+    "schedule.drops": (300, 500),
+    "train.epochs": 600,
+}
+_DTG_KINETICS: dict[str, Any] = {**_DTG, "schedule.drops": (100, 150), "train.epochs": 200}
+_DTG_SUPERVISED: dict[str, Any] = {**_DTG, "schedule.drops": (30, 60), "train.epochs": 80}
+
+
+def build_dtg(name: str, dataset: str, *, supervised: bool = False, **overrides: Any) -> ConfigDict:
+    """Returns the config of a student of DTG-Net.
+
+    Args:
+      name: of the config.
+      dataset: one of `DATASETS`.
+      supervised: whether it has labels, too.
+      **overrides: as of `build`.
+
+    Raises:
+      InputError: no such data set.
+    """
+    recipe = _DTG_KINETICS if dataset.startswith("kinetics") else _DTG
+    recipe = _DTG_SUPERVISED if supervised else recipe
+    if dataset in SMALL_SETS:  # few videos train there
+        recipe = {"method.queue": 256}
+    return build(name, dataset, **{f.replace(".", "__"): v for f, v in recipe.items()}, **overrides)

@@ -1,0 +1,277 @@
+"""DTG-Net: several differentiated teachers guide a student by contrast, with or without labels."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from vidkd_jax import losses
+from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.methods import guidance, queues
+from vidkd_jax.methods.base import LAST_EPOCH, Context, Outputs, Shapes, Sizes, Taught, Term
+from vidkd_jax.methods.defaults import Defaults
+from vidkd_jax.methods.option import option
+from vidkd_jax.methods.sources import Frozen, Memory, Source
+from vidkd_jax.models import Head
+from vidkd_jax.samplers import Sampler, Segments
+
+FUSED, DISTANCES = ("losses", "features"), ("l1", "cross_entropy")
+
+
+def _anchor(number: int) -> str:
+    return f"anchor{number}"
+
+
+def _check_name(method: Any, field: str, known: tuple[str, ...]) -> None:
+    value = getattr(method, field)
+    if value not in known:
+        raise InputError(f"config.method.{field}: no '{value}'{suggest(value, known)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class _WithoutLabels(Defaults):
+    """What no label judges while it trains: its last epoch counts."""
+
+    validated_by: ClassVar[tuple[str, ...]] = ()
+    tested_by: ClassVar[tuple[str, ...]] = ("linear_probe", "nearest_neighbours", "features")
+    selected_on: ClassVar[str] = LAST_EPOCH
+
+
+@dataclasses.dataclass(frozen=True)
+class DifferentiatedTeachers(_WithoutLabels):
+    """DTG-Net without labels: total = contrast of anchors with guidance (eq. 1 and 2).
+
+    Two sparse sequences are drawn of each video. The student sees the first one, its features are
+    the anchor; the frozen teachers see the second one, their features are the guidance. An anchor
+    is drawn to the guidance of its own video and away from that of other videos, which a queue of
+    each teacher holds. The student has one linear map to each teacher's width, which only training
+    needs: the paper does not say how widths are brought together.
+
+    Attributes:
+      overlap: whether the two sequences may share a frame (Table 2).
+      queue: K, how many features of earlier batches a queue holds; the paper says that it is fewer
+        than there are videos, and no number.
+      temperature: tau of eq. 2, which the paper does not give; 0.07 is MoCo's.
+      weights: how much each teacher counts (section 4.3.3): "fixed", by `teacher_weights`;
+        "offline", by `accuracies`; for each video by itself "online1", by the similarity of its
+        positive pair, or "online2", by the rank of this similarity.
+      teacher_weights: of "fixed"; (): all alike.
+      accuracies: of "offline": what a student of each single teacher reaches, in per cent.
+      shares: "softmax" of what "offline" and "online" go by, or "division" by its sum. The paper
+        has the softmax for "offline" and does not say for the others.
+      fused: what is weighted, "losses" (section 4.3.3) or "features" (eq. 1). The similarity to a
+        weighted sum of features is the weighted sum of the similarities, so that queued features
+        carry no old weights.
+    """
+
+    overlap: bool = True
+    queue: int = option(1024, at_least=1)
+    temperature: float = option(0.07, more_than=0)
+    weights: str = "fixed"
+    teacher_weights: tuple[float, ...] = ()
+    accuracies: tuple[float, ...] = ()
+    shares: str = "softmax"
+    fused: str = "losses"
+
+    clips: ClassVar[tuple[int, ...]] = (0,)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_name(self, "weights", guidance.WEIGHTS)
+        _check_name(self, "shares", guidance.SHARES)
+        _check_name(self, "fused", FUSED)
+        if self.teacher_weights and self.weights != "fixed":
+            raise InputError(
+                f"config.method.teacher_weights: {self.teacher_weights}, but weights="
+                f"'{self.weights}'; leave them out"
+            )
+        if any(weight < 0 for weight in self.teacher_weights) or (
+            self.teacher_weights and not sum(self.teacher_weights)
+        ):
+            raise InputError(
+                f"config.method.teacher_weights: {self.teacher_weights}; use 0 or more, not all 0"
+            )
+        if (self.weights == "offline") != bool(self.accuracies):
+            raise InputError(
+                f"config.method.accuracies: {self.accuracies} with weights='{self.weights}'; "
+                "'offline' needs one of each teacher, in per cent, and the others none"
+            )
+
+    @property
+    def teachers(self) -> tuple[Source, ...]:
+        """Any number of trained networks, of whatever classes; they see the second sequence."""
+        return (Frozen(clips=(1,), weights=self.teacher_weights),)
+
+    def sampler(self, frames: int, stride: int) -> Sampler:
+        """Returns the sampler of two sparse sequences; they have no stride."""
+        del stride
+        return Segments(frames, sequences=2, overlap=self.overlap)
+
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
+        """Returns a linear map to the features of each teacher, of length 1."""
+        del num_classes
+        return {
+            _anchor(number): Head(shapes["features"].shape[-1], unit=True, training_only=True)
+            for number, shapes in enumerate(teachers)
+        }
+
+    def init_memory(self, sizes: Sizes) -> Memory:
+        """Returns an empty queue for each teacher."""
+        if self.queue >= sizes.num_videos:
+            raise InputError(
+                f"config.method.queue: {self.queue} features, but only {sizes.num_videos} videos "
+                "train; use fewer"
+            )
+        widths = tuple(shapes["features"].shape[-1] for shapes in sizes.teachers)
+        return {**super().init_memory(sizes), "queue": queues.first_queues(self.queue, widths)}
+
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
+        """Returns the weighted contrast."""
+        value, _ = self._contrast(student, teachers, context)
+        return {"contrast": Term(1.0, value)}
+
+    def metrics(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, jax.Array]:
+        """Returns the mean weight of each teacher (Figure 3)."""
+        _, weights = self._contrast(student, teachers, context)
+        means = jnp.mean(weights, axis=0)
+        return {f"weight{number}": mean for number, mean in enumerate(means)}
+
+    def remember(
+        self, student: Outputs, teachers: Taught, context: Context, variables: Any
+    ) -> Memory:
+        """Returns the memory with the batch's guidance in place of the oldest."""
+        memory = super().remember(student, teachers, context, variables)
+        new = _guidance(teachers)
+        queue = queues.enqueue(memory["queue"], new, context.batch["video"], context.step)
+        return {**memory, "queue": queue}
+
+    def _contrast(
+        self, student: Outputs, teachers: Taught, context: Context
+    ) -> tuple[jax.Array, jax.Array]:
+        """Returns the loss of each video, [b], and the weight of each teacher, [b, teachers]."""
+        queue = context.memory["queue"]
+        counted = queues.counted(queue, context.batch["video"])
+        pairs = []
+        for number, guide in enumerate(_guidance(teachers)):
+            anchor = student[_anchor(number)]
+            positive = jnp.sum(anchor * guide, axis=1)
+            pairs.append((positive, anchor @ queue["features"][number].T))
+        weights = self._weights(pairs, counted)
+        how: dict[str, Any] = {"temperature": self.temperature, "counted": counted}
+        if self.fused == "features":
+            positives = jnp.stack([p for p, _ in pairs], axis=1)
+            negatives = jnp.stack([n for _, n in pairs], axis=1)
+            fused = (
+                jnp.sum(weights * positives, axis=1),
+                jnp.sum(weights[:, :, None] * negatives, axis=1),
+            )
+            return losses.info_nce(*fused, **how), weights
+        each = jnp.stack([losses.info_nce(p, n, **how) for p, n in pairs], axis=1)
+        return jnp.sum(weights * each, axis=1), weights
+
+    def _weights(self, pairs: list[tuple[jax.Array, jax.Array]], counted: jax.Array) -> jax.Array:
+        """Returns the weight of each teacher for each video, [b, teachers]."""
+        if self.weights == "online1":
+            return guidance.shares_of(jnp.stack([p for p, _ in pairs], axis=1), self.shares)
+        if self.weights == "online2":
+            ranks = [guidance.rank_score(p, n, counted) for p, n in pairs]
+            return guidance.shares_of(jnp.stack(ranks, axis=1), self.shares)
+        given, how = self.teacher_weights or (1.0,) * len(pairs), "division"
+        if self.weights == "offline":
+            given, how = self.accuracies, self.shares
+        if len(given) != len(pairs):
+            field = "accuracies" if self.weights == "offline" else "teacher_weights"
+            raise InputError(
+                f"config.method.{field}: {len(given)} for {len(pairs)} teachers; give one each"
+            )
+        shares = guidance.shares_of(jnp.asarray(given), how)
+        return jnp.broadcast_to(shares, (len(counted), len(pairs)))
+
+
+@dataclasses.dataclass(frozen=True)
+class SupervisedDTG(DifferentiatedTeachers):
+    """DTG-Net with labels: contrast_weight * contrast + label_weight * cross-entropy (eq. 3).
+
+    Attributes:
+      contrast_weight: alpha; 0.1 in the paper.
+      label_weight: beta; 1 in the paper.
+    """
+
+    contrast_weight: float = option(0.1, at_least=0)
+    label_weight: float = option(1.0, more_than=0)
+
+    validated_by: ClassVar[tuple[str, ...]] = Defaults.validated_by
+    tested_by: ClassVar[tuple[str, ...]] = (*Defaults.tested_by, "features")
+    selected_on: ClassVar[str] = Defaults.selected_on
+
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
+        """Returns the classifier, and those of the contrast."""
+        return {"logits": Head(num_classes), **super().heads(num_classes, teachers)}
+
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
+        """Returns both terms."""
+        contrast = super().terms(student, teachers, context)["contrast"]
+        labels = losses.cross_entropy(student["logits"], context.batch["label"])
+        return {
+            "cross_entropy": Term(self.label_weight, labels),
+            "contrast": Term(self.contrast_weight, contrast.value),
+        }
+
+    def metrics(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, jax.Array]:
+        """Returns the accuracy on the batch, and the mean weight of each teacher."""
+        right = jnp.argmax(student["logits"], axis=-1) == context.batch["label"]
+        return {"top1": jnp.mean(right), **super().metrics(student, teachers, context)}
+
+
+@dataclasses.dataclass(frozen=True)
+class DistInit(_WithoutLabels):
+    """The baseline of DTG-Net: the student copies a teacher's features (Girdhar et al. 2019).
+
+    Attributes:
+      distance: "l1", the mean absolute difference; or "cross_entropy" between the softmax of both.
+    """
+
+    distance: str = "l1"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_name(self, "distance", DISTANCES)
+
+    @property
+    def teachers(self) -> tuple[Source, ...]:
+        """One trained network."""
+        return (Frozen(most=1),)
+
+    def sampler(self, frames: int, stride: int) -> Sampler:
+        """Returns the sampler of one sparse sequence, which both see."""
+        del stride
+        return Segments(frames)
+
+    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
+        """Returns a linear map to the teacher's features."""
+        del num_classes
+        (shapes,) = teachers
+        return {_anchor(0): Head(shapes["features"].shape[-1], training_only=True)}
+
+    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
+        """Returns the distance."""
+        del context
+        anchor, (teacher,) = student[_anchor(0)], teachers["frozen"]
+        if self.distance == "l1":
+            return {"l1": Term(1.0, losses.mean_absolute_error(anchor, teacher["features"]))}
+        targets = losses.soft_targets(teacher["features"], 1.0)
+        value = -jnp.sum(targets * jax.nn.log_softmax(anchor), axis=-1)
+        return {"cross_entropy": Term(1.0, value)}
+
+    def metrics(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, jax.Array]:
+        """Returns nothing."""
+        del student, teachers, context
+        return {}
+
+
+def _guidance(teachers: Taught) -> tuple[jax.Array, ...]:
+    """Returns the features of each teacher, of length 1, float32 [b, width]."""
+    found = (outputs["features"] for outputs in teachers["frozen"])
+    return tuple(g / jnp.maximum(jnp.linalg.norm(g, axis=1, keepdims=True), 1e-12) for g in found)

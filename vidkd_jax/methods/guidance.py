@@ -1,0 +1,37 @@
+"""How much each of several teachers counts (DTG-Net, section 4.3.3)."""
+
+import jax
+import jax.numpy as jnp
+
+WEIGHTS, SHARES = ("fixed", "offline", "online1", "online2"), ("softmax", "division")
+
+
+def shares_of(scores: jax.Array, how: str) -> jax.Array:
+    """Returns weights that sum to 1 over the last axis, without gradient.
+
+    Args:
+      scores: more is better, [..., teachers].
+      how: "softmax"; or "division" by their sum, for which a score below 0 counts as 0. Where all
+        do, all teachers count alike.
+    """
+    scores = jax.lax.stop_gradient(scores)
+    if how == "softmax":
+        return jax.nn.softmax(scores, axis=-1)
+    scores = jnp.maximum(scores, 0.0)
+    total = jnp.sum(scores, axis=-1, keepdims=True)
+    alike = jnp.full_like(scores, 1 / scores.shape[-1])
+    return jnp.where(total > 0, scores / jnp.where(total > 0, total, 1.0), alike)
+
+
+def rank_score(positive: jax.Array, negatives: jax.Array, counted: jax.Array) -> jax.Array:
+    """Returns 1 where the positive is more similar than all negatives, 0 where less than all.
+
+    Between the two it is the share of the negatives that are less similar; without any it is 1.
+
+    Args:
+      positive: similarity, [b].
+      negatives: similarities, [b, k].
+      counted: which of them count, bool [b, k].
+    """
+    above = jnp.sum((negatives > positive[:, None]) & counted, axis=1)
+    return 1 - above / jnp.maximum(jnp.sum(counted, axis=1), 1)
