@@ -43,6 +43,8 @@ def test_either_may_answer_alone():
 
 def test_sure_at_or_above_the_threshold():
     assert is_sure(np.array([0.1, 0.9]), 0.9) and not is_sure(np.array([0.2, 0.8]), 0.9)
+    several = np.array([[[0.1, 0.9], [0.8, 0.2]], [[0.3, 0.7], [1.0, 0.0]]])
+    assert is_sure(several, 0.8).tolist() == [[True, True], [False, True]]
 
 
 def test_a_budget_of_seconds_buys_whole_clips():

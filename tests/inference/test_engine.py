@@ -254,6 +254,16 @@ def test_a_study_finds_what_the_engine_answers(video_run, square_videos, tmp_pat
         engine = Engine(pairs.pair(*loaded), Choice(name, k=2))
         found = engine.answer([Source(str(path)) for path in paths])
         np.testing.assert_allclose([each.probabilities for each in found], study, rtol=1e-5)
+    first = Study(scores).selected("confidence", (1,)).probabilities[0, 0]
+    threshold = float(np.median(first.max(axis=1)))  # half of the videos need a second clip
+    study = Study(scores).stopped("confidence", 2, (threshold,))
+    engine = Engine(pairs.pair(*loaded), Choice("confidence", k=2, stop_at=threshold))
+    found = list(engine.answer([Source(str(path)) for path in paths]))
+    assert [each.seen for each in found] == study.seen[0, 0].tolist()
+    assert {each.seen for each in found} == {1, 2}
+    np.testing.assert_allclose(
+        [each.probabilities for each in found], study.probabilities[0, 0], rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(

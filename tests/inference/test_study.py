@@ -1,6 +1,7 @@
 """Studies on cached scores, against a plain loop over videos and clips."""
 
 import dataclasses
+import itertools
 import time
 
 import numpy as np
@@ -88,28 +89,31 @@ def test_the_division_of_the_work(average):
         Study(scores).divided("confidence", 4, (5,))
 
 
+@pytest.mark.parametrize("name", ["confidence", "random", "dense"])
 @pytest.mark.parametrize("per_round", [1, 2])
 @pytest.mark.parametrize("average", ["softmax", "logits"])
-def test_stopping_when_the_mean_is_sure(average, per_round):
-    scores = drawn(COUNTS, average=average)
-    thresholds = (0.4, 0.7, 1.0)
-    found = Study(scores).stopped("confidence", 5, thresholds, per_round=per_round)
-    for place, threshold in enumerate(thresholds):
-        for video, (chosen, logits, _) in enumerate(plain(scores, "confidence", 5)):
+def test_stopping_when_the_mean_is_sure(average, per_round, name):
+    scores, thresholds = drawn(COUNTS, average=average), (0.4, 0.7, 1.0)
+    study, passes = Study(scores), {"passes": 2, "seed": 5}
+    found = study.stopped(name, 5, thresholds, per_round=per_round, **passes)
+    masks = study.chosen_until_sure(name, 5, thresholds, **passes)
+    for number, (place, threshold) in itertools.product(range(2), enumerate(thresholds)):
+        for video, (chosen, logits, _) in enumerate(plain(scores, name, 5, number, seed=5)):
             seen = 0
             while seen < len(chosen):
                 seen = min(seen + per_round, len(chosen))
                 wanted = aggregate(Answers(chosen[:seen], logits[chosen[:seen]]), average)
                 if is_sure(wanted, threshold):
                     break
-            assert found.seen[0, place, video] == seen
-            np.testing.assert_allclose(found.probabilities[0, place, video], wanted, rtol=1e-9)
-            assert found.correct[0, place, video] == (wanted.argmax() == scores.labels[video])
-    assert (
-        found.clips[0, 0]
-        < found.clips[0, 2]
-        == Study(scores).selected("dense", (5,)).seen[..., :].clip(max=5).mean()
-    )
+            each = number, place, video
+            assert found.seen[each] == seen
+            np.testing.assert_allclose(found.probabilities[each], wanted, rtol=1e-9)
+            assert found.correct[each] == (wanted.argmax() == scores.labels[video])
+            if per_round == 1:
+                of_video = masks[number, place, scores.videos == video]
+                assert np.flatnonzero(of_video).tolist() == sorted(chosen[:seen].tolist())
+    most = 100 if name == "dense" else 5  # all clips have no limit
+    assert found.clips[0, 0] < found.clips[0, 2] == np.minimum(COUNTS, most).mean()
 
 
 def test_the_oracle_gains_on_labels_that_mean_nothing():

@@ -17,6 +17,7 @@ from vidkd_jax.tables.arms import arms, in_order
 OTHERS = {"marionette_untrimmed": "marionette_teachers"}  # the column's argument: the teacher's
 TEACHER = Row("teacher", "supervised_r18", dataset=OTHERS, only_seed=3)
 COUNTS = (5, 3, 8, 2, 6, 4)
+THRESHOLDS = (0.3, 0.6, 0.9, 1.0)
 
 
 def by_confidence(name, k, **options):
@@ -34,13 +35,15 @@ ROWS = (
         TEACHER, name="drawn", selection=Selection("random", 2, passes=4), against="two clips"
     ),
     dataclasses.replace(TEACHER, name="shuffled", selection=Selection("oracle", 1, shuffled=True)),
+    by_confidence("until sure", 5, stop_at=0.6),
+    by_confidence("until as sure as is best", 5, stop_at=THRESHOLDS),
 )
 TABLE = Table(
     "t",
     ROWS,
     "dense",
     {"marionette": {"": "marionette_untrimmed"}},
-    metrics=("video_top1", "video_nll", "clips", "clip_share", "network_ms"),
+    metrics=("video_top1", "video_nll", "clips", "clip_share", "stop_at", "network_ms"),
 )
 
 
@@ -85,16 +88,22 @@ def asked(tmp_path, monkeypatch):
     return calls
 
 
-def test_chosen_clips_answer(asked, tmp_path):
+def written(tmp_path):
+    """Returns the text of TABLE, and its figures of the seeds by row and metric."""
     text = tables.write_table(TABLE, TABLE.scales["marionette"], tmp_path, tmp_path / "t", 2)
-    assert {str(teacher) for teacher, _, _ in asked} == {"marionette_teachers/supervised_r18/seed3"}
-    assert {(s, split) for _, s, split in asked} == {
-        (None, "test"), ("seed0", "test"), ("seed1", "test"), ("seed0", "val"), ("seed1", "val"),
-    }  # fmt: skip
     with (tmp_path / "t/seeds.csv").open() as file:
         found = {}
         for line in csv.DictReader(file):
             found.setdefault((line["row"], line["metric"]), []).append(float(line["figure"]))
+    return text, found
+
+
+def test_chosen_clips_answer(asked, tmp_path):
+    text, found = written(tmp_path)
+    assert {str(teacher) for teacher, _, _ in asked} == {"marionette_teachers/supervised_r18/seed3"}
+    assert {(s, split) for _, s, split in asked} == {
+        (None, "test"), ("seed0", "test"), ("seed1", "test"), ("seed0", "val"), ("seed1", "val"),
+    }  # fmt: skip
     studies = [Study(scores_of(seed, "test")) for seed in (0, 1)]
     alone = Study(scores_of(9, "test"))
     wanted = [s.selected("confidence", (2,)) for s in studies]
@@ -124,6 +133,47 @@ def test_chosen_clips_answer(asked, tmp_path):
     null = Study(scores_of(9, "test").shuffled(0)).selected("oracle", (1,))
     assert found["shuffled", "video_top1"] == [null.top1.item()]
     assert "| two clips | 2 |" in text and "| dense | 1 |" in text
+
+
+def test_the_teacher_answers_until_it_is_sure(asked, tmp_path):
+    text, found = written(tmp_path)
+    studies = [Study(scores_of(seed, "test")) for seed in (0, 1)]
+    wanted = [study.stopped("confidence", 5, (0.6,)) for study in studies]
+    assert found["until sure", "video_top1"] == [o.top1.item() for o in wanted]
+    assert found["until sure", "clips"] == [o.clips.item() for o in wanted]
+    assert found["until sure", "stop_at"] == [0.6, 0.6]
+    assert np.isnan(found["two clips", "stop_at"]).all() and "nan" not in text
+    for seed, study in enumerate(studies):
+        tried = Study(scores_of(seed, "val")).stopped("confidence", 5, THRESHOLDS)
+        best = [*zip(tried.top1[0], -tried.clips[0], THRESHOLDS, strict=True)]
+        *_, threshold = max(best, key=lambda each: each[:2])
+        assert found["until as sure as is best", "stop_at"][seed] == threshold
+        assert found["until as sure as is best", "clips"][seed] == (
+            study.stopped("confidence", 5, (threshold,)).clips.item()
+        )
+    for name, k, stop_at in (("two clips", 2, None), ("until sure", 5, 0.6)):
+        (row,) = (row for row in ROWS if row.name == name)
+        (arm,) = arms(row, "marionette_untrimmed", 1)
+        scores, chosen = selected.chosen_clips(arm, "marionette_untrimmed", tmp_path)
+        study = Study(scores)
+        counts = (
+            np.minimum(k, COUNTS)
+            if stop_at is None
+            else (study.stopped("confidence", k, (stop_at,)).seen[0, 0])
+        )
+        assert np.bincount(scores.videos, chosen[0]).tolist() == counts.tolist()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"stop_at": 0.9, "student_k": 1}, "stop_at: the sampler answers no clips"),
+        ({"stop_at": (0.9, 0.0)}, "stop_at=0: give a probability above 0"),
+    ],
+)
+def test_selections_that_cannot_be(fields, message):
+    with pytest.raises(InputError, match=message):
+        Selection("confidence", 3, **fields)
 
 
 def test_a_metric_of_clips_is_not_known_of_chosen_ones(asked, tmp_path):

@@ -71,14 +71,21 @@ def divide(teacher: Answers, student: Answers, average: str) -> np.ndarray:
     return mean if average == "softmax" else softmax(mean)
 
 
-def is_sure(probabilities: np.ndarray, threshold: float) -> bool:
-    """Returns whether the answer so far is sure enough, so that no further clip is asked about.
+def is_sure(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    """Returns whether answers so far are sure enough, so that no further clip is asked about.
 
     The running mean's top-1 probability is compared with a threshold, as the gates of FrameExit
     (Ghodrati et al., 2021) decide on the features so far. Only a calibrated network should be
     believed like this.
+
+    Args:
+      probabilities: of running means, [..., k].
+      threshold: in (0, 1].
+
+    Returns:
+      bool [...].
     """
-    return bool(probabilities.max() >= threshold)
+    return np.asarray(probabilities.max(axis=-1) >= threshold)
 
 
 @dataclasses.dataclass(frozen=True)

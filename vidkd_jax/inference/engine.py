@@ -240,7 +240,7 @@ class _Pass:
         video.candidates.clear()
 
     def _is_sure(self, video: Tracked, stop_at: float) -> bool:
-        return is_sure(video.probabilities(self._average), stop_at)
+        return bool(is_sure(video.probabilities(self._average), stop_at))
 
     def _ask(self, video: Tracked, number: int, pixels: np.ndarray) -> None:
         video.pending += 1

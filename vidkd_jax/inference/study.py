@@ -13,6 +13,7 @@ import numpy as np
 from vidkd_jax.evaluation.metrics import top_k_correct
 from vidkd_jax.evaluation.predictions import sigmoid, softmax
 from vidkd_jax.inference import selectors
+from vidkd_jax.inference.aggregation import is_sure
 from vidkd_jax.inference.scores import Scores, probabilities
 from vidkd_jax.inference.selectors import Evidence
 
@@ -112,35 +113,40 @@ class Study:
         return self._outcome(means, by_teacher.sum(axis=-1))
 
     def stopped(
-        self, name: str, k: int, thresholds: Sequence[float], *, per_round: int = 1
+        self,
+        name: str,
+        k: int,
+        thresholds: Sequence[float],
+        *,
+        per_round: int = 1,
+        passes: int = 1,
+        seed: int = 0,
     ) -> Outcome:
-        """Returns what early stopping achieves at each threshold.
+        """Returns what early stopping achieves at each threshold, as the engine's `stop_at` does.
 
         The teacher answers the chosen clips, best first, `per_round` at a time, until the running
-        mean's top-1 probability is at or above the threshold, or until K clips are answered.
+        mean `is_sure`, or until K clips are answered.
 
         Args:
           name: of the selector.
-          k: K, the most clips of a video.
+          k: K, the most clips of a video; a selector that takes all clips has no such limit.
           thresholds: in (0, 1].
           per_round: clips that the teacher answers between two looks at the mean.
+          passes: how often the choice is made anew; selectors that draw differ between passes.
+          seed: of the draws.
+
+        Raises:
+          InputError: see `selected`.
         """
-        rows = np.array(
-            [np.resize(order, self._widest) for order in self._orders(name, k)]
-        )  # [v, widest]: repeats behind the chosen clips are never looked at
-        ordered = np.take_along_axis(self._teacher, rows[..., None], axis=1)
-        means = np.cumsum(ordered, axis=1) / np.arange(1, self._widest + 1)[:, None]
-        most = np.minimum(k, self._counts)
-        number = np.arange(1, self._widest + 1)
-        looks = (number % per_round == 0) & (number < most[:, None])
-        tops = self._probabilities(means).max(axis=-1)
-        found, seen = [], []
-        for threshold in thresholds:
-            stops = (looks & (tops >= threshold)) | (number == most[:, None])
-            last = stops.argmax(axis=1)
-            found.append(means[np.arange(len(last)), last])
-            seen.append(last + 1)
-        return self._outcome(np.array(found)[None], np.array(seen)[None])
+        masks = self._until_sure(name, k, thresholds, per_round=per_round, passes=passes, seed=seed)
+        return self._outcome(self._mean(self._teacher, masks), masks.sum(axis=-1))
+
+    def chosen_until_sure(
+        self, name: str, k: int, thresholds: Sequence[float], *, passes: int = 1, seed: int = 0
+    ) -> np.ndarray:
+        """Returns which clips the teacher sees, bool [passes, thresholds, n]; see `stopped`."""
+        masks = self._until_sure(name, k, thresholds, passes=passes, seed=seed)
+        return masks[..., self.scores.videos, self._place]
 
     @property
     def _widest(self) -> int:
@@ -202,8 +208,35 @@ class Study:
                     masks[number, place, video, order[:k] if ranked else order] = True
         return masks
 
+    def _until_sure(
+        self,
+        name: str,
+        k: int,
+        thresholds: Sequence[float],
+        *,
+        per_round: int = 1,
+        passes: int = 1,
+        seed: int = 0,
+    ) -> np.ndarray:
+        """Returns which clips are seen by threshold, bool [passes, thresholds, v, widest]."""
+        masks = np.zeros((passes, len(thresholds), len(self._counts), self._widest), bool)
+        number = np.arange(1, self._widest + 1)
+        for each in range(passes):
+            orders = self._orders(name, k, number=each, seed=seed)
+            most = np.array([[len(order)] for order in orders])
+            # [v, widest]: repeats behind the chosen clips are never looked at
+            rows = np.array([np.resize(order, self._widest) for order in orders])
+            ordered = np.take_along_axis(self._teacher, rows[..., None], axis=1)
+            so_far = self._probabilities(np.cumsum(ordered, axis=1) / number[:, None])
+            looks = (number % per_round == 0) & (number < most)
+            for place, threshold in enumerate(thresholds):
+                stops = (looks & is_sure(so_far, threshold)) | (number == most)
+                videos, seen = np.nonzero(number <= stops.argmax(axis=1)[:, None] + 1)
+                masks[each, place, videos, rows[videos, seen]] = True
+        return masks
+
     def _mean(self, scores: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        """Returns the mean score of the chosen clips, [passes, Ks, v, k]."""
+        """Returns the mean score of the chosen clips, [passes, settings, v, k]."""
         sums = np.einsum("pkvn,vnc->pkvc", masks, scores, optimize=True)
         return sums / masks.sum(axis=-1)[..., None]
 

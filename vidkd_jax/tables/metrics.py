@@ -295,6 +295,14 @@ _OF_SELECTIONS = (
     ),
     Metric("clip_share", "of all", note="Of all: their share of the clips there are."),
     Metric(
+        "stop_at",
+        "stops at",
+        per_cent=False,
+        decimals=2,
+        note="Stops at: the probability of the most probable class at which the teacher sees no "
+        "further clip.",
+    ),
+    Metric(
         "network_ms",
         "network ms",
         per_cent=False,

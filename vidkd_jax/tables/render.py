@@ -213,6 +213,8 @@ def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _cell(estimate: Estimate, metric: Metric, sign: str = "") -> str:
     """Returns a figure, its spread over seeds, and its interval; without those that are NaN."""
+    if np.isnan(estimate.mean):
+        return ""
     text = metric.text(estimate.mean, sign)
     if not np.isnan(estimate.std):
         text = f"{text} ± {metric.text(estimate.std)}"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from vidkd_jax.tables.run_results import GroupSums, RunResult
 from vidkd_jax.tables.table import Selection
 
 _NETWORK_TIME = "network_ms"
+_NUMBERS = ("clips", "clip_share", "stop_at", _NETWORK_TIME)
 _SHUFFLE = 0  # the seed of shuffled labels
 
 
@@ -35,20 +36,27 @@ def read_selected(
       dataset: the configs' argument of the column, whose videos are answered.
       out: the folder of all runs.
       metrics: of videos; or "clips", how many a video the teacher sees on average, "clip_share",
-        how many that is of those there are, and "network_ms", the time of both networks, measured
-        here.
+        how many that is of those there are, "stop_at", the threshold that was taken, NaN without,
+        and "network_ms", the time of both networks, measured here.
       data_root: the records' folder; "": the one that the run had.
 
     Raises:
       InputError: the two networks do not fit, the videos are not there, or a metric is none of
         these.
     """
-    test, settings, selection, k = _decided(arm, dataset, out, data_root)
-    outcome = _outcome(test, selection, k)
-    seconds = (0.0, 0.0)
+    test, settings, selection = _decided(arm, dataset, out, data_root)
+    outcome, (threshold,) = _outcome(test, selection), selection.thresholds()
+    seen = outcome.seen[:, 0].mean(axis=0)
+    numbers = {
+        "clips": seen.mean(),
+        "clip_share": seen.sum() / test.scores.counts.sum(),
+        "stop_at": np.nan if threshold is None else threshold,
+    }
     if any(metric.name == _NETWORK_TIME for metric in metrics):
-        seconds = _seconds(*_networks(arm, out), settings)
-    return _summed(test.scores, outcome, metrics, settings.eval.calibration_bins, seconds)
+        teacher, sampler = _seconds(*_networks(arm, out), settings)
+        per_video = teacher * seen.mean() + sampler * test.scores.counts.mean()
+        numbers[_NETWORK_TIME] = 1000 * per_video
+    return _summed(test.scores, outcome, metrics, settings.eval.calibration_bins, numbers)
 
 
 def chosen_clips(
@@ -58,40 +66,61 @@ def chosen_clips(
 
     See `read_selected`.
     """
-    test, _, selection, k = _decided(arm, dataset, out, data_root)
-    ks = (k - selection.student_k,)
-    return test.scores, test.chosen(selection.selector, ks, passes=selection.passes)[:, 0]
+    test, _, selection = _decided(arm, dataset, out, data_root)
+    (most,), (threshold,) = selection.all_ks(), selection.thresholds()
+    if threshold is None:
+        ks = (most - selection.student_k,)
+        chosen = test.chosen(selection.selector, ks, passes=selection.passes)
+    else:
+        chosen = test.chosen_until_sure(
+            selection.selector, most, (threshold,), passes=selection.passes
+        )
+    return test.scores, chosen[:, 0]
 
 
 def _decided(
     arm: Arm, dataset: str, out: Path, data_root: str
-) -> tuple[Study, Settings, Selection, int]:
-    """Returns the test scores, the settings that say which videos, the selection and its K."""
+) -> tuple[Study, Settings, Selection]:
+    """Returns the test scores, the settings that say which videos, the selection of one K."""
     selection = arm.row.selection
     assert selection is not None
     test, settings = _study(arm, dataset, out, "test", data_root)
-    if isinstance(selection.k, int):
-        return test, settings, selection, selection.k
-    validation, _ = _study(arm, dataset, out, "val", data_root)
-    return test, settings, selection, _best(validation, selection, selection.k)
+    tried = selection.tried()
+    if len(tried) > 1:
+        validation, _ = _study(arm, dataset, out, "val", data_root)
+        return test, settings, _best(validation, tried)
+    return test, settings, tried[0]
 
 
 def accuracies(
     arm: Arm, dataset: str, out: Path, ks: Sequence[int], data_root: str = ""
 ) -> np.ndarray:
     """Returns a row's Video@1 at each K instead of its own, [passes, Ks]; see `read_selected`."""
-    selection = arm.row.selection
-    assert selection is not None
-    study, _ = _study(arm, dataset, out, "test", data_root)
-    return np.stack([_outcome(study, selection, k).top1[:, 0] for k in ks], axis=1)
+    own = arm.row.selection
+    assert own is not None
+    tops = []
+    for k in ks:
+        row = dataclasses.replace(arm.row, selection=dataclasses.replace(own, k=k))
+        study, _, selection = _decided(dataclasses.replace(arm, row=row), dataset, out, data_root)
+        tops.append(_outcome(study, selection).top1[:, 0])
+    return np.stack(tops, axis=1)
 
 
-def _best(study: Study, selection: Selection, ks: tuple[int, ...]) -> int:
-    """Returns the K of the best Video@1; of equal ones the least."""
-    return max(ks, key=lambda k: (float(_outcome(study, selection, k).top1.mean()), -k))
+def _best(study: Study, tried: Sequence[Selection]) -> Selection:
+    """Returns the selection of the best Video@1; of equal ones that of the fewest clips."""
+
+    def merit(selection: Selection) -> tuple[float, float]:
+        outcome = _outcome(study, selection)
+        return float(outcome.top1.mean()), -float(outcome.clips.mean())
+
+    return max(tried, key=merit)
 
 
-def _outcome(study: Study, selection: Selection, k: int) -> Outcome:
+def _outcome(study: Study, selection: Selection) -> Outcome:
+    """Returns what a selection of one K and one threshold achieves."""
+    (k,), (threshold,) = selection.all_ks(), selection.thresholds()
+    if threshold is not None:
+        return study.stopped(selection.selector, k, (threshold,), passes=selection.passes)
     if selection.student_k:
         return study.divided(selection.selector, k, (selection.student_k,))
     return study.selected(selection.selector, (k,), passes=selection.passes)
@@ -147,7 +176,7 @@ def _summed(
     outcome: Outcome,
     metrics: Sequence[Metric],
     bins: int,
-    seconds: tuple[float, float],
+    known: Mapping[str, float],
 ) -> RunResult:
     """Returns the metrics of the one setting, summed by test group; means over the passes.
 
@@ -156,15 +185,9 @@ def _summed(
       outcome: of the one setting.
       metrics: to read.
       bins: of calibration.
-      seconds: what a clip costs the teacher, and the sampler.
+      known: by metric, those that are one number.
     """
     groups, group_of = np.unique(scores.groups, return_inverse=True)
-    seen = outcome.seen[:, 0].mean(axis=0)
-    known = {
-        "clips": seen.mean(),
-        "clip_share": seen.sum() / scores.counts.sum(),
-        _NETWORK_TIME: 1000 * (seconds[0] * seen.mean() + seconds[1] * scores.counts.mean()),
-    }
     sums, numbers = {}, {}
     for metric in metrics:
         if metric.reader is not None and metric.reader.level == "video":
@@ -181,6 +204,6 @@ def _summed(
         else:
             raise InputError(
                 f"metrics: '{metric.name}' is not known of videos that are answered by chosen "
-                f"clips; use metrics of videos, or {', '.join(known)}"
+                f"clips; use metrics of videos, or {', '.join(_NUMBERS)}"
             )
     return RunResult(tuple(groups.tolist()), sums, numbers)

@@ -34,12 +34,16 @@ class Selection:
     Attributes:
       selector: what chooses the clips, a name of `vidkd_jax.inference.selectors`.
       k: how many clips of a video are answered; several: the best of these on validation videos.
+        Where `stop_at` is given, how many at most.
       teacher: the row whose run answers the clips, while the row's own run is the sampler, which
         sees all of them; None: the row's own run answers, and there is no sampler.
       student_k: how many of the k clips the sampler answers by itself (ConDi, Table 4.7).
       passes: how often a selector that draws chooses; the figures are means over the passes.
       shuffled: whether every video has another one's label: what an oracle then reaches is the
         reward for having looked at the label.
+      stop_at: the teacher answers one clip after the other, best first, until the running mean's
+        top-1 probability is this high, as `predict --stop_at` does; several: the best of these on
+        validation videos; None: it answers all that are chosen.
     """
 
     selector: str
@@ -48,10 +52,35 @@ class Selection:
     student_k: int = 0
     passes: int = 1
     shuffled: bool = False
+    stop_at: float | tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what no study answers.
+
+        Raises:
+          InputError: names the field.
+        """
+        if self.stop_at is not None and self.student_k:
+            raise InputError("stop_at: the sampler answers no clips there; leave student_k out")
+        for threshold in self.thresholds():
+            if threshold is not None and not 0 < threshold <= 1:
+                raise InputError(f"stop_at={threshold:g}: give a probability above 0, at most 1")
 
     def all_ks(self) -> tuple[int, ...]:
         """Returns the numbers of clips that are tried."""
         return (self.k,) if isinstance(self.k, int) else self.k
+
+    def thresholds(self) -> tuple[float | None, ...]:
+        """Returns the values of `stop_at` that are tried."""
+        return self.stop_at if isinstance(self.stop_at, tuple) else (self.stop_at,)
+
+    def tried(self) -> tuple["Selection", ...]:
+        """Returns the selections of one k and one threshold, of which one is shown."""
+        return tuple(
+            dataclasses.replace(self, k=k, stop_at=threshold)
+            for k in self.all_ks()
+            for threshold in self.thresholds()
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,17 +122,24 @@ class Row:
     dataset: str | Mapping[str, str] = ""
     selection: Selection | None = None
 
-    def choosing(self, k: int | tuple[int, ...], student_k: int = 0, **fields: Any) -> "Row":
+    def choosing(
+        self,
+        k: int | tuple[int, ...],
+        student_k: int = 0,
+        stop_at: float | tuple[float, ...] | None = None,
+        **fields: Any,
+    ) -> "Row":
         """Returns the row with another number of clips, and other fields.
 
         Args:
           k: of its selection, which it must have.
           student_k: likewise.
+          stop_at: likewise.
           **fields: of the row.
         """
         if self.selection is None:
             raise ValueError(f"row '{self.name}' chooses no clips")
-        selection = dataclasses.replace(self.selection, k=k, student_k=student_k)
+        selection = dataclasses.replace(self.selection, k=k, student_k=student_k, stop_at=stop_at)
         return dataclasses.replace(self, selection=selection, **fields)
 
     def dataset_in(self, column: str) -> str:
