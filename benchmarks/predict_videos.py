@@ -146,12 +146,9 @@ def networks_alone(
     args: argparse.Namespace, pair: Any, clips: int, videos: int
 ) -> dict[str, float]:
     """Returns what the networks cost alone, in full batches."""
-    from vidkd_jax.inference.batching import Batcher
+    from vidkd_jax.inference.batching import seconds_per_clip
 
-    shape = (1, args.frames, args.size, args.size, 3)
-    teacher, sampler = (
-        Batcher(asked, args.batch).seconds_per_clip(shape) for asked in (pair.teacher, pair.sampler)
-    )
+    teacher, sampler = seconds_per_clip(pair, args.batch)
     chosen = min(args.k * videos, clips)
     return {
         "teacher_ms_per_clip": round(1e3 * teacher, 3),

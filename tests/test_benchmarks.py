@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from small_networks import save_sampler
 
 TINY = ("--width=0.03125", "--frames=4", "--size=16", "--batch=2", "--steps=1", "--warmup=1")
 WHERE = {"benchmark", "command", "machine", "python", "jax"}
@@ -301,3 +302,71 @@ def test_precision_and_recall_of_chosen_clips(tmp_path):
     precision, recall = result.sums["precision"], result.sums["recall"]
     np.testing.assert_allclose(precision.terms / precision.count, [1 / 2, 1])
     np.testing.assert_allclose(recall.terms / recall.count, [1, 1 / 2])
+
+
+@pytest.fixture(scope="module")
+def sampler(video_run, tmp_path_factory):
+    """The folder of a network that has a classifier and a confidence head."""
+    return save_sampler(tmp_path_factory.mktemp("sampler"), video_run)
+
+
+def test_the_whole_time_of_rows_that_choose_clips(
+    video_run, sampler, square_videos, monkeypatch, capsys
+):
+    """Each row is answered as the table answers it; times are of the test videos' files."""
+    from types import SimpleNamespace
+
+    from benchmarks import setting, whole_time
+    from vidkd_jax.run.workdir import saved_settings
+    from vidkd_jax.tables import Row, Selection, Table
+
+    selections = {
+        "all": Selection("dense"),
+        "two": Selection("confidence", 2),
+        "sure": Selection("confidence", 2, stop_at=0.01),
+        "oracle": Selection("oracle"),
+        "not run": Selection("dense"),
+    }
+    rows = tuple(Row(name, "ty_r18", selection=each) for name, each in selections.items())
+    table = Table("t", rows, "all", {"marionette": {"": "ucf101"}})
+    names = np.array([f"{c}/v_{c}_g{g:02d}_c01.avi" for c in ("Left", "Right") for g in (1, 2)])
+    settings = saved_settings(video_run)
+
+    def decided(row, dataset, out, data):
+        return SimpleNamespace(scores=SimpleNamespace(names=names)), settings, row.selection
+
+    monkeypatch.setattr(setting, "use_cores", lambda threads: None)
+    monkeypatch.setattr(whole_time, "load_table", lambda name: table)
+    monkeypatch.setattr(
+        whole_time, "finished_arms", lambda row, *_: [] if row.name == "not run" else [row]
+    )
+    monkeypatch.setattr(whole_time, "decided", decided)
+    monkeypatch.setattr(
+        whole_time,
+        "networks",
+        lambda row, out: (video_run, None if row.name == "all" else sampler),
+    )
+    whole_time.main(["--out=runs", f"--videos={square_videos}/videos", "--number=3", "--rounds=1"])
+    printed = capsys.readouterr()
+    found = {line["row"]: line for line in map(json.loads, printed.out.splitlines())}
+    assert [*found] == ["all", "two", "sure"] and "not finished: not run" in printed.err
+    assert [line["clips"] for line in found.values()] == [3, 2, 1]
+    for line in found.values():
+        assert line["videos"] == line["clips_there"] == 3
+        for key in ("video", "video_cpu", "network"):
+            assert line[f"{key}_share"] == pytest.approx(
+                line[f"{key}_ms"] / found["all"][f"{key}_ms"], rel=0.01, abs=1e-3
+            )
+    assert found["sure"]["network_ms"] < found["two"]["network_ms"]
+
+
+def test_the_files_of_some_videos(square_videos):
+    from benchmarks.table_rows import some_files
+    from vidkd_jax.errors import InputError
+
+    names = [f"x/v_Left_g{group:02d}_c01.avi" for group in range(1, 8)]
+    found = [pathlib.Path(each.name).name for each in some_files(names, square_videos, 3)]
+    assert found == [f"v_Left_g{group:02d}_c01.mp4" for group in (1, 4, 7)]
+    assert len(some_files(names, square_videos, 99)) == 7
+    with pytest.raises(InputError, match="has no video 'gone'"):
+        some_files(["gone.mp4"], square_videos, 1)

@@ -33,6 +33,6 @@ TABLE = dataclasses.replace(
     },
     metrics=("video_top1", "clips", "clip_share", "network_ms"),
     note="The thesis' seconds of UCF101 are 1.24, 1.9, 2.31 and 3.1 for ConDi-SR, 0.29, 0.84, 1.42 "
-    "and 2.1 for random clips and 2.9 for all. benchmarks.predict_videos measures whole videos, "
-    "decoding included.",
+    "and 2.1 for random clips and 2.9 for all. benchmarks.whole_time measures the rows on video "
+    "files, decoding included.",
 )

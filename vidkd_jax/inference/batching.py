@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from vidkd_jax.inference.pair import Asked
+from vidkd_jax.inference.pair import Asked, Pair
 
 Rows = Mapping[str, np.ndarray]  # one clip's outputs by name
 Step = Callable[..., Mapping[str, jax.Array]]
@@ -71,3 +71,16 @@ class Batcher:
         numbers = np.zeros(self._size, np.int32)
         batch = {"clip": clips, "label": numbers, "video": numbers, "mask": numbers == 0}
         return self._step(self._asked.variables, batch)
+
+
+def seconds_per_clip(pair: Pair, batch_size: int) -> tuple[float, float]:
+    """Returns what a clip costs the teacher, and the sampler (0 without), in full batches.
+
+    Of a clip's pixels, without decoding; networks are compiled before.
+    """
+    asked = pair.teacher, pair.sampler
+    teacher, sampler = (
+        Batcher(each, batch_size).seconds_per_clip(pair.clip_shape) if each else 0.0
+        for each in asked
+    )
+    return teacher, sampler

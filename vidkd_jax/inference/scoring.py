@@ -12,8 +12,8 @@ from vidkd_jax import data
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.pipeline import evaluation_frames, evaluation_rows
 from vidkd_jax.evaluation.collect import collect
+from vidkd_jax.inference import batching
 from vidkd_jax.inference import pair as pairs
-from vidkd_jax.inference.batching import Batcher
 from vidkd_jax.inference.pair import CONFIDENCE, Asked, Loaded, Pair
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.networks import weights
@@ -96,12 +96,7 @@ def seconds_per_clip(
     for the arguments.
     """
     _, _, both = _loaded(teacher, sampler, settings)
-    size, shape = settings.eval.batch_size, both.clip_shape
-    seconds = [
-        Batcher(asked, size).seconds_per_clip(shape) if asked else 0.0
-        for asked in (both.teacher, both.sampler)
-    ]
-    return seconds[0], seconds[1]
+    return batching.seconds_per_clip(both, settings.eval.batch_size)
 
 
 def _loaded(

@@ -44,7 +44,7 @@ def read_selected(
       InputError: the two networks do not fit, the videos are not there, or a metric is none of
         these.
     """
-    test, settings, selection = _decided(arm, dataset, out, data_root)
+    test, settings, selection = decided(arm, dataset, out, data_root)
     outcome, (threshold,) = _outcome(test, selection), selection.thresholds()
     seen = outcome.seen[:, 0].mean(axis=0)
     numbers = {
@@ -53,7 +53,7 @@ def read_selected(
         "stop_at": np.nan if threshold is None else threshold,
     }
     if any(metric.name == _NETWORK_TIME for metric in metrics):
-        teacher, sampler = _seconds(*_networks(arm, out), settings)
+        teacher, sampler = _seconds(*networks(arm, out), settings)
         per_video = teacher * seen.mean() + sampler * test.scores.counts.mean()
         numbers[_NETWORK_TIME] = 1000 * per_video
     return _summed(test.scores, outcome, metrics, settings.eval.calibration_bins, numbers)
@@ -66,7 +66,7 @@ def chosen_clips(
 
     See `read_selected`.
     """
-    test, _, selection = _decided(arm, dataset, out, data_root)
+    test, _, selection = decided(arm, dataset, out, data_root)
     (most,), (threshold,) = selection.all_ks(), selection.thresholds()
     if threshold is None:
         ks = (most - selection.student_k,)
@@ -78,10 +78,11 @@ def chosen_clips(
     return test.scores, chosen[:, 0]
 
 
-def _decided(
-    arm: Arm, dataset: str, out: Path, data_root: str
-) -> tuple[Study, Settings, Selection]:
-    """Returns the test scores, the settings that say which videos, the selection of one K."""
+def decided(arm: Arm, dataset: str, out: Path, data_root: str) -> tuple[Study, Settings, Selection]:
+    """Returns the test scores, the settings that say which videos, and the selection of one K.
+
+    See `read_selected`.
+    """
     selection = arm.row.selection
     assert selection is not None
     test, settings = _study(arm, dataset, out, "test", data_root)
@@ -101,7 +102,7 @@ def accuracies(
     tops = []
     for k in ks:
         row = dataclasses.replace(arm.row, selection=dataclasses.replace(own, k=k))
-        study, _, selection = _decided(dataclasses.replace(arm, row=row), dataset, out, data_root)
+        study, _, selection = decided(dataclasses.replace(arm, row=row), dataset, out, data_root)
         tops.append(_outcome(study, selection).top1[:, 0])
     return np.stack(tops, axis=1)
 
@@ -130,12 +131,12 @@ def _study(arm: Arm, dataset: str, out: Path, split: str, data_root: str) -> tup
     """Returns the scores of a row's networks, and the settings that say which videos are meant."""
     selection = arm.row.selection
     assert selection is not None
-    teacher, sampler = _networks(arm, out)
+    teacher, sampler = networks(arm, out)
     settings = _settings(arm, dataset, sampler, data_root)
     return _of(teacher, sampler, settings, split, answers_folder(out), selection.shuffled), settings
 
 
-def _networks(arm: Arm, out: Path) -> tuple[Path, Path | None]:
+def networks(arm: Arm, out: Path) -> tuple[Path, Path | None]:
     """Returns the folders of the network that answers, and of the one that chooses."""
     own = arm.folder(out)
     for teacher in arm.answering():
