@@ -6,16 +6,17 @@
 The engine behind `predict` answers the files of --number test videos as each row with a selection
 does; 64 of them leave no batch half empty, whatever K. The rows take turns; the first turn, in
 which networks are compiled, does not count. Of every row whose first seed is finished, prints a
-line of JSON, milliseconds a video: `video_ms`, from the file to the answer; `video_cpu_ms`, the
-processor's time for that, which other programs disturb less; `network_ms`, sampler and teacher
-alone, in full batches. `..._share` is the same as a part of the time of the row that it is compared
-with. `clips` are those that the teacher saw.
+line of JSON, milliseconds a video: `video_ms`, from the file to the answer, and `network_ms`,
+sampler and teacher alone, in full batches; `..._cpu_ms` is the processor's time for that, which
+other programs disturb less. `..._share` is the same as a part of the time of the row that it is
+compared with. `clips` are those that the teacher saw.
 """
 
 import argparse
 import functools
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ from vidkd_jax.tables import Row, Selection, Table, load_table
 from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.selected import decided, networks
 
-TIMES = ("video_ms", "video_cpu_ms", "network_ms")
+TIMES = ("video_ms", "video_cpu_ms", "network_ms", "network_cpu_ms")
+_CLOCKS = (time.perf_counter, time.process_time)
 
 
 @functools.cache  # rows with the same networks share what is compiled
@@ -83,16 +85,17 @@ def measured(
         for name, (pair, choice) in sides.items()
     }
     times = setting.take_turns(engines, steps=rounds, warmup=1)
-    costs = {pair: seconds_per_clip(pair, pair.cutting.batch_size) for pair, _ in sides.values()}
+    costs = {
+        pair: [seconds_per_clip(pair, pair.cutting.batch_size, clock) for clock in _CLOCKS]
+        for pair, _ in sides.values()
+    }
     figures = {}
     for name, (wall, processor) in times.items():
-        teacher, sampler = costs[sides[name][0]]
         seen = sum(each.seen for each in found[name])
         there = sum(each.num_clips for each in found[name])
+        alone = [teacher * seen + sampler * there for teacher, sampler in costs[sides[name][0]]]
         totals = {
-            "video_ms": 1e3 * wall,
-            "video_cpu_ms": 1e3 * processor,
-            "network_ms": 1e3 * (teacher * seen + sampler * there),
+            **{key: 1e3 * each for key, each in zip(TIMES, (wall, processor, *alone), strict=True)},
             "clips": seen,
             "clips_there": there,
         }

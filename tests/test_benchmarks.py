@@ -353,7 +353,7 @@ def test_the_whole_time_of_rows_that_choose_clips(
     assert [line["clips"] for line in found.values()] == [3, 2, 1]
     for line in found.values():
         assert line["videos"] == line["clips_there"] == 3
-        for key in ("video", "video_cpu", "network"):
+        for key in ("video", "video_cpu", "network", "network_cpu"):
             assert line[f"{key}_share"] == pytest.approx(
                 line[f"{key}_ms"] / found["all"][f"{key}_ms"], rel=0.01, abs=1e-3
             )
