@@ -12,13 +12,13 @@ chosen; of the row that chooses all clips the precision is what chance has. Mean
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import table_rows
+from benchmarks.sidecars import acting
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.runtime.compilation import cache_compilations
@@ -28,29 +28,6 @@ from vidkd_jax.tables.run_results import GroupSums, RunResult
 from vidkd_jax.tables.selected import chosen_clips
 
 METRICS = tuple(map(table_rows.mean_of, ("precision", "recall")))
-_SHARE = 0.5  # of a clip's frames
-
-
-def acting(scores: Scores, sidecars: Path) -> np.ndarray:
-    """Returns which clips show the action, bool [n].
-
-    Raises:
-      InputError: a video has no sidecar.
-    """
-    active = []
-    for name in scores.names.tolist():
-        path = sidecars / f"{Path(name).stem}.json"
-        if not path.is_file():
-            raise InputError(
-                f"--sidecars={sidecars}: has no '{path.name}'; give those of the videos"
-            )
-        active.append(np.array(json.loads(path.read_text())["active"], bool))
-    return np.array(
-        [
-            active[video][first:end].mean() >= _SHARE
-            for video, (first, end) in zip(scores.videos, scores.spans.tolist(), strict=True)
-        ]
-    )
 
 
 def judged(scores: Scores, chosen: np.ndarray, shows: np.ndarray) -> RunResult:

@@ -1,5 +1,6 @@
 """The benchmarks run, on tiny networks. Their figures are not tested."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -277,7 +278,8 @@ def test_consistency_of_a_clips_answers():
 
 
 def test_precision_and_recall_of_chosen_clips(tmp_path):
-    from benchmarks.chosen_clips import acting, judged
+    from benchmarks.chosen_clips import judged
+    from benchmarks.sidecars import acting
     from vidkd_jax.errors import InputError
     from vidkd_jax.inference.scores import Scores
 
@@ -290,10 +292,12 @@ def test_precision_and_recall_of_chosen_clips(tmp_path):
         spans=np.array([(0, 4), (4, 8), (8, 12), (0, 4), (4, 8)]),
         average="softmax",
     )
-    (tmp_path / "one.json").write_text(json.dumps({"active": [0] * 2 + [1] * 3 + [0] * 7}))
+    (tmp_path / "one.json").write_text(
+        json.dumps({"class": "Wave", "active": [0] * 2 + [1] * 3 + [0] * 7})
+    )
     with pytest.raises(InputError, match=r"has no 'two\.json'"):
         acting(scores, tmp_path)
-    (tmp_path / "two.json").write_text(json.dumps({"active": [1] * 8}))
+    (tmp_path / "two.json").write_text(json.dumps({"class": "Jump", "active": [1] * 8}))
     shows = acting(scores, tmp_path)
     assert shows.tolist() == [True, False, False, True, True]
     chosen = np.array([[1, 0, 1, 1, 0], [1, 1, 0, 0, 1]], bool)
@@ -370,3 +374,70 @@ def test_the_files_of_some_videos(square_videos):
     assert len(some_files(names, square_videos, 99)) == 7
     with pytest.raises(InputError, match="has no video 'gone'"):
         some_files(["gone.mp4"], square_videos, 1)
+
+
+def test_a_timeline_against_the_truth():
+    """Five clips of 4 frames: wave, wave, jump, wave, jump; the figure waves in frames 6 to 13."""
+    from benchmarks import timelines
+    from benchmarks.sidecars import Truth
+    from vidkd_jax.inference.aggregation import Answers
+    from vidkd_jax.inference.answers import VideoAnswer
+    from vidkd_jax.inference.sources import Source
+
+    waves = np.array([0.9, 0.8, 0.3, 0.6, 0.25])
+    answer = VideoAnswer(
+        Source("a.mp4"),
+        np.array([0.7, 0.3]),
+        num_clips=5,
+        num_frames=21,
+        fps=25.0,
+        spans={clip: (4 * clip, 4 * clip + 4) for clip in range(5)},
+        chosen=np.array([0]),
+        seen=1,
+        teacher=Answers(np.array([0]), np.log([[0.9, 0.1]])),
+        student=Answers(np.zeros(0, int), np.zeros((0, 1), np.float32)),
+        sampler=np.log(np.stack([waves, 1 - waves], axis=1)),
+        confidence=np.array([0.2, 0.9, 0.6, 0.4, 0.1]),
+    )
+    active = np.zeros(21, bool)
+    active[6:14] = True
+    truth = Truth("wave", active)
+    found = timelines.counts(answer, ("wave", "jump"), truth)
+    assert found == {
+        "precision": (12, 4),  # frames 0 to 7 and 12 to 15
+        "recall": (8, 4),
+        "right_class": (8, 4),
+        "action": (21, 8),
+        "confident_precision": (8, 6),  # frames 4 to 11
+        "confident_recall": (8, 6),
+    }
+    other = timelines.counts(answer, ("wave", "jump"), Truth("jump", active))
+    assert other["right_class"] == (8, 4) and other["recall"] == (8, 4)
+    # Clips 1, 2 and 3 show the action; of six pairs with clips 0 and 4 these are in order:
+    assert timelines.aurocs([answer], [truth]) == {
+        "confidence_auroc": 6 / 6,
+        "probability_auroc": 1 / 6,  # 0.8, 0.7 and 0.6 against 0.9 and 0.75
+    }
+    two = timelines.judged([answer] * 2, ("wave", "jump"), [truth] * 2, ["g0", "g1"])
+    assert two["precision"] == pytest.approx([1 / 3] * 3, abs=1e-4)
+    alone = dataclasses.replace(answer, confidence=None)
+    assert "confident_recall" not in timelines.counts(alone, ("wave", "jump"), truth)
+    assert [*timelines.aurocs([alone], [truth])] == ["probability_auroc"]
+
+
+def test_timelines_of_test_videos(video_run, sampler, square_videos, tmp_path, capsys):
+    from benchmarks import timelines
+
+    for file in (square_videos / "videos").rglob("*.mp4"):
+        saved = {"class": file.parent.name, "active": [0] * 8 + [1] * 16}
+        (tmp_path / f"{file.stem}.json").write_text(json.dumps(saved))
+    timelines.main(
+        [
+            *(f"--run={sampler}", f"--teacher={video_run}", f"--videos={square_videos}/videos"),
+            *(f"--sidecars={tmp_path}", "--number=3", "--k=1"),
+        ]
+    )
+    chosen, dense = map(json.loads, capsys.readouterr().out.splitlines())
+    assert chosen["videos"] == dense["videos"] == 3 and (chosen["k"], dense["k"]) == (1, None)
+    assert chosen["action"] == dense["action"] == pytest.approx([2 / 3] * 3, abs=1e-4)
+    assert 0 <= chosen["confidence_auroc"] <= 1 and "confidence_auroc" not in dense
