@@ -15,7 +15,7 @@ from video_files import damage, moving_texture
 from vidkd_jax import methods, predict, train
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.collect import collect
-from vidkd_jax.evaluation.predictions import Predictions
+from vidkd_jax.evaluation.predictions import Predictions, softmax
 from vidkd_jax.networks import weights
 from vidkd_jax.samplers import Segments
 from vidkd_jax.video import write_video
@@ -43,6 +43,27 @@ def test_new_videos_get_what_the_test_split_got(run, square_videos, capsys):
         got = [by_name["Left"], by_name["Right"]]
         np.testing.assert_allclose(got, probabilities, atol=1e-5)
         assert got[0] >= got[1] or line["classes"][0]["name"] == "Right"  # most probable first
+
+
+def test_calibrated_probabilities(run, square_videos, tmp_path, capsys):
+    """The clips' logits are divided before they are averaged, whichever clips are chosen."""
+    summary = json.loads((run / "summary.json").read_text())
+    copy = shutil.copytree(run, tmp_path / "copy")
+    (copy / "summary.json").write_text(json.dumps(summary | {"calibration_temperature": 4.0}))
+    with np.load(run / "predictions.npz") as saved:
+        name, own = saved["videos"][0], saved["videos"] == saved["videos"][0]
+        logits = saved["logits"][own]
+    file = next((square_videos / "videos").rglob(f"{name}.mp4"))
+    for flags in ([], ["--selector=entropy", "--k=9"]):
+        predict.main([f"--run={copy}", "--json", "--calibrated", *flags, str(file)])
+        (found,) = objects(capsys.readouterr().out)
+        got = {entry["name"]: entry["probability"] for entry in found["classes"]}
+        wanted = softmax(logits / 4).mean(axis=0)
+        np.testing.assert_allclose([got["Left"], got["Right"]], wanted, atol=1e-5)
+    del summary["calibration_temperature"]
+    (copy / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(InputError, match=r"--calibrated: --run=.*copy has no 'calibration_temp"):
+        predict.main([f"--run={copy}", "--calibrated", str(file)])
 
 
 def test_a_folder_is_searched_and_bad_files_are_listed_at_the_end(

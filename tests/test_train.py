@@ -16,7 +16,11 @@ from small_runs import build, learned
 from vidkd_jax import train
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.evaluation import evaluators
+from vidkd_jax.evaluation.calibration import fit_temperature, scaled
+from vidkd_jax.evaluation.collect import collect
+from vidkd_jax.evaluation.predictions import Predictions, summarise
 from vidkd_jax.networks import checkpoints as checkpoints_lib
+from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import building
 from vidkd_jax.run import workdir as workdir_lib
@@ -155,6 +159,21 @@ def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, small_conf
         jax.tree.leaves(teachers["best"][0]), jax.tree.leaves(best), strict=True
     ):
         assert np.array_equal(ours, theirs)
+
+
+def test_a_run_keeps_the_temperature_of_its_validation_videos(finished, small_config):
+    workdir, summary = finished
+    run, (_, best) = build(small_config()), weights.load(workdir)
+    batches = run.eval_batches(run.splits.val, max_clips=run.settings.eval.max_clips)
+    validated = collect(lambda batch: run.predictor()(best, batch), batches).predictions()
+    temperature = summary["calibration_temperature"]
+    assert temperature == pytest.approx(fit_temperature(validated, "softmax"), rel=1e-3)
+    with np.load(workdir / "predictions.npz") as saved:
+        videos = np.unique(saved["videos"], return_inverse=True)[1]
+        tested = Predictions(saved["logits"], saved["labels"], videos)
+    figures = summarise(scaled(tested, temperature), average="softmax", bins=15)
+    assert summary["calibrated_nll"] == pytest.approx(figures["nll"])
+    assert summary["calibrated_ece"] == pytest.approx(figures["ece"])
 
 
 def test_nan_stops_the_run_and_names_step_and_checkpoint(small_config, tmp_path):

@@ -9,6 +9,7 @@ each; with --json an object a line.
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -93,8 +94,9 @@ def _answer(
 
 def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
     """Returns the networks, and how clips are chosen."""
-    run = pair.load("--run", args.run)
-    teacher = run if args.teacher is None else pair.load("--teacher", args.teacher)
+    load = partial(pair.load, calibrated=args.calibrated)
+    run = load("--run", args.run)
+    teacher = run if args.teacher is None else load("--teacher", args.teacher)
     selector = args.selector or _usual(run, alone=teacher is run)
     most = args.max_clips
     if most is None:  # as the run was evaluated; else a long video's clips would be left out
@@ -126,6 +128,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add("--seconds", type=float, help="that a video may take: as many clips as fit")
     add("--seed", type=int, default=0, help="of --selector=random")
     add("--max_clips", type=int, help="clips that a video has at most, spread evenly; 0: all")
+    add("--calibrated", action="store_true", help="probabilities by the runs' own temperatures")
     add("--top", type=int, default=3, help="classes to print")
     add("--json", action="store_true", help="an object a line")
     add("--timeline", type=Path, help="file (.csv, .json) of all clips and segments over time")

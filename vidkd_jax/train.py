@@ -71,9 +71,10 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
         # changed since its best epoch.
         answers = judging.ask(run, teachers, test, sources=("frozen",), **how)
         found = judging.judge(run, best, test, names, answers, **how)
-        tracker.write(int(state.step), progress.epoch, "test", found.scores)
+        scores = found.scores | judging.calibration(run, best, names, found.collected)
+        tracker.write(int(state.step), progress.epoch, "test", scores)
     return results.write_results(
-        workdir, run, found.collected, found.scores, found.arrays, best, progress
+        workdir, run, found.collected, scores, found.arrays, best, progress
     )
 
 

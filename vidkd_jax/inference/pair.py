@@ -21,6 +21,7 @@ from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.run.train_step import predict_step
 from vidkd_jax.run.workdir import saved_fields
+from vidkd_jax.runtime.json_files import read_json
 from vidkd_jax.samplers import Contiguous, Sampler
 from vidkd_jax.settings.settings import DataSettings, EvalSettings
 
@@ -59,12 +60,15 @@ class Loaded:
       card: what the network is.
       variables: its weights.
       cutting: how its run cuts and averages.
+      temperature: that its logits are divided by, so that its probabilities are calibrated; 1: as
+        they are.
     """
 
     name: str
     card: weights.Card
     variables: Variables
     cutting: Cutting
+    temperature: float = 1.0
 
     @property
     def answers(self) -> bool:
@@ -85,16 +89,21 @@ class Asked:
       network: with its view of the clips.
       variables: its weights.
       outputs: names.
+      temperature: that its logits are divided by.
     """
 
     network: Network
     variables: Variables
     outputs: tuple[str, ...]
+    temperature: float = 1.0
 
     @functools.cached_property
     def step(self) -> Callable[[Variables, Mapping[str, Any]], Mapping[str, jax.Array]]:
         """The compiled prediction of a batch."""
-        return jax.jit(partial(predict_step, network=self.network, outputs=self.outputs))
+        as_it_is = partial(predict_step, network=self.network, outputs=self.outputs)
+        if self.temperature == 1:  # to the bit what the run's evaluation computes
+            return jax.jit(as_it_is)
+        return jax.jit(partial(_calibrated, predict=as_it_is, temperature=self.temperature))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,21 +134,46 @@ class Pair:
         return (*clips.centre(clips.span).shape, crop, crop, 3)
 
 
-def load(flag: str, folder: Path) -> Loaded:
+def _calibrated(
+    variables: Variables,
+    batch: Mapping[str, Any],
+    *,
+    predict: Callable[..., Mapping[str, jax.Array]],
+    temperature: float,
+) -> Mapping[str, jax.Array]:
+    """Returns the outputs, the logits divided by the temperature."""
+    found = predict(variables, batch)
+    if "logits" not in found:
+        return found
+    return {**found, "logits": found["logits"] / temperature}
+
+
+def load(flag: str, folder: Path, *, calibrated: bool = False) -> Loaded:
     """Returns the network of a finished run, or of converted weights.
 
     Args:
       flag: that names the folder, as in "--run".
       folder: of the run or of the weights.
+      calibrated: whether its classifier, where it has one, gets the temperature that its run has
+        fitted on the validation videos.
 
     Raises:
-      InputError: it holds no network that sees RGB.
+      InputError: it holds no network that sees RGB, or its run has fitted no temperature.
     """
     name = f"{flag}={folder}"
     card, variables = weights.load(folder)
     if card.in_channels != 3:
         raise InputError(f"{name}: sees optical flow; give a run that sees RGB")
-    return Loaded(name, card, variables, cutting_of(name, folder, card))
+    loaded = Loaded(name, card, variables, cutting_of(name, folder, card))
+    if not calibrated or not loaded.answers:
+        return loaded
+    summary = read_json(folder / "summary.json") or {}
+    if "calibration_temperature" not in summary:
+        raise InputError(
+            f"--calibrated: {name} has no 'calibration_temperature' in its summary.json: it was "
+            "made by an older version, or is no run; leave --calibrated out, or train it again"
+        )
+    return dataclasses.replace(loaded, temperature=summary["calibration_temperature"])
 
 
 def pair(teacher: Loaded, sampler: Loaded | None) -> Pair:
@@ -267,7 +301,7 @@ def _asked(loaded: Loaded, frames: tuple[int, ...] | None) -> Asked:
         size=card.size or None,
         clips=card.clips,
     )
-    return Asked(network, jax.device_put(loaded.variables), outputs)
+    return Asked(network, jax.device_put(loaded.variables), outputs, loaded.temperature)
 
 
 def _assemble(

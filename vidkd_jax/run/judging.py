@@ -9,8 +9,9 @@ import numpy as np
 
 from vidkd_jax.data import Subset
 from vidkd_jax.evaluation import evaluators
+from vidkd_jax.evaluation.calibration import fit_temperature, scaled
 from vidkd_jax.evaluation.collect import Collected, collect
-from vidkd_jax.evaluation.predictions import agreement, softmax
+from vidkd_jax.evaluation.predictions import agreement, softmax, summarise
 from vidkd_jax.methods import BestPast, Frozen
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.building import Predict, Run
@@ -166,6 +167,43 @@ def _answer(
     )
     logits = said["logits"]
     return softmax(logits.reshape(-1, logits.shape[-1]))  # of n clips a video each counts
+
+
+def calibration(
+    run: Run, variables: Variables, names: tuple[str, ...], tested: Collected
+) -> dict[str, float]:
+    """Returns the temperature that calibrates a student, and what it makes of the test videos.
+
+    The student answers the validation videos for that, with as many clips as the test videos.
+
+    Args:
+      run: its parts.
+      variables: of the student.
+      names: of the evaluators that have judged it on the test videos.
+      tested: its outputs for their clips.
+
+    Returns:
+      "calibration_temperature", "calibrated_ece" and "calibrated_nll", of videos; {} where the
+      student's classifier is not judged.
+    """
+    if "logits" not in tested.outputs:
+        return {}
+    settings, (of_clips, _) = run.settings.eval, evaluators.of_variants(names)
+    predict = run.predictor(evaluators.outputs_of(of_clips))
+    validated = _collect(
+        run, predict, variables, run.splits.val, settings.max_clips, "val, calibration"
+    )
+    temperature = fit_temperature(validated.predictions(), settings.average)
+    figures = summarise(
+        scaled(tested.predictions(), temperature),
+        average=settings.average,
+        bins=settings.calibration_bins,
+    )
+    return {
+        "calibration_temperature": temperature,
+        "calibrated_ece": figures["ece"],
+        "calibrated_nll": figures["nll"],
+    }
 
 
 def after_promotion(answers: Answers, student: Collected) -> Answers:

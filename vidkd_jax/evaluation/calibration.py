@@ -1,0 +1,52 @@
+"""Temperature scaling: one number that makes a network's probabilities as sure as it is right."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from vidkd_jax.evaluation.metrics import negative_log_likelihood
+from vidkd_jax.evaluation.predictions import Predictions
+
+_MOST = 20.0  # temperatures from 1 / 20 to 20 are tried
+_TOLERANCE = 1e-3  # of the logarithm
+_SHRINK = (math.sqrt(5) - 1) / 2
+
+
+def scaled(predictions: Predictions, temperature: float) -> Predictions:
+    """Returns the predictions with their logits divided by a temperature."""
+    return dataclasses.replace(predictions, logits=predictions.logits / np.float32(temperature))
+
+
+def fit_temperature(predictions: Predictions, average: str) -> float:
+    """Returns the temperature that gives the labels of the videos most probability.
+
+    A temperature T divides the logits of every clip; the clips of a video are averaged after that.
+    T minimises the negative log-likelihood of the videos (Guo et al., 2017, section 4.2), by
+    golden-section search of log T.
+
+    Args:
+      predictions: of videos on which the network was not trained.
+      average: of a video's clips: "softmax" or "logits".
+
+    Returns:
+      T in [1/20, 20]; above 1 the network is too sure of itself.
+    """
+
+    def loss(log_temperature: float) -> float:
+        answered = scaled(predictions, math.exp(log_temperature)).by_video(average)
+        return negative_log_likelihood(answered[0], answered[1])
+
+    low, high = -math.log(_MOST), math.log(_MOST)
+    left, right = high - _SHRINK * (high - low), low + _SHRINK * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    while high - low > _TOLERANCE:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _SHRINK * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _SHRINK * (high - low)
+            at_right = loss(right)
+    return math.exp((low + high) / 2)
