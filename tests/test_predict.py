@@ -46,23 +46,26 @@ def test_new_videos_get_what_the_test_split_got(run, square_videos, capsys):
 
 
 def test_calibrated_probabilities(run, square_videos, tmp_path, capsys):
-    """The clips' logits are divided before they are averaged, whichever clips are chosen."""
+    """The clips' logits are divided before they are averaged, as all clips or some are."""
     summary = json.loads((run / "summary.json").read_text())
     copy = shutil.copytree(run, tmp_path / "copy")
-    (copy / "summary.json").write_text(json.dumps(summary | {"calibration_temperature": 4.0}))
+    (copy / "summary.json").write_text(
+        json.dumps(summary | {"video_temperature": 4.0, "clip_temperature": 2.0})
+    )
     with np.load(run / "predictions.npz") as saved:
         name, own = saved["videos"][0], saved["videos"] == saved["videos"][0]
         logits = saved["logits"][own]
     file = next((square_videos / "videos").rglob(f"{name}.mp4"))
-    for flags in ([], ["--selector=entropy", "--k=9"]):
+    some = ["--selector=entropy", "--k=9"]
+    for flags, temperature in (([], 4), (some, 2), (["--stop_at=1"], 2)):
         predict.main([f"--run={copy}", "--json", "--calibrated", *flags, str(file)])
         (found,) = objects(capsys.readouterr().out)
         got = {entry["name"]: entry["probability"] for entry in found["classes"]}
-        wanted = softmax(logits / 4).mean(axis=0)
+        wanted = softmax(logits / temperature).mean(axis=0)
         np.testing.assert_allclose([got["Left"], got["Right"]], wanted, atol=1e-5)
-    del summary["calibration_temperature"]
+    del summary["video_temperature"]
     (copy / "summary.json").write_text(json.dumps(summary))
-    with pytest.raises(InputError, match=r"--calibrated: --run=.*copy has no 'calibration_temp"):
+    with pytest.raises(InputError, match=r"--calibrated: --run=.*copy has no 'video_temp"):
         predict.main([f"--run={copy}", "--calibrated", str(file)])
 
 

@@ -16,7 +16,7 @@ from small_runs import build, learned
 from vidkd_jax import train
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.evaluation import evaluators
-from vidkd_jax.evaluation.calibration import fit_temperature, scaled
+from vidkd_jax.evaluation.calibration import each_alone, fit_temperature, scaled
 from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.evaluation.predictions import Predictions, summarise
 from vidkd_jax.networks import checkpoints as checkpoints_lib
@@ -166,8 +166,10 @@ def test_a_run_keeps_the_temperature_of_its_validation_videos(finished, small_co
     run, (_, best) = build(small_config()), weights.load(workdir)
     batches = run.eval_batches(run.splits.val, max_clips=run.settings.eval.max_clips)
     validated = collect(lambda batch: run.predictor()(best, batch), batches).predictions()
-    temperature = summary["calibration_temperature"]
+    temperature = summary["video_temperature"]
     assert temperature == pytest.approx(fit_temperature(validated, "softmax"), rel=1e-3)
+    alone = fit_temperature(each_alone(validated), "softmax")
+    assert summary["clip_temperature"] == pytest.approx(alone, rel=1e-3)
     with np.load(workdir / "predictions.npz") as saved:
         videos = np.unique(saved["videos"], return_inverse=True)[1]
         tested = Predictions(saved["logits"], saved["labels"], videos)

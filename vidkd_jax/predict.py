@@ -9,7 +9,6 @@ each; with --json an object a line.
 import argparse
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -94,9 +93,8 @@ def _answer(
 
 def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
     """Returns the networks, and how clips are chosen."""
-    load = partial(pair.load, calibrated=args.calibrated)
-    run = load("--run", args.run)
-    teacher = run if args.teacher is None else load("--teacher", args.teacher)
+    run = pair.load("--run", args.run)
+    teacher = run if args.teacher is None else pair.load("--teacher", args.teacher)
     selector = args.selector or _usual(run, alone=teacher is run)
     most = args.max_clips
     if most is None:  # as the run was evaluated; else a long video's clips would be left out
@@ -106,6 +104,10 @@ def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
         selector, args.k, args.k_student, args.stop_at, args.seconds, args.seed, most or None
     )
     needs_run = teacher is not run or choice.needs_sampler
+    if args.calibrated:
+        level = "video" if choice.found.takes_all and choice.stop_at is None else "clip"
+        alone, run = teacher is run, pair.calibrated(run, args.run, level)
+        teacher = run if alone else pair.calibrated(teacher, args.teacher, level)
     return pair.pair(teacher, run if needs_run else None), choice
 
 

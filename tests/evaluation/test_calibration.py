@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vidkd_jax.evaluation.calibration import fit_temperature, scaled
+from vidkd_jax.evaluation.calibration import each_alone, fit_temperature, scaled
 from vidkd_jax.evaluation.predictions import Predictions, summarise
 
 
@@ -44,6 +44,20 @@ def test_no_temperature_is_better(average):
     best = loss(fit_temperature(predictions, average))
     assert best < loss(1.0) - 0.01
     assert best <= min(map(loss, np.geomspace(0.05, 20, 200))) + 1e-6
+
+
+def test_clips_alone_and_their_mean():
+    """Two clips of each video, one of them sure of nothing: the mean must be made surer."""
+    right, nothing = sure(8, 10, 6.0), np.zeros((10, 2), np.float32)
+    both = Predictions(
+        np.concatenate([right.logits, nothing]), np.zeros(20, int), np.tile(np.arange(10), 2)
+    )
+    alone = each_alone(both)
+    assert len({*alone.videos.tolist()}) == 20
+    # Half of the clips say nothing at any temperature; the others are sure as in `sure`.
+    assert fit_temperature(alone, "softmax") == pytest.approx(6 / np.log(4), rel=1e-3)
+    # (sigmoid(6 / T) + 1 / 2) / 2 is at most 3 / 4, less than the share that is right.
+    assert fit_temperature(both, "softmax") < 1
 
 
 def test_the_ends_of_what_is_tried():

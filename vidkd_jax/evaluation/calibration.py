@@ -18,12 +18,18 @@ def scaled(predictions: Predictions, temperature: float) -> Predictions:
     return dataclasses.replace(predictions, logits=predictions.logits / np.float32(temperature))
 
 
+def each_alone(predictions: Predictions) -> Predictions:
+    """Returns the predictions as if every clip were a video."""
+    return dataclasses.replace(predictions, videos=np.arange(len(predictions.labels)))
+
+
 def fit_temperature(predictions: Predictions, average: str) -> float:
     """Returns the temperature that gives the labels of the videos most probability.
 
     A temperature T divides the logits of every clip; the clips of a video are averaged after that.
     T minimises the negative log-likelihood of the videos (Guo et al., 2017, section 4.2), by
-    golden-section search of log T.
+    golden-section search of log T. An average is less sure than its clips, so that the clips alone
+    (`each_alone`) have another temperature, mostly a higher one.
 
     Args:
       predictions: of videos on which the network was not trained.

@@ -148,32 +148,44 @@ def _calibrated(
     return {**found, "logits": found["logits"] / temperature}
 
 
-def load(flag: str, folder: Path, *, calibrated: bool = False) -> Loaded:
+def load(flag: str, folder: Path) -> Loaded:
     """Returns the network of a finished run, or of converted weights.
 
     Args:
       flag: that names the folder, as in "--run".
       folder: of the run or of the weights.
-      calibrated: whether its classifier, where it has one, gets the temperature that its run has
-        fitted on the validation videos.
 
     Raises:
-      InputError: it holds no network that sees RGB, or its run has fitted no temperature.
+      InputError: it holds no network that sees RGB.
     """
     name = f"{flag}={folder}"
     card, variables = weights.load(folder)
     if card.in_channels != 3:
         raise InputError(f"{name}: sees optical flow; give a run that sees RGB")
-    loaded = Loaded(name, card, variables, cutting_of(name, folder, card))
-    if not calibrated or not loaded.answers:
+    return Loaded(name, card, variables, cutting_of(name, folder, card))
+
+
+def calibrated(loaded: Loaded, folder: Path, level: str) -> Loaded:
+    """Returns a network with the temperature that its run has fitted on its validation videos.
+
+    Args:
+      loaded: from `load`. One without a classifier stays as it is.
+      folder: of the run.
+      level: "video", where all clips of a video are averaged, or "clip", where some are.
+
+    Raises:
+      InputError: the run has fitted none.
+    """
+    if not loaded.answers:
         return loaded
+    field = f"{level}_temperature"
     summary = read_json(folder / "summary.json") or {}
-    if "calibration_temperature" not in summary:
+    if field not in summary:
         raise InputError(
-            f"--calibrated: {name} has no 'calibration_temperature' in its summary.json: it was "
-            "made by an older version, or is no run; leave --calibrated out, or train it again"
+            f"--calibrated: {loaded.name} has no '{field}' in its summary.json: it was made by an "
+            "older version, or is no run; leave --calibrated out, or train it again"
         )
-    return dataclasses.replace(loaded, temperature=summary["calibration_temperature"])
+    return dataclasses.replace(loaded, temperature=summary[field])
 
 
 def pair(teacher: Loaded, sampler: Loaded | None) -> Pair:

@@ -9,7 +9,7 @@ import numpy as np
 
 from vidkd_jax.data import Subset
 from vidkd_jax.evaluation import evaluators
-from vidkd_jax.evaluation.calibration import fit_temperature, scaled
+from vidkd_jax.evaluation.calibration import each_alone, fit_temperature, scaled
 from vidkd_jax.evaluation.collect import Collected, collect
 from vidkd_jax.evaluation.predictions import agreement, softmax, summarise
 from vidkd_jax.methods import BestPast, Frozen
@@ -172,7 +172,7 @@ def _answer(
 def calibration(
     run: Run, variables: Variables, names: tuple[str, ...], tested: Collected
 ) -> dict[str, float]:
-    """Returns the temperature that calibrates a student, and what it makes of the test videos.
+    """Returns the temperatures that calibrate a student, and what that makes of the test videos.
 
     The student answers the validation videos for that, with as many clips as the test videos.
 
@@ -183,8 +183,9 @@ def calibration(
       tested: its outputs for their clips.
 
     Returns:
-      "calibration_temperature", "calibrated_ece" and "calibrated_nll", of videos; {} where the
-      student's classifier is not judged.
+      "video_temperature", of the mean over all clips of a video, "clip_temperature", of clips
+      alone, "calibrated_ece" and "calibrated_nll", of videos; {} where the student's classifier is
+      not judged.
     """
     if "logits" not in tested.outputs:
         return {}
@@ -193,14 +194,16 @@ def calibration(
     validated = _collect(
         run, predict, variables, run.splits.val, settings.max_clips, "val, calibration"
     )
-    temperature = fit_temperature(validated.predictions(), settings.average)
+    clips = validated.predictions()
+    temperature = fit_temperature(clips, settings.average)
     figures = summarise(
         scaled(tested.predictions(), temperature),
         average=settings.average,
         bins=settings.calibration_bins,
     )
     return {
-        "calibration_temperature": temperature,
+        "video_temperature": temperature,
+        "clip_temperature": fit_temperature(each_alone(clips), settings.average),
         "calibrated_ece": figures["ece"],
         "calibrated_nll": figures["nll"],
     }
