@@ -3,7 +3,6 @@
 Name the teachers, networks of whatever classes, with
 `--config.teachers.runs="('runs/one', 'runs/other')"`. The paper's ways to weigh them are
 `--config.method.weights=offline` (with `method.accuracies`), `online1` and `online2`.
-`--config.method.name=dist_init` is the baseline that copies one teacher's features.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """

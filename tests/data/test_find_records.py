@@ -20,3 +20,12 @@ def test_missing_built_in_records_say_how_to_render_them(tmp_path, name, rendere
     assert f"data_prep.marionette {rendered}" in str(error.value)
     assert f"--dataset=marionette --name={name}" in str(error.value)
     assert "--split=2 --short_side=56" in str(error.value)
+
+
+def test_missing_records_of_other_tasks_say_how_to_make_their_list(tmp_path):
+    with pytest.raises(InputError) as error:
+        find_records(tmp_path, "marionette_scene", split=1, short_side=56)
+    said = str(error.value)
+    assert "data_prep.marionette --preset=teachers --seed=7100" in said
+    assert "data_prep.marionette.tasks --task=scene" in said
+    assert "--dataset=csv --name=marionette_scene" in said

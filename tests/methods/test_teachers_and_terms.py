@@ -162,6 +162,7 @@ def test_mutual_learning_teaches_both_ways_and_each_target_is_frozen():
 # The queue and the temperature are not in the paper.
 _DTG = {
     "overlap": True,
+    "guidance": "sequence",
     "queue": 1024,
     "temperature": 0.07,
     "weights": "fixed",
@@ -262,8 +263,8 @@ SOURCES = {
     "confidence_only": (methods.Frozen(most=1, reads_logits=True),),
     "learned_confidence": (),
     "naive_confidence": (methods.Frozen(most=1, reads_logits=True),),
-    "dtg": (methods.Frozen(clips=(1,)),),
-    "dtg_supervised": (methods.Frozen(clips=(1,)),),
+    "dtg": (methods.Frozen(clips=(1,), all_frames=True),),
+    "dtg_supervised": (methods.Frozen(clips=(1,), all_frames=True),),
     "dist_init": (methods.Frozen(most=1),),
     "pcl": (),
     "pcl_distillation": (methods.Frozen(most=1, heads=("pretext",)),),

@@ -42,6 +42,8 @@ _MARIONETTE = {
     "marionette_background": "--preset=standard --variant=background",
     "marionette_blurred": "--preset=standard --variant=blurred",
 }
+# Other tasks on the videos of `marionette_teachers`.
+_TASKS = ("marionette_scene", "marionette_outfit", "marionette_motion")
 
 
 def find_records(
@@ -64,7 +66,7 @@ def find_records(
     folder = root / (name if modality == "rgb" else f"{name}_{modality}") / f"split{split}"
     versions = sorted(path.parent for path in folder.glob("*/dataset.json"))
     if not versions:
-        is_real = name not in _MARIONETTE and modality == "rgb"
+        is_real = name not in (*_MARIONETTE, *_TASKS) and modality == "rgb"
         or_else = "use the built-in videos (--config=...:marionette), or " if is_real else ""
         raise InputError(
             f"no records of '{name}' split {split} in '{folder}': {or_else}make the records with "
@@ -96,6 +98,15 @@ def find_records(
 def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: str) -> str:
     if modality == "flow":
         return f"python -m data_prep.flow --data={root / name} --out={root} --algorithm=dis"
+    if name in _TASKS:
+        videos, task = f"{root}/marionette_teachers_videos", name.removeprefix("marionette_")
+        return (
+            f"python -m data_prep.marionette {_MARIONETTE['marionette_teachers']} --out={videos} "
+            f"&& python -m data_prep.marionette.tasks --task={task} --videos={videos} "
+            f"--out={videos}/{task}.csv && python -m data_prep.build --dataset=csv --name={name} "
+            f"--out={root} --videos={videos}/videos --annotations={videos}/{task}.csv "
+            f"--short_side={short_side}"
+        )
     if name in _MARIONETTE:
         videos = f"{root}/{name}_videos"
         return (

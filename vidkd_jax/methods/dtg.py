@@ -51,6 +51,8 @@ class DifferentiatedTeachers(_WithoutLabels):
 
     Attributes:
       overlap: whether the two sequences may share a frame (Table 2).
+      guidance: what still-image teachers see of the second sequence: "sequence", all frames, whose
+        features are averaged; or "image", one of them (Table 2).
       queue: K, how many features of earlier batches a queue holds; the paper says that it is fewer
         than there are videos, and no number.
       temperature: tau of eq. 2, which the paper does not give; 0.07 is MoCo's.
@@ -67,6 +69,7 @@ class DifferentiatedTeachers(_WithoutLabels):
     """
 
     overlap: bool = True
+    guidance: str = "sequence"
     queue: int = option(1024, at_least=1)
     temperature: float = option(0.07, more_than=0)
     weights: str = "fixed"
@@ -79,6 +82,7 @@ class DifferentiatedTeachers(_WithoutLabels):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_name(self, "guidance", ("sequence", "image"))
         _check_name(self, "weights", guidance.WEIGHTS)
         _check_name(self, "shares", guidance.SHARES)
         _check_name(self, "fused", FUSED)
@@ -102,7 +106,8 @@ class DifferentiatedTeachers(_WithoutLabels):
     @property
     def teachers(self) -> tuple[Source, ...]:
         """Any number of trained networks, of whatever classes; they see the second sequence."""
-        return (Frozen(clips=(1,), weights=self.teacher_weights),)
+        frames = self.guidance == "sequence"
+        return (Frozen(clips=(1,), weights=self.teacher_weights, all_frames=frames),)
 
     def sampler(self, frames: int, stride: int) -> Sampler:
         """Returns the sampler of two sparse sequences; they have no stride."""

@@ -27,6 +27,8 @@ class Frozen:
       heads: names of further outputs that the loss reads, besides features and classifier.
       weights: the share of each of them in the loss; (): all alike.
       clips: which of a video's clips they see; None: all.
+      all_frames: whether still-image networks see every frame of a clip, and give the mean of their
+        features, instead of one frame.
     """
 
     least: int = 1
@@ -36,6 +38,7 @@ class Frozen:
     heads: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     clips: tuple[int, ...] | None = None
+    all_frames: bool = False
 
     name: ClassVar[str] = "frozen"
     in_memory: ClassVar[bool] = False

@@ -118,7 +118,9 @@ def frozen_networks(
             model=weights.network_of(teacher.card, dtype(settings), heads=source.heads).clone(
                 taps=source.blocks
             ),
-            frames=places(own, all_frames, teacher.card),
+            frames=None
+            if source.all_frames and teacher.card.frames == 1
+            else places(own, all_frames, teacher.card),
             size=teacher.card.size or settings.data.crop,
             view="flow"
             if teacher.card.in_channels == 2 and settings.data.modality != "flow"

@@ -51,6 +51,8 @@ MARIONETTE_SETS: dict[str, dict[str, Any]] = {
     "marionette_untrimmed": {"train.repeats": 2, "data.val_fraction": 0.2},
     # Of 144 actors 22 validate: the pretext task shows every clip of theirs in five ways.
     "marionette_long": {"data.val_fraction": 0.15},
+    # Other tasks on the videos of other actors.
+    **{f"marionette_{task}": {"data.val_fraction": 0.1} for task in ("scene", "outfit", "motion")},
 }
 # What trains a narrow network in few steps.
 SMALL_SETS = ("laptop", "utd_mhad", *MARIONETTE_SETS)
@@ -254,5 +256,21 @@ def build_dtg(name: str, dataset: str, *, supervised: bool = False, **overrides:
     recipe = _DTG_KINETICS if dataset.startswith("kinetics") else _DTG
     recipe = _DTG_SUPERVISED if supervised else recipe
     if dataset in SMALL_SETS:  # few videos train there
-        recipe = {"method.queue": 256}
+        recipe = {} if overrides["method__name"] == "dist_init" else {"method.queue": 256}
     return build(name, dataset, **{f.replace(".", "__"): v for f, v in recipe.items()}, **overrides)
+
+
+def build_frame_teacher(name: str, dataset: str, **overrides: Any) -> ConfigDict:
+    """Returns the config of a still-image network, which sees one frame of each video at a time.
+
+    Args:
+      name: of the config.
+      dataset: one of `DATASETS`.
+      **overrides: as of `build`.
+
+    Raises:
+      InputError: no such data set.
+    """
+    still = {"model__name": "tsn_resnet18", "method__name": "supervised"}
+    one_frame = {"data__frames": 1, "data__stride": 1, "augment__enabled": False}
+    return build(name, dataset, **still, **one_frame, **overrides)

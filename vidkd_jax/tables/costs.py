@@ -34,7 +34,9 @@ _VIDEOS = {
     "marionette_study": (2_016, 14),
     "marionette_teachers": (5_040, 14),
     "marionette_untrimmed": (840, 14),
-    "marionette_long": (2016, 14),
+    "marionette_long": (2_016, 14),
+    **dict.fromkeys(("marionette_scene", "marionette_outfit"), (5_040, 6)),
+    "marionette_motion": (5_040, 7),
 }
 # Speed of a run, divided by that of a large matrix product. Training steps alone reach 0.7 to 1.3
 # on one core (`jax_mfu` in benchmarks/results); validation and reading videos take time, too.

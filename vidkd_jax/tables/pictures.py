@@ -1,6 +1,5 @@
 """The pictures of tables: validation by epoch, and how sure each row is where it is wrong."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,43 +15,16 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.report import figures
 from vidkd_jax.tables.arms import finished_arms
+from vidkd_jax.tables.guidance_pictures import features_by_class, guidance_weights
 from vidkd_jax.tables.metrics import METRICS, Metric
 from vidkd_jax.tables.run_results import read_curve, read_predictions
 from vidkd_jax.tables.selected import accuracies
+from vidkd_jax.tables.shown import Shown
 from vidkd_jax.tables.table import Table
 
 _VIDEOS = 4  # how many TY's Figure 4 shows
 _CLASSES = 5  # how many classes of each video are shown, the most probable ones
 _CURVE_LABELS = {"clip_top1": "top-1 accuracy of validation clips"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Shown:
-    """What a picture shows.
-
-    Attributes:
-      table: the table of its rows.
-      dataset: the data set of the column.
-      out: the folder of the runs.
-      seeds: runs of each row, at most.
-      data_root: the records' folder; "": the one that the reference's first run had.
-    """
-
-    table: Table
-    dataset: str
-    out: Path
-    seeds: int
-    data_root: str = ""
-
-    def runs(self) -> dict[str, list[Path]]:
-        """Returns the folders of each row's finished runs."""
-        return {
-            row.name: [
-                arm.folder(self.out)
-                for arm in finished_arms(row, self.dataset, self.out, self.seeds)
-            ]
-            for row in self.table.rows
-        }
 
 
 def accuracy_by_epoch(shown: Shown) -> Figure:
@@ -229,4 +201,6 @@ PICTURES: Mapping[str, Picture] = {
     "accuracy_by_clips": accuracy_by_clips,
     "misclassified": misclassified,
     "reliability": reliability,
+    "guidance_weights": guidance_weights,
+    "features_by_class": features_by_class,
 }

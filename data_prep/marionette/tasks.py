@@ -1,0 +1,105 @@
+"""Other tasks on Marionette's videos: `python -m data_prep.marionette.tasks --task=scene ...`.
+
+A still-image network that tells scenes, outfits or motions apart is a teacher that knows something
+else than the actions. The labels come from the sidecars. Scenes and outfits have no kinds, only
+colours, and each actor has one: their hues are cut into bins of as many actors each.
+"""
+
+import argparse
+import colorsys
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep.marionette.actions import MOTIONS
+from data_prep.marionette.presets import PRESETS
+from vidkd_jax.errors import InputError, run_command
+
+TASKS = ("scene", "outfit", "motion")
+_COLOUR = {"scene": ("scene", "wall"), "outfit": ("outfit", "shirt")}  # in a sidecar
+_BINS = 6
+_MOTION_OF = {
+    name: f"{m.forward}or{m.backward}" for m in MOTIONS for name in (m.forward, m.backward)
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes a list of all rendered videos with the labels of another task."""
+    parser = argparse.ArgumentParser(prog="python -m data_prep.marionette.tasks")
+    parser.add_argument("--videos", type=Path, required=True, help="--out of data_prep.marionette")
+    parser.add_argument("--task", choices=TASKS, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
+    args = parser.parse_args(argv)
+    rows = task_rows(args.videos, args.task)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with args.out.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "label", "split", "group"))
+        writer.writerows(rows)
+    classes = len({label for _, label, _, _ in rows})
+    print(
+        f"{args.out}: {len(rows):,} videos, {classes} classes. Next:\n"
+        f"python -m data_prep.build --dataset=csv --name=marionette_{args.task} --short_side=56 "
+        f"--videos={args.videos / 'videos'} --annotations={args.out} --out=data"
+    )
+
+
+def task_rows(videos: Path, task: str) -> list[tuple[str, str, str, str]]:
+    """Returns path, label, split and group of every rendered video.
+
+    Args:
+      videos: the folder that `data_prep.marionette` has written.
+      task: one of TASKS.
+
+    Raises:
+      InputError: there are no sidecars, or fewer actors than bins.
+    """
+    sidecars = [
+        json.loads(path.read_text()) for path in sorted((videos / "sidecars").glob("*.json"))
+    ]
+    if not sidecars:
+        raise InputError(
+            f"--videos={videos}: has no sidecars; give the --out of python -m data_prep.marionette"
+        )
+    label_of = _motions(sidecars) if task == "motion" else _bins(sidecars, task)
+    tested = {*PRESETS[sidecars[0]["preset"]].test_groups(1)}
+    return [
+        (
+            sidecar["file"],
+            label_of[sidecar["id"]],
+            "test" if sidecar["group"] in tested else "train",
+            f"g{sidecar['group']:03d}",
+        )
+        for sidecar in sidecars
+    ]
+
+
+def _motions(sidecars: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Returns each video's motion, whatever its direction, which a still frame does not show."""
+    return {sidecar["id"]: _MOTION_OF[sidecar["class"]] for sidecar in sidecars}
+
+
+def _bins(sidecars: Sequence[Mapping[str, Any]], task: str) -> dict[str, str]:
+    """Returns each video's bin of hues; an actor's videos are in one bin."""
+    part, name = _COLOUR[task]
+    hues = {
+        sidecar["group"]: colorsys.rgb_to_hsv(*(c / 255 for c in sidecar[part][name]))[0]
+        for sidecar in sidecars
+    }
+    if len(hues) < _BINS:
+        raise InputError(f"--videos: {len(hues)} actors for {_BINS} bins; render a larger preset")
+    order = sorted(hues, key=lambda group: hues[group])
+    bins = {
+        group: number
+        for number, groups in enumerate(np.array_split(np.array(order), _BINS))
+        for group in groups.tolist()
+    }
+    return {sidecar["id"]: f"{name}{bins[sidecar['group']]}" for sidecar in sidecars}
+
+
+if __name__ == "__main__":
+    run_command(main)

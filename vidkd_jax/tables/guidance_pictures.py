@@ -1,0 +1,63 @@
+"""The pictures of DTG-Net: how much each teacher counts, and how features lie by class."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.report import figures
+from vidkd_jax.report.curves import by_epoch
+from vidkd_jax.run.tracking import read_records
+from vidkd_jax.tables.shown import Shown
+from vidkd_jax.tables.table import TEACHERS, rows_in
+
+_WEIGHT = "weight"  # of the training metrics weight0, weight1, ...
+_CLASSES = 10  # that are shown, as in DTG-Net's Figure 4
+
+
+def guidance_weights(shown: Shown) -> Figure:
+    """The mean weight of each teacher by epoch (DTG-Net, Figure 3): mean and range over seeds.
+
+    Raises:
+      InputError: no row has several teachers whose weights were measured.
+    """
+    curves = {}
+    several = sum(len(rows_in(r.overrides.get(TEACHERS, ()))) > 1 for r in shown.table.rows) > 1
+    for row in shown.table.rows:
+        teachers = rows_in(row.overrides.get(TEACHERS, ()))
+        if len(teachers) < 2:
+            continue
+        runs = [
+            by_epoch(read_records(folder / "metrics.jsonl"), "train")
+            for folder in shown.runs()[row.name]
+        ]
+        for number, teacher in enumerate(teachers):
+            name = f"{row.name}: {teacher.name}" if several else teacher.name
+            if all(f"{_WEIGHT}{number}" in run for run in runs):
+                curves[name] = np.array([run[f"{_WEIGHT}{number}"][1] for run in runs])
+    if not curves:
+        raise InputError("guidance_weights: no row has several teachers and their weights")
+    return figures.curves_with_range(curves, "mean weight of the teacher", per_cent=False)
+
+
+def features_by_class(shown: Shown) -> Figure:
+    """t-SNE of the test videos' features in each row, first seed, ten classes (DTG-Net, Figure 4).
+
+    Every row has a map of its own: what counts is how far classes lie apart.
+    """
+    from sklearn.manifold import TSNE  # a second to import: only where asked for
+
+    runs = shown.runs()
+    figure = Figure(figsize=(4.5 * len(runs), 4.5), layout="constrained")
+    for axes, (name, folders) in zip(
+        figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True
+    ):
+        with np.load(folders[0] / "features.npz") as arrays:
+            features, labels = arrays["features"], arrays["labels"]
+        known = labels < _CLASSES
+        perplexity = min(30.0, (known.sum() - 1) / 3)
+        places = TSNE(random_state=0, perplexity=perplexity).fit_transform(features[known])
+        for label in np.unique(labels[known]):
+            axes.scatter(*places[labels[known] == label].T, s=6, label=str(label))
+        axes.set(title=name, xticks=[], yticks=[])
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", title="class")
+    return figure

@@ -1,0 +1,36 @@
+"""What a picture shows: a table's rows on one data set, and their finished runs."""
+
+import dataclasses
+from pathlib import Path
+
+from vidkd_jax.tables.arms import finished_arms
+from vidkd_jax.tables.table import Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What a picture shows.
+
+    Attributes:
+      table: the table of its rows.
+      dataset: the data set of the column.
+      out: the folder of the runs.
+      seeds: runs of each row, at most.
+      data_root: the records' folder; "": the one that the reference's first run had.
+    """
+
+    table: Table
+    dataset: str
+    out: Path
+    seeds: int
+    data_root: str = ""
+
+    def runs(self) -> dict[str, list[Path]]:
+        """Returns the folders of each row's finished runs."""
+        return {
+            row.name: [
+                arm.folder(self.out)
+                for arm in finished_arms(row, self.dataset, self.out, self.seeds)
+            ]
+            for row in self.table.rows
+        }
