@@ -15,7 +15,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".pytest_cache/jax").absolute()))
 # Tests have their own cache folder, apart from the user's.
 os.environ["XDG_CACHE_HOME"] = str(Path(".pytest_cache/xdg").absolute())
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 
 import jax
 from squares import SMALL_RUN, write_square
@@ -25,6 +25,27 @@ from vidkd_jax.data.videos import WHOLE_FRAME, Video
 
 # Linux gives a process 65,530 memory maps. Beyond them XLA's compiler crashes.
 _MANY_MAPS = 20_000
+
+
+# The files that take longest. They come first: one process that is left with such a file at the end
+# would keep the other one waiting.
+_LONGEST = (
+    "tests/test_train.py",
+    "tests/test_main.py",
+    "tests/tables/test_processes.py",
+    "tests/distributed/test_devices.py",
+    "tests/run/test_teachers.py",
+    "tests/test_benchmarks.py",
+    "tests/run/test_train_step.py",
+    "tests/methods/test_pcl_runs.py",
+    "tests/models/test_conv.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the longest files first, in the order of `_LONGEST`."""
+    order = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 
 
 @pytest.fixture(autouse=True, scope="module")

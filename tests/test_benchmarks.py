@@ -98,6 +98,7 @@ def test_frozen_norms():
     assert WHERE | {"folded_ratio", "without_ratio"} <= set(line)
 
 
+@pytest.mark.slow
 def test_startup():
     cold, warm = lines("startup", *TINY, "--threads=1")
     assert (cold["cache"], warm["cache"]) == ("cold", "warm")

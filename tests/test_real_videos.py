@@ -67,6 +67,7 @@ def test_ucf101_layout(tmp_path):
     assert "Video@1" in train(tmp_path / "data", "ucf101", tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_folder_layout(tmp_path):
     """Uses a folder per class with mixed containers and codecs; the command makes the splits."""
     for name, pattern in {

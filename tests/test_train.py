@@ -106,7 +106,7 @@ def test_extended_by_two_epochs_is_the_same_run(finished, small_config, tmp_path
     assert_same_run(workdir, tmp_path)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.7])
+@pytest.mark.parametrize("delay", [0.0, pytest.param(0.7, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_and_resumed_is_the_same_run(finished, small_flags, tmp_path, delay):
     workdir, _ = finished
     command = [
@@ -125,6 +125,7 @@ def test_killed_at_any_moment_and_resumed_is_the_same_run(finished, small_flags,
     assert_same_run(workdir, tmp_path)
 
 
+@pytest.mark.slow
 def test_interrupted_with_adamw_and_a_warm_up_is_the_same_run(small_config, tmp_path, monkeypatch):
     config = small_config(
         optim__name="adamw", schedule__name="cosine", schedule__warmup_epochs=1, train__epochs=4
@@ -366,6 +367,7 @@ def test_steps_and_multipliers_reach_the_optimiser(small_config, tmp_path):
     assert state.opt_state.hyperparams["factors"].tolist() == pytest.approx([0.05])
 
 
+@pytest.mark.slow
 def test_resumed_with_steps_and_multipliers_it_is_the_same_run(small_config, tmp_path):
     options = {
         "schedule__name": "steps",

@@ -74,6 +74,7 @@ def test_another_seed_draws_other_clips_from_the_same_state(trunk, forked, tmp_p
     assert not same(final_state(tmp_path / "run")[0], final_state(trunk)[0])
 
 
+@pytest.mark.slow
 def test_a_killed_fork_goes_on_to_the_same_bits(forked, tmp_path):
     # A cosine's length is the run's own; a schedule of steps may be cut and gone on with.
     for epochs in (2, 3):

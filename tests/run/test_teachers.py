@@ -276,6 +276,7 @@ def test_a_peer_is_asked_as_it_answers_beside_the_student(small_config):
     np.testing.assert_allclose(alone, both["peer/logits"], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_moving_average_is_saved_and_goes_on(small_config, tmp_path):
     whole = train.train_and_evaluate(
         small_config(method__name="moving_average", train__epochs=2), tmp_path / "whole"
