@@ -457,10 +457,13 @@ def test_an_average_a_peer_and_a_past_self_teach_together(small_config, tmp_path
     ("fields", "message"),
     [
         ({"validated_by": ("classifcation",)}, "no evaluator 'classifcation'; did you mean"),
-        ({"heads": lambda self, k: {}}, "'classification' reads the output 'logits'; the student"),
+        (
+            {"heads": lambda self, k, teachers: {}},
+            "'classification' reads the output 'logits'; the student",
+        ),
         (
             {
-                "heads": lambda self, k: {"logits": Head(k), "confidence": Head(1)},
+                "heads": lambda self, k, teachers: {"logits": Head(k), "confidence": Head(1)},
                 "tested_by": ("classification", "confidence"),
             },
             "the evaluator 'confidence' reads the answers of 'frozen' teachers, and the method has",
