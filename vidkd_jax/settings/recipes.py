@@ -3,6 +3,7 @@
 `--config=configs/ty_r18.py:hmdb51` calls `get_config("hmdb51")` there, which calls `build` here.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -120,6 +121,14 @@ def build(name: str, dataset: str, **overrides: Any) -> ConfigDict:
     return config
 
 
+def _build(
+    name: str, dataset: str, recipe: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> ConfigDict:
+    """Returns the config of `build` with the fields of a recipe, which overrides may not repeat."""
+    fields = {field.replace(".", "__"): value for field, value in recipe.items()}
+    return build(name, dataset, **fields, **overrides)
+
+
 # The student of ConDi (Table 4.2) and its optimiser (section 4.3.1), which does not say how many
 # epochs there are; after these the rate would be a ten-thousandth.
 _CONDI: dict[str, Any] = {
@@ -171,7 +180,7 @@ def build_clip_sampler(
             "optim.multipliers": ((_CONFIDENCE, 1.0),),
             "schedule.group_drops": ((_CONFIDENCE, tuple(range(first, first + _DROPS))),),
         }
-    return build(name, dataset, **{f.replace(".", "__"): v for f, v in recipe.items()}, **overrides)
+    return _build(name, dataset, recipe, overrides)
 
 
 # PCL+KD 2024, Table 1, on its augmentation; the 2022 paper has 100 epochs. The papers do not name a
@@ -226,7 +235,7 @@ def build_pcl(name: str, dataset: str, *, fine_tuned: bool = False, **overrides:
     if dataset == "utd_mhad":  # the shortest video has 41 frames: a tuple spans 49
         recipe |= {"data.stride": 2} if fine_tuned else {"data.stride": 2, "method.interval": 2}
     recipe = {**recipe, **({"augment.enabled": False} if fine_tuned else _PCL_AUGMENT)}
-    return build(name, dataset, **{f.replace(".", "__"): v for f, v in recipe.items()}, **overrides)
+    return _build(name, dataset, recipe, overrides)
 
 
 # DTG-Net, section 4.2. The paper gives neither batch, crop nor the number of segments.
@@ -257,7 +266,7 @@ def build_dtg(name: str, dataset: str, *, supervised: bool = False, **overrides:
     recipe = _DTG_SUPERVISED if supervised else recipe
     if dataset in SMALL_SETS:  # few videos train there
         recipe = {} if overrides["method__name"] == "dist_init" else {"method.queue": 256}
-    return build(name, dataset, **{f.replace(".", "__"): v for f, v in recipe.items()}, **overrides)
+    return _build(name, dataset, recipe, overrides)
 
 
 def build_frame_teacher(name: str, dataset: str, **overrides: Any) -> ConfigDict:
