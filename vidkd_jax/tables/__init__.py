@@ -2,7 +2,7 @@
 
 from vidkd_jax.tables.forks import forked, other_clips, trunk
 from vidkd_jax.tables.metrics import Metric, PerItem
-from vidkd_jax.tables.subsets import part
+from vidkd_jax.tables.subsets import part, parts
 from vidkd_jax.tables.table import SEED, Row, Selection, Table, load_table
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "load_table",
     "other_clips",
     "part",
+    "parts",
     "trunk",
 ]

@@ -1,9 +1,10 @@
 """Rows with a part of the training videos."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vidkd_jax.tables.table import SEED, Row, rows_in
+from vidkd_jax.tables.table import SEED, Row, Table, rows_in
 
 _APART = 100  # seeds of needed rows that each seed has its own of
 
@@ -27,6 +28,29 @@ def part(row: Row, share: float, *, needed: bool = False) -> Row:
                 overrides[field] = own if isinstance(value, tuple) else own[0]
     overrides |= {"data.fraction": share, "data.subset_seed": SEED}
     return dataclasses.replace(row, overrides={**overrides, "train.repeats": round(1 / share)})
+
+
+def parts(table: Table, share: float, paper: Mapping[str, Sequence[float]], note: str) -> Table:
+    """Returns a table's rows with a part of the videos.
+
+    A row that needs others is there twice: these with all videos, and, as "... of these videos",
+    with the same ones.
+
+    Args:
+      table: with all videos.
+      share: of the videos.
+      paper: the paper's figures by row, of the table's first metrics.
+      note: after the table's own.
+    """
+    names = [metric.name for metric in table.shown_metrics()]
+    rows = []
+    for row in table.rows:
+        figures = dict(zip(names, paper.get(row.name, ()), strict=False))
+        rows.append(dataclasses.replace(part(row, share), paper=figures))
+        if any(rows_in(value) for value in row.overrides.values()):
+            same = part(row, share, needed=True)
+            rows.append(dataclasses.replace(same, name=f"{row.name} of these videos", paper={}))
+    return dataclasses.replace(table, rows=tuple(rows), note=f"{table.note} {note}")
 
 
 def _own(row: Row) -> Row:
