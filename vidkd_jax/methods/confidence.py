@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from vidkd_jax import losses
-from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.methods.base import Context, Outputs, Shapes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
-from vidkd_jax.methods.option import option
+from vidkd_jax.methods.option import choice, option
 from vidkd_jax.methods.sources import Frozen, Source
 from vidkd_jax.models import Head
 
@@ -75,17 +74,9 @@ class ConfidenceDistillation(_OfOneTeacher):
     temperature: float = option(0.9, more_than=0)
     confidence_weight: float = option(1.5, at_least=0)
     positive_weight: float = option(1.5, more_than=0)
-    wrong_teacher: str = "printed"
+    wrong_teacher: str = choice("printed", losses.WRONG_TEACHER)
     target_gradient: bool = True
     mean_over_classes: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.wrong_teacher not in losses.WRONG_TEACHER:
-            raise InputError(
-                f"config.method.wrong_teacher: no '{self.wrong_teacher}'"
-                f"{suggest(self.wrong_teacher, losses.WRONG_TEACHER)}"
-            )
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the KL term and the confidence's cross-entropy."""

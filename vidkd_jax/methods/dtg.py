@@ -8,26 +8,22 @@ import jax
 import jax.numpy as jnp
 
 from vidkd_jax import losses
-from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.methods import guidance, queues
+from vidkd_jax.errors import InputError
+from vidkd_jax.methods import guidance as guidance_lib
+from vidkd_jax.methods import queues
 from vidkd_jax.methods.base import LAST_EPOCH, Context, Outputs, Shapes, Sizes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
-from vidkd_jax.methods.option import option
+from vidkd_jax.methods.option import choice, option
 from vidkd_jax.methods.sources import Frozen, Memory, Source
 from vidkd_jax.models import Head
 from vidkd_jax.samplers import Sampler, Segments
 
+GUIDANCE = ("sequence", "image")
 FUSED, DISTANCES = ("losses", "features"), ("l1", "cross_entropy")
 
 
 def _anchor(number: int) -> str:
     return f"anchor{number}"
-
-
-def _check_name(method: Any, field: str, known: tuple[str, ...]) -> None:
-    value = getattr(method, field)
-    if value not in known:
-        raise InputError(f"config.method.{field}: no '{value}'{suggest(value, known)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,23 +65,19 @@ class DifferentiatedTeachers(_WithoutLabels):
     """
 
     overlap: bool = True
-    guidance: str = "sequence"
+    guidance: str = choice("sequence", GUIDANCE)
     queue: int = option(1024, at_least=1)
     temperature: float = option(0.07, more_than=0)
-    weights: str = "fixed"
+    weights: str = choice("fixed", guidance_lib.WEIGHTS)
     teacher_weights: tuple[float, ...] = ()
     accuracies: tuple[float, ...] = ()
-    shares: str = "softmax"
-    fused: str = "losses"
+    shares: str = choice("softmax", guidance_lib.SHARES)
+    fused: str = choice("losses", FUSED)
 
     clips: ClassVar[tuple[int, ...]] = (0,)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_name(self, "guidance", ("sequence", "image"))
-        _check_name(self, "weights", guidance.WEIGHTS)
-        _check_name(self, "shares", guidance.SHARES)
-        _check_name(self, "fused", FUSED)
         if self.teacher_weights and self.weights != "fixed":
             raise InputError(
                 f"config.method.teacher_weights: {self.teacher_weights}, but weights="
@@ -179,10 +171,10 @@ class DifferentiatedTeachers(_WithoutLabels):
     def _weights(self, pairs: list[tuple[jax.Array, jax.Array]], counted: jax.Array) -> jax.Array:
         """Returns the weight of each teacher for each video, [b, teachers]."""
         if self.weights == "online1":
-            return guidance.shares_of(jnp.stack([p for p, _ in pairs], axis=1), self.shares)
+            return guidance_lib.shares_of(jnp.stack([p for p, _ in pairs], axis=1), self.shares)
         if self.weights == "online2":
-            ranks = [guidance.rank_score(p, n, counted) for p, n in pairs]
-            return guidance.shares_of(jnp.stack(ranks, axis=1), self.shares)
+            ranks = [guidance_lib.rank_score(p, n, counted) for p, n in pairs]
+            return guidance_lib.shares_of(jnp.stack(ranks, axis=1), self.shares)
         given, how = self.teacher_weights or (1.0,) * len(pairs), "division"
         if self.weights == "offline":
             given, how = self.accuracies, self.shares
@@ -191,7 +183,7 @@ class DifferentiatedTeachers(_WithoutLabels):
             raise InputError(
                 f"config.method.{field}: {len(given)} for {len(pairs)} teachers; give one each"
             )
-        shares = guidance.shares_of(jnp.asarray(given), how)
+        shares = guidance_lib.shares_of(jnp.asarray(given), how)
         return jnp.broadcast_to(shares, (len(counted), len(pairs)))
 
 
@@ -238,11 +230,7 @@ class DistInit(_WithoutLabels):
       distance: "l1", the mean absolute difference; or "cross_entropy" between the softmax of both.
     """
 
-    distance: str = "l1"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_name(self, "distance", DISTANCES)
+    distance: str = choice("l1", DISTANCES)
 
     @property
     def teachers(self) -> tuple[Source, ...]:

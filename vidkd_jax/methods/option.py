@@ -1,10 +1,11 @@
-"""Options of methods: a default, and the range that makes sense."""
+"""Options of methods: a default, and the range or the names that make sense."""
 
 import dataclasses
 import math
+from collections.abc import Collection
 from typing import Any
 
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, suggest
 
 _TESTS = {
     "at_least": (lambda value, bound: value >= bound, "at least"),
@@ -26,14 +27,26 @@ def option(default: float, **bounds: float) -> Any:
     return dataclasses.field(default=default, metadata=bounds)
 
 
+def choice(default: str, known: Collection[str]) -> Any:
+    """Returns a dataclass field for one of several names.
+
+    Args:
+      default: its value.
+      known: all of them.
+    """
+    return dataclasses.field(default=default, metadata={"known": known})
+
+
 def check_options(method: Any) -> None:
-    """Checks the options of a method against their bounds.
+    """Checks the options of a method against their bounds and names.
 
     Raises:
-      InputError: names the option and the bounds.
+      InputError: names the option and the bounds, or the nearest name.
     """
     for field in dataclasses.fields(method):
         value = getattr(method, field.name)
+        if value not in (known := field.metadata.get("known", (value,))):
+            raise InputError(f"config.method.{field.name}: no '{value}'{suggest(value, known)}")
         bounds = {name: field.metadata[name] for name in _TESTS if name in field.metadata}
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"config.method.{field.name}: {value}; use a finite number")

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 
 from vidkd_jax import augment, losses
 from vidkd_jax.augment import pretext
-from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.errors import InputError
 from vidkd_jax.methods import banks
 from vidkd_jax.methods.base import Batch, Context, Outputs, Shapes, Sizes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
-from vidkd_jax.methods.option import option
+from vidkd_jax.methods.option import choice, option
 from vidkd_jax.methods.sources import Frozen, Memory, Source
 from vidkd_jax.models import Head
 from vidkd_jax.samplers import Sampler, Tuples
@@ -54,11 +54,11 @@ class PretextContrast(Defaults):
 
     tuple_length: int = option(3, at_least=3)
     interval: int = 8
-    quadrants: str = "random"
-    segments: str = "adjacent"
-    fifth: str = "repeat"
+    quadrants: str = choice("random", pretext.QUADRANTS)
+    segments: str = choice("adjacent", pretext.SEGMENTS)
+    fifth: str = choice("repeat", pretext.FIFTH)
     remote_gap: int = option(16, at_least=0)
-    contrast: str = "in_batch"
+    contrast: str = choice("in_batch", CONTRASTS)
     contrast_weight: float = option(0.5, at_least=0)
     contrast_temperature: float = option(0.07, more_than=0)
     negatives: int = option(1024, at_least=1)
@@ -70,13 +70,6 @@ class PretextContrast(Defaults):
     validated_by: ClassVar[tuple[str, ...]] = ("pretext",)
     tested_by: ClassVar[tuple[str, ...]] = ("pretext", "linear_probe", "nearest_neighbours")
     selected_on: ClassVar[str] = "pretext_top1"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, known in _CHOICES.items():
-            value = getattr(self, name, known[0])
-            if value not in known:
-                raise InputError(f"config.method.{name}: no '{value}'{suggest(value, known)}")
 
     @property
     def clips(self) -> tuple[int, ...] | None:
@@ -206,15 +199,6 @@ class PretextContrast(Defaults):
         return clips.at[:, middle].set(moved)
 
 
-_CHOICES = {
-    "quadrants": pretext.QUADRANTS,
-    "segments": pretext.SEGMENTS,
-    "fifth": pretext.FIFTH,
-    "contrast": CONTRASTS,
-    "distilled": DISTILLED,
-}
-
-
 def _ends(student: Outputs) -> tuple[jax.Array, jax.Array]:
     """Returns the projections of first and last clips, each [b, d]."""
     return student["projection"][:, 0], student["projection"][:, -1]
@@ -238,7 +222,7 @@ class PretextContrastDistillation(PretextContrast):
 
     kd_weight: float = option(1.0, at_least=0)
     temperature: float = option(4.0, more_than=0)
-    distilled: str = "pretext"
+    distilled: str = choice("pretext", DISTILLED)
 
     agrees_on: ClassVar[tuple[str, ...]] = ("tuple_length", "fifth")
 

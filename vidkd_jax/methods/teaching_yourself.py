@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.methods.distillation import SoftTargets
+from vidkd_jax.methods.option import choice
 from vidkd_jax.methods.sources import BestPast, Source
 
 _FIRST = ("none", "random")
@@ -21,15 +21,7 @@ class TeachingYourself(SoftTargets):
         nothing trained, as in the released code.
     """
 
-    first_teacher: str = "none"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.first_teacher not in _FIRST:
-            raise InputError(
-                f"config.method.first_teacher: no '{self.first_teacher}'"
-                f"{suggest(self.first_teacher, _FIRST)}"
-            )
+    first_teacher: str = choice("none", _FIRST)
 
     @property
     def teachers(self) -> tuple[Source, ...]:
