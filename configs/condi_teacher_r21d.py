@@ -1,0 +1,32 @@
+"""The second teacher of ConDi's samplers: an R(2+1)D-34, or a small R(2+1)D for processors.
+
+The thesis has the one of Ghadiyaram et al. (2019), trained as they do: 65 million videos before
+Kinetics. It can also be had with `python -m vidkd_jax.convert`.
+
+The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py. Train it
+on other videos than the samplers', or it is always right there, and they learn nothing.
+"""
+
+from ml_collections import ConfigDict
+
+from vidkd_jax.settings.recipes import SMALL_SETS, build
+
+
+def get_config(dataset: str = "ucf101") -> ConfigDict:
+    """Returns the config for a data set."""
+    if dataset in SMALL_SETS:
+        return build(
+            "condi_teacher_r21d",
+            dataset,
+            model__name="vcop_r21d",
+            model__width=0.125,
+            method__name="supervised",
+            augment__enabled=False,
+        )
+    return build(
+        "condi_teacher_r21d",
+        dataset,
+        model__name="ig65m_r2plus1d_34",
+        method__name="supervised",
+        eval__average="logits",
+    )
