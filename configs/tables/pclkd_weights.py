@@ -30,6 +30,6 @@ TABLE = dataclasses.replace(
         ),
     ),
     noise=(),
-    note="The stages are of the validation videos: choose by them. Pretext, probe and retrieval are "
-    "of the test videos.",
+    note="The stages are of the validation videos: choose by them. Pretext, probe and retrieval "
+    "are of the test videos.",
 )
