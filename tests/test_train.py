@@ -48,7 +48,7 @@ def test_a_run_leaves_what_the_contract_says(finished):
     assert {
         "video_top1", "video_top5", "clip_top1", "clip_top5", "ece", "nll", "num_params", "epochs",
         "clips_per_second", "data_wait_fraction", "train_seconds", "peak_memory_bytes",
-        "mean_class_accuracy", "commonest_class",
+        "mean_class_accuracy", "mean_average_precision", "commonest_class",
     } <= set(summary)  # fmt: skip
     assert summary["commonest_class"] == 0.5 and summary["groups"] == {
         "given": 16,

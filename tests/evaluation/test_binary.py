@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from vidkd_jax.evaluation.binary import average_precision, rates, roc_auc
+from vidkd_jax.evaluation.binary import (
+    average_precision,
+    mean_average_precision,
+    rates,
+    roc_auc,
+)
 
 ANSWERS = np.array([True, False, True, True, False])
 
@@ -15,6 +20,14 @@ def test_pairs_are_counted_by_hand():
     # Thresholds .9, .7 and .2: precision 1, 2/3 and 3/5, each with one more yes found.
     assert average_precision(scores, ANSWERS) == pytest.approx((1 + 2 / 3 + 3 / 5) / 3)
     assert rates(scores > 0.5, ANSWERS) == pytest.approx((1 / 2, 2 / 3))
+
+
+def test_the_mean_average_precision_of_two_classes_by_hand():
+    scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    # Class 0 at ranks 1 and 3: (1 + 2/3) / 2. Class 1 at ranks 1 and 3, as well.
+    assert mean_average_precision(scores, np.array([0, 0, 1, 1])) == pytest.approx(5 / 6)
+    # Nothing is asked of a class without examples.
+    assert mean_average_precision(np.eye(3)[[0, 0, 1]], np.array([0, 0, 1])) == 1.0
 
 
 @pytest.mark.parametrize("decimals", [1, 6])

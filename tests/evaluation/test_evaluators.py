@@ -26,8 +26,12 @@ def blobs(count, seed):
 
 def test_a_probe_reads_classes_that_a_line_parts():
     train, test = collected(*blobs(60, 0)), collected(*blobs(30, 1))
-    found = evaluators.judge(["linear_probe"], test, train, OPTIONS).scores
+    found, arrays = evaluators.judge(["linear_probe"], test, train, OPTIONS)
     assert found["probe_top1"] > 0.95 and found["probe_top5"] == 1.0
+    answers = arrays["linear_probe"]
+    right = answers["logits"].argmax(axis=1) == answers["labels"]
+    assert right.mean() == found["probe_top1"] and answers["videos"].tolist() == list(range(30))
+    np.testing.assert_allclose(np.exp(answers["logits"]).sum(axis=1), 1, rtol=1e-5)
     rng = np.random.default_rng(2)
     noise = collected(rng.normal(size=(60, 4)), np.arange(60) % 3)
     guesses = evaluators.judge(

@@ -5,7 +5,7 @@ from vidkd_jax.tables.metrics import METRICS
 from vidkd_jax.tables.run_results import read_run
 from vidkd_jax.tables.statistics import compare
 
-ALL = tuple(metric for metric in METRICS.values() if metric.reader)
+OF_CLIPS = tuple(m for m in METRICS.values() if m.reader and m.reader.level != "probe")
 
 
 def value(result, name, weights):
@@ -37,26 +37,28 @@ def run_file(tmp_path):
 
 
 def test_sums_give_the_plain_metrics_back(run_file):
-    result = read_run(run_file("x", [1, 1, 1, 0]), ALL)
+    result = read_run(run_file("x", [1, 1, 1, 0]), OF_CLIPS)
     ones = np.ones((1, 2))
     confidence = 1 / (1 + np.exp(-4))
     assert result.groups == ("a", "b")
     assert value(result, "video_top1", ones) == pytest.approx([0.75])
     assert value(result, "clip_ece", ones) == pytest.approx([confidence - 0.75], rel=1e-6)
     assert value(result, "clip_overconfidence", ones) == pytest.approx([confidence - 0.75])
-    unsure = read_run(run_file("y", [1, 1, 1, 1]), ALL)
+    unsure = read_run(run_file("y", [1, 1, 1, 1]), OF_CLIPS)
     assert value(unsure, "video_overconfidence", ones) == pytest.approx([confidence - 1])
 
 
 def test_resampling_groups_weighs_them(run_file):
-    result = read_run(run_file("x", [1, 1, 1, 0]), ALL)
+    result = read_run(run_file("x", [1, 1, 1, 0]), OF_CLIPS)
     weights = np.array([[2.0, 0.0], [0.0, 2.0]])
     assert value(result, "video_top1", weights) == pytest.approx([1.0, 0.5])
 
 
 def test_paired_difference_of_equal_arms_is_exactly_zero(run_file):
-    runs = [read_run(run_file(f"s{s}", c), ALL) for s, c in enumerate(([1, 1, 0, 0], [1, 0, 1, 1]))]
-    table = compare({"a": runs, "b": runs}, {"a": "a", "b": "a"}, ALL)
+    runs = [
+        read_run(run_file(f"s{s}", c), OF_CLIPS) for s, c in enumerate(([1, 1, 0, 0], [1, 0, 1, 1]))
+    ]
+    table = compare({"a": runs, "b": runs}, {"a": "a", "b": "a"}, OF_CLIPS)
     figure, difference = table["b"]["video_top1"]
     assert figure.mean == pytest.approx(0.625) and figure.low < figure.mean < figure.high
     assert figure.std == pytest.approx(np.std([0.5, 0.75], ddof=1))
@@ -64,30 +66,38 @@ def test_paired_difference_of_equal_arms_is_exactly_zero(run_file):
 
 
 def test_difference_is_paired_by_seed(run_file):
-    low = [read_run(run_file(f"l{s}", c), ALL) for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0]))]
-    high = [read_run(run_file(f"h{s}", c), ALL) for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))]
+    low = [
+        read_run(run_file(f"l{s}", c), OF_CLIPS) for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0]))
+    ]
+    high = [
+        read_run(run_file(f"h{s}", c), OF_CLIPS) for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))
+    ]
     rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
-    difference = compare(rows, references, ALL)["high"]["video_top1"][1]
+    difference = compare(rows, references, OF_CLIPS)["high"]["video_top1"][1]
     assert difference.mean == difference.low == difference.high == 0.5
 
 
 def test_a_row_of_fewer_seeds_is_paired_with_those(run_file):
     low = [
-        read_run(run_file(f"l{s}", c), ALL)
+        read_run(run_file(f"l{s}", c), OF_CLIPS)
         for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]))
     ]
-    high = [read_run(run_file(f"h{s}", c), ALL) for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))]
+    high = [
+        read_run(run_file(f"h{s}", c), OF_CLIPS) for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))
+    ]
     rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
-    figure, difference = compare(rows, references, ALL)["high"]["video_top1"]
+    figure, difference = compare(rows, references, OF_CLIPS)["high"]["video_top1"]
     assert figure.mean == 0.75 and difference.mean == difference.low == difference.high == 0.5
 
 
 def test_a_run_that_all_seeds_share_is_compared_with_each(run_file):
-    low = [read_run(run_file(f"l{s}", c), ALL) for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0]))]
-    once = [read_run(run_file("once", [1, 1, 1, 1]), ALL)]
+    low = [
+        read_run(run_file(f"l{s}", c), OF_CLIPS) for s, c in enumerate(([1, 0, 1, 0], [0, 0, 0, 0]))
+    ]
+    once = [read_run(run_file("once", [1, 1, 1, 1]), OF_CLIPS)]
     for reference, sign in (("low", 1), ("once", -1)):
         references = {"low": reference, "once": reference}
-        compared = compare({"low": low, "once": once}, references, ALL, shared={"once"})
+        compared = compare({"low": low, "once": once}, references, OF_CLIPS, shared={"once"})
         _, difference = compared["once" if sign > 0 else "low"]["video_top1"]
         assert difference.mean == pytest.approx(sign * 0.75)
         assert difference.per_seed == pytest.approx((sign * 0.5, sign * 1.0))
@@ -97,8 +107,8 @@ def test_a_run_that_all_seeds_share_is_compared_with_each(run_file):
 def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
     """All groups are alike, so only seeds are random: 3 seeds give 2 degrees of freedom."""
     outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])
-    runs = [read_run(run_file(f"s{s}", c), ALL) for s, c in enumerate(outcomes)]
-    figure = compare({"a": runs}, {"a": "a"}, ALL)["a"]["video_top1"][0]
+    runs = [read_run(run_file(f"s{s}", c), OF_CLIPS) for s, c in enumerate(outcomes)]
+    figure = compare({"a": runs}, {"a": "a"}, OF_CLIPS)["a"]["video_top1"][0]
     half = 4.303 * 0.5 / np.sqrt(3)
     assert figure.mean == pytest.approx(0.5)
     assert (figure.low, figure.high) == pytest.approx((0.5 - half, 0.5 + half), rel=0.1)
@@ -113,14 +123,14 @@ def test_the_interval_of_a_calibration_error_holds_its_estimate(tmp_path):
     names = np.array([f"v{i}" for i in range(400)])
     groups = np.array([f"g{i % 100}" for i in range(400)])
     labels = np.where(right, 0, 1)
-    result = read_run(write_run(tmp_path / "c", logits, labels, names, groups), ALL)
-    figure = compare({"a": [result]}, {"a": "a"}, ALL)["a"]["clip_ece"][0]
+    result = read_run(write_run(tmp_path / "c", logits, labels, names, groups), OF_CLIPS)
+    figure = compare({"a": [result]}, {"a": "a"}, OF_CLIPS)["a"]["clip_ece"][0]
     assert figure.low < figure.mean < figure.high
 
 
 def test_clips_of_a_video_are_averaged(tmp_path):
     logits = np.log([[0.9, 0.1], [0.2, 0.8]])
     path = write_run(tmp_path / "v", logits, [0, 0], np.array(["a", "a"]), np.array(["g", "g"]))
-    result = read_run(path, ALL)
+    result = read_run(path, OF_CLIPS)
     assert value(result, "clip_top1", np.ones((1, 1))) == [0.5]
     assert value(result, "video_top1", np.ones((1, 1))) == [1.0]

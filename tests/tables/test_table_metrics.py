@@ -8,7 +8,7 @@ import pytest
 from finished_runs import finish
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluation.predictions import summarise
+from vidkd_jax.evaluation.predictions import softmax, summarise
 from vidkd_jax.tables import Metric, PerItem, Row, Table, load_table
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms
@@ -18,6 +18,7 @@ from vidkd_jax.tables.statistics import compare
 
 PROBE = Metric("probe_top1", "linear probe@1")
 OF_ITEMS = {name: metric for name, metric in METRICS.items() if metric.reader}
+FILES = ("predictions.npz", "linear_probe.npz")
 ROWS = (Row("a", "supervised_r18"), Row("b", "ty_r18"))
 
 
@@ -48,16 +49,17 @@ def finish_rows(tmp_path):
 
 @pytest.fixture
 def random_run(tmp_path):
-    """A run of 60 clips of 24 videos in 5 groups, 8 classes."""
+    """A run of 60 clips of 24 videos in 5 groups, 8 classes; its probe answers the same clips."""
     rng = np.random.default_rng(0)
     video = np.sort(np.concatenate([np.arange(24), rng.integers(0, 24, 36)]))
-    np.savez(
-        tmp_path / "predictions.npz",
-        logits=rng.normal(size=(60, 8)).astype(np.float32),
-        labels=(video * 5) % 8,
-        videos=[f"v{v:02d}" for v in video],
-        groups=[f"g{v % 5}" for v in video],
-    )
+    for name in FILES:
+        np.savez(
+            tmp_path / name,
+            logits=rng.normal(size=(60, 8)).astype(np.float32),
+            labels=(video * 5) % 8,
+            videos=[f"v{v:02d}" for v in video],
+            groups=[f"g{v % 5}" for v in video],
+        )
     how = {"eval": {"average": "softmax", "calibration_bins": 15}}
     (tmp_path / "config.json").write_text(json.dumps(how))
     return tmp_path
@@ -76,7 +78,15 @@ def test_metrics_of_all_groups_are_those_of_a_runs_summary(random_run):
 def test_a_group_of_weight_two_counts_as_if_it_were_there_twice(name, random_run):
     weights = np.array([[2.0, 1, 0, 1, 1]])
     weighted = read_run(random_run, [METRICS[name]]).figure(METRICS[name], weights)
-    with np.load(random_run / "predictions.npz") as arrays:
+    for file in FILES:
+        give_weights(random_run / file)
+    found = read_run(random_run, [METRICS[name]]).figure(METRICS[name])
+    np.testing.assert_allclose(weighted, found, rtol=1e-9)
+
+
+def give_weights(file):
+    """Leaves group g2 out, and doubles g0."""
+    with np.load(file) as arrays:
         arrays = dict(arrays)
     kept = np.flatnonzero(arrays["groups"] != "g2")
     again = np.flatnonzero(arrays["groups"] == "g0")
@@ -84,9 +94,23 @@ def test_a_group_of_weight_two_counts_as_if_it_were_there_twice(name, random_run
     twice["videos"] = np.concatenate(
         [arrays["videos"][kept], [f"{v} again" for v in arrays["videos"][again]]]
     )
-    np.savez(random_run / "predictions.npz", **twice)
-    found = read_run(random_run, [METRICS[name]]).figure(METRICS[name])
-    np.testing.assert_allclose(weighted, found, rtol=1e-9)
+    np.savez(file, **twice)
+
+
+def test_what_the_probe_answers_is_read_from_its_own_file(random_run):
+    with np.load(random_run / "linear_probe.npz") as arrays:
+        right = arrays["logits"].argmax(axis=1) == arrays["labels"]
+        motion = [softmax(row).reshape(4, 2).sum(axis=1).argmax() for row in arrays["logits"]]
+        same = motion == arrays["labels"] // 2
+    shown = lookup(("probe_top1", "probe_motion", "video_top1"))
+    result = read_run(random_run, shown)
+    found = [result.figure(metric)[0] for metric in shown[:2]]
+    assert found == pytest.approx([right.mean(), same.mean()])
+    alone = read_run(random_run, shown[:2])
+    assert alone.groups == result.groups == tuple(f"g{i}" for i in range(5))
+    (random_run / "linear_probe.npz").unlink()
+    with pytest.raises(InputError, match=r"linear_probe\.npz.*run it again"):
+        read_run(random_run, shown[:1])
 
 
 @pytest.mark.parametrize(

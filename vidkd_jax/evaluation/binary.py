@@ -48,6 +48,19 @@ def average_precision(scores: np.ndarray, answers: np.ndarray) -> float:
     return float(np.sum(np.diff(found, prepend=0) * precision) / answers.sum())
 
 
+def mean_average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the mean over classes of the average precision of finding the class.
+
+    A class without examples does not count.
+
+    Args:
+        scores: logits or probabilities, `[n, k]`.
+        labels: class numbers, `[n]`.
+    """
+    present = np.unique(labels)
+    return float(np.mean([average_precision(scores[:, c], labels == c) for c in present]))
+
+
 def rates(chosen: np.ndarray, answers: np.ndarray) -> tuple[float, float]:
     """Returns the share of no and of yes that are chosen: false and true positive rate.
 

@@ -83,7 +83,7 @@ def _linear_probe(
     """A logistic regression on the frozen features of the training videos.
 
     Each video's features are averaged over its clips. Features are scaled to deviation 1, and the
-    regression has scikit-learn's L2 penalty of C = 1.
+    regression has scikit-learn's L2 penalty of C = 1. The arrays are its answers of the videos.
     """
     from sklearn.linear_model import LogisticRegression  # a second to import: only where asked for
     from sklearn.pipeline import make_pipeline
@@ -92,10 +92,11 @@ def _linear_probe(
     features, labels, _ = train.by_video("features")
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     probe.fit(features, labels)
-    asked, truth, _ = judged.by_video("features")
+    asked, truth, videos = judged.by_video("features")
     scores = np.full((len(asked), options.num_classes), -np.inf)
     scores[:, probe.classes_] = probe.predict_log_proba(asked)
-    return {f"probe_top{k}": float(top_k_correct(scores, truth, k).mean()) for k in (1, 5)}, {}
+    figures = {f"probe_top{k}": float(top_k_correct(scores, truth, k).mean()) for k in (1, 5)}
+    return figures, {"logits": scores.astype(np.float32), "labels": truth, "videos": videos}
 
 
 def _nearest_neighbours(

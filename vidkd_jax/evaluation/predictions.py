@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vidkd_jax.evaluation import metrics
+from vidkd_jax.evaluation.binary import mean_average_precision
 
 Arrays = Mapping[str, Any]  # NumPy, or of the device
 
@@ -102,6 +103,7 @@ def summarise(predictions: Predictions, *, average: str, bins: int) -> dict[str,
         "ece": summary["video_ece"],
         "nll": summary["video_nll"],
         "mean_class_accuracy": metrics.mean_class_accuracy(video, labels),
+        "mean_average_precision": mean_average_precision(video, labels),
         "commonest_class": float(np.bincount(labels).max() / len(labels)),
     }
 

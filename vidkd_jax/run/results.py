@@ -41,7 +41,8 @@ def write_results(
       collected: the best student's outputs for the test clips. Where its classifier is among them,
         its predictions are kept and drawn.
       scores: the figures of all evaluators.
-      arrays: of evaluators, for pictures: each goes to a file of its own, `<evaluator>.npz`.
+      arrays: of evaluators, for pictures and tables: each goes to a file of its own,
+        `<evaluator>.npz`; those of videos with the groups of these.
       variables: the best student.
       progress: where training ended.
     """
@@ -60,8 +61,8 @@ def write_results(
     if evaluation:
         write_json(folder / "evaluation.json", evaluation)
     for name, found in arrays.items():
-        named: dict[str, Any] = dict(found)
-        np.savez_compressed(folder / f"{name}.npz", **named)
+        of_videos = _groups(run, found["videos"]) if "videos" in found else {}
+        np.savez_compressed(folder / f"{name}.npz", **found, **of_videos)
     report.write_report(
         folder,
         config=run.settings.as_json(),
@@ -74,14 +75,19 @@ def write_results(
 
 
 def _save_predictions(path: Path, run: Run, predictions: Predictions) -> None:
-    videos = [run.splits.test.videos[video] for video in predictions.videos]
+    videos = run.splits.test.videos
     np.savez_compressed(
         path,
         logits=predictions.logits,
         labels=predictions.labels,
-        videos=np.asarray([video.id for video in videos]),
-        groups=np.asarray([video.group for video in videos]),
+        videos=np.asarray([videos[video].id for video in predictions.videos]),
+        **_groups(run, predictions.videos),
     )
+
+
+def _groups(run: Run, videos: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns "groups", the names of those that the test videos of these numbers are of."""
+    return {"groups": np.asarray([run.splits.test.videos[video].group for video in videos])}
 
 
 def _summary(

@@ -24,7 +24,7 @@ class PerItem:
     group once, and a resample of groups only weighs these sums.
 
     Attributes:
-      level: the items: "clip" or "video".
+      level: the items: "clip" or "video"; or "probe": the videos, as the linear probe answers them.
       terms: from probabilities [n, k], labels [n] and the number of confidence bins, which is the
         run's `eval.calibration_bins`, to the terms, [n] or [n, m].
       combine: from sums of terms [r] or [r, m] to [r]; by default the sums [r] themselves, which
@@ -43,9 +43,10 @@ class Metric:
     Attributes:
       name: as in table.csv and seeds.csv, and in a row's `paper`.
       heading: of its column in table.md.
-      reader: how it is read from predictions.npz; None: it is one number of a run, which has no
-        test groups: its interval is over seeds alone. It is `of_curve`'s or `of_pair`'s, or where
-        both are None the number that summary.json has under `name`.
+      reader: how it is read from predictions.npz, or of the probe's from linear_probe.npz; None: it
+        is one number of a run, which has no test groups: its interval is over seeds alone. It is
+        `of_curve`'s or `of_pair`'s, or where both are None the number that summary.json has under
+        `name`.
       of_curve: from the validation figure that chose the run's best epoch, by epoch, [e], to the
         metric.
       of_pair: from this curve of a run and that of the run which it is compared with, of the same
@@ -155,21 +156,23 @@ def _check_pairs(probabilities: np.ndarray) -> None:
         )
 
 
-# Of data sets whose classes come in pairs, 2 k and 2 k + 1, that are each other reversed in time.
-_OF_PAIRS = (
-    Metric(
-        "video_motion",
-        "motion",
-        PerItem("video", _motion),
-        note="Motion: the pair of classes, whatever the direction.",
-    ),
-    Metric(
-        "video_direction",
-        "direction",
-        PerItem("video", _direction),
-        note="Direction: the class against its reversed twin, chance 50.",
-    ),
-)
+def _of_pairs(level: str) -> list[Metric]:
+    """Returns those of data sets whose classes 2 k and 2 k + 1 are each other reversed in time."""
+    who = "linear probe, " if level == "probe" else ""
+    return [
+        Metric(
+            f"{level}_motion",
+            f"{who}motion",
+            PerItem(level, _motion),
+            note="Motion: the pair of classes, whatever the direction.",
+        ),
+        Metric(
+            f"{level}_direction",
+            f"{who}direction",
+            PerItem(level, _direction),
+            note="Direction: the class against its reversed twin, chance 50.",
+        ),
+    ]
 
 
 def _epochs_to_converge(curve: np.ndarray) -> float:
@@ -275,8 +278,11 @@ _WITHOUT_LABELS = (
     Metric(
         "probe_top1",
         "linear probe@1",
-        note="Linear probe@1: Video@1 of a logistic regression on the frozen features.",
+        PerItem("probe", _correct(1)),
+        note="Linear probe: Video@1 of a logistic regression on the frozen features.",
     ),
+    Metric("probe_top5", "linear probe@5", PerItem("probe", _correct(5))),
+    *_of_pairs("probe"),
     Metric(
         "retrieval_top1",
         "retrieval@1",
@@ -316,7 +322,7 @@ METRICS = {
     for metric in (
         *_of("clip"),
         *_of("video"),
-        *_OF_PAIRS,
+        *_of_pairs("video"),
         *_OF_CURVES,
         *_OF_STAGES,
         *_WITHOUT_LABELS,

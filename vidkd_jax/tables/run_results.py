@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.evaluation.predictions import Predictions
+from vidkd_jax.evaluation.predictions import Predictions, softmax
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.tables.metrics import Metric
 
@@ -194,6 +194,31 @@ def _number(folder: Path, summary: Mapping[str, Any], metric: Metric) -> float:
 
 def _sums(folder: Path, metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dict[str, GroupSums]]:
     """Returns the names of a run's test groups, and each metric's terms summed by group."""
+    names: tuple[str, ...] = ()
+    sums = {}
+    for of_probe in (False, True):
+        asked = {
+            metric.name: metric.reader
+            for metric in metrics
+            if metric.reader and (metric.reader.level == "probe") == of_probe
+        }
+        if not asked:
+            continue
+        items, names, bins = (_probe_items if of_probe else _items)(folder)
+        for name, reader in asked.items():
+            probabilities, labels, groups = items[reader.level]
+            with _readable(folder):  # such as a label that is no class
+                terms = reader.terms(probabilities, labels, bins)
+            sums[name] = GroupSums.of(terms, groups, len(names))
+    return names, sums
+
+
+# By level: probabilities [n, k], labels [n] and numbers of the groups [n].
+_Items = Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def _items(folder: Path) -> tuple[_Items, tuple[str, ...], int]:
+    """Returns clips and videos as the run predicts them, the names of groups, and the bins."""
     saved = read_predictions(folder)
     clips = saved.predictions
     names, group_of_clip = np.unique(saved.groups, return_inverse=True)
@@ -204,11 +229,13 @@ def _sums(folder: Path, metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dic
         "clip": (clips.clip_probabilities(), clips.labels, group_of_clip),
         "video": (probabilities, video_labels, group_of_video),
     }
-    sums = {}
-    for metric in metrics:
-        assert metric.reader is not None
-        probabilities, labels, groups = items[metric.reader.level]
-        with _readable(folder):  # such as a label that is no class
-            terms = metric.reader.terms(probabilities, labels, saved.bins)
-        sums[metric.name] = GroupSums.of(terms, groups, len(names))
-    return tuple(names.tolist()), sums
+    return items, tuple(names.tolist()), saved.bins
+
+
+def _probe_items(folder: Path) -> tuple[_Items, tuple[str, ...], int]:
+    """Returns the same of videos as the linear probe on the run's features predicts them."""
+    with _readable(folder), np.load(folder / "linear_probe.npz") as arrays:
+        names, groups = np.unique(arrays["groups"], return_inverse=True)
+        bins = json.loads((folder / "config.json").read_text())["eval"]["calibration_bins"]
+        items = {"probe": (softmax(arrays["logits"]), arrays["labels"], groups)}
+    return items, tuple(names.tolist()), bins
