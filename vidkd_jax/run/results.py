@@ -61,8 +61,9 @@ def write_results(
     if evaluation:
         write_json(folder / "evaluation.json", evaluation)
     for name, found in arrays.items():
-        of_videos = _groups(run, found["videos"]) if "videos" in found else {}
-        np.savez_compressed(folder / f"{name}.npz", **found, **of_videos)
+        named: dict[str, Any] = dict(found)
+        named |= _groups(run, found["videos"]) if "videos" in found else {}
+        np.savez_compressed(folder / f"{name}.npz", **named)
     report.write_report(
         folder,
         config=run.settings.as_json(),
@@ -85,7 +86,7 @@ def _save_predictions(path: Path, run: Run, predictions: Predictions) -> None:
     )
 
 
-def _groups(run: Run, videos: np.ndarray) -> dict[str, np.ndarray]:
+def _groups(run: Run, videos: np.ndarray) -> dict[str, Any]:
     """Returns "groups", the names of those that the test videos of these numbers are of."""
     return {"groups": np.asarray([run.splits.test.videos[video].group for video in videos])}
 
