@@ -1,8 +1,9 @@
 """Reads Kinetics' lists: CSV files with label, YouTube id, start and end (seconds), and split."""
 
 import csv
+import dataclasses
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from data_prep.annotations.locate import VideoFolder
@@ -26,7 +27,44 @@ def read_kinetics600(name: str, annotations: Path, videos: Path, split: int) -> 
     return _read(name, annotations, videos, "k600_labels.txt")
 
 
-def _read(name: str, annotations: Path, videos: Path, labels: str) -> Dataset:
+def read_mini_kinetics200(name: str, annotations: Path, videos: Path, split: int) -> Dataset:
+    """Reads Mini-Kinetics-200 (Xie et al. 2018): the part of Kinetics-400 that its id lists name.
+
+    Args:
+      name: Name of the dataset.
+      annotations: The folder of Kinetics-400's lists, and of train_ytid_list.txt and
+        val_ytid_list.txt, each with one YouTube id a line.
+      videos: As of Kinetics-400.
+      split: There is only one.
+
+    Raises:
+      InputError: As for Kinetics-400; an id list is missing or empty, or names no video of its
+        split.
+    """
+    del split
+    folder = require_folder(annotations, "train.csv, validate.csv and train_ytid_list.txt")
+    wanted = {part: _ids(folder / f"{part}_ytid_list.txt") for part in ("train", "val")}
+    dataset = _read(name, folder, videos, "mini_kinetics200_labels.txt", wanted)
+    kept = {entry.group for entry in dataset.entries}
+    unknown = sorted(set().union(*wanted.values()) - kept)
+    if not unknown:
+        return dataset
+    said = f"{len(unknown)} ids of the lists are no videos of their split in the .csv files: "
+    said += ", ".join(unknown[:20]) + (", ..." if len(unknown) > 20 else "")
+    return dataclasses.replace(dataset, notices=(*dataset.notices, said))
+
+
+def _ids(path: Path) -> frozenset[str]:
+    return frozenset(line for _, line in read_lines(path))
+
+
+def _read(
+    name: str,
+    annotations: Path,
+    videos: Path,
+    labels: str,
+    wanted: Mapping[str, frozenset[str]] | None = None,
+) -> Dataset:
     """Reads every .csv file of the folder; each row names its split.
 
     Args:
@@ -37,6 +75,8 @@ def _read(name: str, annotations: Path, videos: Path, labels: str) -> Dataset:
         <id>_000010_000020.mp4 or as <id>.mp4.
       labels: Name of the file of class names, one per line, in the order of the labels. Without
         this file, classes are in alphabetical order.
+      wanted: By split, the YouTube ids that count; rows of others, and of other splits, do not.
+        None: all rows count.
 
     Raises:
       InputError: A list is missing, empty or malformed, or a class is not in `labels`.
@@ -46,6 +86,8 @@ def _read(name: str, annotations: Path, videos: Path, labels: str) -> Dataset:
     if not lists:
         raise InputError(f"--annotations={folder}: holds no .csv files such as train.csv")
     rows = [row for path in lists for row in _read_list(path)]
+    if wanted is not None:
+        rows = [row for row in rows if _is_wanted(row[1], wanted)]
     path = folder / labels
     if path.exists():
         class_names = [line for _, line in read_lines(path)]
@@ -53,6 +95,11 @@ def _read(name: str, annotations: Path, videos: Path, labels: str) -> Dataset:
         class_names = sorted({row["label"].strip() for _, row in rows})
     listed = [_listed(where, row, class_names) for where, row in rows]
     return make_dataset(name, class_names, listed, VideoFolder(videos))
+
+
+def _is_wanted(row: Mapping[str, str], wanted: Mapping[str, frozenset[str]]) -> bool:
+    part = _SPLITS.get(row["split"], "")
+    return row["youtube_id"].strip() in wanted.get(part, ())
 
 
 def _read_list(path: Path) -> list[tuple[str, dict[str, str]]]:

@@ -8,7 +8,11 @@ from data_prep.annotations.csv_list import read_csv
 from data_prep.annotations.folders import read_folder
 from data_prep.annotations.folds import NUM_FOLDS
 from data_prep.annotations.hmdb51 import read_hmdb51
-from data_prep.annotations.kinetics import read_kinetics400, read_kinetics600
+from data_prep.annotations.kinetics import (
+    read_kinetics400,
+    read_kinetics600,
+    read_mini_kinetics200,
+)
 from data_prep.annotations.ssv2 import read_ssv2
 from data_prep.annotations.types import Dataset
 from data_prep.annotations.ucf101 import read_marionette, read_ucf101
@@ -24,6 +28,7 @@ DATASETS: dict[str, tuple[Reader, int]] = {
     "kinetics400": (read_kinetics400, 1),
     "kinetics600": (read_kinetics600, 1),
     "marionette": (read_marionette, 3),
+    "mini_kinetics200": (read_mini_kinetics200, 1),
     "ssv2": (read_ssv2, 1),
     "ucf101": (read_ucf101, 3),
     "utd_mhad": (read_utd_mhad, 1),

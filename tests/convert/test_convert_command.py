@@ -100,6 +100,23 @@ def test_reads_the_common_formats(suffix, state, tmp_path):
     assert_folder_holds(tmp_path / "out", state)
 
 
+def test_a_still_image_network_from_a_file_of_the_first_pytorch(tmp_path):
+    """Places365's ResNets: written before PyTorch 1.6, with `module.` names and other entries."""
+    torch = pytest.importorskip("torch")
+    state = random_state(model="tsn_resnet18", frames=3, size=224, num_classes=365)
+    tensors = {f"module.{n}": torch.tensor(np.ascontiguousarray(v)) for n, v in state.items()}
+    tensors = {n: v for n, v in tensors.items() if not n.endswith("num_batches_tracked")}
+    held = {"epoch": 90, "arch": "resnet18", "state_dict": tensors, "best_prec1": torch.tensor(0.5)}
+    path = tmp_path / "resnet18_places365.pth.tar"
+    torch.save(held, path, _use_new_zipfile_serialization=False)
+    out = tmp_path / "places"
+    flags = ["--model=tsn_resnet18", "--width=0.03125", "--frames=8"]
+    main([*flags, f"--checkpoint={path}", f"--out={out}"])
+    assert_folder_holds(out, state)
+    found = weights.load_card(out)
+    assert (found.num_classes, found.frames, found.has_classifier) == (365, 8, True)
+
+
 def test_half_precision_becomes_single(state, tmp_path):
     torch = pytest.importorskip("torch")
     halved = {name: torch.tensor(value.copy()).bfloat16() for name, value in state.items()}

@@ -184,6 +184,27 @@ def test_kinetics(tmp_path, layout, test):
     assert counts(dataset) == expected
 
 
+def test_mini_kinetics_is_what_its_id_lists_name(tmp_path):
+    lists = {
+        **KINETICS,
+        "train_ytid_list__txt": "R6llTwEh07w\nnot_there__\n",
+        # An id of the training list does not count as one that validates.
+        "val_ytid_list__txt": "c_llTwEh07w\n-_5-yA1l24A\n",
+    }
+    folder = write(tmp_path / "lists", **lists)
+    with pytest.raises(InputError, match="all videos are of one class"):
+        read_dataset("mini_kinetics200", folder, tmp_path)
+    more = lists["train_ytid_list__txt"] + "-_5-yA1l24A\n"
+    write(folder, train_ytid_list__txt=more, val_ytid_list__txt="c_llTwEh07w\n")
+    dataset = read_dataset("mini_kinetics200", folder, tmp_path)
+    assert counts(dataset) == {"train": 2, "test": 1}
+    (notice,) = dataset.notices
+    assert notice.startswith("1 ids of the lists are no videos") and "not_there__" in notice
+    (folder / "val_ytid_list.txt").unlink()
+    with pytest.raises(InputError, match=r"val_ytid_list\.txt: No such file.*--annotations"):
+        read_dataset("mini_kinetics200", folder, tmp_path)
+
+
 def test_two_files_of_one_name(tmp_path):
     videos = touch(tmp_path / "v", "val/x/R6llTwEh07w.mp4", "train/playing cards/R6llTwEh07w.mp4")
     dataset = read_dataset("kinetics400", write(tmp_path / "lists", **KINETICS), videos)

@@ -115,7 +115,7 @@ def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: s
             f"--videos={videos}/videos --annotations={videos}/annotations --split={split} "
             f"--short_side={short_side}"
         )
-    known = name in ("ucf101", "hmdb51", "kinetics400", "kinetics600", "ssv2")
+    known = name in ("ucf101", "hmdb51", "kinetics400", "kinetics600", "mini_kinetics200", "ssv2")
     dataset = f"{name} --annotations=DIR" if known else f"folder --name={name}"
     dataset = name if name == "utd_mhad" else dataset
     return (

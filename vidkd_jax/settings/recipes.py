@@ -68,6 +68,7 @@ DATASETS: dict[str, dict[str, Any]] = {
     "hmdb51": {"data.name": "hmdb51"},
     "kinetics400": {"data.name": "kinetics400"},
     "kinetics600": {"data.name": "kinetics600"},
+    "mini_kinetics200": {"data.name": "mini_kinetics200"},
     # One's own videos on a processor, however few: 3,200 steps or more, or fewer where validation
     # stays perfect. Its videos are few then, so training ends with small steps, as a cosine does.
     "laptop": {
@@ -168,7 +169,7 @@ def build_clip_sampler(
     Raises:
       InputError: no such data set.
     """
-    recipe = _CONDI_KINETICS if dataset.startswith("kinetics") else _CONDI
+    recipe = _CONDI_KINETICS if "kinetics" in dataset else _CONDI
     recipe = _CONDI_SMALL if dataset in SMALL_SETS else recipe
     # Whether the teacher is right is learnt of clips as it will see them. The thesis names no
     # augmentation.
@@ -262,7 +263,7 @@ def build_dtg(name: str, dataset: str, *, supervised: bool = False, **overrides:
     Raises:
       InputError: no such data set.
     """
-    recipe = _DTG_KINETICS if dataset.startswith("kinetics") else _DTG
+    recipe = _DTG_KINETICS if "kinetics" in dataset else _DTG
     recipe = _DTG_SUPERVISED if supervised else recipe
     if dataset in SMALL_SETS:  # few videos train there
         recipe = {} if overrides["method__name"] == "dist_init" else {"method.queue": 256}

@@ -27,6 +27,7 @@ _VIDEOS = {
     "hmdb51": (3_570, 51),
     "kinetics400": (240_000, 400),
     "kinetics600": (392_622, 600),
+    "mini_kinetics200": (80_000, 200),
     "ssv2": (168_913, 174),
     "utd_mhad": (431, 27),
     **dict.fromkeys(("marionette", "marionette_background", "marionette_blurred"), (2_016, 14)),
