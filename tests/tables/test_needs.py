@@ -8,6 +8,8 @@ import pytest
 from finished_runs import finish
 
 from vidkd_jax.errors import InputError
+from vidkd_jax.models.normalisation import TY
+from vidkd_jax.networks import weights
 from vidkd_jax.tables import SEED, Row, Table, alike, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
@@ -226,6 +228,31 @@ def test_a_step_costs_what_its_teachers_answer_and_nothing_for_its_start():
         )
     )
     assert plain == tuned and taught == pytest.approx(plain * 4 / 3)
+
+
+def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path):
+    known = Row("t", "supervised_r18", dataset="marionette", converted={"ucf101": "public"})
+    row = Row("a", "distillation_r18", {"teachers.runs": (known, PRETRAINED)})
+    real, built_in = Arm(row, "ucf101", 0), Arm(row, "marionette", 0)
+    assert [arm.row.name for arm in in_order([real])] == [PRETRAINED.name, "a"]
+    assert [arm.row.name for arm in in_order([built_in])] == ["t", PRETRAINED.name, "a"]
+    folder = tmp_path / "weights" / "public"
+    assert real.overrides(tmp_path)["teachers.runs"][0] == str(folder)
+    with pytest.raises(InputError, match=r"row 'a': no weights in '.*public'; make them with"):
+        tables._check_converted([real], tmp_path)
+    card = weights.Card("tsn_resnet18", 1 / 32, 3, 9, frames=2, normalisation=TY, size=32)
+    without = costs.cost(real, (), tmp_path).flops
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text(json.dumps(card.as_json()))
+    tables._check_converted([real], tmp_path)
+    parameters, macs = costs.of_card(card)
+    more = costs.cost(real, (), tmp_path)
+    assert more.flops - without == 2 * macs * more.videos * more.passes
+    for arm in in_order([real]):
+        finish(arm, tmp_path, 0.5, 0)
+    table = Table("t", (row,), "a", {"marionette": {"": "ucf101"}})
+    text = tables.write_table(table, {"": "ucf101"}, tmp_path, tmp_path / "t", 1)
+    assert f"| 2.50 + 2.50 + {parameters / 1e6:.2f} |" in text
 
 
 def test_a_run_that_started_elsewhere_is_not_its_row(tmp_path):

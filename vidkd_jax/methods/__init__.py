@@ -31,6 +31,7 @@ from vidkd_jax.methods.pcl import PretextContrast, PretextContrastDistillation
 from vidkd_jax.methods.sources import Average, BestPast, Frozen, Memory, Peer, Source
 from vidkd_jax.methods.supervised import Supervised
 from vidkd_jax.methods.teaching_yourself import TeachingYourself
+from vidkd_jax.methods.temporal_segments import TemporalSegments
 
 __all__ = [
     "LAST_EPOCH",
@@ -68,6 +69,7 @@ __all__ = [
     "SupervisedDTG",
     "Taught",
     "TeachingYourself",
+    "TemporalSegments",
     "Term",
     "available",
     "create",
@@ -77,6 +79,7 @@ __all__ = [
 
 _METHODS: dict[str, Any] = {
     "supervised": Supervised,
+    "temporal_segments": TemporalSegments,
     "teaching_yourself": TeachingYourself,
     "distillation": Distillation,
     "moving_average": MovingAverage,

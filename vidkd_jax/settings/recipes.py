@@ -266,7 +266,8 @@ def build_dtg(name: str, dataset: str, *, supervised: bool = False, **overrides:
     recipe = _DTG_KINETICS if "kinetics" in dataset else _DTG
     recipe = _DTG_SUPERVISED if supervised else recipe
     if dataset in SMALL_SETS:  # few videos train there
-        recipe = {} if overrides["method__name"] == "dist_init" else {"method.queue": 256}
+        has_queue = overrides["method__name"].startswith("dtg")
+        recipe = {"method.queue": 256} if has_queue else {}
     return _build(name, dataset, recipe, overrides)
 
 

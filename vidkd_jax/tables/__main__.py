@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     if not arguments.so_far:
         _make_folder(arguments.out)
         _check_records(wanted, arguments.out, extra)
+        _check_converted(wanted, arguments.out)
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if arguments.row:
         print(
@@ -129,6 +130,26 @@ def _check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> No
             data.open_records(**{**where, "root": Path(_data_root(extra) or where["root"])})
 
 
+def _check_converted(wanted: Sequence[Arm], out: Path) -> None:
+    """Checks that converted weights are there.
+
+    Raises:
+      InputError: some are missing.
+    """
+    needed = {
+        folder: arm
+        for arm in in_order(wanted)
+        if not arm.is_finished(out)
+        for folder in arm.converted(out)
+    }
+    for folder, arm in needed.items():
+        if not (folder / "model.json").is_file():
+            raise InputError(
+                f"row '{arm.row.name}': no weights in '{folder}'; make them with python -m "
+                f"vidkd_jax.convert --model=NAME --checkpoint=FILE --out={folder} (docs/weights.md)"
+            )
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +200,7 @@ def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None
     known: dict[str, costs.Cost] = {}
     for arm in runs:
         key = f"{arm.dataset}/{arm.row.slug}"
-        known[key] = known.get(key) or costs.cost(arm, extra)
+        known[key] = known.get(key) or costs.cost(arm, extra, out)
         cost = known[key]
         total += cost.flops
         finished = arm.is_finished(out)
@@ -195,6 +216,8 @@ def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None
         f"{speed / 1e9:,.0f} GFLOP/s (half of this machine's {dtype} matrix product; epochs at "
         "most)"
     )
+    if missing := sorted({f for arm in runs for f in arm.converted(out) if not f.exists()}):
+        print(f"Without converted weights that are not there: {', '.join(map(str, missing))}")
     if len(left) < len(runs):
         print(f"{len(left)} of them are left to run, about {_hours(sum(left) / speed)}")
 

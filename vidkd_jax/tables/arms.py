@@ -44,9 +44,24 @@ class Arm:
             for name, value in self.row.overrides.items()
             if field in ("", name)
             for row in rows_in(value)
-            if row.is_in(self.dataset)
+            if row.is_in(self.dataset) and self.dataset not in row.converted
         ]
         return found if field else found + self.answering()
+
+    def converted(self, out: Path, field: str = "") -> list[Path]:
+        """Returns the folders of converted weights that this run needs.
+
+        Args:
+          out: the folder that all tables share.
+          field: only those that this override names; "": those of all overrides.
+        """
+        return [
+            converted_folder(row.converted[self.dataset], out)
+            for name, value in self.row.overrides.items()
+            if field in ("", name)
+            for row in rows_in(value)
+            if self.dataset in row.converted
+        ]
 
     def answering(self) -> list["Arm"]:
         """Returns the run that answers clips for this one, where the row's selection names one."""
@@ -61,6 +76,8 @@ class Arm:
         def folder_of(value: Any) -> Any:
             if isinstance(value, tuple):
                 return tuple(map(folder_of, value))
+            if isinstance(value, Row) and self.dataset in value.converted:
+                return str(converted_folder(value.converted[self.dataset], out))
             if isinstance(value, Row):
                 return str(row_arm(value, self.dataset, self.seed).folder(out))
             return self.seed - self.row.seed_offset if value is SEED else value
@@ -75,6 +92,11 @@ class Arm:
 def answers_folder(out: Path) -> Path:
     """Returns where it is kept what trained networks say of evaluation clips, for all runs."""
     return out / "scores"
+
+
+def converted_folder(name: str, out: Path) -> Path:
+    """Returns where a table looks for converted weights."""
+    return out / "weights" / name
 
 
 def row_arm(row: Row, dataset: str, seed: int) -> Arm:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.tables import metrics, statistics
+from vidkd_jax.networks.weights import load_card
+from vidkd_jax.tables import costs, metrics, statistics
 from vidkd_jax.tables.alike import check_alike
 from vidkd_jax.tables.arms import Arm, finished_arms, finished_part, in_order
 from vidkd_jax.tables.power import Gate, read_gate
@@ -147,7 +148,9 @@ def _summary(arm: Arm, out: Path) -> Mapping[str, Any]:
 def _params(arm: Arm, out: Path) -> tuple[float, ...]:
     """Returns the parameters, in millions, of the student and of each teacher."""
     others = {a.folder(out): a for a in (*arm.needs(TEACHERS), *arm.answering())}
-    return tuple(_summary(a, out)["num_params"] / 1e6 for a in (arm, *others.values()))
+    runs = [_summary(a, out)["num_params"] for a in (arm, *others.values())]
+    converted = [costs.of_card(load_card(folder))[0] for folder in arm.converted(out, TEACHERS)]
+    return tuple(count / 1e6 for count in (*runs, *converted))
 
 
 def _minutes(arm: Arm, out: Path) -> float:

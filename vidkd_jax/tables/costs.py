@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from vidkd_jax import models
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.models.costs import count, matmul_flops_per_second
+from vidkd_jax.networks.weights import Card, load_card
 from vidkd_jax.run import inputs
 from vidkd_jax.run.teachers import forward_passes
 from vidkd_jax.settings import config as config_lib
@@ -66,6 +67,15 @@ class Cost:
     flops: float
 
 
+def of_card(card: Card) -> tuple[int, int]:
+    """Returns the parameters of a network, and the MACs of one clip of its own."""
+    shape = (card.frames, card.size, card.size, card.in_channels)
+    network = models.create(
+        card.model, card.num_classes, in_channels=card.in_channels, width=card.width
+    )
+    return count(network, shape)
+
+
 def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
     """Returns a run's settings, validated.
 
@@ -107,12 +117,13 @@ def _type_of(config: ConfigDict, field: str) -> type:
     return kind
 
 
-def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
+def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     """Returns what a run costs, without the training of the runs that it needs.
 
     Args:
       arm: the run.
       extra: as in `resolve`.
+      out: the folder that all tables share. Of its converted weights those that are there count.
 
     Raises:
       InputError: a field or a value is wrong.
@@ -129,6 +140,9 @@ def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
     training = round(videos * data.fraction * (1 - held_out))
     forward = _macs(settings, num_classes)
     teachers = [_macs(resolve(teacher, extra), num_classes) for teacher in arm.needs(TEACHERS)]
+    teachers += [
+        of_card(load_card(folder))[1] for folder in arm.converted(out, TEACHERS) if folder.exists()
+    ]
     own = forward_passes(settings.method.teachers)
     step = (1 + _BACKWARD) * (1 + own["step"]) * forward
     per_clip = 2 * (step + own["forward"] * forward + sum(teachers))

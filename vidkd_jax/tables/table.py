@@ -107,6 +107,9 @@ class Row:
       dataset: the config's argument where it is not the column's: of a teacher trained on another
         data set, or of pretraining on a larger one. A mapping gives it for some columns' arguments;
         "" there: in this column a row that needs this one does without it.
+      converted: by a column's argument, the folder below OUT/weights that stands for this row's run
+        there: of a network trained elsewhere, which `python -m vidkd_jax.convert` has written. Only
+        a row that others need has it.
       selection: which clips of the column's test videos are answered, and by whom; None: the row
         shows the run's own test.
     """
@@ -120,6 +123,7 @@ class Row:
     against: str = ""
     cell: tuple[str, str] | None = None
     dataset: str | Mapping[str, str] = ""
+    converted: Mapping[str, str] = dataclasses.field(default_factory=dict)
     selection: Selection | None = None
 
     def choosing(
