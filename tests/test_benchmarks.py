@@ -54,6 +54,13 @@ def test_method_overhead_needs_nothing_but_jax_and_flax():
     assert found[0]["ratio"] == 1 and all(line["cpu_ratio"] > 0 for line in found)
 
 
+@pytest.mark.slow
+def test_a_step_of_dtg_net_beside_its_parts():
+    (found,) = lines("guidance_step", *TINY, "--threads=1", "--teachers=2", "--queue=8")
+    assert found["teachers"] == 2 and found["ratio"] > 0 and found["cpu_ratio"] > 0
+    assert WHERE | {"student_ms", "teachers_ms", "dtg_ms"} <= set(found)
+
+
 def test_a_training_step_alone_needs_nothing_but_jax_and_flax():
     """The benchmark starts new processes, so this test runs what one of them runs."""
     program = (
