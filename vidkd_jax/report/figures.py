@@ -107,6 +107,9 @@ def curves_with_range(
         axes.yaxis.set_major_formatter(PercentFormatter(1))
     if len(curves) > _LEGEND_INSIDE:
         figure.legend(loc="outside right upper")
+        # The legend takes no room of the curves.
+        longest = max(map(len, curves))
+        figure.set_figwidth(figure.get_figwidth() + 0.6 + 0.075 * longest)
     else:
         axes.legend()
     return figure
