@@ -1,7 +1,7 @@
 """A paper's table as one command: rows of runs, seeds, statistics, Markdown."""
 
 from vidkd_jax.tables.forks import forked, other_clips, trunk
-from vidkd_jax.tables.metrics import Metric, PerItem
+from vidkd_jax.tables.metric import Metric, PerItem
 from vidkd_jax.tables.subsets import part, parts
 from vidkd_jax.tables.table import SEED, Row, Selection, Table, load_table
 

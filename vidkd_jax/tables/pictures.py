@@ -16,7 +16,8 @@ from vidkd_jax.evaluation import metrics
 from vidkd_jax.report import figures
 from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.guidance_pictures import features_by_class, guidance_weights
-from vidkd_jax.tables.metrics import METRICS, Metric
+from vidkd_jax.tables.metric import Metric
+from vidkd_jax.tables.metrics import METRICS
 from vidkd_jax.tables.run_results import read_curve, read_predictions
 from vidkd_jax.tables.selected import accuracies
 from vidkd_jax.tables.shown import Shown

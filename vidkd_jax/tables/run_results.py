@@ -13,7 +13,7 @@ import numpy as np
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.evaluation.predictions import Predictions, softmax
 from vidkd_jax.run.tracking import read_records
-from vidkd_jax.tables.metrics import Metric
+from vidkd_jax.tables.metric import Metric
 
 
 @dataclasses.dataclass(frozen=True)

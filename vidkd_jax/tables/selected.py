@@ -15,7 +15,7 @@ from vidkd_jax.run.workdir import saved_settings
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, answers_folder
-from vidkd_jax.tables.metrics import Metric
+from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.run_results import GroupSums, RunResult
 from vidkd_jax.tables.table import Selection
 

@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from vidkd_jax.tables.metrics import Metric
+from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.run_results import RunResult
 
 _RESAMPLES = 10_000

@@ -8,7 +8,8 @@ from typing import Any
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.settings import config_files
-from vidkd_jax.tables.metrics import SHOWN, Metric, lookup
+from vidkd_jax.tables.metric import Metric
+from vidkd_jax.tables.metrics import SHOWN, lookup
 
 FOLDER = config_files.FOLDER / "tables"
 TEACHERS = "teachers.runs"  # the field whose runs teach: they count in a row's parameters and FLOPs

@@ -1,0 +1,101 @@
+"""Metrics of a run's validation curve: when it got how far."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from vidkd_jax.tables.metric import Metric
+
+
+def _epochs_to_converge(curve: np.ndarray) -> float:
+    """Returns the first epoch, counted from 1, with at least 95 % of the best figure."""
+    return float(np.flatnonzero(curve >= 0.95 * curve.max())[0] + 1)
+
+
+def _worse_epochs(curve: np.ndarray) -> float:
+    """Returns the share of the epochs after the first that are below the best one before."""
+    best = np.maximum.accumulate(curve)
+    return float((curve[1:] < best[:-1]).mean()) if len(curve) > 1 else 0.0
+
+
+def _below_best(curve: np.ndarray) -> float:
+    """Returns how far these epochs are below the best one before, on average; 0 without any."""
+    gaps = np.maximum.accumulate(curve)[:-1] - curve[1:]
+    return float(gaps[gaps > 0].mean()) if (gaps > 0).any() else 0.0
+
+
+def _stage(share: float, *, best: bool) -> Callable[[np.ndarray], float]:
+    """Returns the figure after a share of the epochs: of that epoch, or the best one until then."""
+
+    def figure(curve: np.ndarray) -> float:
+        until = curve[: max(round(share * len(curve)), 1)]
+        return float(until.max() if best else until[-1])
+
+    return figure
+
+
+def epochs_to(curve: np.ndarray, level: float) -> int:
+    """Returns the first epoch, counted from 1, that reaches a level; without any, one more."""
+    reached = np.flatnonzero(curve >= level)
+    return int(reached[0]) + 1 if len(reached) else len(curve) + 1
+
+
+def _speed_up(curve: np.ndarray, reference: np.ndarray) -> float:
+    """Returns log2 of the epochs to the reference's last figure: its own over this run's."""
+    level = reference[-1]
+    return float(np.log2(epochs_to(reference, level) / epochs_to(curve, level)))
+
+
+# PCL+KD 2024, section 3.5.3: epochs 0 to 50, 50 to 150, 150 to 200.
+_STAGES = {"early": 0.25, "mid": 0.75, "late": 1.0}
+OF_STAGES = (
+    *(
+        Metric(
+            f"{name}_stage",
+            name,
+            of_curve=_stage(share, best=True),
+            note=f"{name.capitalize()}: the best validation figure in the first {share:.0%} of the "
+            "epochs."
+            if share < 1
+            else "Late: the best one of all epochs.",
+        )
+        for name, share in _STAGES.items()
+    ),
+    *(
+        Metric(
+            f"{name}_epoch",
+            f"{name}, then",
+            of_curve=_stage(share, best=False),
+            note="Then: the figure of that epoch itself." if name == "late" else "",
+        )
+        for name, share in _STAGES.items()
+    ),
+    Metric(
+        "speed_up",
+        "speed-up",
+        of_pair=_speed_up,
+        sign="+",
+        per_cent=False,
+        decimals=2,
+        note="Speed-up: log2 of how much sooner, in epochs, a run reaches the last figure of the "
+        "run that it is compared with (+1: in half of the epochs). One that never does counts as "
+        "if it did after one more epoch.",
+    ),
+)
+OF_CURVES = (
+    Metric(
+        "epochs_to_converge",
+        "epochs to 95 %",
+        of_curve=_epochs_to_converge,
+        per_cent=False,
+        decimals=1,
+        note="Epochs to 95 %: until validation is at 95 % of the run's best figure.",
+    ),
+    Metric(
+        "worse_epochs",
+        "worse epochs",
+        of_curve=_worse_epochs,
+        note="Worse epochs: share of the epochs below the run's best one before.",
+    ),
+    Metric("below_best", "by", of_curve=_below_best, note="By: how far they are below it."),
+)
