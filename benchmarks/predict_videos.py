@@ -58,11 +58,12 @@ def networks(args: argparse.Namespace) -> Any:
     import jax
 
     from vidkd_jax.inference import pair as pairs
+    from vidkd_jax.inference.loaded import Cutting, Loaded
     from vidkd_jax.models import Head, Normalisation
     from vidkd_jax.networks import weights
     from vidkd_jax.run.train_step import create_variables
 
-    def loaded(name: str, layers: int, width: float, *, confidence: bool) -> pairs.Loaded:
+    def loaded(name: str, layers: int, width: float, *, confidence: bool) -> Loaded:
         heads = {"logits": Head(CLASSES)} | ({"confidence": Head(1)} if confidence else {})
         card = weights.Card(
             model=f"ty_r3d_{layers}",
@@ -76,12 +77,10 @@ def networks(args: argparse.Namespace) -> Any:
         )
         model = weights.network_of(card, heads=[head for head in heads if head != "logits"])
         shape = (args.frames, args.size, args.size, 3)
-        cutting = pairs.Cutting(
+        cutting = Cutting(
             short_side=round(args.size * 7 / 6), crop=args.size, batch_size=args.batch
         )
-        return pairs.Loaded(
-            name, card, create_variables(jax.random.key(0), shape, model=model), cutting
-        )
+        return Loaded(name, card, create_variables(jax.random.key(0), shape, model=model), cutting)
 
     return pairs.pair(
         loaded("teacher", 18, args.width, confidence=False),

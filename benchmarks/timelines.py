@@ -36,6 +36,7 @@ from vidkd_jax.inference import timeline
 from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.choice import Choice, K
 from vidkd_jax.inference.engine import Engine
+from vidkd_jax.inference.loaded import load
 from vidkd_jax.run import inputs
 from vidkd_jax.run.workdir import saved_settings
 from vidkd_jax.runtime.compilation import cache_compilations
@@ -164,7 +165,7 @@ def main(argv: list[str] | None = None) -> None:
     files = table_rows.some_files([*videos], args.videos, args.number)
     truths = sidecars.read([file.name for file in files], args.sidecars)
     groups = [videos[Path(file.name).stem].group for file in files]
-    pair = pairs.pair(pairs.load("--teacher", args.teacher), pairs.load("--run", args.run))
+    pair = pairs.pair(load("--teacher", args.teacher), load("--run", args.run))
     for choice in (Choice(args.selector, args.k), Choice("dense")):
         answers = _answered(Engine(pair, choice).answer(files), len(files))
         figures = judged(answers, pair.class_names, truths, groups)

@@ -28,6 +28,7 @@ from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.batching import seconds_per_clip
 from vidkd_jax.inference.choice import Choice
 from vidkd_jax.inference.engine import Engine
+from vidkd_jax.inference.loaded import load
 from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.sources import Source
 from vidkd_jax.runtime.compilation import cache_compilations
@@ -40,10 +41,10 @@ _CLOCKS = (time.perf_counter, time.process_time)
 
 
 @functools.cache  # rows with the same networks share what is compiled
-def load(teacher: Path, sampler: Path | None) -> Pair:
+def load_pair(teacher: Path, sampler: Path | None) -> Pair:
     """Returns the networks of a row, as `predict` loads them."""
-    other = pairs.load("teacher", teacher)
-    return pairs.pair(other, None if sampler is None else pairs.load("sampler", sampler))
+    other = load("teacher", teacher)
+    return pairs.pair(other, None if sampler is None else load("sampler", sampler))
 
 
 def choice_of(selection: Selection, max_clips: int) -> Choice:
@@ -141,7 +142,7 @@ def main(argv: list[str] | None = None) -> None:
             continue
         test, settings, selection = decided(arms[0], dataset, args.out, args.data)
         files = files or table_rows.some_files(test.scores.names.tolist(), args.videos, args.number)
-        pair = load(*networks(arms[0], args.out))
+        pair = load_pair(*networks(arms[0], args.out))
         sides[row.name] = (pair, choice_of(selection, settings.eval.max_clips))
     if not sides:
         raise InputError(f"--out={args.out}: no row of '{args.table}' with a selection is finished")

@@ -20,7 +20,8 @@ from vidkd_jax.inference import output, pair, picture, timeline
 from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.choice import Choice, K
 from vidkd_jax.inference.engine import Engine
-from vidkd_jax.inference.pair import Loaded, Pair
+from vidkd_jax.inference.loaded import Loaded, calibrated, load
+from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.selectors import lookup
 from vidkd_jax.inference.sources import Source
 from vidkd_jax.runtime.compilation import announced, cache_compilations
@@ -93,8 +94,8 @@ def _answer(
 
 def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
     """Returns the networks, and how clips are chosen."""
-    run = pair.load("--run", args.run)
-    teacher = run if args.teacher is None else pair.load("--teacher", args.teacher)
+    run = load("--run", args.run)
+    teacher = run if args.teacher is None else load("--teacher", args.teacher)
     selector = args.selector or _usual(run, alone=teacher is run)
     most = args.max_clips
     if most is None:  # as the run was evaluated; else a long video's clips would be left out
@@ -106,8 +107,8 @@ def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
     needs_run = teacher is not run or choice.needs_sampler
     if args.calibrated:
         level = "video" if choice.found.takes_all and choice.stop_at is None else "clip"
-        alone, run = teacher is run, pair.calibrated(run, args.run, level)
-        teacher = run if alone else pair.calibrated(teacher, args.teacher, level)
+        alone, run = teacher is run, calibrated(run, args.run, level)
+        teacher = run if alone else calibrated(teacher, args.teacher, level)
     return pair.pair(teacher, run if needs_run else None), choice
 
 

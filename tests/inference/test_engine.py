@@ -20,6 +20,7 @@ from vidkd_jax.inference.aggregation import Answers, aggregate, divide, is_sure
 from vidkd_jax.inference.answers import Failure
 from vidkd_jax.inference.choice import Choice
 from vidkd_jax.inference.engine import Engine
+from vidkd_jax.inference.loaded import load
 from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.sources import Source
 from vidkd_jax.inference.study import Study
@@ -42,7 +43,7 @@ def both(video_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     teacher = save_sampler(folder / "teacher", video_run, seed=5, confidence=False)
     sampler = save_sampler(folder / "sampler", video_run, seed=6)
-    return pairs.pair(pairs.load("--teacher", teacher), pairs.load("--run", sampler))
+    return pairs.pair(load("--teacher", teacher), load("--run", sampler))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_all_clips_have_the_bits_of_the_evaluation(video_run, square_videos):
     wanted, _, _ = clips.by_video("softmax")
     paths = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in names]
     order = [2, 0, 3, 1]
-    alone = pairs.pair(pairs.load("--run", video_run), None)
+    alone = pairs.pair(load("--run", video_run), None)
     found = list(Engine(alone, Choice()).answer([Source(str(paths[i])) for i in order]))
     for number, each in zip(order, found, strict=True):
         np.testing.assert_array_equal(each.probabilities, wanted[number])
@@ -160,7 +161,7 @@ def test_the_teacher_is_asked_until_the_answer_is_sure(
 
 
 def test_a_single_network_chooses_among_its_own_clips(video_run, files):
-    run = pairs.load("--run", video_run)
+    run = load("--run", video_run)
     alone = pairs.pair(run, run)
     (dense, *_) = Engine(pairs.pair(run, None), Choice(), batch_size=4).answer(files)
     (each, *_) = Engine(alone, Choice("entropy", k=2), batch_size=4).answer(files)
@@ -247,7 +248,7 @@ def test_a_study_finds_what_the_engine_answers(video_run, square_videos, tmp_pat
     """Scores of a split, and the engine on its files, choose alike and are right alike."""
     sampler = save_sampler(tmp_path / "sampler", video_run)
     scores = scoring.score(video_run, sampler, settings=saved_settings(video_run))
-    loaded = pairs.load("--teacher", video_run), pairs.load("--run", sampler)
+    loaded = load("--teacher", video_run), load("--run", sampler)
     paths = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in scores.names]
     for name in ("confidence", "entropy", "equidistant"):
         study = Study(scores).selected(name, (2,)).probabilities[0, 0]
@@ -282,12 +283,12 @@ def test_a_choice_that_cannot_be_made(both, choice, message):
 
 
 def test_a_choice_that_does_not_fit_the_networks(video_run, tmp_path):
-    run = pairs.load("--run", video_run)
+    run = load("--run", video_run)
     with pytest.raises(InputError, match="--selector=confidence: the run has no head 'confidence'"):
         Engine(pairs.pair(run, run), Choice("confidence"))
     with pytest.raises(InputError, match="--k_student=1: there is one network alone"):
         Engine(pairs.pair(run, run), Choice("entropy", k_student=1))
-    mute = pairs.load("--run", save_sampler(tmp_path / "mute", video_run, classifier=False))
+    mute = load("--run", save_sampler(tmp_path / "mute", video_run, classifier=False))
     for choice in (Choice("entropy"), Choice("confidence", k_student=1)):
         with pytest.raises(InputError, match="the sampler has no classifier"):
             Engine(pairs.pair(run, mute), choice)

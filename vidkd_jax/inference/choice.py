@@ -4,7 +4,8 @@ import dataclasses
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference import selectors
-from vidkd_jax.inference.pair import CONFIDENCE, Pair
+from vidkd_jax.inference.loaded import CONFIDENCE
+from vidkd_jax.inference.pair import Pair
 from vidkd_jax.samplers import Contiguous
 
 K = 5  # the thesis' best one on UCF101 (Table 4.6)

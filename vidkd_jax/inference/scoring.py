@@ -14,7 +14,8 @@ from vidkd_jax.data.pipeline import evaluation_frames, evaluation_rows
 from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.inference import batching
 from vidkd_jax.inference import pair as pairs
-from vidkd_jax.inference.pair import CONFIDENCE, Asked, Loaded, Pair
+from vidkd_jax.inference.loaded import CONFIDENCE, Loaded, load
+from vidkd_jax.inference.pair import Asked, Pair
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.networks import weights
 from vidkd_jax.run import inputs
@@ -103,8 +104,8 @@ def _loaded(
     teacher: Path, sampler: Path | None, settings: Settings
 ) -> tuple[Loaded, Loaded | None, Pair]:
     """Returns the networks, and both side by side on the videos that the settings mean."""
-    other = pairs.load("teacher", teacher)
-    own = None if sampler is None else pairs.load("sampler", sampler)
+    other = load("teacher", teacher)
+    own = None if sampler is None else load("sampler", sampler)
     beside = None if own is None else _cut_as(settings, own)
     return other, own, pairs.pair(_cut_as(settings, other), beside)
 

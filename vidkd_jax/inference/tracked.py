@@ -7,7 +7,7 @@ from vidkd_jax.evaluation.predictions import sigmoid, softmax
 from vidkd_jax.inference.aggregation import Answers, aggregate, divide
 from vidkd_jax.inference.batching import Rows
 from vidkd_jax.inference.candidates import Candidates
-from vidkd_jax.inference.pair import CONFIDENCE
+from vidkd_jax.inference.loaded import CONFIDENCE
 from vidkd_jax.inference.selectors import Evidence, Selector
 from vidkd_jax.inference.sources import End, Source
 

@@ -1,0 +1,135 @@
+"""A network that answers, from the folder of its run: its weights, and how its clips are cut."""
+
+import dataclasses
+from pathlib import Path
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.networks import weights
+from vidkd_jax.networks.network import Variables
+from vidkd_jax.run.workdir import saved_fields
+from vidkd_jax.runtime.json_files import read_json
+from vidkd_jax.settings.settings import DataSettings, EvalSettings
+
+CONFIDENCE = "confidence"  # the output that is the logit of z~ (thesis, section 3.1.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cutting:
+    """How a run cuts videos into clips, and averages a video's clips.
+
+    Attributes:
+      short_side: that frames are resized to, in pixels.
+      fps: frames a second that videos are brought to; 0: as filmed.
+      crop: side of the window in their centre.
+      still: whether each clip shows one frame all the time.
+      max_clips: of a video.
+      average: of a video's clips: "softmax" or "logits".
+      batch_size: clips at a time.
+    """
+
+    short_side: int = DataSettings.short_side
+    fps: float = DataSettings.fps
+    crop: int = DataSettings.crop
+    still: bool = False
+    max_clips: int = EvalSettings.max_clips
+    average: str = EvalSettings.average
+    batch_size: int = EvalSettings.batch_size
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Loaded:
+    """A network from a folder.
+
+    Attributes:
+      name: the flag that names the folder, and the folder, for messages.
+      card: what the network is.
+      variables: its weights.
+      cutting: how its run cuts and averages.
+      temperature: that its logits are divided by, so that its probabilities are calibrated; 1: as
+        they are.
+    """
+
+    name: str
+    card: weights.Card
+    variables: Variables
+    cutting: Cutting
+    temperature: float = 1.0
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has a classifier that was trained."""
+        return self.card.has_classifier and self.card.num_classes > 0
+
+    @property
+    def believes(self) -> bool:
+        """Whether it says how sure it is that the teacher will be right."""
+        return CONFIDENCE in self.card.heads
+
+
+def load(flag: str, folder: Path) -> Loaded:
+    """Returns the network of a finished run, or of converted weights.
+
+    Args:
+      flag: that names the folder, as in "--run".
+      folder: of the run or of the weights.
+
+    Raises:
+      InputError: it holds no network that sees RGB.
+    """
+    name = f"{flag}={folder}"
+    card, variables = weights.load(folder)
+    if card.in_channels != 3:
+        raise InputError(f"{name}: sees optical flow; give a run that sees RGB")
+    return Loaded(name, card, variables, cutting_of(name, folder, card))
+
+
+def calibrated(loaded: Loaded, folder: Path, level: str) -> Loaded:
+    """Returns a network with the temperature that its run has fitted on its validation videos.
+
+    Args:
+      loaded: from `load`. One without a classifier stays as it is.
+      folder: of the run.
+      level: "video", where all clips of a video are averaged, or "clip", where some are.
+
+    Raises:
+      InputError: the run has fitted none.
+    """
+    if not loaded.answers:
+        return loaded
+    field = f"{level}_temperature"
+    summary = read_json(folder / "summary.json") or {}
+    if field not in summary:
+        raise InputError(
+            f"--calibrated: {loaded.name} has no '{field}' in its summary.json: it was made by an "
+            "older version, or is no run; leave --calibrated out, or train it again"
+        )
+    return dataclasses.replace(loaded, temperature=summary[field])
+
+
+def cutting_of(name: str, folder: Path, card: weights.Card) -> Cutting:
+    """Returns how a run cuts clips and averages; of weights without a run, as the papers do.
+
+    Raises:
+      InputError: the run's config.json is damaged.
+    """
+    try:
+        saved = saved_fields(folder)
+    except InputError as error:
+        raise InputError(
+            f"{name}: config.json is damaged, so it is not known how the run cuts clips; copy "
+            "it again from where the run was made"
+        ) from error
+    if saved:  # a field that is younger than the run has its default
+        return Cutting(
+            short_side=saved.get("data.short_side", Cutting.short_side),
+            fps=saved.get("data.fps", Cutting.fps),
+            crop=saved.get("data.crop", Cutting.crop),
+            still=saved.get("data.sampler") == "still",
+            max_clips=saved.get("eval.max_clips", Cutting.max_clips),
+            average=saved.get("eval.average", Cutting.average),
+            batch_size=saved.get("eval.batch_size", Cutting.batch_size),
+        )
+    if not card.size:
+        return Cutting()
+    scale = card.size / Cutting.crop
+    return Cutting(short_side=round(Cutting.short_side * scale), crop=card.size)
