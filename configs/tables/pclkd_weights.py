@@ -22,7 +22,7 @@ TABLE = dataclasses.replace(
                 # The default of the configs is left out, so that the row's run is Table 4's.
                 overrides={
                     **_TAUGHT.overrides,
-                    **({} if weight == 1 else {"method.kd_weight": weight}),
+                    **({} if weight == 0.1 else {"method.kd_weight": weight}),
                 },
                 paper={},
             )

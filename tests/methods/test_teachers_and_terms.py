@@ -243,7 +243,7 @@ DEFAULTS = {
     "dtg_supervised": {**_DTG, "contrast_weight": 0.1, "label_weight": 1.0},
     "dist_init": {"distance": "l1"},
     "pcl": _PCL,
-    "pcl_distillation": {**_PCL, "kd_weight": 1.0, "temperature": 4.0, "distilled": "pretext"},
+    "pcl_distillation": {**_PCL, "kd_weight": 0.1, "temperature": 4.0, "distilled": "pretext"},
 }
 # These smooth no labels: their losses are not of the labels alone, or not of them at all.
 WITHOUT_SMOOTHING = {

@@ -184,7 +184,10 @@ def test_a_network_that_says_only_the_commonest_class_is_exposed(tmp_path, repor
     run = make_run()
     run["summary"] |= {"video_top1": 0.8, "commonest_class": 0.8, "mean_class_accuracy": 0.2}
     page = write_report(tmp_path, **run).read_text("utf-8")
-    assert "this network is not right more often" in page
+    assert "this network is not right more often. Look at the accuracy of each class" in page
+    run["summary"] |= {"video_top1": 0.21, "commonest_class": 0.21}  # of five classes
+    page = write_report(tmp_path, **run).read_text("utf-8")
+    assert "not right more often. It has learnt nothing about the classes yet: train" in page
     assert "not right more often" not in report[1]
 
 
@@ -220,6 +223,12 @@ def test_a_finished_run_prints_what_to_type_next(network, step):
         "note: The recording of",
     ]
     assert step in last
+
+
+def test_of_a_clip_sampler_the_ranking_of_clips_comes_first():
+    summary = make_run()["summary"] | {"epochs": 4, "confidence_auroc": 0.8}
+    first, *_ = closing_lines(summary, Path("run"))
+    assert first.startswith("confidence AUROC 0.800  Video@1 62.5 %")
 
 
 def test_an_older_summary_prints_what_it_has():

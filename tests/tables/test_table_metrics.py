@@ -74,6 +74,17 @@ def test_metrics_of_all_groups_are_those_of_a_runs_summary(random_run):
     np.testing.assert_allclose([found[n] for n in same], [expected[n] for n in same], rtol=1e-9)
 
 
+def test_a_table_of_the_probe_needs_no_predictions(finish_rows):
+    out = finish_rows({}, seeds=1)
+    for path in list(out.rglob("predictions.npz")):
+        path.rename(path.with_name("linear_probe.npz"))
+    text = write(out, table(metrics=("probe_top1",), headline="probe_top1"), seeds=1)
+    assert "| b | 1 | " in text and "linear probe@1 - a" in text
+    with (out / "t/table.csv").open() as file:
+        found = {r["metric"] for r in csv.DictReader(file)}
+    assert found == {"probe_top1", "m_parameters", "minutes"}
+
+
 @pytest.mark.parametrize("name", OF_ITEMS)
 def test_a_group_of_weight_two_counts_as_if_it_were_there_twice(name, random_run):
     weights = np.array([[2.0, 1, 0, 1, 1]])

@@ -17,8 +17,7 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
     if commonest is not None and summary.get("video_top1", 1.0) <= commonest:
         yield (
             f"Always answering the commonest class would be right for {percent(commonest)} of the "
-            "test videos, and this network is not right more often. Look at the accuracy of each "
-            "class; more videos of the rare classes help most."
+            f"test videos, and this network is not right more often. {_remedy(summary, commonest)}"
         )
     groups = summary.get("groups", {})  # older runs do not say
     if unknown := groups.get("unknown", 0):
@@ -33,3 +32,10 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
             f"The recording of {guessed:,} videos is guessed from the names of their files. If the "
             "guess is wrong, the test numbers may be too good."
         )
+
+
+def _remedy(summary: Mapping[str, Any], commonest: float) -> str:
+    """Returns what helps a network that is not better than always answering one class."""
+    if commonest <= 1.5 / summary["num_classes"]:  # all classes have about as many videos
+        return "It has learnt nothing about the classes yet: train for more epochs."
+    return "Look at the accuracy of each class; more videos of the rare classes help most."

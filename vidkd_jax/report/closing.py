@@ -31,6 +31,8 @@ def closing_lines(summary: Mapping[str, Any], workdir: Path) -> Iterator[str]:
     found = _shares(_FIGURES, summary)
     if "ece" in summary:
         found.append(f"ECE {summary['ece']:.3f}")
+    if "confidence_auroc" in summary:  # of a clip sampler this is the point
+        found.insert(0, f"confidence AUROC {summary['confidence_auroc']:.3f}")
     if not found:
         found = _shares(_WITHOUT_CLASSES, summary)
     if not found:

@@ -94,9 +94,11 @@ def lookup(metrics: Iterable[str | Metric]) -> tuple[Metric, ...]:
 def in_csv(shown: Sequence[Metric]) -> tuple[Metric, ...]:
     """Returns the metrics of table.csv: those that table.md shows, and some that every csv has.
 
-    Where no metric is read from predictions, which runs need not have then, they are those shown.
+    Where no metric is read from the run's own predictions, which runs need not have then, they are
+    those shown.
     """
     names = [metric.name for metric in shown]
-    every = _IN_EVERY_CSV if any(metric.reader for metric in shown) else ()
+    reads = any(metric.reader and metric.reader.level != "probe" for metric in shown)
+    every = _IN_EVERY_CSV if reads else ()
     own = {metric.name: metric for metric in shown}
     return tuple(own.get(n) or METRICS[n] for n in dict.fromkeys((*every, *names)))
