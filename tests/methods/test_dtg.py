@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_runs import build
 
 from vidkd_jax import losses, methods, train
 from vidkd_jax.augment import Augment
@@ -238,6 +239,12 @@ def test_a_queue_that_is_too_short_or_too_long_is_refused():
         create(weights="offline", accuracies=(1.0, 2.0, 3.0)).terms(
             student, teachers, context(filled())
         )
+
+
+def test_videos_with_fewer_frames_than_segments_are_refused(small_config):
+    config = small_config(method__name="temporal_segments", data__frames=25)
+    with pytest.raises(InputError, match=r"8 of 8 training videos are shorter than a frame of each"):
+        build(config)
 
 
 def test_a_whole_run_with_two_teachers_of_other_widths(small_config, tmp_path):

@@ -35,15 +35,16 @@ def check_clips(method: Method, sampler: Sampler) -> None:
 
 
 def check_lengths(subset: Subset, sampler: Sampler) -> None:
-    """Says how many videos are too short for a method's tuple of clips; refuses more than half.
+    """Says how many videos are too short for what a method draws; refuses more than half.
 
-    The last frame of a short video is repeated, as in TY, and of a tuple the later clips would be
-    still pictures.
+    Of a short video's tuple of clips the later ones would be still pictures, as its last frame is
+    repeated, and neighbouring segments would have the same frame. One clip is as in TY, which
+    repeats the last frame.
 
     Raises:
       InputError: more than half of the videos are too short.
     """
-    if sampler.num_clips == 1 or sampler.offsets is None:
+    if sampler.num_clips == 1 and sampler.offsets is not None:
         return
     short = [video.num_frames for video in subset.videos if video.num_frames < sampler.span]
     if not short:
@@ -58,7 +59,7 @@ def check_lengths(subset: Subset, sampler: Sampler) -> None:
             "method.interval, or longer videos"
         )
     if sharding.is_main():
-        print(f"{found}. Their last frame is repeated.", file=sys.stderr)
+        print(f"{found}. Frames of theirs are repeated.", file=sys.stderr)
 
 
 def check_evaluators(method: Method, outputs: Shapes) -> None:
