@@ -243,7 +243,7 @@ def test_a_queue_that_is_too_short_or_too_long_is_refused():
 
 def test_videos_with_fewer_frames_than_segments_are_refused(small_config):
     config = small_config(method__name="temporal_segments", data__frames=25)
-    with pytest.raises(InputError, match="8 of 8 .* shorter than a frame of each of 25"):
+    with pytest.raises(InputError, match=r"8 of 8 .* shorter than a frame of each of 25"):
         build(config)
 
 
