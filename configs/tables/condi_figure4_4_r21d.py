@@ -12,8 +12,4 @@ TABLE = dataclasses.replace(
     _FIGURE,
     title="ConDi Figures 4.4 to 4.6: Video@1 by the number of clips, R(2+1)D-34",
     rows=tuple(row.choosing(_KS[row.name], paper={}) for row in _TABLE.rows if row.name in _KS),
-    scales={
-        **_TABLE.scales,
-        "paper": {"Kinetics": "kinetics400", "UCF101": "ucf101", "SSv2": "ssv2"},
-    },
 )

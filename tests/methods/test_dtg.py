@@ -255,6 +255,8 @@ def test_a_whole_run_with_two_teachers_of_other_widths(small_config, tmp_path):
         train.train_and_evaluate(small_config(**own), tmp_path / f"teacher{width}")
     before = weights.digests(teachers)
     own = {"method__name": "dtg", "method__queue": 6, "teachers__runs": tuple(teachers)}
+    with pytest.raises(InputError, match=r"sees 4 frames, but the method shows its teachers one"):
+        build(small_config(**own, method__guidance="image"))
     summary = train.train_and_evaluate(small_config(**own), tmp_path / "student")
     assert summary["best_epoch"] == 3 and summary["selected_on"] == "epoch"
     assert "probe_top1" in summary and "video_top1" not in summary

@@ -231,6 +231,13 @@ def test_every_run_of_every_table_resolves_at_every_scale(name, tmp_path):
         ]
         for arm in in_order(wanted):
             costs.resolve(arm)
+        assert table.headline_metric()
+    for scale in table.scales:
+        shown = {metric.name for metric in table.at(scale).shown_metrics()}
+        assert table.at(scale).headline in shown
+        assert scale == "marionette" or not {
+            n for n in shown if n.endswith(("motion", "direction"))
+        }
     names = [row.name for row in table.rows]
     assert len(set(names)) == len(names)
     assert {table.against(row) for row in table.rows} <= set(names)

@@ -10,8 +10,10 @@ from finished_runs import finish
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import TY
 from vidkd_jax.networks import weights
+from vidkd_jax.run import origins
 from vidkd_jax.tables import SEED, Row, Table, alike, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
+from vidkd_jax.tables import table as table_lib
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
 
 TEACHER = Row("t", "supervised_r50", seed_offset=7)
@@ -230,7 +232,7 @@ def test_a_step_costs_what_its_teachers_answer_and_nothing_for_its_start():
     assert plain == tuned and taught == pytest.approx(plain * 4 / 3)
 
 
-def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path):
+def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch):
     known = Row("t", "supervised_r18", dataset="marionette", converted={"ucf101": "public"})
     row = Row("a", "distillation_r18", {"teachers.runs": (known, PRETRAINED)})
     real, built_in = Arm(row, "ucf101", 0), Arm(row, "marionette", 0)
@@ -240,7 +242,14 @@ def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path):
     assert real.overrides(tmp_path)["teachers.runs"][0] == str(folder)
     with pytest.raises(InputError, match=r"row 'a': no weights in '.*public'; make them with"):
         tables._check_converted([real], tmp_path)
-    card = weights.Card("tsn_resnet18", 1 / 32, 3, 9, frames=2, normalisation=TY, size=32)
+    card = weights.Card("tsn_resnet18", 1 / 32, 3, 9, frames=1, normalisation=TY, size=32)
+    folder.mkdir(parents=True)
+    wrong = dataclasses.replace(card, frames=3)
+    (folder / "model.json").write_text(json.dumps(wrong.as_json()))
+    with pytest.raises(InputError, match=r"public' see 3 frames; convert them again with --fr"):
+        tables._check_converted([real], tmp_path)
+    (folder / "model.json").unlink()
+    folder.rmdir()
     without = costs.cost(real, (), tmp_path).flops
     folder.mkdir(parents=True)
     (folder / "model.json").write_text(json.dumps(card.as_json()))
@@ -250,9 +259,56 @@ def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path):
     assert more.flops - without == 2 * macs * more.videos * more.passes
     for arm in in_order([real]):
         finish(arm, tmp_path, 0.5, 0)
+    monkeypatch.setattr(alike, "_digest", lambda folder: "d")
     table = Table("t", (row,), "a", {"marionette": {"": "ucf101"}})
     text = tables.write_table(table, {"": "ucf101"}, tmp_path, tmp_path / "t", 1)
     assert f"| 2.50 + 2.50 + {parameters / 1e6:.2f} |" in text
+
+
+@pytest.mark.parametrize("field", ["model.init_from", "teachers.runs"])
+def test_a_run_of_other_converted_weights_is_not_its_row(field, tmp_path, monkeypatch):
+    """The folder's name is the same, so that the run's own config and digests must tell."""
+    digests = {tmp_path / "weights/public": "d1", tmp_path / "weights/other": "d2"}
+    monkeypatch.setattr(alike, "_digest", digests.__getitem__)
+    role = {"model.init_from": origins.START, "teachers.runs": origins.TEACHERS}[field]
+
+    def arm_of(name):
+        known = Row("t", "supervised_r18", converted={"ucf101": name})
+        config = "distillation_r18" if field == "teachers.runs" else "supervised_r18"
+        value = (known,) if field == "teachers.runs" else known
+        return Arm(Row("a", config, {field: value}), "ucf101", 0)
+
+    arm = arm_of("public")
+    finish(arm, tmp_path, 0.5, 0)
+    path = arm.folder(tmp_path) / "config.json"
+    saved = json.loads(path.read_text())
+    saved["network"] |= {role: ["d1"]}
+    path.write_text(json.dumps(saved))
+    alike.check_alike([arm], tmp_path)
+    with pytest.raises(InputError, match=r"delete it, and the same command runs it again"):
+        alike.check_alike([arm_of("other")], tmp_path)
+    digests[tmp_path / "weights/public"] = "converted again"
+    with pytest.raises(InputError, match=r"did not learn from the weights that '.*public' has now"):
+        alike.check_alike([arm], tmp_path)
+
+
+def test_only_what_other_rows_need_may_be_converted():
+    row = Row("a", "supervised_r18", converted={"ucf101": "public"})
+    with pytest.raises(InputError, match=r"row 'a': converted: only a row that another one's"):
+        table_lib._check(Table("t", (row,), "a", {"marionette": {"": "marionette"}}))
+
+
+def test_no_two_tables_give_one_folder_to_two_runs():
+    """A table alone cannot see that: `in_order` compares its own rows."""
+    found = {}
+    for name in table_lib.available():
+        table = load_table(name)
+        for scale, datasets in table.scales.items():
+            arms = [row_arm(row, dataset, 0) for dataset in datasets.values() for row in table.rows]
+            for arm in in_order(arms):
+                meant = (arm.row.config, arm.overrides(Path()))
+                other, first = found.setdefault(arm.folder(Path()), (f"{name} {scale}", meant))
+                assert meant == first, (arm.folder(Path()), name, other)
 
 
 def test_a_run_that_started_elsewhere_is_not_its_row(tmp_path):

@@ -120,7 +120,7 @@ def test_what_the_probe_answers_is_read_from_its_own_file(random_run):
     alone = read_run(random_run, shown[:2])
     assert alone.groups == result.groups == tuple(f"g{i}" for i in range(5))
     (random_run / "linear_probe.npz").unlink()
-    with pytest.raises(InputError, match=r"linear_probe\.npz.*run it again"):
+    with pytest.raises(InputError, match=r"has no linear_probe\.npz.*delete its summary\.json"):
         read_run(random_run, shown[:1])
 
 

@@ -98,8 +98,10 @@ class DifferentiatedTeachers(_WithoutLabels):
     @property
     def teachers(self) -> tuple[Source, ...]:
         """Any number of trained networks, of whatever classes; they see the second sequence."""
-        frames = self.guidance == "sequence"
-        return (Frozen(clips=(1,), weights=self.teacher_weights, all_frames=frames),)
+        still = self.guidance == "image"
+        return (
+            Frozen(clips=(1,), weights=self.teacher_weights, all_frames=not still, still=still),
+        )
 
     def sampler(self, frames: int, stride: int) -> Sampler:
         """Returns the sampler of two sparse sequences; they have no stride."""

@@ -29,6 +29,7 @@ class Frozen:
       clips: which of a video's clips they see; None: all.
       all_frames: whether still-image networks see every frame of a clip, and give the mean of their
         features, instead of one frame.
+      still: whether only still-image networks will do.
     """
 
     least: int = 1
@@ -39,6 +40,7 @@ class Frozen:
     weights: tuple[float, ...] = ()
     clips: tuple[int, ...] | None = None
     all_frames: bool = False
+    still: bool = False
 
     name: ClassVar[str] = "frozen"
     in_memory: ClassVar[bool] = False

@@ -54,12 +54,15 @@ def check_lengths(subset: Subset, sampler: Sampler) -> None:
         f"{sampler.describe()}: {sampler.span} frames; the shortest has {min(short)}"
     )
     if 2 * len(short) > len(subset.videos):
-        raise InputError(
-            f"config.data.frames: {found}; use fewer frames, a smaller data.stride or "
-            "method.interval, or longer videos"
-        )
+        raise InputError(f"config.data.frames: {found}; use {_remedy(sampler)}, or longer videos")
     if sharding.is_main():
         print(f"{found}. Frames of theirs are repeated.", file=sys.stderr)
+
+
+def _remedy(sampler: Sampler) -> str:
+    if sampler.offsets is None:  # sparse clips have no stride
+        return "fewer frames"
+    return "fewer frames, a smaller data.stride or method.interval"
 
 
 def check_evaluators(method: Method, outputs: Shapes) -> None:

@@ -42,7 +42,7 @@ def write_results(
         its predictions are kept and drawn.
       scores: the figures of all evaluators.
       arrays: of evaluators, for pictures and tables: each goes to a file of its own,
-        `<evaluator>.npz`; those of videos with the groups of these.
+        `<evaluator>.npz`; the linear probe's with the groups of its videos.
       variables: the best student.
       progress: where training ended.
     """
@@ -62,7 +62,7 @@ def write_results(
         write_json(folder / "evaluation.json", evaluation)
     for name, found in arrays.items():
         named: dict[str, Any] = dict(found)
-        named |= _groups(run, found["videos"]) if "videos" in found else {}
+        named |= _groups(run, found["videos"]) if name == "linear_probe" else {}
         np.savez_compressed(folder / f"{name}.npz", **named)
     report.write_report(
         folder,

@@ -73,13 +73,18 @@ def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
 def _check_clips(settings: Settings, teachers: Sequence[Teacher]) -> None:
     """Refuses a teacher of clips at another frame rate, or of frames from all over a video."""
     own = settings.method.sampler(settings.data.frames, settings.data.stride)
-    fps = settings.data.fps
+    fps, source = settings.data.fps, frozen_source(settings.method.teachers)
     for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
         card = teacher.card
         if not card.source and card.fps != fps:  # the rate of converted weights is not known
             raise InputError(
                 f"config.data.fps: {fps:g}, but the teacher '{folder}' was trained with "
                 f"{card.fps:g}, and sees motions at another speed; make them agree"
+            )
+        if source is not None and source.still and card.frames != 1:
+            raise InputError(
+                f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
+                "its teachers one; use networks that see a single frame (convert --frames=1)"
             )
         if card.sampler.get("kind") == "Segments" and own.offsets is not None:
             raise InputError(

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from vidkd_jax import data
 from vidkd_jax.errors import InputError, run_command, suggest, with_home
+from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs
 from vidkd_jax.tables import costs, csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.pictures import PICTURES
-from vidkd_jax.tables.table import TEACHERS, Row, Table, available, load_table
+from vidkd_jax.tables.table import BUILT_IN, TEACHERS, Row, Table, available, load_table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.tables", description=main.__doc__)
     parser.add_argument("--list", action="store_true", help="print the tables' names and stop")
     parser.add_argument("--table", help="a file of configs/tables, without .py")
-    parser.add_argument("--scale", default="marionette", help="marionette or paper")
+    parser.add_argument("--scale", default=BUILT_IN, help="marionette or paper")
     parser.add_argument(
         "--out", type=Path, help="folder of the runs, which all tables share, and of the tables"
     )
@@ -92,6 +93,7 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
     table = load_table(arguments.table)
     if arguments.scale not in table.scales:
         raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
+    table = table.at(arguments.scale)
     for name in table.pictures:
         if name not in PICTURES:
             raise InputError(f"pictures: no picture '{name}'{suggest(name, PICTURES)}")
@@ -131,23 +133,29 @@ def _check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> No
 
 
 def _check_converted(wanted: Sequence[Arm], out: Path) -> None:
-    """Checks that converted weights are there.
+    """Checks that converted weights are there, and that those which teach see the right frames.
 
     Raises:
-      InputError: some are missing.
+      InputError: some are missing, or see other frames.
     """
-    needed = {
-        folder: arm
-        for arm in in_order(wanted)
-        if not arm.is_finished(out)
-        for folder in arm.converted(out)
-    }
-    for folder, arm in needed.items():
-        if not (folder / "model.json").is_file():
-            raise InputError(
-                f"row '{arm.row.name}': no weights in '{folder}'; make them with python -m "
-                f"vidkd_jax.convert --model=NAME --checkpoint=FILE --out={folder} (docs/weights.md)"
-            )
+    for arm in in_order(wanted):
+        if arm.is_finished(out) or not arm.converted(out):
+            continue
+        frames = costs.resolve(arm).data.frames
+        for folder in arm.converted(out):
+            if not (folder / "model.json").is_file():
+                raise InputError(
+                    f"row '{arm.row.name}': no weights in '{folder}'; make them with python -m "
+                    "vidkd_jax.convert --model=NAME --checkpoint=FILE "
+                    f"--frames={frames} --out={folder}, of a still-image network with --frames=1 "
+                    "(docs/weights.md)"
+                )
+        for folder in arm.converted(out, TEACHERS):
+            if (its := load_card(folder).frames) not in (1, frames):
+                raise InputError(
+                    f"row '{arm.row.name}': the weights in '{folder}' see {its} frames; convert "
+                    f"them again with --frames={frames}, a still-image network with --frames=1"
+                )
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,11 +1,13 @@
 """Whether finished runs compare: the same videos, and one recipe but for what their rows set."""
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from vidkd_jax.errors import InputError
+from vidkd_jax.networks import weights as weights_lib
 from vidkd_jax.run import origins, workdir
 from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, in_order
@@ -83,17 +85,20 @@ def _check_needed(arm: Arm, saved: Mapping[str, Any], folder: Path) -> None:
     weights instead.
     """
     for field, value in arm.overrides(Path()).items():
-        if field != TEACHERS and arm.needs(field) and _ends(saved.get(field)) != _ends(value):
+        converted = bool(arm.converted(Path(), field))
+        if field == TEACHERS or not (converted or arm.needs(field)):
+            continue
+        if _ends(saved.get(field), converted) != _ends(value, converted):
             raise InputError(
                 f"'{folder}' was run with {field}={saved.get(field)!r}, and its row names "
                 f"'{value}'; delete it, and the same command runs it again"
             )
 
 
-def _ends(value: Any) -> list[tuple[str, ...]]:
-    """Returns data set, row and seed of each run that a field names."""
+def _ends(value: Any, converted: bool) -> list[tuple[str, ...]]:
+    """Returns data set, row and seed of each run that a field names; of weights their folder."""
     paths = value if isinstance(value, tuple | list) else (value,)
-    return [Path(str(path)).parts[-3:] for path in paths]
+    return [Path(str(path)).parts[-2 if converted else -3 :] for path in paths]
 
 
 def _check_weights(
@@ -111,8 +116,9 @@ def _check_weights(
 def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
     """Returns the runs whose weights a run knows, and their digests.
 
-    They are its teachers, what it started from, and itself. The state that a fork started from is
-    not its trunk's best student: it counts as one of the trunk's epoch.
+    They are its teachers, what it started from, and itself, and the converted weights as they are
+    now. The state that a fork started from is not its trunk's best student: it counts as one of the
+    trunk's epoch.
     """
     named = arm.overrides(out)
     teachers = map(Path, named.get(TEACHERS, ()))
@@ -122,7 +128,14 @@ def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[
     if trunk := named.get("train.fork_from"):
         state = Path(trunk) / f"epoch {named['train.fork_epoch']}"
         known += zip([state], network.get(origins.START, ()), strict=False)
+    known += [(folder, _digest(folder)) for folder in arm.converted(out)]
     own = arm.folder(out) / "summary.json"
     if own.exists() and (digest := json.loads(own.read_text()).get("weights")):
         known.append((own.parent, digest))
     return known
+
+
+@functools.cache  # many rows name the same weights
+def _digest(folder: Path) -> str:
+    (digest,) = weights_lib.digests([str(folder)])
+    return digest

@@ -102,3 +102,8 @@ def of_pairs(level: str) -> list[Metric]:
             note="Direction: the class against its reversed twin, chance 50.",
         ),
     ]
+
+
+def is_of_pairs(metric: Metric) -> bool:
+    """Whether a metric is of pairs of classes."""
+    return metric.reader is not None and metric.reader.terms in (_motion, _direction)

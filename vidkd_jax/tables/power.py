@@ -12,6 +12,7 @@ from vidkd_jax.run.tracking import read_records
 from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.run_results import read_summary
 from vidkd_jax.tables.statistics import Estimate
+from vidkd_jax.tables.table import TEACHERS
 
 GATE = 0.08  # by which a teacher must be better than its student is alone
 EFFECTS = (0.02, 0.03, 0.05)
@@ -94,7 +95,8 @@ def read_gate(pairs: Sequence[tuple[Arm, Arm]], out: Path) -> Gate | None:
         validated = [r for r in records if r["split"] == "val"]
         teachers = [r["teacher_top1"] for r in validated if "teacher_top1" in r]
         student = read_summary(reference.folder(out)).get("val_clip_top1")
-        if arm.needs("teachers.runs") and teachers and student is not None:
+        taught = arm.needs(TEACHERS) or arm.converted(out, TEACHERS)
+        if taught and teachers and student is not None:
             found.append((teachers[-1], student))
     return Gate(*np.mean(found, axis=0).tolist()) if found else None
 

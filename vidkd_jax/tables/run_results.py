@@ -233,7 +233,17 @@ def _items(folder: Path) -> tuple[_Items, tuple[str, ...], int]:
 
 
 def _probe_items(folder: Path) -> tuple[_Items, tuple[str, ...], int]:
-    """Returns the same of videos as the linear probe on the run's features predicts them."""
+    """Returns the same of videos as the linear probe on the run's features predicts them.
+
+    Raises:
+      InputError: the run has no answers of a probe, or they are damaged.
+    """
+    if not (folder / "linear_probe.npz").exists():
+        raise InputError(
+            f"'{folder}': has no linear_probe.npz, which the table reads: it was made by an older "
+            "version, or its method has no probe; delete its summary.json, and the same command "
+            "tests it again"
+        )
     with _readable(folder), np.load(folder / "linear_probe.npz") as arrays:
         names, groups = np.unique(arrays["groups"], return_inverse=True)
         bins = json.loads((folder / "config.json").read_text())["eval"]["calibration_bins"]

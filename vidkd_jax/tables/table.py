@@ -8,10 +8,12 @@ from typing import Any
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.settings import config_files
+from vidkd_jax.tables.item_metrics import is_of_pairs
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import SHOWN, lookup
 
 FOLDER = config_files.FOLDER / "tables"
+BUILT_IN = "marionette"  # the scale of the built-in videos, which every table but one has
 TEACHERS = "teachers.runs"  # the field whose runs teach: they count in a row's parameters and FLOPs
 PAPER_COSTS = ("m_parameters", "hours")  # that `Row.paper` may have beside metrics
 _LONGEST_NAME = 120  # characters of a folder's name; a longer one is cut and ends in a hash
@@ -217,7 +219,7 @@ class Table:
       pictures: names of `pictures.PICTURES` to draw of the runs.
       shows_table: False where the pictures are all that the paper shows.
       metrics: what the table shows, in this order: names of `metrics.METRICS`, or a `Metric` of the
-        table's own, such as `Metric("probe_top1", "linear probe@1")` for a number that the runs'
+        table's own, such as `Metric("mean_average_precision", "mAP")` for a number that the runs'
         summary.json has under that name.
       headline: the metric of the differences, of the grid and of the paper's figures by data set.
       noise: names of rows that repeat the row that they are compared with: they show how far equal
@@ -236,6 +238,19 @@ class Table:
     headline: str = "video_top1"
     noise: tuple[str, ...] = ()
     curve: str = "clip_top1"
+
+    def at(self, scale: str) -> "Table":
+        """Returns the table as one of its scales shows it.
+
+        Motion and direction are of pairs of classes, which the built-in videos alone have. Where
+        one of them is the headline, it is the first other metric elsewhere.
+        """
+        if scale == BUILT_IN:
+            return self
+        kept = tuple(metric for metric in self.shown_metrics() if not is_of_pairs(metric))
+        names = [metric.name for metric in kept]
+        headline = self.headline if self.headline in names else names[0]
+        return dataclasses.replace(self, metrics=kept, headline=headline)
 
     def against(self, row: Row) -> str:
         """Returns the name of the row that `row` is compared with."""
@@ -312,6 +327,11 @@ def _check(table: Table) -> None:
     if "" in columns:
         known |= {*PAPER_COSTS, *(metric.name for metric in table.shown_metrics())}
     for row in table.rows:
+        answering = row.selection.teacher if row.selection else None
+        if row.converted or (answering and answering.converted):
+            raise InputError(
+                f"row '{row.name}': converted: only a row that another one's overrides need has it"
+            )
         for name in row.paper:
             if name not in known:
                 raise InputError(f"row '{row.name}': paper: no '{name}'{suggest(name, known)}")
