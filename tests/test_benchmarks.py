@@ -47,7 +47,7 @@ def lines(name, *flags, without=()):
 
 
 def test_method_overhead_needs_nothing_but_jax_and_flax():
-    named = ("--methods", "teaching_yourself", "mutual_learning")
+    named = ("--methods", "mutual_learning")
     found = lines("method_overhead", *TINY, "--threads=1", *named, without=ABSENT)
     assert [line["method"] for line in found] == ["supervised", *named[1:]]
     assert all(WHERE | {"device"} <= set(line) for line in found)

@@ -249,7 +249,7 @@ def test_a_network_without_a_classifier_is_whole(runs):
         "confidence",
     }
     lines = list(closing_lines(summary, folder))
-    assert lines[0].startswith("validation confidence_auroc ")
+    assert lines[0].startswith("confidence AUROC ")
     first = read_records(folder / "metrics.jsonl")[0]
     assert first["kept"] + first["skipped"] > 0  # four clips: some of both kinds, or none kept
 

@@ -39,6 +39,7 @@ def test_a_killed_table_goes_on_with_the_teacher_that_it_was_at(square_videos, t
         "--table=ty_table5",
         f"--row={ROW}",
         f"--out={tmp_path / 'out'}",
+        "--seeds=1",
         *(f"--config.{field}={value}" for field, value in values.items()),
     ]
     teacher = tmp_path / "out" / RUNS / "supervised_r18+augment.enabled=False/seed1000"
