@@ -8,14 +8,13 @@ _TABLE = load_table("dtg_table3")
 _ROWS = {row.name: row for row in _TABLE.rows}
 (OUTFIT,) = _ROWS["outfit"].overrides["teachers.runs"]
 MOTIONS = _ROWS["both motions"].overrides["teachers.runs"]
-_REAL = ("ucf101", "hmdb51", "mini_kinetics200", "kinetics400")
 # In place of the paper's network of Kinetics: one that has learnt the actions from other actors.
 VIDEO = Row(
     "video",
     "segments_r18",
     dataset="marionette_teachers",
     only_seed=0,
-    converted=dict.fromkeys(_REAL, "kinetics_r3d_18"),
+    converted=dict.fromkeys(OUTFIT.converted, "kinetics_r3d_18"),
 )
 _TSN = {"model.name": "tsn_resnet18"}
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from vidkd_jax import methods
 from vidkd_jax.tables import load_table
 
 _TABLE = load_table("pclkd_table4")
@@ -9,6 +10,7 @@ _ROWS = {row.name: row for row in _TABLE.rows}
 _SCRATCH, _TAUGHT = _ROWS["R3D, scratch"], _ROWS["R3D taught by C3D"]
 # With 9 the terms count as .1 and .9, as in SSKD, whose loss the paper takes.
 WEIGHTS = (0.1, 1.0, 9.0)
+_DEFAULT = methods.options("pcl_distillation")["kd_weight"]
 
 TABLE = dataclasses.replace(
     _TABLE,
@@ -19,10 +21,10 @@ TABLE = dataclasses.replace(
             dataclasses.replace(
                 _TAUGHT,
                 name=f"{_TAUGHT.name}, weight {weight:g}",
-                # The default of the configs is left out, so that the row's run is Table 4's.
+                # The default is left out, so that the row's run is Table 4's.
                 overrides={
                     **_TAUGHT.overrides,
-                    **({} if weight == 0.1 else {"method.kd_weight": weight}),
+                    **({} if weight == _DEFAULT else {"method.kd_weight": weight}),
                 },
                 paper={},
             )

@@ -66,14 +66,14 @@ def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
             split=settings.data.split,
         )
     _check_modality(settings, teachers)
-    _check_clips(settings, teachers)
+    _check_clips(settings, source, teachers)
     return teachers
 
 
-def _check_clips(settings: Settings, teachers: Sequence[Teacher]) -> None:
+def _check_clips(settings: Settings, source: Frozen | None, teachers: Sequence[Teacher]) -> None:
     """Refuses a teacher of clips at another frame rate, or of frames from all over a video."""
     own = settings.method.sampler(settings.data.frames, settings.data.stride)
-    fps, source = settings.data.fps, frozen_source(settings.method.teachers)
+    fps = settings.data.fps
     for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
         card = teacher.card
         if not card.source and card.fps != fps:  # the rate of converted weights is not known
