@@ -191,6 +191,11 @@ def test_another_config_in_the_same_workdir_is_refused(finished, small_config):
         train.train_and_evaluate(small_config(optim__momentum=0.5), workdir)
 
 
+def test_batches_of_evaluation_belong_to_no_run(finished, small_config):
+    workdir, summary = finished
+    assert train.train_and_evaluate(small_config(eval__batch_size=2), workdir) == summary
+
+
 def test_two_runs_in_one_workdir_are_refused(small_config, tmp_path):
     with (
         workdir_lib.claim(tmp_path, read(small_config()), {}),
