@@ -28,13 +28,23 @@ def main(argv: list[str] | None = None) -> None:
         default=0.0,
         help="fraction of videos whose scene depends on the class (default 0)",
     )
+    parser.add_argument(
+        "--unseen_scenes",
+        action="store_true",
+        help="with --scene_bias: the test videos of split 1 keep scenes of their own",
+    )
     args = parser.parse_args(argv)
     if not 0.0 <= args.scene_bias <= 1.0:
         raise InputError(f"--scene_bias={args.scene_bias}: must be between 0 and 1")
+    if args.unseen_scenes and not args.scene_bias:
+        raise InputError(
+            "--unseen_scenes: without --scene_bias every actor has a scene of their own, and all "
+            "scenes of the test are unseen; leave it out, or give --scene_bias"
+        )
     for name, least in (("seed", 0), ("workers", 1)):
         if getattr(args, name) < least:
             raise InputError(f"--{name}={getattr(args, name)}: must be {least} or more")
-    job = Job(PRESETS[args.preset], args.seed, args.variant, args.scene_bias)
+    job = Job(PRESETS[args.preset], args.seed, args.variant, args.scene_bias, args.unseen_scenes)
     rendered = write_dataset(job, args.out, args.workers)
     kept = job.preset.num_videos - rendered
     print(f"{args.out}: rendered {rendered} videos, kept {kept} of an earlier run")

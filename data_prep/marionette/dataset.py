@@ -28,12 +28,22 @@ _CODECS = {".mp4": "libx264", ".avi": "mpeg4"}
 
 @dataclass(frozen=True)
 class Job:
-    """What to render. Equal jobs give equal files."""
+    """What to render. Equal jobs give equal files.
+
+    Attributes:
+      preset: how many videos, and how hard.
+      seed: each gives another benchmark.
+      variant: one of `VARIANTS`.
+      scene_bias: fraction of the videos whose scene is that of their class, not of their actor.
+      unseen_scenes: whether the test videos of split 1 keep their actors' scenes, which no training
+        video has.
+    """
 
     preset: Preset
     seed: int = 0
     variant: str = "full"
     scene_bias: float = 0.0
+    unseen_scenes: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,12 +113,15 @@ def _is_complete(out: Path, key: VideoKey) -> bool:
 def _claim(job: Job, out: Path) -> None:
     """Records in `out` which job it is for, so that files of two jobs never mix."""
     path = out / "marionette.json"
-    text = json.dumps({"version": VERSION, **asdict(job)}, indent=1) + "\n"
+    fields = {"version": VERSION, **asdict(job)}
+    if not job.unseen_scenes:  # older folders do not name it
+        del fields["unseen_scenes"]
+    text = json.dumps(fields, indent=1) + "\n"
     if not path.exists():
         _write_text(path, text)
     elif path.read_text() != text:
         raise InputError(
-            f"{path}: the folder holds videos of another preset, seed, variant or version; "
+            f"{path}: the folder holds videos of another preset, seed, variant, scenes or version; "
             "choose another --out or remove the folder"
         )
 
@@ -129,9 +142,11 @@ def write_one(job: Job, out: Path, key: VideoKey) -> None:
 def _actor(job: Job, key: VideoKey) -> tuple[Actor, bool]:
     """Returns the actor of the group, and whether the scene was replaced by that of the class.
 
-    The scene is replaced with probability `scene_bias`.
+    The scene is replaced with probability `scene_bias`, of a test video never if `unseen_scenes`.
     """
     actor = draw_actor(job.seed, key.group)
+    if job.unseen_scenes and key.group in job.preset.test_groups(1):
+        return actor, False
     sequence = np.random.SeedSequence(job.seed, spawn_key=(4, key.group, key.label, key.clip))
     biased = bool(np.random.default_rng(sequence).random() < job.scene_bias)
     return (replace(actor, scene=class_scene(job.seed, key.label)) if biased else actor), biased

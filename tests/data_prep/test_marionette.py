@@ -245,6 +245,21 @@ def test_scene_bias_ties_the_scene_to_the_class(tmp_path):
     assert len(set.union(*scenes.values())) == NUM_CLASSES
 
 
+def test_unseen_scenes_are_those_of_the_test(tmp_path):
+    job = Job(replace(MINI, groups=3), scene_bias=1.0, unseen_scenes=True)
+    write_dataset(job, tmp_path, workers=1)
+    sidecars = [json.loads(path.read_text()) for path in (tmp_path / "sidecars").iterdir()]
+    tested = {*job.preset.test_groups(1)}
+    assert {s["group"] for s in sidecars if not s["scene_biased"]} == tested
+    seen, unseen = (
+        {json.dumps(s["scene"]) for s in sidecars if (s["group"] in tested) == test}
+        for test in (False, True)
+    )
+    assert len(seen) == NUM_CLASSES and len(unseen) == len(tested) and not seen & unseen
+    with pytest.raises(InputError, match="another preset, seed, variant, scenes or version"):
+        write_dataset(replace(job, unseen_scenes=False), tmp_path, workers=1)
+
+
 def test_untrimmed_videos_are_long_and_mostly_not_active():
     preset = PRESETS["untrimmed"]
     shares, lengths = [], []
@@ -299,5 +314,7 @@ def test_command_line(tmp_path, capsys):
     assert exit_info.value.code == 2
     with pytest.raises(InputError, match="scene_bias"):
         main(["--preset=tiny", f"--out={tmp_path}", "--scene_bias=2"])
+    with pytest.raises(InputError, match="unseen_scenes: without --scene_bias"):
+        main(["--preset=tiny", f"--out={tmp_path}", "--unseen_scenes"])
     with pytest.raises(InputError, match="workers"):
         main(["--preset=tiny", f"--out={tmp_path}", "--workers=0"])

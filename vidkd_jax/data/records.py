@@ -41,6 +41,8 @@ _MARIONETTE = {
     "marionette_long": "--preset=long",
     "marionette_background": "--preset=standard --variant=background",
     "marionette_blurred": "--preset=standard --variant=blurred",
+    "marionette_scenes": "--preset=standard --scene_bias=0.8",
+    "marionette_unseen": "--preset=standard --scene_bias=0.8 --unseen_scenes",
 }
 # Other tasks on the videos of `marionette_teachers`.
 _TASKS = ("marionette_scene", "marionette_outfit", "marionette_motion")

@@ -21,6 +21,7 @@ from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.table import TEACHERS
 
+_OF_STANDARD = ("background", "blurred", "scenes", "unseen")  # renderings of the same videos
 # (training videos, classes): as published, and of Marionette as its presets have them. The videos
 # that validate are among them.
 _VIDEOS = {
@@ -31,7 +32,7 @@ _VIDEOS = {
     "mini_kinetics200": (80_000, 200),
     "ssv2": (168_913, 174),
     "utd_mhad": (431, 27),
-    **dict.fromkeys(("marionette", "marionette_background", "marionette_blurred"), (2_016, 14)),
+    **dict.fromkeys(("marionette", *(f"marionette_{each}" for each in _OF_STANDARD)), (2_016, 14)),
     "marionette_small": (672, 14),
     "marionette_study": (2_016, 14),
     "marionette_teachers": (5_040, 14),
