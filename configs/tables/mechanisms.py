@@ -43,7 +43,14 @@ TABLE = Table(
     reference=STUDENT.name,
     scales={"marionette": {"": "marionette_study_third"}},
     noise=("Student + Data Aug, other clips",),
-    metrics=("video_top1", "video_nll", "video_motion", "video_direction", "clip_ece"),
+    metrics=(
+        "video_top1",
+        "validation",
+        "video_nll",
+        "video_motion",
+        "video_direction",
+        "clip_ece",
+    ),
     note="All rows have augmentation. 'Other clips' is the student again but for the order of the "
     "clips after the fork. The teacher has been trained on other actors. Mutual learning trains "
     "two networks and cannot go on from one: it is run from the start, so that it differs from "

@@ -80,7 +80,14 @@ TABLE = Table(
     reference=STUDENT.name,
     scales={"marionette": {"": "marionette_study_third"}},
     noise=("Student, other clips", "Student + Data Aug, other clips"),
-    metrics=("video_top1", "video_nll", "video_motion", "video_direction", "clip_ece"),
+    metrics=(
+        "video_top1",
+        "validation",
+        "video_nll",
+        "video_motion",
+        "video_direction",
+        "clip_ece",
+    ),
     note="'Other clips' is the same arm as its student but for the order of the clips after the "
     "fork. Rows with Data Aug are compared with the student with Data Aug. The teachers have been "
     "trained on other actors, 4,536 videos of them, without augmentation but for 'Teacher + Data "

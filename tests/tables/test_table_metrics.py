@@ -137,10 +137,10 @@ def test_how_a_run_did_from_epoch_to_epoch(curve, epochs, worse, below, tmp_path
     history += [{"split": "val", "epoch": e, "val_figure": v} for e, v in enumerate(curve, 1)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history))
     (tmp_path / "summary.json").write_text('{"selected_on": "val_figure"}')
-    shown = lookup(("epochs_to_converge", "worse_epochs", "below_best"))
+    shown = lookup(("epochs_to_converge", "worse_epochs", "below_best", "validation"))
     result = read_run(tmp_path, shown)
     found = [result.figure(metric)[0] for metric in shown]
-    assert found == pytest.approx([epochs, worse, below])
+    assert found == pytest.approx([epochs, worse, below, max(curve)])
 
 
 def write_curve(folder, curve):

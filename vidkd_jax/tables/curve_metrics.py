@@ -84,6 +84,13 @@ OF_STAGES = (
 )
 OF_CURVES = (
     Metric(
+        "validation",
+        "validation",
+        of_curve=_stage(1.0, best=True),
+        note="Validation: the best epoch's figure, of the videos that choose it; choose a weight "
+        "by it, not by the test.",
+    ),
+    Metric(
         "epochs_to_converge",
         "epochs to 95 %",
         of_curve=_epochs_to_converge,
