@@ -112,6 +112,16 @@ def test_two_sequences_overlap_or_do_not():
     assert apart.sample(4, [0.5] * 4).tolist() == [[0, 1, 2, 3]] * 2  # one frame a part
 
 
+def test_an_image_is_any_frame_of_the_video():
+    sampler, rng = Segments(4, sequences=2, images=True), np.random.default_rng(0)
+    assert sampler.num_draws == 9
+    found = np.stack([sampler.sample(40, rng.random(9).tolist()) for _ in range(2000)])
+    assert (found[:, 1] == found[:, 1, :1]).all()
+    assert set(found[:, 1, 0].tolist()) == set(range(40))
+    for part in range(4):
+        assert set(found[:, 0, part].tolist()) == set(range(10 * part, 10 * part + 10))
+
+
 def test_segments_are_evaluated_on_sequences_that_differ():
     grid = Segments(4, sequences=2).grid(40, 3)
     assert grid.shape == (3, 2, 4)

@@ -28,6 +28,10 @@ class Sampler(Protocol):
         """How many frames a video must have so that none is repeated."""
 
     @property
+    def own_windows(self) -> bool:
+        """Whether each clip of a training example is cut by a window of its own, or all by one."""
+
+    @property
     def offsets(self) -> tuple[int, ...] | None:
         """The frames of a clip counted from its start; None where clips are not regular."""
 
@@ -65,6 +69,7 @@ class Contiguous:
     others: tuple[int, ...] = ()
     num_clips: int = dataclasses.field(default=1, init=False)
     num_draws: int = dataclasses.field(default=1, init=False)
+    own_windows: bool = dataclasses.field(default=False, init=False)
 
     @property
     def offsets(self) -> tuple[int, ...]:
@@ -122,6 +127,7 @@ class Tuples:
     interval: int
     others: tuple[int, ...] = ()
     remote_gap: int | None = None
+    own_windows: bool = dataclasses.field(default=False, init=False)
 
     @property
     def num_clips(self) -> int:
@@ -192,11 +198,14 @@ class Segments:
       sequences: n, how many sequences are drawn.
       overlap: whether two sequences may share a frame. Without, a part of fewer frames than there
         are sequences still has to repeat some.
+      images: whether the sequences after the first show one random frame of the whole video, all
+        the time.
     """
 
     segments: int
     sequences: int = 1
     overlap: bool = True
+    images: bool = False
     offsets: None = dataclasses.field(default=None, init=False)
 
     @property
@@ -205,9 +214,15 @@ class Segments:
         return self.sequences
 
     @property
+    def own_windows(self) -> bool:
+        """Sequences are cut apart, as they are drawn (DTG-Net, section 3.2)."""
+        return self.sequences > 1
+
+    @property
     def num_draws(self) -> int:
-        """One for each frame; without overlap one for each part."""
-        return self.segments * (self.sequences if self.overlap else 1)
+        """One for each frame; without overlap one for each part; and one for each image."""
+        of_frames = self.segments * (self.sequences if self.overlap else 1)
+        return of_frames + (self.sequences - 1 if self.images else 0)
 
     @property
     def span(self) -> int:
@@ -221,13 +236,17 @@ class Segments:
 
     def sample(self, num_frames: int, draws: Sequence[float]) -> np.ndarray:
         """Returns `sequences` random sequences."""
-        shares = np.asarray(draws).reshape(-1, self.segments)
+        images = self.sequences - 1 if self.images else 0
+        shares = np.asarray(draws)[images:].reshape(-1, self.segments)
         begins, sizes = self._parts(num_frames)
         inside = (shares * sizes).astype(np.int64)
         if not self.overlap:  # the next ones are spread evenly over the rest of each part
             steps = np.arange(self.sequences)[:, None] * np.maximum(sizes // self.sequences, 1)
             inside = (inside + steps) % sizes
-        return np.minimum(begins + inside, num_frames - 1)
+        numbers = np.minimum(begins + inside, num_frames - 1)
+        if images:
+            numbers[1:] = (np.asarray(draws)[:images, None] * num_frames).astype(np.int64)
+        return numbers
 
     def centre(self, num_frames: int) -> np.ndarray:
         """Returns the middle frame of each part, in all sequences (TSN's test)."""

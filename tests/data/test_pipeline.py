@@ -235,11 +235,26 @@ def test_a_frame_that_several_clips_show_is_decoded_once(memory_subset):
     subset = memory_subset([5])
     counting = _Counting(subset.dataset)
     frames = np.array([[0, 3, 3], [3, 1, 4]])  # neither sorted nor without repetition
-    row = Row(0, frames, (0.0, 0.0, 0.0))
+    row = Row(0, frames, [(0.0, 0.0, 0.0)])
     spec = ClipSpec(Segments(3, sequences=2), crop=16)
     batch = load_batch(Subset(counting, subset.videos), spec, [row])
     assert counting.asked == [[0, 1, 3, 4]]
     assert (batch["clip"][0, :, :, 0, 0, 0] == frames).all()
+
+
+def test_sequences_of_a_video_are_cut_apart(memory_subset):
+    spec = ClipSpec(Segments(2, sequences=2), crop=16)
+    batch = take(
+        TrainBatches(memory_subset([12] * 8), spec, batch_size=8, seed=0, reading=Reading()), 1
+    )[0]
+    corners = batch["clip"][..., 0, 0, 1:]
+    assert (corners == corners[:, :, :1]).all()  # one window for all frames of a sequence
+    apart = (corners[:, 0, 0] != corners[:, 1, 0]).any(axis=-1)
+    assert apart.sum() >= 5  # of eight, of 5 x 9 places each
+    (row, *_) = EvalBatches(
+        memory_subset([12] * 8), spec, batch_size=4, max_clips=None, reading=Reading()
+    )
+    assert (row["clip"][:, 0] == row["clip"][:, 1]).all()
 
 
 def test_draws_of_two_clips_do_not_depend_on_who_reads_them(memory_subset):

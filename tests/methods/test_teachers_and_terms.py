@@ -171,6 +171,7 @@ _DTG = {
     "accuracies": (),
     "shares": "softmax",
     "fused": "losses",
+    "unit": True,
 }
 # The 2024 paper's, and where it gives none, those of PCL's released code.
 _PCL = {
@@ -268,7 +269,7 @@ SOURCES = {
     "naive_confidence": (methods.Frozen(most=1, reads_logits=True),),
     "dtg": (methods.Frozen(clips=(1,), all_frames=True),),
     "dtg_supervised": (methods.Frozen(clips=(1,), all_frames=True),),
-    "dist_init": (methods.Frozen(most=1),),
+    "dist_init": (methods.Frozen(most=1, all_frames=True),),
     "pcl": (),
     "pcl_distillation": (methods.Frozen(most=1, heads=("pretext",)),),
 }

@@ -24,10 +24,10 @@ _WINDOW_DRAWS = 3  # the window's size, top and left
 
 @dataclasses.dataclass(frozen=True)
 class ClipSpec:
-    """Which clips are read, and the window that is cut from all of their frames.
+    """Which clips are read, and the windows that are cut from their frames.
 
     Attributes:
-      sampler: chooses the frames.
+      sampler: chooses the frames, and says whether each clip is cut by itself.
       crop: side of the square window, in pixels.
       crop_sizes: sides of training windows, one drawn for each row and resized to `crop`; (): all
         windows have side `crop`.
@@ -42,7 +42,8 @@ class ClipSpec:
     @property
     def num_draws(self) -> int:
         """How many uniform random numbers a training row needs."""
-        return self.sampler.num_draws + _WINDOW_DRAWS
+        windows = self.sampler.num_clips if self.sampler.own_windows else 1
+        return self.sampler.num_draws + windows * _WINDOW_DRAWS
 
 
 class Row(NamedTuple):
@@ -51,22 +52,22 @@ class Row(NamedTuple):
     Attributes:
       position: of its video in the subset.
       frames: int64 [n, t], their numbers.
-      shares: three numbers in [0, 1) that decide on the size and the place of the window; None: the
-        window in the centre.
+      shares: for each clip, or once for all, three numbers in [0, 1) that decide on the size and
+        the place of the window; None: the window in the centre.
       mask: False for padding.
     """
 
     position: int
     frames: np.ndarray
-    shares: Sequence[float] | None = None
+    shares: Sequence[Sequence[float]] | None = None
     mask: bool = True
 
 
 def random_row(subset: Subset, spec: ClipSpec, position: int, draws: Sequence[float]) -> Row:
     """Returns a training row; `draws` are `spec.num_draws` numbers in [0, 1)."""
-    of_frames, of_window = draws[:-_WINDOW_DRAWS], draws[-_WINDOW_DRAWS:]
-    frames = spec.sampler.sample(subset.videos[position].num_frames, of_frames)
-    return Row(position, frames, of_window)
+    of_frames, of_windows = np.split(np.asarray(draws), [spec.sampler.num_draws])
+    frames = spec.sampler.sample(subset.videos[position].num_frames, of_frames.tolist())
+    return Row(position, frames, of_windows.reshape(-1, _WINDOW_DRAWS).tolist())
 
 
 def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch:
@@ -80,14 +81,14 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
             continue
         shown = samplers.still(row.frames) if spec.still else row.frames
         where = _where(shown)
-        windows = _windows(subset, spec, row, np.fromiter(where, np.int64, len(where)))
-        for positions, window in zip(where.values(), windows, strict=True):
+        frames = _windows(subset, spec, row, np.fromiter(where, np.int64, len(where)))
+        for positions, windows in zip(where.values(), frames, strict=True):
             for name, part in subset.dataset.parts.items():
                 if name not in batch:
-                    shape = (len(rows), *shown.shape, *window[..., part].shape)
+                    shape = (len(rows), *shown.shape, *windows[0][..., part].shape)
                     batch[name] = np.zeros(shape, np.uint8)
                 for clip, time in positions:
-                    batch[name][place, clip, time] = window[..., part]
+                    batch[name][place, clip, time] = windows[clip % len(windows)][..., part]
     labels = [subset.videos[row.position].label for row in rows]
     return {
         **batch,
@@ -106,13 +107,17 @@ def _where(frames: np.ndarray) -> dict[int, list[tuple[int, int]]]:
     return dict(sorted(where.items()))
 
 
-def _windows(subset: Subset, spec: ClipSpec, row: Row, numbers: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields the windows of frames, each uint8 [crop, crop, c]."""
-    video, cut = subset.videos[row.position], None
+def _windows(
+    subset: Subset, spec: ClipSpec, row: Row, numbers: np.ndarray
+) -> Iterator[list[np.ndarray]]:
+    """Yields the windows of each frame, for each clip or one for all: uint8 [crop, crop, c]."""
+    video, cuts = subset.videos[row.position], None
     for frame in subset.dataset.frames(video.index, numbers):
-        if cut is None:
-            cut = _cut(video, frame.shape[0], frame.shape[1], spec, row.shares)
-        yield _resize(frame[cut], spec.crop)
+        if cuts is None:
+            height, width = frame.shape[:2]
+            every = [None] if row.shares is None else row.shares
+            cuts = [_cut(video, height, width, spec, shares) for shares in every]
+        yield [_resize(frame[cut], spec.crop) for cut in cuts]
 
 
 def _cut(

@@ -47,8 +47,8 @@ class DifferentiatedTeachers(_WithoutLabels):
 
     Attributes:
       overlap: whether the two sequences may share a frame (Table 2).
-      guidance: what still-image teachers see of the second sequence: "sequence", all frames, whose
-        features are averaged; or "image", one of them (Table 2).
+      guidance: what still-image teachers see: "sequence", all frames of the second sequence, whose
+        features are averaged; or "image", any one frame of the video (Table 2).
       queue: K, how many features of earlier batches a queue holds; the paper says that it is fewer
         than there are videos, and no number.
       temperature: tau of eq. 2, which the paper does not give; 0.07 is MoCo's.
@@ -61,7 +61,9 @@ class DifferentiatedTeachers(_WithoutLabels):
         has the softmax for "offline" and does not say for the others.
       fused: what is weighted, "losses" (section 4.3.3) or "features" (eq. 1). The similarity to a
         weighted sum of features is the weighted sum of the similarities, so that queued features
-        carry no old weights.
+        carry no old weights. Teachers of one width then share one map; those of several widths,
+        whose features have no sum, keep their own.
+      unit: whether anchor and guidance have length 1, as MoCo's have, whose loss this is.
     """
 
     overlap: bool = True
@@ -73,6 +75,7 @@ class DifferentiatedTeachers(_WithoutLabels):
     accuracies: tuple[float, ...] = ()
     shares: str = choice("softmax", guidance_lib.SHARES)
     fused: str = choice("losses", FUSED)
+    unit: bool = True
 
     clips: ClassVar[tuple[int, ...]] = (0,)
 
@@ -106,14 +109,18 @@ class DifferentiatedTeachers(_WithoutLabels):
     def sampler(self, frames: int, stride: int) -> Sampler:
         """Returns the sampler of two sparse sequences; they have no stride."""
         del stride
-        return Segments(frames, sequences=2, overlap=self.overlap)
+        images = self.guidance == "image"
+        return Segments(frames, sequences=2, overlap=self.overlap, images=images)
 
     def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
-        """Returns a linear map to the features of each teacher, of length 1."""
+        """Returns a linear map to the features of each teacher, or one for all (see `fused`)."""
         del num_classes
+        widths = [shapes["features"].shape[-1] for shapes in teachers]
+        if self.fused == "features" and len({*widths}) == 1:
+            widths = widths[:1]
         return {
-            _anchor(number): Head(shapes["features"].shape[-1], unit=True, training_only=True)
-            for number, shapes in enumerate(teachers)
+            _anchor(number): Head(width, unit=self.unit, training_only=True)
+            for number, width in enumerate(widths)
         }
 
     def init_memory(self, sizes: Sizes) -> Memory:
@@ -142,7 +149,7 @@ class DifferentiatedTeachers(_WithoutLabels):
     ) -> Memory:
         """Returns the memory with the batch's guidance in place of the oldest."""
         memory = super().remember(student, teachers, context, variables)
-        new = _guidance(teachers)
+        new = self._guidance(teachers)
         queue = queues.enqueue(memory["queue"], new, context.batch["video"], context.step)
         return {**memory, "queue": queue}
 
@@ -153,8 +160,8 @@ class DifferentiatedTeachers(_WithoutLabels):
         queue = context.memory["queue"]
         counted = queues.counted(queue, context.batch["video"])
         pairs = []
-        for number, guide in enumerate(_guidance(teachers)):
-            anchor = student[_anchor(number)]
+        for number, guide in enumerate(self._guidance(teachers)):
+            anchor = student.get(_anchor(number), student[_anchor(0)])
             positive = jnp.sum(anchor * guide, axis=1)
             pairs.append((positive, anchor @ queue["features"][number].T))
         weights = self._weights(pairs, counted)
@@ -169,6 +176,15 @@ class DifferentiatedTeachers(_WithoutLabels):
             return losses.info_nce(*fused, **how), weights
         each = jnp.stack([losses.info_nce(p, n, **how) for p, n in pairs], axis=1)
         return jnp.sum(weights * each, axis=1), weights
+
+    def _guidance(self, teachers: Taught) -> tuple[jax.Array, ...]:
+        """Returns the features of each teacher, float32 [b, width]."""
+        found = tuple(outputs["features"] for outputs in teachers["frozen"])
+        if not self.unit:
+            return found
+        return tuple(
+            g / jnp.maximum(jnp.linalg.norm(g, axis=1, keepdims=True), 1e-12) for g in found
+        )
 
     def _weights(self, pairs: list[tuple[jax.Array, jax.Array]], counted: jax.Array) -> jax.Array:
         """Returns the weight of each teacher for each video, [b, teachers]."""
@@ -236,8 +252,8 @@ class DistInit(_WithoutLabels):
 
     @property
     def teachers(self) -> tuple[Source, ...]:
-        """One trained network."""
-        return (Frozen(most=1),)
+        """One trained network; a still-image one sees every frame."""
+        return (Frozen(most=1, all_frames=True),)
 
     def sampler(self, frames: int, stride: int) -> Sampler:
         """Returns the sampler of one sparse sequence, which both see."""
@@ -264,9 +280,3 @@ class DistInit(_WithoutLabels):
         """Returns nothing."""
         del student, teachers, context
         return {}
-
-
-def _guidance(teachers: Taught) -> tuple[jax.Array, ...]:
-    """Returns the features of each teacher, of length 1, float32 [b, width]."""
-    found = (outputs["features"] for outputs in teachers["frozen"])
-    return tuple(g / jnp.maximum(jnp.linalg.norm(g, axis=1, keepdims=True), 1e-12) for g in found)
