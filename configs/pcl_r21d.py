@@ -1,9 +1,9 @@
 """R(2+1)D of PCL+KD without a teacher: pretext task and contrast, without labels.
 
-The 2024 paper's values; its predecessor of 2022 has `--config.train.epochs=100`. What the released
+The 2024 paper's values; `:ucf101_2022` has the 100 epochs of its predecessor. What the released
 code of PCL does otherwise is `--config.data.frames=16`, `--config.method.contrast=banks`,
-`--config.method.fifth=remote`, `--config.method.quadrants=fixed` and
-`--config.method.segments=any`.
+`--config.method.fifth=remote`, `--config.method.quadrants=fixed`,
+`--config.method.segments=any` and `--config.method.interval=-5`.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """

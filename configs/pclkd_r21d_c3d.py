@@ -1,8 +1,8 @@
 """R(2+1)D of PCL+KD, taught by C3D: pretext task, contrast, and the teacher's answers.
 
 Name the teacher, a finished run of configs/pcl_c3d.py, with
-`--config.teachers.runs="('runs/pcl_c3d',)"`. The 2024 paper's values; that of 2022 has
-`--config.train.epochs=100`.
+`--config.teachers.runs="('runs/pcl_c3d',)"`. The 2024 paper's values; `:ucf101_2022` has
+the 100 epochs of its predecessor.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """

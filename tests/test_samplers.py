@@ -85,6 +85,10 @@ def test_a_remote_clip_keeps_its_distance_and_is_the_middle_one_where_there_is_n
     # Tuples of 23 frames in 30: there are 7 frames left, and 5 + 7 would be needed.
     found = sampler.sample(30, [0.5, 0.5])
     np.testing.assert_array_equal(found[3], found[1])
+    # In 35 frames the middle one of the tuples has no room on either side, and the last one has.
+    assert sampler.centre(35)[3].tolist() != sampler.centre(35)[1].tolist()
+    np.testing.assert_array_equal(sampler.centre(30)[3], sampler.centre(30)[1])
+    assert sampler.centre(60)[0, 0] == (60 - 23) // 2
     at_end = sampler.sample(35, [0.9999, 0.0])  # the tuple is 12..34, and 0..6 is far enough
     assert at_end[0, 0] == 12 and at_end[3].tolist() == [0, 2, 4, 6]
 

@@ -162,8 +162,12 @@ class Tuples:
         return self._at(start_at(draws[0], num_frames, self.span), num_frames, draws[-1])
 
     def centre(self, num_frames: int) -> np.ndarray:
-        """Returns the tuple in the middle of the video."""
-        return self._at(max((num_frames - self.span) // 2, 0), num_frames)
+        """Returns the tuple in the middle of the video, or the nearest with room for its remote."""
+        middle = max((num_frames - self.span) // 2, 0)
+        if self.remote_gap is not None:
+            roomy = [s for s in range(num_frames - self.span + 1) if self._far(s, num_frames)]
+            middle = min(roomy, key=lambda start: abs(start - middle), default=middle)
+        return self._at(middle, num_frames)
 
     def grid(self, num_frames: int, most: int) -> np.ndarray:
         """Returns non-overlapping tuples; see `grid_starts`."""

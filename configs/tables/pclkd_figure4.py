@@ -8,6 +8,7 @@ _TABLE = load_table("pclkd_figures")
 _SHOWN = (
     "R3D, scratch",
     "R3D taught by R3D",
+    "R3D, teacher",
 )
 TABLE = dataclasses.replace(
     _TABLE,

@@ -8,6 +8,7 @@ _TABLE = load_table("pclkd_figures")
 _SHOWN = (
     "C3D, scratch",
     "C3D taught by C3D",
+    "C3D, teacher",
 )
 TABLE = dataclasses.replace(
     _TABLE,

@@ -8,6 +8,7 @@ _TABLE = load_table("pclkd_figures")
 _SHOWN = (
     "R(2+1)D, scratch",
     "R(2+1)D taught by R(2+1)D",
+    "R(2+1)D, teacher",
 )
 TABLE = dataclasses.replace(
     _TABLE,

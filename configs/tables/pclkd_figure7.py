@@ -10,6 +10,7 @@ _SHOWN = (
     "C3D taught by R3D",
     "R3D taught by R3D",
     "R(2+1)D taught by R3D",
+    "R3D, teacher",
 )
 TABLE = dataclasses.replace(
     _TABLE,

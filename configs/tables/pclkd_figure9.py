@@ -10,6 +10,7 @@ _SHOWN = (
     "C3D taught by R(2+1)D",
     "R3D taught by R(2+1)D",
     "R(2+1)D taught by R(2+1)D",
+    "R(2+1)D, teacher",
 )
 TABLE = dataclasses.replace(
     _TABLE,

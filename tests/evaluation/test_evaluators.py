@@ -163,5 +163,10 @@ def test_the_pretext_task_is_judged_on_every_transform_of_every_clip():
     assert found.scores["pretext_top1"] == pytest.approx(0.5)
     right, wrong = np.log1p(2 * np.exp(-9)), 9 + np.log1p(2 * np.exp(-9))
     assert found.scores["pretext_nll"] == pytest.approx((right + wrong) / 2, rel=1e-5)
+    possible = np.array([[True, True, True], [True, True, False]])
+    judged = Collected({"pretext": logits, "possible": possible}, np.zeros(2, int), np.arange(2))
+    found = evaluators.judge(["pretext"], judged, None, OPTIONS)
+    assert found.arrays["pretext"]["confusion"].tolist() == [[2, 0, 0], [0, 1, 1], [1, 0, 0]]
+    assert found.scores["pretext_top1"] == pytest.approx(0.6)
     names = ["classification", "pretext", "features"]
     assert evaluators.of_variants(names) == (("classification", "features"), ("pretext",))

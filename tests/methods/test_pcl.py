@@ -86,6 +86,16 @@ def test_a_remote_clip_is_the_fifth_transform_where_the_video_has_room_for_it():
     assert 0.1 < np.mean(np.array(draws["far"]) == 4) < 0.3
     seen = np.asarray(method.variants({**batch, "clip": far})["clip"])
     np.testing.assert_array_equal(seen[:, 4, 1], seen[:, 4, 3])
+    half = far.at[:3].set(near[:3])
+    possible = method.variants({**batch, "clip": half})["possible"]
+    assert possible[:, :4].all() and possible[:, 4].tolist() == [False] * 3 + [True] * 3
+    assert create().variants(BATCH)["possible"].all()
+
+
+def test_clips_that_would_not_follow_one_another_are_refused():
+    assert create(interval=-14).sampler(8, 2).span == 17  # clips of 15 frames begin 1 apart
+    with pytest.raises(InputError, match=r"config\.method\.interval: -15, .* use -14 or more"):
+        create(interval=-15).sampler(8, 2)
 
 
 def test_variants_show_every_transform_and_are_the_same_whenever_they_are_asked():

@@ -16,7 +16,9 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import load_epoch
 from vidkd_jax.report import closing_lines
+from vidkd_jax.run.method_checks import check_lengths
 from vidkd_jax.run.tracking import read_records
+from vidkd_jax.samplers import Tuples
 
 # Videos have 24 frames, a tuple 3 * 7 + 2 * 1 = 23.
 PCL = {
@@ -109,6 +111,11 @@ def test_a_teacher_of_the_same_task_teaches(finished, small_config, tmp_path):
     ("changes", "message"),
     [
         ({"method__fifth": "remote"}, r"config\.method\.fifth: 'remote', but the teacher"),
+        ({"method__quadrants": "fixed"}, r"config\.method\.quadrants: 'fixed', but the teacher"),
+        (
+            {"method__distilled": "projection", "method__projection": 64},
+            r"config\.method\.projection: 64, but the teacher's has 4 features; use 4",
+        ),
         ({"method__tuple_length": 4, "data__stride": 1}, r"config\.method\.tuple_length: 4, but"),
     ],
 )
@@ -145,3 +152,10 @@ def test_videos_too_short_for_a_tuple_are_counted_or_refused(small_config, capsy
         build(small_config(**{**PCL, "method__interval": 2}))
     build(small_config(**PCL))
     assert "shorter" not in capsys.readouterr().err
+
+
+def test_few_videos_too_short_for_a_tuple_are_counted(memory_subset, capsys):
+    check_lengths(memory_subset([30, 25, 30, 30]), Tuples(4, 2, 3, 4))
+    said = capsys.readouterr().err
+    assert said.startswith("1 of 4 training videos are shorter than 3 clips of 4")
+    assert "29 frames; the shortest has 25. Frames of theirs are repeated." in said

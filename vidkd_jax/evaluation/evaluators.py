@@ -121,13 +121,15 @@ def _pretext(
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Whether the transforms of a pretext task are told apart: logits [m, ways, ways]; PCL.
 
-    Every clip is shown after every transform, so chance is one in as many as there are. These are
-    no figures of actions.
+    Every clip is shown after every transform that is possible for it, so chance is one in as many
+    as there are. These are no figures of actions.
     """
     del train
     shown = judged.outputs["pretext"]
     count, ways, _ = shown.shape
-    logits, labels = shown.reshape(count * ways, ways), np.tile(np.arange(ways), count)
+    possible = judged.outputs.get("possible", np.ones((count, ways), bool)).reshape(-1)
+    logits = shown.reshape(count * ways, ways)[possible]
+    labels = np.tile(np.arange(ways), count)[possible]
     figures = {
         "pretext_top1": float(top_k_correct(logits, labels, 1).mean()),
         "pretext_nll": float(negative_log_likelihood(softmax(logits), labels)),

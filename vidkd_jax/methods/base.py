@@ -117,7 +117,8 @@ class Method(Protocol):
         """Returns what evaluators of the method's own task show the student of evaluation clips.
 
         Each row is shown in m ways, without augmentation, and in the same ones whenever it is
-        asked: float clips [b, m, n, t, h, w, c] in [-1, 1].
+        asked: float clips [b, m, n, t, h, w, c] in [-1, 1]. "possible", bool [b, m], may say which
+        ways a row cannot be shown in.
         """
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:

@@ -91,6 +91,12 @@ class PretextContrast(Defaults):
 
     def sampler(self, frames: int, stride: int) -> Sampler:
         """Returns the sampler of tuples, with a remote clip after them where there is one."""
+        shortest = 1 - ((frames - 1) * stride + 1)  # a clip begins after the one before
+        if self.interval < shortest:
+            raise InputError(
+                f"config.method.interval: {self.interval}, but clips of {frames} frames, {stride} "
+                f"apart, would then not begin one after the other; use {shortest} or more"
+            )
         gap = self.remote_gap if self.fifth == "remote" else None
         return Tuples(frames, stride, self.tuple_length, self.interval, remote_gap=gap)
 
@@ -104,7 +110,7 @@ class PretextContrast(Defaults):
         """Returns each tuple after each of the five transforms, [b, 5, n, t, h, w, c].
 
         How far a clip is rotated and what is swapped depends on the number of its video alone.
-        Where a video has no room for a remote clip, the fifth is its own.
+        Where a video has no room for a remote clip, the fifth is not possible.
         """
         clips = augment.plain(batch)["clip"]
         key = jax.random.key(_EVALUATION)
@@ -113,7 +119,7 @@ class PretextContrast(Defaults):
             self._transformed(clips, jnp.full(len(clips), label), keys)
             for label in range(len(pretext.TRANSFORMS))
         ]
-        return {"clip": jnp.stack(every, axis=1)}
+        return {"clip": jnp.stack(every, axis=1), "possible": self._possible(batch)}
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the cross-entropy of the transforms and the contrast."""
@@ -174,10 +180,14 @@ class PretextContrast(Defaults):
 
     def _labels(self, key: jax.Array, batch: Batch) -> jax.Array:
         """Returns which transform the middle clips undergo in a step, int [b]."""
+        return pretext.draw_labels(jax.random.fold_in(key, _LABELS), self._possible(batch))
+
+    def _possible(self, batch: Batch) -> jax.Array:
+        """Returns which transforms each tuple can undergo, bool [b, 5]."""
         possible = jnp.ones((len(batch["clip"]), len(pretext.TRANSFORMS)), bool)
         if self.fifth == "remote":
             possible = possible.at[:, -1].set(self._is_far(batch["clip"]))
-        return pretext.draw_labels(jax.random.fold_in(key, _LABELS), possible)
+        return possible
 
     def _is_far(self, clips: jax.Array) -> jax.Array:
         """Returns where the last clip is a remote one, bool [b]; else it is the middle one."""
@@ -218,15 +228,16 @@ class PretextContrastDistillation(PretextContrast):
         best first ones (table `pclkd_weights`).
       temperature: tau; 4 in the paper.
       distilled: the outputs that the student copies, which the paper does not name: "pretext", the
-        five answers; "projection", each clip's contrasted features; "logits", of the actions, for a
-        teacher that knows them.
+        five answers; "projection", each clip's contrasted features, whose softmax at tau 4 is
+        nearly even, so that they need a large kd_weight; "logits", of the actions, for a teacher
+        that knows them.
     """
 
     kd_weight: float = option(0.1, at_least=0)
     temperature: float = option(4.0, more_than=0)
     distilled: str = choice("pretext", DISTILLED)
 
-    agrees_on: ClassVar[tuple[str, ...]] = ("tuple_length", "fifth")
+    agrees_on: ClassVar[tuple[str, ...]] = ("tuple_length", "quadrants", "segments", "fifth")
 
     @property
     def teachers(self) -> tuple[Source, ...]:
@@ -237,6 +248,12 @@ class PretextContrastDistillation(PretextContrast):
 
     def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns those of PCL, and a classifier of actions where one is to be copied."""
+        for shapes in teachers if self.distilled == "projection" else ():
+            if (width := shapes["projection"].shape[-1]) != self.projection:
+                raise InputError(
+                    f"config.method.projection: {self.projection}, but the teacher's has {width} "
+                    f"features; use {width}"
+                )
         own = super().heads(num_classes, teachers)
         return {**own, "logits": Head(num_classes)} if self.distilled == "logits" else own
 

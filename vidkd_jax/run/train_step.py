@@ -252,7 +252,7 @@ def predict_step(
       network: which sees its own part of them.
       outputs: their names.
       variants: what to show instead of the clips, in m ways, `Method.variants`; the outputs are
-        [b, m, ...] then. None: the clips.
+        [b, m, ...] then, with "possible" beside them where it is given. None: the clips.
     """
 
     def ask(views: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
@@ -262,6 +262,9 @@ def predict_step(
     if variants is None:
         found = ask(augment.plain(batch))
     else:  # one way after the other: no more memory than one takes
-        ways = jax.tree.map(lambda clips: jnp.moveaxis(clips, 1, 0), variants(batch))
+        shown = dict(variants(batch))
+        possible = {name: shown.pop(name) for name in ("possible",) if name in shown}
+        ways = jax.tree.map(lambda clips: jnp.moveaxis(clips, 1, 0), shown)
         found = jax.tree.map(lambda rows: jnp.moveaxis(rows, 0, 1), jax.lax.map(ask, ways))
+        found |= possible
     return {**found, **{name: batch[name] for name in ("label", "video", "mask")}}

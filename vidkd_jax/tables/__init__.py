@@ -2,6 +2,7 @@
 
 from vidkd_jax.tables.forks import forked, other_clips, trunk
 from vidkd_jax.tables.metric import Metric, PerItem
+from vidkd_jax.tables.metrics import lookup
 from vidkd_jax.tables.subsets import part, parts
 from vidkd_jax.tables.table import SEED, Row, Selection, Table, load_table
 
@@ -14,6 +15,7 @@ __all__ = [
     "Table",
     "forked",
     "load_table",
+    "lookup",
     "other_clips",
     "part",
     "parts",

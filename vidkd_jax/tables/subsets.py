@@ -10,9 +10,10 @@ _APART = 100  # seeds of needed rows that each seed has its own of
 
 
 def part(row: Row, share: float, *, needed: bool = False) -> Row:
-    """Returns a row that trains on a part of each class' videos, in as many steps as on all.
+    """Returns a row that trains on a part of each class' videos, in about as many steps as on all.
 
-    Each seed draws other videos, alike in all rows.
+    An epoch passes over them 1 / share times. As a pass takes whole batches, very few videos make
+    fewer steps. Each seed draws other videos, alike in all rows.
 
     Args:
       row: with all videos.
