@@ -5,7 +5,7 @@ The rows fork from one trunk of their seed, so that they differ by the teacher a
 
 from vidkd_jax.tables import Row, Table, forked, other_clips, trunk
 
-AFTER = 10  # epochs of 25: past the moment at which a network begins to learn
+AFTER = 10  # epochs of 25: a network has begun to learn, and is right on about a third of the clips
 PLAIN = {"augment.enabled": False}
 STUDENT = trunk(Row("Student", "supervised_r18", PLAIN), AFTER)
 AUGMENTED = trunk(Row("Student + Data Aug", "supervised_r18"), AFTER)
@@ -29,6 +29,14 @@ WIDE = Row(
     {"model.width": 0.25, **PLAIN},
     dataset=OTHERS,
     only_seed=0,
+)
+# It sees the optical flow of the student's clips, and has learnt from that of other actors.
+FLOW = Row(
+    "3D ResNet-18 of other actors' flow",
+    "supervised_r18",
+    {**PLAIN, "data.modality": "flow"},
+    dataset=OTHERS,
+    only_seed=1,
 )
 EQUAL = Row("3D ResNet-18", "supervised_r18", PLAIN, seed_offset=2000)
 
@@ -64,6 +72,7 @@ TABLE = Table(
         ),
         taught("Wide teacher, CE .1 / KL .9", HEAVY, WIDE),
         taught("Student to student, CE .1 / KL .9", HEAVY, EQUAL),
+        taught("Flow teacher, CE .1 / KL .9", {**HEAVY, "data.modality": "rgb_flow"}, FLOW),
         taught("Three teachers, CE .1 / KL .9", HEAVY, *OTHER_ACTORS),
         AUGMENTED,
         other_clips("Student + Data Aug, other clips", AUGMENTED, AFTER),
@@ -91,5 +100,6 @@ TABLE = Table(
     note="'Other clips' is the same arm as its student but for the order of the clips after the "
     "fork. Rows with Data Aug are compared with the student with Data Aug. The teachers have been "
     "trained on other actors, 4,536 videos of them, without augmentation but for 'Teacher + Data "
-    "Aug'; 'student to student' has one of the student's own kind and videos.",
+    "Aug'; 'student to student' has one of the student's own kind and videos. The flow teacher needs "
+    "the records of data_prep.flow of both sets.",
 )
