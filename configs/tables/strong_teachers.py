@@ -100,6 +100,6 @@ TABLE = Table(
     note="'Other clips' is the same arm as its student but for the order of the clips after the "
     "fork. Rows with Data Aug are compared with the student with Data Aug. The teachers have been "
     "trained on other actors, 4,536 videos of them, without augmentation but for 'Teacher + Data "
-    "Aug'; 'student to student' has one of the student's own kind and videos. The flow teacher needs "
-    "the records of data_prep.flow of both sets.",
+    "Aug'; 'student to student' has one of the student's own kind and videos. The flow teacher "
+    "needs the records of data_prep.flow of both sets.",
 )
