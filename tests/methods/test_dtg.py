@@ -328,12 +328,10 @@ def test_videos_with_fewer_frames_than_segments_are_refused(small_config):
         build(config)
 
 
-def test_a_whole_run_with_two_teachers_of_other_widths(small_config, tmp_path):
-    teachers = []
-    for width in (1 / 32, 1 / 16):
-        teachers.append(str(tmp_path / f"teacher{width}"))
-        own = {"method__name": "supervised", "model__width": width, "train__epochs": 1}
-        train.train_and_evaluate(small_config(**own), tmp_path / f"teacher{width}")
+def test_a_whole_run_with_two_teachers_of_other_widths(small_config, still_teacher, tmp_path):
+    own = {"method__name": "supervised", "model__width": 1 / 16, "train__epochs": 1}
+    train.train_and_evaluate(small_config(**own), tmp_path / "teacher")
+    teachers = [still_teacher, str(tmp_path / "teacher")]
     own = {"method__name": "dtg", "method__queue": 6, "teachers__runs": tuple(teachers)}
     with pytest.raises(InputError, match=r"sees 4 frames, but the method shows its teachers one"):
         build(small_config(**own, method__guidance="image"))
