@@ -3,14 +3,20 @@
 import gc
 import os
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Tests compile much and run little. LLVM's optimiser takes seconds for a single random generator.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Tests compile much and run little. LLVM's optimiser takes seconds for a single random generator;
+# without it XLA's older emitters, which later versions may not have, take half the time.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0"
+    + " --xla_cpu_use_fusion_emitters=false" * metadata.version("jaxlib").startswith("0.10."),
+)
 # All test processes share a compilation cache, so that each program is compiled only once.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(".pytest_cache/jax").absolute()))
 # Tests have their own cache folder, apart from the user's.
