@@ -165,8 +165,11 @@ class Tuples:
         """Returns the tuple in the middle of the video, or the nearest with room for its remote."""
         middle = max((num_frames - self.span) // 2, 0)
         if self.remote_gap is not None:
-            roomy = [s for s in range(num_frames - self.span + 1) if self._far(s, num_frames)]
-            middle = min(roomy, key=lambda start: abs(start - middle), default=middle)
+            away = self._clip.span + self.remote_gap
+            starts = np.arange(max(num_frames - self.span + 1, 0))
+            roomy = starts[(starts >= away) | (starts + self.span + away <= num_frames)]
+            if len(roomy):
+                middle = int(roomy[np.argmin(np.abs(roomy - middle))])
         return self._at(middle, num_frames)
 
     def grid(self, num_frames: int, most: int) -> np.ndarray:
@@ -203,7 +206,7 @@ class Segments:
       overlap: whether two sequences may share a frame. Without, a part of fewer frames than there
         are sequences still has to repeat some.
       images: whether the sequences after the first show one random frame of the whole video, all
-        the time.
+        the time. Evaluation shows all sequences the same frames.
     """
 
     segments: int
@@ -219,7 +222,7 @@ class Segments:
 
     @property
     def own_windows(self) -> bool:
-        """Sequences are cut apart, as they are drawn (DTG-Net, section 3.2)."""
+        """Each of several sequences is cropped by a window of its own (DTG-Net, section 3.2)."""
         return self.sequences > 1
 
     @property

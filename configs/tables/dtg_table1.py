@@ -72,6 +72,5 @@ TABLE = dataclasses.replace(
     note="The paper's 85.6 and 49.9 are of a 3D ResNet-18 that starts from ImageNet's weights, its "
     "79.3 and 43.6 of that start alone, its 85 and 46.4 of BU101's; a 2D network's weights fit the "
     "TSN here. 'More videos' are Mini-Kinetics-200 in the paper, and here those of other actors, "
-    "whose outfits its teacher knows. With Kinetics-400 instead the paper has 69.1: "
-    "--config=dtg_r18:kinetics400 and segments_r18 after it.",
+    "whose outfits its teacher knows. With Kinetics-400 instead the paper has 69.1.",
 )

@@ -72,7 +72,7 @@ TABLE = dataclasses.replace(
     ),
     headline="video_top1",
     note="Both of the paper's rows start from self-supervised DTG-Net, and its network is a TSN, "
-    "which means the features of single frames and so cannot tell a direction; the 3D ResNet-18 "
+    "which averages the features of single frames and so cannot tell a direction; the 3D ResNet-18 "
     "can. Both motions guide. What the paper calls mAP is the mean class accuracy: on HMDB51 it "
     "equals the accuracy in all its rows. The true one stands beside it.",
 )

@@ -26,7 +26,10 @@ def _taught(student: str, teacher: str):  # noqa: ANN202 - a table's file needs 
 
 
 _SCRATCH = [dataclasses.replace(_ROWS[f"{name}, scratch"], paper={}) for name in _CONFIGS]
-_THEMSELVES = [row.overrides["teachers.runs"][0] for row in _TEACHERS.values()]
+_THEMSELVES = [
+    dataclasses.replace(row.overrides["teachers.runs"][0], against=f"{name}, scratch")
+    for name, row in _TEACHERS.items()
+]
 TABLE = dataclasses.replace(
     _TABLE,
     title="PCL+KD 2022 Figures 3 to 9: accuracy by epoch",

@@ -142,7 +142,7 @@ def write_one(job: Job, out: Path, key: VideoKey) -> None:
 def _actor(job: Job, key: VideoKey) -> tuple[Actor, bool]:
     """Returns the actor of the group, and whether the scene was replaced by that of the class.
 
-    The scene is replaced with probability `scene_bias`, of a test video never if `unseen_scenes`.
+    It is replaced with probability `scene_bias`; with `unseen_scenes` never in a test video.
     """
     actor = draw_actor(job.seed, key.group)
     if job.unseen_scenes and key.group in job.preset.test_groups(1):

@@ -11,6 +11,8 @@ from vidkd_jax.errors import InputError
         ("marionette_small", "--preset=small"),
         ("marionette_untrimmed", "--preset=untrimmed"),
         ("marionette_long", "--preset=long"),
+        ("marionette_scene_bias", "--preset=standard --seed=9300 --scene_bias=0.8 --out"),
+        ("marionette_new_scenes", "--preset=standard --seed=9300 --scene_bias=0.8 --unseen_scenes"),
         ("marionette_background", "--preset=standard --seed=9300 --variant=background"),
     ],
 )

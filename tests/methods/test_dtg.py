@@ -310,16 +310,14 @@ def test_what_a_still_teacher_sees(own, sequence, small_config, still_teacher):
         np.testing.assert_allclose(found, every.mean(axis=0), rtol=1e-3, atol=1e-5)
 
 
-def test_teachers_have_no_gradient_and_stay_what_they_are(small_config, still_teacher):
+def test_teachers_have_no_gradient(small_config, still_teacher):
     own = {"method__name": "dtg", "method__queue": 6, "teachers__runs": (still_teacher,)}
     run = build(small_config(**own, method__weights="online1"))
     teachers, batch = run.teachers.first, next(run.train_batches)
-    before = jax.tree.map(np.array, teachers)
     state, _ = run.train_step(run.initial_state(), teachers, batch, run.key)  # fills the queue
     batch = next(run.train_batches)
     grads = jax.grad(lambda t: run.train_step(state, t, batch, run.key)[1]["loss"])(teachers)
     assert all((leaf == 0).all() for leaf in jax.tree.leaves(grads))
-    jax.tree.map(np.testing.assert_array_equal, teachers, before)
 
 
 def test_videos_with_fewer_frames_than_segments_are_refused(small_config):

@@ -110,6 +110,14 @@ def test_the_released_recipe_keeps_its_optimiser_where_there_are_steps_for_it():
         assert load("ty_r18_released", small).optim.learning_rate == 2e-3
 
 
+def test_the_two_papers_of_pcl_kd_have_epochs_of_their_own():
+    assert load("pcl_r3d").train.epochs == 200
+    before = load("pclkd_c3d_r3d", "ucf101_2022")
+    assert (before.train.epochs, before.data.name) == (100, "ucf101")
+    with pytest.raises(InputError, match="ucf101_2022: no such data set"):
+        load("finetune_c3d", "ucf101_2022")
+
+
 def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
     assert load("ty_r18", "ssv2").augment.flip == 0.0
 

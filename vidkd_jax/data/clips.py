@@ -1,4 +1,4 @@
-"""From a video to a row of a batch: its clips' frames, and the window that is cut from them.
+"""From a video to a row of a batch: its clips' frames, and the windows that are cut from them.
 
 A batch is a dict: "clip" uint8 [b, n, t, h, w, c], "label" int32 [b], "video" int32 [b] (position
 in its subset), "mask" bool [b] (False: padding). n clips of each video belong together, one for
@@ -29,8 +29,8 @@ class ClipSpec:
     Attributes:
       sampler: chooses the frames, and says whether each clip is cut by itself.
       crop: side of the square window, in pixels.
-      crop_sizes: sides of training windows, one drawn for each row and resized to `crop`; (): all
-        windows have side `crop`.
+      crop_sizes: sides of training windows, one drawn for each window and resized to `crop`; ():
+        all have side `crop`.
       still: shows each clip's middle frame all the time instead, which hides motion.
     """
 
@@ -81,8 +81,8 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
             continue
         shown = samplers.still(row.frames) if spec.still else row.frames
         where = _where(shown)
-        frames = _windows(subset, spec, row, np.fromiter(where, np.int64, len(where)))
-        for positions, windows in zip(where.values(), frames, strict=True):
+        cut = _windows(subset, spec, row, np.fromiter(where, np.int64, len(where)))
+        for positions, windows in zip(where.values(), cut, strict=True):
             for name, part in subset.dataset.parts.items():
                 if name not in batch:
                     shape = (len(rows), *shown.shape, *windows[0][..., part].shape)

@@ -31,7 +31,8 @@ _OPTIONAL: dict[str, Any] = {
     "groups": {},
 }
 
-# The flags that render the built-in record sets, of one seed, so that they have the same actors.
+# The flags that render the built-in record sets. All but the teachers' have one seed, and so the
+# same actors.
 _MARIONETTE = {
     "marionette": "--preset=standard --seed=9300",
     "marionette_small": "--preset=small --seed=9300",
@@ -41,8 +42,8 @@ _MARIONETTE = {
     "marionette_long": "--preset=long --seed=9300",
     "marionette_background": "--preset=standard --seed=9300 --variant=background",
     "marionette_blurred": "--preset=standard --seed=9300 --variant=blurred",
-    "marionette_scenes": "--preset=standard --seed=9300 --scene_bias=0.8",
-    "marionette_unseen": "--preset=standard --seed=9300 --scene_bias=0.8 --unseen_scenes",
+    "marionette_scene_bias": "--preset=standard --seed=9300 --scene_bias=0.8",
+    "marionette_new_scenes": "--preset=standard --seed=9300 --scene_bias=0.8 --unseen_scenes",
 }
 # Other tasks on the videos of `marionette_teachers`.
 _TASKS = ("marionette_scene", "marionette_outfit", "marionette_motion")

@@ -1,7 +1,7 @@
 """DTG-Net: several differentiated teachers guide a student by contrast, with or without labels."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -116,11 +116,10 @@ class DifferentiatedTeachers(_WithoutLabels):
         """Returns a linear map to the features of each teacher, or one for all (see `fused`)."""
         del num_classes
         widths = [shapes["features"].shape[-1] for shapes in teachers]
-        if self.fused == "features" and len({*widths}) == 1:
-            widths = widths[:1]
+        count = 1 if self._share_one_map(widths) else len(widths)
         return {
-            _anchor(number): Head(width, unit=self.unit, training_only=True)
-            for number, width in enumerate(widths)
+            _anchor(number): Head(widths[number], unit=self.unit, training_only=True)
+            for number in range(count)
         }
 
     def init_memory(self, sizes: Sizes) -> Memory:
@@ -159,9 +158,10 @@ class DifferentiatedTeachers(_WithoutLabels):
         """Returns the loss of each video, [b], and the weight of each teacher, [b, teachers]."""
         queue = context.memory["queue"]
         counted = queues.counted(queue, context.batch["video"])
-        pairs = []
-        for number, guide in enumerate(self._guidance(teachers)):
-            anchor = student.get(_anchor(number), student[_anchor(0)])
+        pairs, guidance = [], self._guidance(teachers)
+        share = self._share_one_map([guide.shape[-1] for guide in guidance])
+        for number, guide in enumerate(guidance):
+            anchor = student[_anchor(0 if share else number)]
             positive = jnp.sum(anchor * guide, axis=1)
             pairs.append((positive, anchor @ queue["features"][number].T))
         weights = self._weights(pairs, counted)
@@ -176,6 +176,10 @@ class DifferentiatedTeachers(_WithoutLabels):
             return losses.info_nce(*fused, **how), weights
         each = jnp.stack([losses.info_nce(p, n, **how) for p, n in pairs], axis=1)
         return jnp.sum(weights * each, axis=1), weights
+
+    def _share_one_map(self, widths: Sequence[int]) -> bool:
+        """Returns whether teachers of these widths are fused into one guidance."""
+        return self.fused == "features" and len({*widths}) == 1
 
     def _guidance(self, teachers: Taught) -> tuple[jax.Array, ...]:
         """Returns the features of each teacher, float32 [b, width]."""

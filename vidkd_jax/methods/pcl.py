@@ -91,7 +91,7 @@ class PretextContrast(Defaults):
 
     def sampler(self, frames: int, stride: int) -> Sampler:
         """Returns the sampler of tuples, with a remote clip after them where there is one."""
-        shortest = 1 - ((frames - 1) * stride + 1)  # a clip begins after the one before
+        shortest = -(frames - 1) * stride  # a clip begins after the one before
         if self.interval < shortest:
             raise InputError(
                 f"config.method.interval: {self.interval}, but clips of {frames} frames, {stride} "

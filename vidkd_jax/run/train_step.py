@@ -263,8 +263,9 @@ def predict_step(
         found = ask(augment.plain(batch))
     else:  # one way after the other: no more memory than one takes
         shown = dict(variants(batch))
-        possible = {name: shown.pop(name) for name in ("possible",) if name in shown}
+        possible = shown.pop("possible", None)
         ways = jax.tree.map(lambda clips: jnp.moveaxis(clips, 1, 0), shown)
         found = jax.tree.map(lambda rows: jnp.moveaxis(rows, 0, 1), jax.lax.map(ask, ways))
-        found |= possible
+        if possible is not None:
+            found["possible"] = possible
     return {**found, **{name: batch[name] for name in ("label", "video", "mask")}}

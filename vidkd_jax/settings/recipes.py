@@ -184,8 +184,8 @@ def build_clip_sampler(
     return _build(name, dataset, recipe, overrides)
 
 
-# PCL+KD 2024, Table 1, on its augmentation. The papers do not name a schedule: this is that of
-# PCL's released code, which watches the validation loss, and this one the accuracy that chooses.
+# PCL+KD 2024, Table 1, on its augmentation. The papers name no schedule: this is that of PCL's
+# released code. The code watches the validation loss; here it is the accuracy that chooses.
 _PCL: dict[str, Any] = {
     "model.residual": "circular",
     "data.frames": 10,
@@ -221,7 +221,8 @@ def build_pcl(name: str, dataset: str, *, fine_tuned: bool = False, **overrides:
 
     Args:
       name: of the config.
-      dataset: one of `DATASETS`; "ucf101_2022": UCF101 with the 100 epochs of the 2022 paper.
+      dataset: one of `DATASETS`; "ucf101_2022": UCF101 with the 100 epochs of the 2022 paper, which
+        are not of fine-tuning.
       fine_tuned: whether it learns actions from labels, on from `model.init_from`.
       **overrides: as of `build`.
 
@@ -229,7 +230,7 @@ def build_pcl(name: str, dataset: str, *, fine_tuned: bool = False, **overrides:
       InputError: no such data set.
     """
     recipe = _FINE_TUNED if fine_tuned else _PCL
-    if dataset == "ucf101_2022":
+    if dataset == "ucf101_2022" and not fine_tuned:
         name, dataset, recipe = f"{name}_2022", "ucf101", {**recipe, "train.epochs": 100}
     if dataset in SMALL_SETS:  # how a narrow network learns in few steps is the set's own
         recipe = {"model.residual": recipe["model.residual"]}

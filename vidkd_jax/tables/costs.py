@@ -21,7 +21,12 @@ from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.table import TEACHERS
 
-_OF_STANDARD = ("background", "blurred", "scenes", "unseen")  # renderings of the same videos
+_OF_STANDARD = (
+    "background",
+    "blurred",
+    "scene_bias",
+    "new_scenes",
+)  # renderings of the same videos
 # (training videos, classes): as published, and of Marionette as its presets have them. The videos
 # that validate are among them.
 _VIDEOS = {

@@ -1,4 +1,4 @@
-"""DTG-Net where scenes tell the class: what an unrelated teacher is worth once it is related."""
+"""DTG-Net and a teacher of scenes, on videos whose scenes tell nothing, or tell the class."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("dtg_table3")
 _ROWS = {row.name: row for row in _TABLE.rows}
-_TELLING = {"data.name": "marionette_scenes"}
+_TELLING = {"data.name": "marionette_scene_bias"}
 
 
 def _both(name: str) -> tuple[Row, Row]:
