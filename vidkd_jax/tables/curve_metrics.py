@@ -64,9 +64,9 @@ OF_STAGES = (
     *(
         Metric(
             f"{name}_epoch",
-            f"{name}, then",
+            f"{name}, last epoch",
             of_curve=_stage(share, best=False),
-            note="Then: the figure of that epoch itself." if name == "late" else "",
+            note="Last epoch: the figure at a stage's end itself." if name == "late" else "",
         )
         for name, share in _STAGES.items()
     ),
