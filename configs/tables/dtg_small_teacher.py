@@ -14,7 +14,7 @@ _FEW = dataclasses.replace(
     overrides={"data.fraction": 0.1, "train.repeats": 10},
 )
 # Linear probes of the rows of single teachers in Table 3, seed 0, in per cent.
-MEASURED = (12.1, 10.1, 41.8, 41.8)
+MEASURED = (12.1, 10.1, 41.8, 36.8)
 _OFFLINE = _ROWS["all, offline"]
 
 TABLE = dataclasses.replace(
