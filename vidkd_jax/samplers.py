@@ -140,6 +140,11 @@ class Tuples:
         return self.num_clips - self.clips + 1
 
     @property
+    def _away(self) -> int:
+        """How many frames a remote clip needs beside the tuple: its gap and its own."""
+        return (self.remote_gap or 0) + self._clip.span
+
+    @property
     def _clip(self) -> Contiguous:
         return Contiguous(self.frames, self.stride, self.others)
 
@@ -165,9 +170,9 @@ class Tuples:
         """Returns the tuple in the middle of the video, or the nearest with room for its remote."""
         middle = max((num_frames - self.span) // 2, 0)
         if self.remote_gap is not None:
-            away = self._clip.span + self.remote_gap
             starts = np.arange(max(num_frames - self.span + 1, 0))
-            roomy = starts[(starts >= away) | (starts + self.span + away <= num_frames)]
+            after = starts + self.span
+            roomy = starts[(starts >= self._away) | (after + self._away <= num_frames)]
             if len(roomy):
                 middle = int(roomy[np.argmin(np.abs(roomy - middle))])
         return self._at(middle, num_frames)
@@ -186,8 +191,7 @@ class Tuples:
 
     def _far(self, start: int, num_frames: int) -> list[int]:
         """Returns the starts of all clips that lie far enough from the tuple at `start`."""
-        away = self._clip.span + (self.remote_gap or 0)
-        before = range(start - away + 1)
+        before = range(start - self._away + 1)
         after = range(start + self.span + (self.remote_gap or 0), num_frames - self._clip.span + 1)
         return [*before, *after]
 

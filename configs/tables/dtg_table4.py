@@ -5,6 +5,7 @@ import dataclasses
 from vidkd_jax.tables import Metric, Row, load_table
 
 _TABLE = load_table("dtg_table3")
+_TABLE1 = {row.name: row for row in load_table("dtg_table1").rows}
 _3D = dataclasses.replace(next(r for r in _TABLE.rows if r.name == "both motions"), paper={})
 _TEACHERS = {"teachers.runs": _3D.overrides["teachers.runs"]}
 _TSN = {"model.name": "tsn_resnet18"}
@@ -17,11 +18,7 @@ _MORE = dataclasses.replace(
     _SAME,
     name="TSN, more videos",
     overrides={**_SAME.overrides, "name": "more_videos"},  # tells its folder apart
-    dataset={
-        "marionette_study": "marionette_teachers",
-        "ucf101": "mini_kinetics200",
-        "hmdb51": "mini_kinetics200",
-    },
+    dataset=_TABLE1["TSN, guided by outfit on more videos"].overrides["model.init_from"].dataset,
 )
 
 

@@ -2,7 +2,8 @@
 
 from vidkd_jax.tables import Row, Table, forked, load_table, other_clips
 
-STRONG = {row.name: row for row in load_table("strong_teachers").rows}
+_TABLE = load_table("strong_teachers")
+STRONG = {row.name: row for row in _TABLE.rows}
 STUDENT = STRONG["Student + Data Aug"]
 AFTER = 10  # epochs, as in that table, with which this one shares runs
 (TEACHER,) = STRONG["Teacher + Data Aug, CE .1 / KL .9"].overrides["teachers.runs"]
@@ -41,16 +42,9 @@ TABLE = Table(
         Row("Mutual learning, from the start", "mutual_learning_r18"),
     ),
     reference=STUDENT.name,
-    scales={"marionette": {"": "marionette_study_third"}},
+    scales=_TABLE.scales,
     noise=("Student + Data Aug, other clips",),
-    metrics=(
-        "video_top1",
-        "validation",
-        "video_nll",
-        "video_motion",
-        "video_direction",
-        "clip_ece",
-    ),
+    metrics=_TABLE.metrics,
     note="All rows have augmentation. 'Other clips' is the student again but for the order of the "
     "clips after the fork. The teacher has been trained on other actors. Mutual learning trains "
     "two networks and cannot go on from one: it is run from the start, so that it differs from "

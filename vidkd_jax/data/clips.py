@@ -65,9 +65,10 @@ class Row(NamedTuple):
 
 def random_row(subset: Subset, spec: ClipSpec, position: int, draws: Sequence[float]) -> Row:
     """Returns a training row; `draws` are `spec.num_draws` numbers in [0, 1)."""
-    of_frames, of_windows = np.split(np.asarray(draws), [spec.sampler.num_draws])
-    frames = spec.sampler.sample(subset.videos[position].num_frames, of_frames.tolist())
-    return Row(position, frames, of_windows.reshape(-1, _WINDOW_DRAWS).tolist())
+    own = spec.sampler.num_draws
+    frames = spec.sampler.sample(subset.videos[position].num_frames, draws[:own])
+    windows = [draws[i : i + _WINDOW_DRAWS] for i in range(own, len(draws), _WINDOW_DRAWS)]
+    return Row(position, frames, windows)
 
 
 def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch:

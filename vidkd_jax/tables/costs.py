@@ -21,12 +21,8 @@ from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.table import TEACHERS
 
-_OF_STANDARD = (
-    "background",
-    "blurred",
-    "scene_bias",
-    "new_scenes",
-)  # renderings of the same videos
+# Further renderings of preset standard's videos.
+_OF_STANDARD = ("background", "blurred", "scene_bias", "new_scenes")
 # (training videos, classes): as published, and of Marionette as its presets have them. The videos
 # that validate are among them.
 _VIDEOS = {
