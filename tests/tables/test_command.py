@@ -80,6 +80,23 @@ def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
     assert "Not run yet: TY, the released code's recipe." in text
 
 
+def test_rows_are_compared_with_another_row_on_request(finished, capsys):
+    out, accuracies = finished
+    command = ["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"]
+    tables.main([*command, "--against=TY"])
+    lines = capsys.readouterr().out.splitlines()
+    means = {name: 100 * np.mean(values) for name, values in accuracies.items()}
+    for name in ("Baseline", "Baseline + Data Aug"):
+        (line,) = [line for line in lines if line.startswith(f"| {name} |")]
+        assert f"| {means[name] - means['TY']:+.1f} ±" in line and "] TY |" in line
+    # The noise floor is still what its row differs from the one that it repeats.
+    other = "Baseline + Data Aug, other seeds"
+    (line,) = [line for line in lines if line.startswith(f"| {other} |")]
+    assert f"| {means[other] - means['Baseline + Data Aug']:+.1f} ±" in line
+    assert (out / "ty_table3_marionette_against_TY/table.csv").is_file()
+    assert not (out / "ty_table3_marionette").exists()
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -337,6 +354,8 @@ def test_a_table_that_cannot_be_written_is_one_line(finished):
         (["--table=ty_table3", "--lr=1"], "unexpected argument '--lr=1'"),
         ([], "--table and --out are needed"),
         (["--table=ty_table3", "--so_far", "--row=TY"], "leave --row out"),
+        (["--table=ty_table3", "--against=TY"], "--against runs nothing: it needs --so_far"),
+        (["--table=ty_table3", "--so_far", "--against=YT"], r"--against: no row 'YT'; valid: "),
     ],
 )
 def test_wrong_input(arguments, message, tmp_path):

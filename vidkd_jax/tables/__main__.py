@@ -14,7 +14,15 @@ from vidkd_jax.tables import costs, csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.pictures import PICTURES
-from vidkd_jax.tables.table import BUILT_IN, TEACHERS, Row, Table, available, load_table
+from vidkd_jax.tables.table import (
+    BUILT_IN,
+    TEACHERS,
+    Row,
+    Table,
+    available,
+    file_name,
+    load_table,
+)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -45,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
             f"--out={shlex.quote(str(arguments.out))} --seeds={arguments.seeds} --so_far"
         )
     else:
-        folder = arguments.out / f"{arguments.table}_{arguments.scale}"
+        against = f"_against_{file_name(arguments.against)}" if arguments.against else ""
+        folder = arguments.out / f"{arguments.table}_{arguments.scale}{against}"
         columns = table.scales[arguments.scale]
         data_root = _data_root(extra)
         print(write_table(table, columns, arguments.out, folder, arguments.seeds, data_root))
@@ -73,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         "--so_far", action="store_true", help="run nothing; write the table of the finished rows"
     )
     parser.add_argument(
+        "--against", help="with --so_far: compare with this row instead of the table's reference"
+    )
+    parser.add_argument(
         "--dry_run", action="store_true", help="print every run with its cost and stop"
     )
     return parser
@@ -90,10 +102,17 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
         raise InputError("--table and --out are needed; --list names the tables")
     if arguments.so_far and arguments.row:
         raise InputError("--so_far shows the whole table: leave --row out")
+    if arguments.against and not arguments.so_far:
+        raise InputError("--against runs nothing: it needs --so_far")
     table = load_table(arguments.table)
     if arguments.scale not in table.scales:
         raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
     table = table.at(arguments.scale)
+    if arguments.against:
+        try:
+            table = table.compared_with(arguments.against)
+        except InputError as error:
+            raise InputError(f"--against: {error}") from error
     for name in table.pictures:
         if name not in PICTURES:
             raise InputError(f"pictures: no picture '{name}'{suggest(name, PICTURES)}")

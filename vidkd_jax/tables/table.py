@@ -177,10 +177,15 @@ class Row:
             else:
                 parts.append(f"{field}={_names(value, with_offset=True)}")
         parts += filter(None, [taught])  # teachers stand last
-        name = "".join(c if c.isalnum() or c in "+=._-()" else "_" for c in "+".join(parts))
+        name = file_name("+".join(parts))
         if len(name) <= _LONGEST_NAME:
             return name
         return f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def file_name(text: str) -> str:
+    """Returns a text as a folder's name, with "_" for what a shell or a file system may read."""
+    return "".join(c if c.isalnum() or c in "+=._-()" else "_" for c in text)
 
 
 def rows_in(value: Any) -> tuple[Row, ...]:
@@ -255,6 +260,21 @@ class Table:
     def against(self, row: Row) -> str:
         """Returns the name of the row that `row` is compared with."""
         return row.against or self.reference
+
+    def compared_with(self, name: str) -> "Table":
+        """Returns the table with all rows compared with one row, but for those of the noise floor.
+
+        Raises:
+          InputError: there is no such row.
+        """
+        names = [row.name for row in self.rows]
+        if name not in names:
+            raise InputError(f"no row '{name}'{suggest(name, names)}")
+        rows = [
+            dataclasses.replace(row, against=self.against(row) if row.name in self.noise else name)
+            for row in self.rows
+        ]
+        return dataclasses.replace(self, rows=tuple(rows), reference=name)
 
     def shared_rows(self) -> frozenset[str]:
         """Returns the names of the rows with a single run, which all seeds share."""
