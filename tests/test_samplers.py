@@ -176,3 +176,22 @@ def test_crops():
 def test_a_card_keeps_the_sampler(sampler):
     value = json.loads(json.dumps(samplers.as_json(sampler.reading((0, 1)))))
     assert samplers.from_json(value) == sampler
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "start"),
+    [
+        ((0, 1, 2, 3), (0, 1, 2, 3), 0),
+        ((0, 4, 8, 12), (0, 2), 5),  # 0..12 and 5..7
+        ((0, 2), (0, 4, 8, 12), -5),
+        ((0, 1), (0, 1, 2, 3), -1),
+        ((0, 1, 2), (0, 1, 2, 3, 4, 5), -2),  # no common middle: the earlier of two starts
+    ],
+)
+def test_clips_of_student_and_teacher_have_one_middle(student, teacher, start):
+    assert samplers.start_beside(student, teacher) == start
+
+
+def test_places_of_a_network_among_a_clips_frames():
+    assert samplers.places((-2, 0, 2), (-2, -1, 0, 1, 2)) == (0, 2, 4)
+    assert samplers.places((0, 2), (0, 2)) is None

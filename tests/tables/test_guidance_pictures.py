@@ -39,7 +39,7 @@ def shown(tmp_path):
 
 
 def test_weights_of_the_teachers_by_epoch(shown):
-    (axes,) = PICTURES["guidance_weights"](shown).axes
+    (axes,) = PICTURES["guidance_weights"].draw(shown).axes
     lines = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
     np.testing.assert_allclose(lines["one"], [0.55, 0.7, 0.8])  # the mean over seeds
     np.testing.assert_allclose(lines["other"], [0.45, 0.3, 0.2])
@@ -49,13 +49,18 @@ def test_weights_of_the_teachers_by_epoch(shown):
 def test_without_several_teachers_there_are_no_weights(shown):
     table = Table("t", (ALONE,), "alone", {"marionette": {"": "d"}})
     with pytest.raises(InputError, match="no row has several teachers"):
-        PICTURES["guidance_weights"](Shown(table, "d", shown.out, 2))
+        PICTURES["guidance_weights"].draw(Shown(table, "d", shown.out, 2))
 
 
 def test_features_of_ten_classes_of_every_row(shown):
-    figure = PICTURES["features_by_class"](shown)
+    figure = PICTURES["features_by_class"].draw(shown)
     assert [axes.get_title() for axes in figure.axes] == ["both", "alone"]
     for axes in figure.axes:
         assert len(axes.collections) == 10  # of twelve classes
         places = np.concatenate([part.get_offsets() for part in axes.collections])
         assert places.shape == (26, 2) and np.isfinite(places).all()
+
+
+def test_captions_are_for_readers_of_the_page():
+    for picture in PICTURES.values():
+        assert picture.caption.endswith(".") and "InputError" not in picture.caption

@@ -59,7 +59,7 @@ def make_runs(square_records, tmp_path):
 def test_mistakes_of_all_rows_the_surest_first(make_runs):
     """Video 0 is wrong only in A. Videos 1 and 2 are wrong in both, 2 with higher confidence."""
     shown = make_runs(A=[0.01, 0.4, 0.3, 0.9], B=[0.9, 0.45, 0.1, 0.9])
-    figure = PICTURES["misclassified"](shown)
+    figure = PICTURES["misclassified"].draw(shown)
     titles = [axes.get_title() for axes in figure.axes]
     names = make_runs.names
     assert [title.partition("\n")[2] for title in titles[:2]] == [names[2], names[1]]
@@ -71,7 +71,7 @@ def test_mistakes_of_all_rows_the_surest_first(make_runs):
 def test_how_sure_of_mistakes_is_over_seeds(make_runs):
     make_runs(A=[0.1, 0.9, 0.9, 0.9], B=[0.2, 0.1, 0.9, 0.9])
     shown = make_runs(seed=1, A=[0.9, 0.9, 0.3, 0.9], B=[0.9, 0.9, 0.4, 0.1])
-    titles = [axes.get_title() for axes in PICTURES["misclassified"](shown).axes]
+    titles = [axes.get_title() for axes in PICTURES["misclassified"].draw(shown).axes]
     assert titles[1:] == ["A (80% sure of such mistakes)", "B (70% sure of such mistakes)"]
 
 
@@ -81,19 +81,19 @@ def test_frames_are_of_the_records_that_the_runs_saw(make_runs, tmp_path):
         config = json.loads(path.read_text())
         path.write_text(json.dumps({**config, "network": {"records": "others"}}))
     with pytest.raises(InputError, match=r"are others than the runs saw.*--config\.data\.root"):
-        PICTURES["misclassified"](shown)
+        PICTURES["misclassified"].draw(shown)
 
 
 def test_no_mistake_that_all_make(make_runs):
     shown = make_runs(A=[0.1, 0.9, 0.9, 0.9], B=[0.9, 0.1, 0.9, 0.9])
     with pytest.raises(InputError, match="no video of d is wrong in all rows"):
-        PICTURES["misclassified"](shown)
+        PICTURES["misclassified"].draw(shown)
 
 
 def test_a_run_that_stopped_early_keeps_its_last_accuracy(make_runs):
     make_runs(A=[0.9] * 4, B=[0.9] * 4)
     shown = make_runs(seed=1, epochs=(5, 2), A=[0.9] * 4, B=[0.9] * 4)
-    figure = PICTURES["accuracy_by_epoch"](shown)
+    figure = PICTURES["accuracy_by_epoch"].draw(shown)
     longer, shorter = (line.get_ydata() for line in figure.axes[0].get_lines())
     np.testing.assert_allclose(
         longer, np.mean([[0, 0.1, 0.1, 0.1, 0.1], np.arange(5) / 10], axis=0)
@@ -103,10 +103,10 @@ def test_a_run_that_stopped_early_keeps_its_last_accuracy(make_runs):
 
 def test_the_table_says_which_validation_metric_its_curve_shows(make_runs):
     shown = make_runs(A=[0.9] * 4, B=[0.9] * 4)
-    (plain,) = PICTURES["accuracy_by_epoch"](shown).axes
+    (plain,) = PICTURES["accuracy_by_epoch"].draw(shown).axes
     assert plain.get_ylabel() == "top-1 accuracy of validation clips"
     shown = dataclasses.replace(shown, table=dataclasses.replace(TABLE, curve="clip_nll"))
-    (axes,) = PICTURES["accuracy_by_epoch"](shown).axes
+    (axes,) = PICTURES["accuracy_by_epoch"].draw(shown).axes
     assert axes.get_ylabel() == "NLL clip on validation"
     np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), [3.0, 2.0])
     percent = (plain.yaxis.get_major_formatter(), axes.yaxis.get_major_formatter())
@@ -118,11 +118,11 @@ def test_a_curve_that_runs_did_not_measure_is_one_line(make_runs):
     shown = dataclasses.replace(shown, table=dataclasses.replace(TABLE, curve="clip_top"))
     message = r"/a/seed0': metrics\.jsonl has no validation metric 'clip_top',.*mean 'clip_top1'"
     with pytest.raises(InputError, match=message):
-        PICTURES["accuracy_by_epoch"](shown)
+        PICTURES["accuracy_by_epoch"].draw(shown)
 
 
 def test_reliability_is_of_clips_with_the_runs_bins(make_runs):
-    figure = PICTURES["reliability"](make_runs(A=[0.99, 0.99, 0.01, 0.6], B=[0.7] * 4))
+    figure = PICTURES["reliability"].draw(make_runs(A=[0.99, 0.99, 0.01, 0.6], B=[0.7] * 4))
     _, a, b = figure.axes[0].get_lines()
     np.testing.assert_allclose(a.get_xdata(), [0.6, 0.99], rtol=1e-6)
     np.testing.assert_allclose(a.get_ydata(), [1, 2 / 3], rtol=1e-6)

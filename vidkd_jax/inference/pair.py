@@ -120,15 +120,14 @@ def side_by_side(teacher: Loaded, sampler: Loaded) -> Pair:
     """Returns a teacher and a sampler of contiguous clips, whose frames have one middle."""
     own = _contiguous(teacher)
     beside = _contiguous(sampler).offsets
-    # While the sampler is trained, the teacher's clip begins this far from the sampler's.
-    shift = (beside[-1] - own.offsets[-1]) // 2
+    shift = samplers.start_beside(beside, own.offsets)  # as while the sampler was trained
     moved = [offset - shift for offset in beside]
     everything = tuple(sorted({*own.offsets, *moved}))
     clips = own if everything == own.offsets else own.reading(everything)
     return _assemble(
         teacher,
-        _asked(teacher, _places(own.offsets, everything)),
-        _asked(sampler, _places(moved, everything)),
+        _asked(teacher, samplers.places(own.offsets, everything)),
+        _asked(sampler, samplers.places(moved, everything)),
         own,
         clips,
     )
@@ -196,13 +195,6 @@ def _contiguous(loaded: Loaded) -> Contiguous:
             "one by one"
         )
     return clips
-
-
-def _places(offsets: Any, everything: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Returns where a network's frames stand among those of a clip; None: they are all of it."""
-    if tuple(offsets) == everything:
-        return None
-    return tuple(everything.index(offset) for offset in offsets)
 
 
 def _asked(loaded: Loaded, frames: tuple[int, ...] | None) -> Asked:

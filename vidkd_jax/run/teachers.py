@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from vidkd_jax import samplers
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import BestPast, Frozen, Source
 from vidkd_jax.networks import weights
@@ -75,8 +76,7 @@ def widened(sampler: Sampler, teachers: Sequence[Teacher]) -> Sampler:
 def _offsets(student: Sequence[int], card: weights.Card) -> tuple[int, ...]:
     """Returns the frames that a teacher sees, counted from the start of the student's clip."""
     teacher = card.stride * np.arange(card.frames)
-    shift = (student[-1] - int(teacher[-1])) // 2
-    return tuple((teacher + shift).tolist())
+    return tuple((teacher + samplers.start_beside(student, teacher.tolist())).tolist())
 
 
 def places(own: Sampler, all_frames: Sampler, card: weights.Card | None) -> tuple[int, ...] | None:
@@ -101,9 +101,7 @@ def places(own: Sampler, all_frames: Sampler, card: weights.Card | None) -> tupl
             return None
         return tuple(((np.arange(card.frames) + 0.5) * frames / card.frames).astype(int).tolist())
     wanted = own.offsets if card is None else _offsets(own.offsets, card)
-    if tuple(wanted) == tuple(all_frames.offsets):
-        return None
-    return tuple(all_frames.offsets.index(offset) for offset in wanted)
+    return samplers.places(wanted, all_frames.offsets)
 
 
 def frozen_networks(

@@ -15,7 +15,7 @@ _CLASSES = 10  # that are shown, as in DTG-Net's Figure 4
 
 
 def guidance_weights(shown: Shown) -> Figure:
-    """The mean weight of each teacher by epoch (DTG-Net, Figure 3): mean and range over seeds.
+    """Draws the mean weight of each teacher by epoch (DTG-Net, Figure 3).
 
     Raises:
       InputError: no row has several teachers whose weights were measured.
@@ -40,10 +40,7 @@ def guidance_weights(shown: Shown) -> Figure:
 
 
 def features_by_class(shown: Shown) -> Figure:
-    """t-SNE of the test videos' features in each row, first seed, ten classes (DTG-Net, Figure 4).
-
-    Every row has a map of its own: what counts is how far classes lie apart.
-    """
+    """Draws t-SNE maps of the test videos' features, a map a row (DTG-Net, Figure 4)."""
     from sklearn.manifold import TSNE  # a second to import: only where asked for
 
     runs = shown.runs()

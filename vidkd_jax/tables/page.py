@@ -43,10 +43,11 @@ def write_page(
             body += _figures(column)
         pictures = []
         for name in table.pictures:
-            picture = PICTURES[name](Shown(column.table, column.dataset, out, seeds, data_root))
-            caption = html.escape(" ".join((PICTURES[name].__doc__ or name).split()))
+            picture = PICTURES[name]
+            drawn = picture.draw(Shown(column.table, column.dataset, out, seeds, data_root))
             stem = f"{name}_{column.dataset}" if column.name else name
-            pictures.append(save_picture(folder, stem, picture, caption, wide=True))
+            caption = html.escape(picture.caption)
+            pictures.append(save_picture(folder, stem, drawn, caption, wide=True))
         body.append(figure_grid(pictures))
     page = folder / "index.html"
     text = render.explanation(table, columns) if table.shows_table else table.note

@@ -1,38 +1,28 @@
 """The pictures of tables: validation by epoch, and how sure each row is where it is wrong."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Mapping
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from vidkd_jax.data import modalities
-from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.report import figures
 from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.guidance_pictures import features_by_class, guidance_weights
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import METRICS
+from vidkd_jax.tables.mistakes_picture import misclassified
 from vidkd_jax.tables.run_results import read_curve, read_predictions
 from vidkd_jax.tables.selected import accuracies
 from vidkd_jax.tables.shown import Shown
 from vidkd_jax.tables.table import Table
 
-_VIDEOS = 4  # how many TY's Figure 4 shows
-_CLASSES = 5  # how many classes of each video are shown, the most probable ones
 _CURVE_LABELS = {"clip_top1": "top-1 accuracy of validation clips"}
 
 
 def accuracy_by_epoch(shown: Shown) -> Figure:
-    """A validation metric of every row by epoch: the mean over seeds, and their range.
-
-    A run that stopped early keeps its last value.
-    """
+    """Draws the metric that `Table.curve` names, on validation, of every row by epoch."""
     metric = _curve_metric(shown.table)
     curves = {}
     for name, folders in shown.runs().items():
@@ -44,11 +34,7 @@ def accuracy_by_epoch(shown: Shown) -> Figure:
 
 
 def accuracy_by_clips(shown: Shown) -> Figure:
-    """Video@1 of every row by the number of clips that the teacher sees: mean and range.
-
-    The range is over seeds, and over the passes of a selector that draws. A row with one K, such as
-    all clips, is a level line.
-    """
+    """Draws Video@1 of every row by the number of clips that the teacher sees."""
     rows = {row.name: row for row in shown.table.rows if row.selection}
     ks = sorted({k for row in rows.values() if row.selection for k in row.selection.all_ks()})
     curves = {}
@@ -69,83 +55,8 @@ def _curve_metric(table: Table) -> Metric:
     return own.get(table.curve) or METRICS.get(table.curve, plain)
 
 
-def misclassified(shown: Shown) -> Figure:
-    """Videos that the first seed of every row gets wrong, those first that all are surest about.
-
-    Three frames of each, and the five most probable classes by row. In a row's title: how sure it
-    is, on average over seeds, of what all rows of the seed get wrong.
-    """
-    runs = shown.runs()
-    by_seed = [
-        {name: _videos(folder) for name, folder in zip(runs, folders, strict=True)}
-        for folders in zip(*runs.values(), strict=False)
-    ]
-    read = by_seed[0]
-    names, labels, _ = next(iter(read.values()))
-    all_rows, wrong = _mistakes_of_all(read)
-    sureness = np.where(wrong, all_rows.max(axis=-1).mean(axis=0), -1.0)
-    surest = np.argsort(-sureness, kind="stable")[:_VIDEOS]
-    chosen = surest[wrong[surest]]
-    if not len(chosen):
-        raise InputError(f"figure of mistakes: no video of {shown.dataset} is wrong in all rows")
-    first = runs[shown.table.reference][0]
-    saved = json.loads((first / "config.json").read_text())
-    root = shown.data_root or saved["data"]["root"]
-    strips = _frames(saved, root, [names[v] for v in chosen])
-    class_names = json.loads((first / "evaluation.json").read_text())["class_names"]
-    titles = {
-        name: f"{name} ({mean:.0%} sure of such mistakes)"
-        for name, mean in zip(runs, _sureness(by_seed), strict=True)
-    }
-    size = len(chosen)
-    figure = Figure(figsize=(3.2 * size, 2.0 + 1.8 * len(read)), layout="constrained")
-    axes = figure.subplots(1 + len(read), size, squeeze=False)
-    for column, row in enumerate(chosen):
-        axes[0, column].imshow(strips[column])
-        axes[0, column].set_title(f"{class_names[labels[row]]}\n{names[row]}", fontsize=8)
-        axes[0, column].axis("off")
-        for line, (name, (_, _, probabilities)) in enumerate(read.items(), start=1):
-            _draw_classes(axes[line, column], probabilities[row], int(labels[row]), class_names)
-            axes[line, column].set_title(titles[name], fontsize=7)
-    return figure
-
-
-def _draw_classes(
-    axes: Axes, probabilities: np.ndarray, label: int, class_names: Sequence[str]
-) -> None:
-    """Draws the most probable classes of one video, from its probabilities [k]; the label green."""
-    top = np.argsort(-probabilities)[:_CLASSES][::-1]
-    colours = ["#16a34a" if k == label else "#2563eb" for k in top]
-    axes.barh([class_names[k] for k in top], probabilities[top], color=colours)
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.tick_params(labelsize=7)
-
-
-_Videos = tuple[list[str], np.ndarray, np.ndarray]  # as `_videos` returns
-
-
-def _mistakes_of_all(read: Mapping[str, _Videos]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the probabilities [rows, v, k], and whether all rows get a video wrong [v]."""
-    all_rows = np.stack([probabilities for _, _, probabilities in read.values()])
-    _, labels, _ = next(iter(read.values()))
-    return all_rows, (all_rows.argmax(axis=-1) != labels).all(axis=0)
-
-
-def _sureness(by_seed: Sequence[Mapping[str, _Videos]]) -> np.ndarray:
-    """Returns each row's mean confidence [rows] in what all rows of the same seed get wrong."""
-    mistakes = []
-    for read in by_seed:
-        all_rows, wrong = _mistakes_of_all(read)
-        mistakes.append(all_rows.max(axis=-1)[:, wrong])
-    return np.concatenate(mistakes, axis=1).mean(axis=1)
-
-
 def reliability(shown: Shown) -> Figure:
-    """How often each row is right where it says how sure it is: test clips of all seeds together.
-
-    Below the diagonal it is surer than it is right.
-    """
+    """Draws how often each row is right by how sure it is, of the test clips of all seeds."""
     rows = {}
     for name, folders in shown.runs().items():
         read = [read_predictions(folder) for folder in folders]
@@ -158,50 +69,49 @@ def reliability(shown: Shown) -> Figure:
     return figures.reliability_curves(rows)
 
 
-def _videos(folder: Path) -> _Videos:
-    """Returns the names, labels [v] and probabilities [v, k] of a run's test videos."""
-    saved = read_predictions(folder)
-    probabilities, labels, _ = saved.by_video()
-    return saved.video_names, labels, probabilities
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A picture that a table may name.
 
-
-def _frames(config: Mapping[str, Any], root: str, names: list[str]) -> list[np.ndarray]:
-    """Returns three frames of each test video, side by side.
-
-    Args:
-      config: of the run that saw the videos, as in its config.json.
-      root: the records' folder.
-      names: of the videos.
-
-    Raises:
-      InputError: the records in `root` are gone, or others than the run's.
+    Attributes:
+      draw: draws it of finished runs. Raises InputError where they have nothing to draw.
+      caption: what stands below it.
     """
-    data = config["data"]
-    where: dict[str, Any] = {name: data[name] for name in ("name", "split", "short_side")}
-    where |= {"root": Path(root), "modality": "rgb", "fps": data.get("fps", 0.0)}
-    open_split = modalities.open_records(**where)
-    saved = config.get("network", {}).get("records", "")
-    if data.get("modality", "rgb") == "rgb" and saved not in ("", modalities.identity(**where)):
-        raise InputError(
-            f"the records of '{data['name']}' in '{root}' are others than the runs saw, whose "
-            "frames are to be shown; name theirs with --config.data.root"
-        )
-    test = open_split("test")
-    by_name = {video.id: video for video in test.videos}
-    strips = []
-    for name in names:
-        video = by_name[name]
-        numbers = np.linspace(0, video.num_frames - 1, 3).round().astype(int)
-        strips.append(np.concatenate([*test.frames(video.index, numbers)], axis=1))
-    return strips
+
+    draw: Callable[[Shown], Figure]
+    caption: str
 
 
-Picture = Callable[[Shown], Figure]
 PICTURES: Mapping[str, Picture] = {
-    "accuracy_by_epoch": accuracy_by_epoch,
-    "accuracy_by_clips": accuracy_by_clips,
-    "misclassified": misclassified,
-    "reliability": reliability,
-    "guidance_weights": guidance_weights,
-    "features_by_class": features_by_class,
+    "accuracy_by_epoch": Picture(
+        accuracy_by_epoch,
+        "A validation metric of every row by epoch: the mean over seeds, and their range. A run "
+        "that stopped early keeps its last value.",
+    ),
+    "accuracy_by_clips": Picture(
+        accuracy_by_clips,
+        "Video@1 of every row by the number of clips that the teacher sees: mean and range. The "
+        "range is over seeds, and over the passes of a selector that draws. A row with one K, such "
+        "as all clips, is a level line.",
+    ),
+    "misclassified": Picture(
+        misclassified,
+        "Videos that the first seed of every row gets wrong, those first that all are surest "
+        "about. Three frames of each, and the five most probable classes by row. In a row's title: "
+        "how sure it is, on average over seeds, of what all rows of the seed get wrong.",
+    ),
+    "reliability": Picture(
+        reliability,
+        "How often each row is right where it says how sure it is: test clips of all seeds "
+        "together. Below the diagonal it is surer than it is right.",
+    ),
+    "guidance_weights": Picture(
+        guidance_weights,
+        "The mean weight of each teacher by epoch: mean and range over seeds.",
+    ),
+    "features_by_class": Picture(
+        features_by_class,
+        "t-SNE of the test videos' features in each row, first seed, ten classes. Every row has a "
+        "map of its own: what counts is how far classes lie apart.",
+    ),
 }

@@ -1,0 +1,59 @@
+"""Arithmetic of frame numbers that samplers share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def frames_at(start: int, offsets: Sequence[int] | np.ndarray, num_frames: int) -> np.ndarray:
+    """Returns the frame numbers `start + offsets`, kept inside the video."""
+    numbers = start + np.asarray(offsets, np.int64)
+    return np.minimum(np.maximum(numbers, 0), num_frames - 1)
+
+
+def pick(share: float, count: int) -> int:
+    """Returns one of 0..count-1, uniformly where `share` is uniform in [0, 1)."""
+    return int(share * count)
+
+
+def start_at(share: float, num_frames: int, span: int) -> int:
+    """Returns one of all starts from which `span` frames lie inside the video, as `pick` does."""
+    return pick(share, max(num_frames - span, 0) + 1)
+
+
+def grid_starts(num_frames: int, span: int, *, step: int, most: int) -> list[int]:
+    """Returns the starts of all clips `step` frames apart, the tail dropped, at most `most`.
+
+    A video shorter than one clip has one, so that every video counts. Where there are more than
+    `most`, they are spread evenly over the video: a single one is the middle one.
+    """
+    starts = list(range(0, max(num_frames - span, 0) + 1, step))
+    if most == 1:
+        return [starts[len(starts) // 2]]
+    if len(starts) > most:
+        chosen = np.linspace(0, len(starts) - 1, most).round().astype(int)
+        starts = [starts[i] for i in chosen]
+    return starts
+
+
+def still(numbers: np.ndarray) -> np.ndarray:
+    """Returns each clip's middle frame, repeated: what a network without motion would see."""
+    middle = numbers.shape[-1] // 2
+    return np.broadcast_to(numbers[..., middle : middle + 1], numbers.shape)
+
+
+def start_beside(student: Sequence[int], teacher: Sequence[int]) -> int:
+    """Returns how many frames after a student's clip its teacher's begins: they have one middle.
+
+    Args:
+      student: the offsets of its frames, counted from its clip's start.
+      teacher: likewise.
+    """
+    return (student[-1] - teacher[-1]) // 2
+
+
+def places(wanted: Sequence[int], among: Sequence[int]) -> tuple[int, ...] | None:
+    """Returns where the frames that a network sees stand among those of a clip; None: all of it."""
+    if tuple(wanted) == tuple(among):
+        return None
+    return tuple(among.index(frame) for frame in wanted)

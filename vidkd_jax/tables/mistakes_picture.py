@@ -1,0 +1,129 @@
+"""The picture of mistakes that all rows of a table make (TY, Figure 4)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from vidkd_jax.data import modalities
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables.run_results import read_predictions
+from vidkd_jax.tables.shown import Shown
+
+_VIDEOS = 4  # how many TY's Figure 4 shows
+_CLASSES = 5  # how many classes of each video are shown, the most probable ones
+
+
+def misclassified(shown: Shown) -> Figure:
+    """Draws the videos that the first seed of every row gets wrong, those of most sureness first.
+
+    Raises:
+      InputError: there is no such video; or the records are gone, or others than the runs'.
+    """
+    runs = shown.runs()
+    by_seed = [
+        {name: _videos(folder) for name, folder in zip(runs, folders, strict=True)}
+        for folders in zip(*runs.values(), strict=False)
+    ]
+    read = by_seed[0]
+    names, labels, _ = next(iter(read.values()))
+    all_rows, wrong = _mistakes_of_all(read)
+    sureness = np.where(wrong, all_rows.max(axis=-1).mean(axis=0), -1.0)
+    surest = np.argsort(-sureness, kind="stable")[:_VIDEOS]
+    chosen = surest[wrong[surest]]
+    if not len(chosen):
+        raise InputError(f"figure of mistakes: no video of {shown.dataset} is wrong in all rows")
+    first = runs[shown.table.reference][0]
+    saved = json.loads((first / "config.json").read_text())
+    root = shown.data_root or saved["data"]["root"]
+    strips = _frames(saved, root, [names[v] for v in chosen])
+    class_names = json.loads((first / "evaluation.json").read_text())["class_names"]
+    titles = {
+        name: f"{name} ({mean:.0%} sure of such mistakes)"
+        for name, mean in zip(runs, _sureness(by_seed), strict=True)
+    }
+    size = len(chosen)
+    figure = Figure(figsize=(3.2 * size, 2.0 + 1.8 * len(read)), layout="constrained")
+    axes = figure.subplots(1 + len(read), size, squeeze=False)
+    for column, row in enumerate(chosen):
+        axes[0, column].imshow(strips[column])
+        axes[0, column].set_title(f"{class_names[labels[row]]}\n{names[row]}", fontsize=8)
+        axes[0, column].axis("off")
+        for line, (name, (_, _, probabilities)) in enumerate(read.items(), start=1):
+            _draw_classes(axes[line, column], probabilities[row], int(labels[row]), class_names)
+            axes[line, column].set_title(titles[name], fontsize=7)
+    return figure
+
+
+def _draw_classes(
+    axes: Axes, probabilities: np.ndarray, label: int, class_names: Sequence[str]
+) -> None:
+    """Draws the most probable classes of one video, from its probabilities [k]; the label green."""
+    top = np.argsort(-probabilities)[:_CLASSES][::-1]
+    colours = ["#16a34a" if k == label else "#2563eb" for k in top]
+    axes.barh([class_names[k] for k in top], probabilities[top], color=colours)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.tick_params(labelsize=7)
+
+
+_Videos = tuple[list[str], np.ndarray, np.ndarray]  # as `_videos` returns
+
+
+def _mistakes_of_all(read: Mapping[str, _Videos]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the probabilities [rows, v, k], and whether all rows get a video wrong [v]."""
+    all_rows = np.stack([probabilities for _, _, probabilities in read.values()])
+    _, labels, _ = next(iter(read.values()))
+    return all_rows, (all_rows.argmax(axis=-1) != labels).all(axis=0)
+
+
+def _sureness(by_seed: Sequence[Mapping[str, _Videos]]) -> np.ndarray:
+    """Returns each row's mean confidence [rows] in what all rows of the same seed get wrong."""
+    mistakes = []
+    for read in by_seed:
+        all_rows, wrong = _mistakes_of_all(read)
+        mistakes.append(all_rows.max(axis=-1)[:, wrong])
+    return np.concatenate(mistakes, axis=1).mean(axis=1)
+
+
+def _videos(folder: Path) -> _Videos:
+    """Returns the names, labels [v] and probabilities [v, k] of a run's test videos."""
+    saved = read_predictions(folder)
+    probabilities, labels, _ = saved.by_video()
+    return saved.video_names, labels, probabilities
+
+
+def _frames(config: Mapping[str, Any], root: str, names: list[str]) -> list[np.ndarray]:
+    """Returns three frames of each test video, side by side.
+
+    Args:
+      config: of the run that saw the videos, as in its config.json.
+      root: the records' folder.
+      names: of the videos.
+
+    Raises:
+      InputError: the records in `root` are gone, or others than the run's.
+    """
+    data = config["data"]
+    where: dict[str, Any] = {name: data[name] for name in ("name", "split", "short_side")}
+    where |= {"root": Path(root), "modality": "rgb", "fps": data.get("fps", 0.0)}
+    open_split = modalities.open_records(**where)
+    saved = config.get("network", {}).get("records", "")
+    if data.get("modality", "rgb") == "rgb" and saved not in ("", modalities.identity(**where)):
+        raise InputError(
+            f"the records of '{data['name']}' in '{root}' are others than the runs saw, whose "
+            "frames are to be shown; name theirs with --config.data.root"
+        )
+    test = open_split("test")
+    by_name = {video.id: video for video in test.videos}
+    strips = []
+    for name in names:
+        video = by_name[name]
+        numbers = np.linspace(0, video.num_frames - 1, 3).round().astype(int)
+        strips.append(np.concatenate([*test.frames(video.index, numbers)], axis=1))
+    return strips
