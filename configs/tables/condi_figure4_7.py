@@ -5,7 +5,7 @@ import dataclasses
 from vidkd_jax.tables import Metric, Row, Table, load_table
 
 _TABLE = load_table("condi_table4_3")
-_CONDI = {row.name: row for row in _TABLE.rows}["ConDi-SR"]
+_CONDI = _TABLE.row("ConDi-SR")
 
 
 def _weighted(mu: float) -> Row:

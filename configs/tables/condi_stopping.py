@@ -5,20 +5,19 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("condi_table4_3")
-_ROWS = {row.name: row for row in _TABLE.rows}
 _MOST = 10  # the best K of Figure 4.4
 _THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 def _all(name: str, k: int) -> Row:
     """Returns a row of Table 4.3 whose teacher sees K clips of every video."""
-    return _ROWS[name].choosing(k, name=f"{name}, K = {k}", paper={})
+    return _TABLE.row(name).choosing(k, name=f"{name}, K = {k}", paper={})
 
 
 def _until(name: str, stop_at: float | tuple[float, ...], of: str, against: str = "") -> Row:
     """Returns a row of Table 4.3 whose teacher sees clips until it is sure, _MOST at most."""
     called = f"{name}, until sure ({of})"
-    return _ROWS[name].choosing(_MOST, stop_at=stop_at, name=called, paper={}, against=against)
+    return _TABLE.row(name).choosing(_MOST, stop_at=stop_at, name=called, paper={}, against=against)
 
 
 _CONDI, _ENTROPY = "ConDi-SR", "ST-Ent, soft labels"
@@ -26,7 +25,7 @@ TABLE = dataclasses.replace(
     _TABLE,
     title="ConDi: stopping when the answer is sure",
     rows=(
-        dataclasses.replace(_ROWS["Dense"], paper={}),
+        dataclasses.replace(_TABLE.row("Dense"), paper={}),
         _until("Dense", 0.9, "0.9"),
         *(_all(_CONDI, k) for k in (1, 3, 5, _MOST)),
         *(

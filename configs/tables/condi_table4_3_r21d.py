@@ -5,7 +5,7 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("condi_table4_3")
-(_DENSE,) = (row for row in _TABLE.rows if row.name == "Dense")
+_DENSE = _TABLE.row("Dense")
 _TEACHER = dataclasses.replace(
     _DENSE, name="second teacher", config="condi_teacher_r21d", paper={}, selection=None
 )

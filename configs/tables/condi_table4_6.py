@@ -5,7 +5,6 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("condi_table4_3")
-_ROWS = {row.name: row for row in _TABLE.rows}
 _PAPER = {  # K: Video@1 of UCF101, and of Kinetics; the thesis has no accuracy of random ones there
     "ConDi-SR": {1: (89.0, 65.2), 3: (90.02, 67.3), 5: (91.2, 69.4), 7: (90.5, 71.5)},
     "Random": {1: (86.02, None), 3: (88.916, None), 5: (89.54, None), 7: (89.68, None)},
@@ -17,14 +16,14 @@ def _at(name: str, k: int) -> Row:
     """Returns a row of Table 4.3 with K clips."""
     figures = zip(("UCF101", "Kinetics"), _PAPER[name][k], strict=True)
     paper = {column: figure for column, figure in figures if figure is not None}
-    return _ROWS[name].choosing(k, name=f"{name}, K = {k}", paper=paper)
+    return _TABLE.row(name).choosing(k, name=f"{name}, K = {k}", paper=paper)
 
 
 TABLE = dataclasses.replace(
     _TABLE,
     title="ConDi Table 4.6: what choosing clips saves",
     rows=(
-        dataclasses.replace(_ROWS["Dense"], paper={"UCF101": 89.8, "Kinetics": 68.3}),
+        dataclasses.replace(_TABLE.row("Dense"), paper={"UCF101": 89.8, "Kinetics": 68.3}),
         *(_at(name, k) for name, by_k in _PAPER.items() for k in by_k),
     ),
     scales={

@@ -5,14 +5,13 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("condi_table4_3")
-_ROWS = {row.name: row for row in _TABLE.rows}
 # K: {K_s: the thesis' Video@1}, of UCF101 and of Kinetics.
 _PAPER = {5: {0: 91.2, 1: 90.65, 3: 90.105}, 7: {0: 71.5, 1: 70.99, 4: 69.51, 7: 66.89}}
 
 
 def _divided(k: int, student_k: int) -> Row:
     """Returns a row of K clips, K_s of which the sampler answers."""
-    return _ROWS["ConDi-SR"].choosing(
+    return _TABLE.row("ConDi-SR").choosing(
         k,
         student_k,
         name=f"K = {k}, {student_k} of them by the sampler",

@@ -5,8 +5,7 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("condi_table4_3")
-_ROWS = {row.name: row for row in _TABLE.rows}
-_CONDI, _RANDOM = _ROWS["ConDi-SR"], _ROWS["Random"]
+_CONDI, _RANDOM = _TABLE.row("ConDi-SR"), _TABLE.row("Random")
 _NAIVE = dataclasses.replace(_CONDI, name="Naive", config="naive_confidence_sampler")
 _PAPER = {
     "ConDi-SR": (89.0, 90.02, 91.2, 90.5),

@@ -5,13 +5,12 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("dtg_table3")
-_ROWS = {row.name: row for row in _TABLE.rows}
 _TELLING = {"data.name": "marionette_scene_bias"}
 
 
 def _both(name: str) -> tuple[Row, Row]:
     """Returns a row of Table 3 on videos whose scenes tell nothing, and where they tell."""
-    row = dataclasses.replace(_ROWS[name], paper={})
+    row = dataclasses.replace(_TABLE.row(name), paper={})
     told = dataclasses.replace(
         row,
         name=f"{name}, scenes tell",

@@ -5,8 +5,7 @@ import dataclasses
 from vidkd_jax.tables import load_table
 
 _TABLE = load_table("dtg_table3")
-_ROWS = {row.name: row for row in _TABLE.rows}
-(_MOTION,) = _ROWS["motion"].overrides["teachers.runs"]
+(_MOTION,) = _TABLE.row("motion").overrides["teachers.runs"]
 # In the paper the teacher of Stanford40 has seen 9.5 thousand images, that of Places 1.8 million.
 _FEW = dataclasses.replace(
     _MOTION,
@@ -15,17 +14,20 @@ _FEW = dataclasses.replace(
 )
 # Linear probes of the rows of single teachers in Table 3, seed 0, in per cent.
 MEASURED = (12.1, 10.1, 41.8, 36.8)
-_OFFLINE = _ROWS["all, offline"]
+_OFFLINE = _TABLE.row("all, offline")
 
 TABLE = dataclasses.replace(
     _TABLE,
     title="DTG-Net: a small teacher, and offline weights that were measured",
     rows=(
-        *(dataclasses.replace(_ROWS[name], paper={}) for name in ("motion", "outfit", "scene")),
-        dataclasses.replace(
-            _ROWS["motion"], name=_FEW.name, overrides={"teachers.runs": (_FEW,)}, paper={}
+        *(
+            dataclasses.replace(_TABLE.row(name), paper={})
+            for name in ("motion", "outfit", "scene")
         ),
-        dataclasses.replace(_ROWS["all"], paper={}),
+        dataclasses.replace(
+            _TABLE.row("motion"), name=_FEW.name, overrides={"teachers.runs": (_FEW,)}, paper={}
+        ),
+        dataclasses.replace(_TABLE.row("all"), paper={}),
         dataclasses.replace(
             _OFFLINE,
             name="all, offline by what was measured",

@@ -5,9 +5,8 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("dtg_table3")
-_ROWS = {row.name: row for row in _TABLE.rows}
-(OUTFIT,) = _ROWS["outfit"].overrides["teachers.runs"]
-MOTIONS = _ROWS["both motions"].overrides["teachers.runs"]
+(OUTFIT,) = _TABLE.row("outfit").overrides["teachers.runs"]
+MOTIONS = _TABLE.row("both motions").overrides["teachers.runs"]
 # In place of the paper's network of Kinetics: one that has learnt the actions from other actors.
 VIDEO = Row(
     "video",

@@ -5,7 +5,7 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("dtg_table3")
-_GUIDED = next(row for row in _TABLE.rows if row.name == "motion")
+_GUIDED = _TABLE.row("motion")
 _TSN = {"model.name": "tsn_resnet18"}
 
 

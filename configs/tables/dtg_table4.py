@@ -5,8 +5,8 @@ import dataclasses
 from vidkd_jax.tables import Metric, Row, load_table
 
 _TABLE = load_table("dtg_table3")
-_TABLE1 = {row.name: row for row in load_table("dtg_table1").rows}
-_3D = dataclasses.replace(next(r for r in _TABLE.rows if r.name == "both motions"), paper={})
+_TABLE1 = load_table("dtg_table1")
+_3D = dataclasses.replace(_TABLE.row("both motions"), paper={})
 _TEACHERS = {"teachers.runs": _3D.overrides["teachers.runs"]}
 _TSN = {"model.name": "tsn_resnet18"}
 # Both of the paper's data sets go on from one network, which has seen UCF101, or Mini-Kinetics-200;
@@ -18,7 +18,9 @@ _MORE = dataclasses.replace(
     _SAME,
     name="TSN, more videos",
     overrides={**_SAME.overrides, "name": "more_videos"},  # tells its folder apart
-    dataset=_TABLE1["TSN, guided by outfit on more videos"].overrides["model.init_from"].dataset,
+    dataset=_TABLE1.row("TSN, guided by outfit on more videos")
+    .overrides["model.init_from"]
+    .dataset,
 )
 
 

@@ -5,7 +5,7 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("dtg_table4")
-_GUIDED = next(row for row in load_table("dtg_table1").rows if row.name == "guided by video")
+_GUIDED = load_table("dtg_table1").row("guided by video")
 (_START,) = _GUIDED.overrides["model.init_from"].overrides["teachers.runs"]
 # The same weights teach.
 _WEIGHTS = dataclasses.replace(

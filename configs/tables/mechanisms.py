@@ -3,10 +3,9 @@
 from vidkd_jax.tables import Row, Table, forked, load_table, other_clips
 
 _TABLE = load_table("strong_teachers")
-STRONG = {row.name: row for row in _TABLE.rows}
-STUDENT = STRONG["Student + Data Aug"]
+STUDENT = _TABLE.row("Student + Data Aug")
 AFTER = 10  # epochs, as in that table, with which this one shares runs
-(TEACHER,) = STRONG["Teacher + Data Aug, CE .1 / KL .9"].overrides["teachers.runs"]
+(TEACHER,) = _TABLE.row("Teacher + Data Aug, CE .1 / KL .9").overrides["teachers.runs"]
 TAUGHT = {"teachers.runs": (TEACHER,)}
 SQUARED = {"method.scale_by_temperature_squared": True}
 HEAVY = {"method.kd_weight": 9.0, "method.temperature": 4.0, **SQUARED}
@@ -26,10 +25,10 @@ TABLE = Table(
         STUDENT,
         other_clips("Student + Data Aug, other clips", STUDENT, AFTER),
         arm("Label smoothing 0.1", "supervised_r18", method__label_smoothing=0.1),
-        STRONG["TY + Data Aug, lambda .2, tau 5"],
-        STRONG["TY + Data Aug, CE .1 / KL .9"],
+        _TABLE.row("TY + Data Aug, lambda .2, tau 5"),
+        _TABLE.row("TY + Data Aug, CE .1 / KL .9"),
         arm("Moving average, CE .1 / KL .9", "moving_average_r18", **HEAVY),
-        STRONG["Teacher + Data Aug, CE .1 / KL .9"],
+        _TABLE.row("Teacher + Data Aug, CE .1 / KL .9"),
         arm("Decoupled", "decoupled_r18", **TAUGHT),
         arm("Hints", "hints_r18", **TAUGHT, method__blocks_of_teacher=BLOCKS[1:2]),
         arm(

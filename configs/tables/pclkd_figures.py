@@ -5,12 +5,11 @@ import dataclasses
 from vidkd_jax.tables import load_table
 
 _TABLE = load_table("pclkd_table4")
-_ROWS = {row.name: row for row in _TABLE.rows}
 # Any row that a network of this kind teaches, to take its teacher from.
 _TEACHERS = {
-    "C3D": _ROWS["R3D taught by C3D"],
-    "R3D": _ROWS["C3D taught by R3D"],
-    "R(2+1)D": _ROWS["R3D taught by R(2+1)D"],
+    "C3D": _TABLE.row("R3D taught by C3D"),
+    "R3D": _TABLE.row("C3D taught by R3D"),
+    "R(2+1)D": _TABLE.row("R3D taught by R(2+1)D"),
 }
 _CONFIGS = {"C3D": "c3d", "R3D": "r3d", "R(2+1)D": "r21d"}
 
@@ -25,7 +24,7 @@ def _taught(student: str, teacher: str):  # noqa: ANN202 - a table's file needs 
     )
 
 
-_SCRATCH = [dataclasses.replace(_ROWS[f"{name}, scratch"], paper={}) for name in _CONFIGS]
+_SCRATCH = [dataclasses.replace(_TABLE.row(f"{name}, scratch"), paper={}) for name in _CONFIGS]
 _THEMSELVES = [
     dataclasses.replace(row.overrides["teachers.runs"][0], against=f"{name}, scratch")
     for name, row in _TEACHERS.items()

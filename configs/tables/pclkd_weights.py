@@ -6,8 +6,7 @@ from vidkd_jax import methods
 from vidkd_jax.tables import load_table
 
 _TABLE = load_table("pclkd_table4")
-_ROWS = {row.name: row for row in _TABLE.rows}
-_SCRATCH, _TAUGHT = _ROWS["R3D, scratch"], _ROWS["R3D taught by C3D"]
+_SCRATCH, _TAUGHT = _TABLE.row("R3D, scratch"), _TABLE.row("R3D taught by C3D")
 # With 9 the terms count as .1 and .9, as in SSKD, whose loss the paper takes.
 WEIGHTS = (0.1, 1.0, 9.0)
 _DEFAULT = methods.options("pcl_distillation")["kd_weight"]

@@ -3,7 +3,7 @@
 from vidkd_jax.tables import Row, Table, forked, load_table, other_clips
 
 # The student with augmentation of another table, with which this one shares runs.
-STUDENT = {row.name: row for row in load_table("strong_teachers").rows}["Student + Data Aug"]
+STUDENT = load_table("strong_teachers").row("Student + Data Aug")
 AFTER = 10  # epochs, as there
 OPERATORS = ("flip", "contrast", "brightness", "hue", "blur", "channel_split", "noise")
 

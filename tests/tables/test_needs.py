@@ -355,3 +355,15 @@ def test_a_needed_row_has_a_data_set_by_column_or_is_done_without():
         "ucf101": None,
         "ssv2": "runs/ssv2/supervised_r18/seed0",
     }
+
+
+def test_a_part_of_a_table_is_compared_with_the_row_that_is_named_first():
+    table = load_table("ty_table3")
+    part = table.only("TY", "Baseline", title="part")
+    assert [row.name for row in part.rows] == ["Baseline", "TY"]
+    assert part.reference == "TY" and {part.against(row) for row in part.rows} == {"TY"}
+    assert part.title == "part" and not part.noise
+    other = "Baseline + Data Aug, other seeds"
+    assert table.only("Baseline + Data Aug", other).noise == (other,)
+    with pytest.raises(InputError, match="'ty' is none of this table's rows: 'Baseline', "):
+        table.only("ty")

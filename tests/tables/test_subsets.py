@@ -3,7 +3,7 @@
 import pytest
 
 from vidkd_jax.tables import SEED, Row, load_table, part
-from vidkd_jax.tables.table import rows_in
+from vidkd_jax.tables.row import rows_in
 
 TEACHER = Row("teacher", "pcl_r3d", only_seed=100)
 TAUGHT = Row("taught", "pclkd_c3d_r3d", {"teachers.runs": (TEACHER,), "optim.name": "sgd"})

@@ -14,15 +14,8 @@ from vidkd_jax.tables import costs, csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.pictures import PICTURES
-from vidkd_jax.tables.table import (
-    BUILT_IN,
-    TEACHERS,
-    Row,
-    Table,
-    available,
-    file_name,
-    load_table,
-)
+from vidkd_jax.tables.row import TEACHERS, Row, file_name
+from vidkd_jax.tables.table import BUILT_IN, Table, available, load_table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -36,7 +29,8 @@ def main(argv: list[str] | None = None) -> None:
     table = _checked_table(arguments, extra)
     # Refuses two rows that would share a folder, although --row may want only one of them.
     in_order(_wanted(table, table.rows, arguments.scale, arguments.seeds))
-    wanted = _wanted(table, _rows(table, arguments.row), arguments.scale, arguments.seeds)
+    rows = [row for row in table.rows if row.name in (arguments.row or [row.name])]
+    wanted = _wanted(table, rows, arguments.scale, arguments.seeds)
     _check_overrides(wanted, extra)
     if arguments.dry_run:
         _print_costs(wanted, arguments.out, extra)
@@ -108,15 +102,27 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
     if arguments.scale not in table.scales:
         raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
     table = table.at(arguments.scale)
-    if arguments.against:
-        try:
-            table = table.compared_with(arguments.against)
-        except InputError as error:
-            raise InputError(f"--against: {error}") from error
     for name in table.pictures:
         if name not in PICTURES:
             raise InputError(f"pictures: no picture '{name}'{suggest(name, PICTURES)}")
+    _check_rows(table, "--row", arguments.row or [])
+    if arguments.against:
+        _check_rows(table, "--against", [arguments.against])
+        table = table.compared_with(arguments.against)
     return table
+
+
+def _check_rows(table: Table, flag: str, names: Sequence[str]) -> None:
+    """Checks that a table has the rows that a flag names.
+
+    Raises:
+      InputError: it lacks one.
+    """
+    for name in names:
+        try:
+            table.row(name)
+        except InputError as error:
+            raise InputError(f"{flag}: {error}") from error
 
 
 def _check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
@@ -197,15 +203,6 @@ def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 up")
     return int(text)
-
-
-def _rows(table: Table, names: list[str] | None) -> list[Row]:
-    known = {row.name: row for row in table.rows}
-    for name in names or ():
-        if name not in known:
-            rows = ", ".join(map(repr, known))
-            raise InputError(f"--row: '{name}' is none of this table's rows: {rows}")
-    return [row for row in table.rows if not names or row.name in names]
 
 
 def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[Arm]:

@@ -11,7 +11,7 @@ from vidkd_jax.networks import weights as weights_lib
 from vidkd_jax.run import origins, workdir
 from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, in_order
-from vidkd_jax.tables.table import TEACHERS, rows_in
+from vidkd_jax.tables.row import TEACHERS, rows_in
 
 # Fields that may differ between runs that compare: they do not change a run's figures. The number
 # of epochs does, although a run may be resumed with another one.

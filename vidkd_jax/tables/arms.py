@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.tables.table import SEED, Row, Table, rows_in
+from vidkd_jax.tables.row import SEED, Row, rows_in
+from vidkd_jax.tables.table import Table
 
 
 @dataclasses.dataclass(frozen=True)

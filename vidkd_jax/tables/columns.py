@@ -13,10 +13,11 @@ from vidkd_jax.tables import costs, metrics, statistics
 from vidkd_jax.tables.alike import check_alike
 from vidkd_jax.tables.arms import Arm, finished_arms, finished_part, in_order
 from vidkd_jax.tables.power import Gate, read_gate
+from vidkd_jax.tables.row import TEACHERS, Row
 from vidkd_jax.tables.run_results import RunResult, read_run, read_summary
 from vidkd_jax.tables.selected import read_selected
 from vidkd_jax.tables.statistics import Estimate
-from vidkd_jax.tables.table import TEACHERS, Row, Table
+from vidkd_jax.tables.table import Table
 
 
 @dataclasses.dataclass(frozen=True)

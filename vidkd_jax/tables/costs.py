@@ -19,7 +19,7 @@ from vidkd_jax.settings import config as config_lib
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm
-from vidkd_jax.tables.table import TEACHERS
+from vidkd_jax.tables.row import TEACHERS
 
 # Further renderings of preset standard's videos.
 _OF_STANDARD = ("background", "blurred", "scene_bias", "new_scenes")

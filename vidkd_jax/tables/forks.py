@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from vidkd_jax.tables.table import Row
+from vidkd_jax.tables.row import Row
 
 _KEEP = "train.keep_epochs"
 _APART = 1000  # seeds of an arm that draws other clips are those of its trunk plus this

@@ -7,8 +7,8 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.report import figures
 from vidkd_jax.report.curves import by_epoch
 from vidkd_jax.run.tracking import read_records
+from vidkd_jax.tables.row import TEACHERS, rows_in
 from vidkd_jax.tables.shown import Shown
-from vidkd_jax.tables.table import TEACHERS, rows_in
 
 _WEIGHT = "weight"  # of the training metrics weight0, weight1, ...
 _CLASSES = 10  # that are shown, as in DTG-Net's Figure 4

@@ -10,9 +10,9 @@ from scipy import stats
 
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.row import TEACHERS
 from vidkd_jax.tables.run_results import read_summary
 from vidkd_jax.tables.statistics import Estimate
-from vidkd_jax.tables.table import TEACHERS
 
 GATE = 0.08  # by which a teacher must be better than its student is alone
 EFFECTS = (0.02, 0.03, 0.05)

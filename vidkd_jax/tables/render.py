@@ -7,8 +7,9 @@ import numpy as np
 from vidkd_jax.tables import power
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.metric import Metric
+from vidkd_jax.tables.row import TEACHERS, Row, rows_in
 from vidkd_jax.tables.statistics import Estimate
-from vidkd_jax.tables.table import TEACHERS, Row, Table, rows_in
+from vidkd_jax.tables.table import Table
 
 
 def headings(column: Column) -> list[str]:

@@ -16,8 +16,8 @@ from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, answers_folder
 from vidkd_jax.tables.metric import Metric
+from vidkd_jax.tables.row import Selection
 from vidkd_jax.tables.run_results import GroupSums, RunResult
-from vidkd_jax.tables.table import Selection
 
 _NETWORK_TIME = "network_ms"
 _NUMBERS = ("clips", "clip_share", "stop_at", _NETWORK_TIME)

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vidkd_jax.tables.table import SEED, Row, Table, rows_in
+from vidkd_jax.tables.row import SEED, Row, rows_in
+from vidkd_jax.tables.table import Table
 
 _APART = 100  # seeds of needed rows that each seed has its own of
 

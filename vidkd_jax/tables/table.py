@@ -1,7 +1,6 @@
-"""What a table is: its rows, each a config with overrides, and the paper's own figures."""
+"""What a table is: rows that are compared, on one or several data sets."""
 
 import dataclasses
-import hashlib
 import runpy
 from collections.abc import Mapping
 from typing import Any
@@ -11,204 +10,11 @@ from vidkd_jax.settings import config_files
 from vidkd_jax.tables.item_metrics import is_of_pairs
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import SHOWN, lookup
+from vidkd_jax.tables.row import Row
 
 FOLDER = config_files.FOLDER / "tables"
 BUILT_IN = "marionette"  # the scale of the built-in videos, which every table but one has
-TEACHERS = "teachers.runs"  # the field whose runs teach: they count in a row's parameters and FLOPs
 PAPER_COSTS = ("m_parameters", "hours")  # that `Row.paper` may have beside metrics
-_LONGEST_NAME = 120  # characters of a folder's name; a longer one is cut and ends in a hash
-
-
-class _Seed:
-    """Stands for the table's seed in an override."""
-
-    def __repr__(self) -> str:
-        return "SEED"
-
-
-# As the value of an override: the seed of the table, alike in all rows, whatever their offsets.
-SEED = _Seed()
-
-
-@dataclasses.dataclass(frozen=True)
-class Selection:
-    """How a row answers a test video: by chosen clips alone, which a teacher sees.
-
-    Attributes:
-      selector: what chooses the clips, a name of `vidkd_jax.inference.selectors`.
-      k: how many clips of a video are answered; several: the best of these on validation videos.
-        Where `stop_at` is given, how many at most.
-      teacher: the row whose run answers the clips, while the row's own run is the sampler, which
-        sees all of them; None: the row's own run answers, and there is no sampler.
-      student_k: how many of the k clips the sampler answers by itself (ConDi, Table 4.7).
-      passes: how often a selector that draws chooses; the figures are means over the passes.
-      shuffled: whether every video has another one's label: what an oracle then reaches is the
-        reward for having looked at the label.
-      stop_at: the teacher answers one clip after the other, best first, until the running mean's
-        top-1 probability is this high, as `predict --stop_at` does; several: the best of these on
-        validation videos; None: it answers all that are chosen.
-    """
-
-    selector: str
-    k: int | tuple[int, ...] = 1
-    teacher: "Row | None" = None
-    student_k: int = 0
-    passes: int = 1
-    shuffled: bool = False
-    stop_at: float | tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses what no study answers.
-
-        Raises:
-          InputError: names the field.
-        """
-        if self.stop_at is not None and self.student_k:
-            raise InputError("stop_at: the sampler answers no clips there; leave student_k out")
-        for threshold in self.thresholds():
-            if threshold is not None and not 0 < threshold <= 1:
-                raise InputError(f"stop_at={threshold:g}: give a probability above 0, at most 1")
-
-    def all_ks(self) -> tuple[int, ...]:
-        """Returns the numbers of clips that are tried."""
-        return (self.k,) if isinstance(self.k, int) else self.k
-
-    def thresholds(self) -> tuple[float | None, ...]:
-        """Returns the values of `stop_at` that are tried."""
-        return self.stop_at if isinstance(self.stop_at, tuple) else (self.stop_at,)
-
-    def tried(self) -> tuple["Selection", ...]:
-        """Returns the selections of one k and one threshold, of which one is shown."""
-        return tuple(
-            dataclasses.replace(self, k=k, stop_at=threshold)
-            for k in self.all_ks()
-            for threshold in self.thresholds()
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One line of a table: a config with overrides, run with several seeds.
-
-    Attributes:
-      name: as the table prints it.
-      config: a file of configs/, without the folder and ".py".
-      overrides: {dotted config field: value}. A value may be another Row, or a tuple that contains
-        Rows: `{"teachers.runs": (R50,)}`, `{"model.init_from": PRETRAINED}`,
-        `{"train.fork_from": TRUNK, "train.fork_epoch": 10}`. Such a row is run first, and the field
-        gets the folder of its run: of the same seed plus the needed row's own `seed_offset`, or of
-        its `only_seed`, on the same data set unless the needed row names its own.
-        A value may be `SEED`: `{"data.subset_seed": SEED}` draws other videos for each seed.
-      paper: the paper's own figures, in per cent, by metric; by column where a table has several.
-        The paper's costs, teachers' included: "m_parameters", in millions, and "hours" of training.
-      seed_offset: added to every seed. A row against the same row with other seeds is the noise
-        floor.
-      only_seed: the one seed that this row is run with, whichever seed's run needs it: of a large
-        teacher that all students share. None: every seed has a run of its own.
-      against: the name of the row that this one is compared with; "": the table's reference.
-      cell: line and column of this row where the paper shows such rows as a grid.
-      dataset: the config's argument where it is not the column's: of a teacher trained on another
-        data set, or of pretraining on a larger one. A mapping gives it for some columns' arguments;
-        "" there: in this column a row that needs this one does without it.
-      converted: by a column's argument, the folder below OUT/weights that stands for this row's run
-        there: of a network trained elsewhere, which `python -m vidkd_jax.convert` has written. Only
-        a row that others need has it.
-      selection: which clips of the column's test videos are answered, and by whom; None: the row
-        shows the run's own test.
-    """
-
-    name: str
-    config: str
-    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    paper: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    seed_offset: int = 0
-    only_seed: int | None = None
-    against: str = ""
-    cell: tuple[str, str] | None = None
-    dataset: str | Mapping[str, str] = ""
-    converted: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    selection: Selection | None = None
-
-    def choosing(
-        self,
-        k: int | tuple[int, ...],
-        student_k: int = 0,
-        stop_at: float | tuple[float, ...] | None = None,
-        **fields: Any,
-    ) -> "Row":
-        """Returns the row with another number of clips, and other fields.
-
-        Args:
-          k: of its selection, which it must have.
-          student_k: likewise.
-          stop_at: likewise.
-          **fields: of the row.
-        """
-        if self.selection is None:
-            raise ValueError(f"row '{self.name}' chooses no clips")
-        selection = dataclasses.replace(self.selection, k=k, student_k=student_k, stop_at=stop_at)
-        return dataclasses.replace(self, selection=selection, **fields)
-
-    def dataset_in(self, column: str) -> str:
-        """Returns the config's argument in a column whose argument is `column`."""
-        if isinstance(self.dataset, str):
-            return self.dataset or column
-        return self.dataset.get(column, column)
-
-    def is_in(self, column: str) -> bool:
-        """Returns whether there is such a run in a column whose argument is `column`."""
-        return bool(self.dataset_in(column))
-
-    @property
-    def slug(self) -> str:
-        """The name of the row's folder: equal for equal rows of different tables.
-
-        The rows that it needs are in the name. Of a teacher the seed offset is not, because
-        finished runs have the names that they have: `in_order` refuses two rows that would share
-        a folder.
-        """
-        parts = [self.config]
-        taught = ""
-        for field, value in sorted(self.overrides.items()):
-            if not rows_in(value):
-                parts.append(f"{field}={value}")
-            elif field == TEACHERS:
-                taught = _names(value, with_offset=False)
-            else:
-                parts.append(f"{field}={_names(value, with_offset=True)}")
-        parts += filter(None, [taught])  # teachers stand last
-        name = file_name("+".join(parts))
-        if len(name) <= _LONGEST_NAME:
-            return name
-        return f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def file_name(text: str) -> str:
-    """Returns a text as a folder's name, with "_" for what a shell or a file system may read."""
-    return "".join(c if c.isalnum() or c in "+=._-()" else "_" for c in text)
-
-
-def rows_in(value: Any) -> tuple[Row, ...]:
-    """Returns the rows that an override's value is, or contains."""
-    parts = value if isinstance(value, tuple) else (value,)
-    return tuple(part for part in parts if isinstance(part, Row))
-
-
-def _names(value: Any, *, with_offset: bool) -> str:
-    """Returns an override that names rows, as a part of a folder's name."""
-    names = []
-    for part in value if isinstance(value, tuple) else (value,):
-        name = part
-        if isinstance(part, Row):
-            offset = f"+seed_offset={part.seed_offset}" if with_offset and part.seed_offset else ""
-            if part.only_seed is not None:
-                offset = f"+seed={part.only_seed}"
-            # A mapping is a function of the column, which is in the path already.
-            own = part.dataset if isinstance(part.dataset, str) else ""
-            dataset = f"+dataset={own}" if own else ""
-            name = f"{part.slug}{offset}{dataset}"
-        names.append(f"from({name})")
-    return "+".join(names)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,20 +67,50 @@ class Table:
         """Returns the name of the row that `row` is compared with."""
         return row.against or self.reference
 
+    def row(self, name: str) -> Row:
+        """Returns the row of a name.
+
+        Raises:
+          InputError: there is none.
+        """
+        rows = {row.name: row for row in self.rows}
+        if name not in rows:
+            raise InputError(f"'{name}' is none of this table's rows: {', '.join(map(repr, rows))}")
+        return rows[name]
+
     def compared_with(self, name: str) -> "Table":
         """Returns the table with all rows compared with one row, but for those of the noise floor.
 
         Raises:
           InputError: there is no such row.
         """
-        names = [row.name for row in self.rows]
-        if name not in names:
-            raise InputError(f"no row '{name}'{suggest(name, names)}")
+        reference = self.row(name).name
         rows = [
-            dataclasses.replace(row, against=self.against(row) if row.name in self.noise else name)
+            dataclasses.replace(
+                row, against=self.against(row) if row.name in self.noise else reference
+            )
             for row in self.rows
         ]
-        return dataclasses.replace(self, rows=tuple(rows), reference=name)
+        return dataclasses.replace(self, rows=tuple(rows), reference=reference)
+
+    def only(self, first: str, *others: str, **fields: Any) -> "Table":
+        """Returns the table with a part of its rows, in its own order.
+
+        Args:
+          first: the name of the row that the others are compared with.
+          *others: their names.
+          **fields: other fields of the table.
+
+        Raises:
+          InputError: there is no such row.
+        """
+        shown = {self.row(name).name for name in (first, *others)}
+        part = dataclasses.replace(
+            self,
+            rows=tuple(row for row in self.rows if row.name in shown),
+            noise=tuple(n for n in self.noise if {n, self.against(self.row(n))} <= shown),
+        )
+        return dataclasses.replace(part.compared_with(first), **fields)
 
     def shared_rows(self) -> frozenset[str]:
         """Returns the names of the rows with a single run, which all seeds share."""
