@@ -1,4 +1,4 @@
-"""Verifies finished records: `python -m data_prep.check --data=DIR [--annotations=DIR]`.
+"""Verifies finished records: `python -m data_prep.check --data=DIR [--annotations=LISTS]`.
 
 Reads every record, compares it with its row in the index and decodes every frame. With
 --annotations, also compares the records with the lists. Prints one problem per line, and exits with
@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from data_prep.annotations import read_dataset
+from data_prep.annotations import WITHOUT_LISTS, read_dataset
 from data_prep.arguments import add_workers
 from data_prep.output import INDEX_COLUMNS, fingerprint
 from vidkd_jax.data.records import DECODERS, read_info, record_starts
@@ -35,13 +35,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--annotations",
         type=Path,
-        help="the --annotations given to data_prep.build (for --dataset=folder: its --videos)",
+        help="the --annotations given to data_prep.build (without lists, its --videos)",
+    )
+    parser.add_argument(
+        "--videos",
+        type=Path,
+        help="the --videos given to data_prep.build, where a CSV list has absolute paths",
     )
     add_workers(parser, "threads")
     args = parser.parse_args(argv)
     num_problems = 0
     for folder in find_records(args.data):
-        for problem in check(folder, args.annotations, args.workers):
+        for problem in check(folder, args.annotations, args.workers, args.videos):
             print(f"{folder}: {problem}")
             num_problems += 1
     if num_problems:
@@ -67,8 +72,17 @@ def find_records(data: Path) -> list[Path]:
     return found
 
 
-def check(folder: Path, annotations: Path | None, num_workers: int) -> Iterator[str]:
-    """Yields each problem of the records in `folder`, then prints how much they hold."""
+def check(
+    folder: Path, annotations: Path | None, num_workers: int, videos: Path | None = None
+) -> Iterator[str]:
+    """Yields each problem of the records in `folder`, then prints how much they hold.
+
+    Args:
+      folder: Of the records.
+      annotations: The lists to compare with; without lists the folder of the videos. None: nothing.
+      num_workers: Threads that read records.
+      videos: The folder of the videos; None: that of the lists, as only names matter.
+    """
     try:
         info = read_info(folder)
         rows = {split: _read_index(folder / f"videos-{split}.csv") for split in info["counts"]}
@@ -86,7 +100,7 @@ def check(folder: Path, annotations: Path | None, num_workers: int) -> Iterator[
             yield from (f"{split}: {row['id']}: {problem}" for problem in problems)
         num_frames += sum(lengths)
     if annotations is not None:
-        yield from _check_lists(info, rows, annotations)
+        yield from _check_lists(info, rows, annotations, videos)
     counts = ", ".join(f"{split} {len(part)}" for split, part in rows.items())
     print(f"{folder}: {counts} videos, {num_frames} frames, {info['skipped']} skipped")
 
@@ -173,15 +187,18 @@ def _check_features(record: dict[str, Any], row: Row, info: dict[str, Any]) -> I
 
 
 def _check_lists(
-    info: dict[str, Any], rows: dict[str, list[Row]], annotations: Path
+    info: dict[str, Any], rows: dict[str, list[Row]], annotations: Path, videos: Path | None
 ) -> Iterator[str]:
     """Yields how the records differ from the lists in videos, labels, groups and order."""
-    is_folder = info["dataset"] == "folder"
-    # Only names matter here, so the folder of the lists stands in for the folder of the videos.
-    videos = annotations if annotations.is_dir() else annotations.parent
-    dataset = read_dataset(
-        info["dataset"], None if is_folder else annotations, videos, split=info["split"]
-    )
+    name, split = info["dataset"], info["split"]
+    lists = None if name in WITHOUT_LISTS else annotations
+    beside = annotations if annotations.is_dir() else annotations.parent
+    try:
+        dataset = read_dataset(name, lists, videos or beside, split=split)
+    except InputError as error:
+        if videos or lists is None:
+            raise
+        raise InputError(f"{error}; or name the folder of the videos with --videos") from error
     if fingerprint(dataset) != info["lists"]:
         yield f"{annotations} does not hold the lists that the records were made from"
     for split, part in rows.items():

@@ -18,6 +18,7 @@ from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.run.building import Run, build_run
+from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.optimizer import set_rates
 from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.run.train_step import BySource, TrainState
@@ -65,12 +66,12 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
     with tracking.Tracker(workdir, is_main=is_main, resume_step=step) as tracker:
         state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
         best = checkpoints.load_best(progress.best_epoch, state.variables)
-        test, names = run.splits.test, run.settings.method.tested_by
-        how: dict[str, Any] = {"max_clips": run.settings.eval.max_clips, "title": "test"}
+        test = Exam(run.splits.test, run.settings.eval.max_clips, "test")
+        names = run.settings.method.tested_by
         # Only the trained teachers: a best past self is this student, and an average or a peer has
         # changed since its best epoch.
-        answers = judging.ask(run, teachers, test, sources=("frozen",), **how)
-        found = judging.judge(run, best, test, names, answers, **how)
+        answers = judging.ask(run, teachers, test, sources=("frozen",))
+        found = judging.judge(run, best, test, names, answers)
         scores = found.scores | judging.calibration(run, best, names, found.collected)
         tracker.write(int(state.step), progress.epoch, "test", scores)
     return results.write_results(
@@ -100,13 +101,17 @@ def _first_best(
     run: Run, state: TrainState, progress: Progress, checkpoints: Checkpoints
 ) -> Progress:
     """Makes the student with which a fork begins its best one so far; returns the progress."""
-    method, val = run.settings.method, run.splits.val
-    how: dict[str, Any] = {"max_clips": None, "title": "val"}
-    read = evaluators.read(method.validated_by)
-    answers = judging.ask(run, run.teachers.first, val, sources=read, **how)
-    found = judging.judge(run, state.variables, val, method.validated_by, answers, **how)
+    method, val = run.settings.method, _validation(run)
+    sources = evaluators.read(method.validated_by)
+    answers = judging.ask(run, run.teachers.first, val, sources=sources)
+    found = judging.judge(run, state.variables, val, method.validated_by, answers)
     checkpoints.save_best(progress.epoch, state.variables)
     return progress.with_best(_selected(found.scores, method.selected_on, progress.epoch))
+
+
+def _validation(run: Run) -> Exam:
+    """Returns the clips by which epochs are compared."""
+    return Exam(run.splits.val, None, "val")
 
 
 def _train(
@@ -119,8 +124,8 @@ def _train(
 ) -> tuple[TrainState, Progress]:
     """Trains until the epochs are done or validation stops improving."""
     schedule, epochs = Schedule.of(run.settings), run.settings.train.epochs
-    how: dict[str, Any] = {"max_clips": None, "title": "val"}
-    answers: judging.Answers = judging.ask(run, teachers, run.splits.val, **how)
+    val = _validation(run)
+    answers: judging.Answers = judging.ask(run, teachers, val)
     total, done = epochs * run.train_batches.per_epoch, int(state.step)
     disable = not sharding.is_main()
     with progress_bar(total=total, initial=done, desc=run.settings.name, disable=disable) as bar:
@@ -132,9 +137,8 @@ def _train(
             state = _train_epoch(run, state, teachers, epoch, tracker, bar, step)
             seconds = time.monotonic() - start
             names = run.settings.method.validated_by
-            moved = judging.ask(run, run.teachers.moving(state), run.splits.val, **how)
-            answers = {**answers, **moved}
-            found = judge(run, state.variables, run.splits.val, names, answers, **how)
+            answers = {**answers, **judging.ask(run, run.teachers.moving(state), val)}
+            found = judge(run, state.variables, val, names, answers)
             _check_finite(found.scores, int(state.step), epoch)
             accuracy = _selected(found.scores, run.settings.method.selected_on, epoch)
             progress = progress.after_epoch(accuracy, seconds, schedule)
@@ -143,7 +147,8 @@ def _train(
                 if run.teachers.promotes:  # Algorithm 1, line 21
                     best = checkpoints.load_best(epoch, state.variables)
                     teachers = run.teachers.promoted(teachers, best)
-                    answers = judging.after_promotion(answers, found.collected)
+                    said = found.collected
+                    answers = judging.after_promotion(run, teachers, val, answers, said)
             tracker.write(
                 int(state.step), epoch, "val", {**found.scores, "promoted": progress.is_best()}
             )

@@ -33,7 +33,7 @@ DATASETS: dict[str, tuple[Reader, int]] = {
     "ucf101": (read_ucf101, 3),
     "utd_mhad": (read_utd_mhad, 1),
 }
-_WITHOUT_LISTS = ("folder", "utd_mhad")
+WITHOUT_LISTS = ("folder", "utd_mhad")
 
 
 def read_dataset(
@@ -60,7 +60,7 @@ def read_dataset(
         raise InputError(
             f"--name={name}: use at most 100 lower-case letters, digits and _; start with a letter"
         )
-    if (annotations is None) != (dataset in _WITHOUT_LISTS):
+    if (annotations is None) != (dataset in WITHOUT_LISTS):
         raise InputError(
             f"--annotations: leave it out; --dataset={dataset} has no lists"
             if annotations

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.disk import clear_disk_errors
 from data_prep.marionette.actions import MOTIONS
 from data_prep.marionette.presets import PRESETS
 from vidkd_jax.errors import InputError, run_command
@@ -35,8 +36,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     args = parser.parse_args(argv)
     rows = task_rows(args.videos, args.task)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with args.out.open("w", newline="") as file:
+    if args.out.is_dir():
+        raise InputError(f"--out={args.out}: is a folder; give the name of a CSV file")
+    with clear_disk_errors(args.out):
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        file = args.out.open("w", newline="")
+    with file:
         writer = csv.writer(file)
         writer.writerow(("path", "label", "split", "group"))
         writer.writerows(rows)

@@ -7,6 +7,7 @@ import pytest
 from squares import write_square
 from video_files import damage, encode, moving_texture
 
+from vidkd_jax.data import files
 from vidkd_jax.data.files import open_files
 from vidkd_jax.errors import InputError
 from vidkd_jax.video import write_video
@@ -52,7 +53,7 @@ def test_damaged_videos_cannot_be_used(tmp_path, capsys):
     path = tmp_path / "v/2.mp4"
     write_video(path, moving_texture(60, 120, 160), 30, codec="mpeg4", options={"g": "30"})
     damage(path, 0.5)
-    with pytest.raises(InputError, match=r"1 of 3 train videos cannot be read \(listed above\)"):
+    with pytest.raises(InputError, match=r"1 of 4 videos cannot be read \(listed above\)"):
         open_files(**options)("train")
     said = f"skipped: {path}: damaged: FFmpeg had to patch 1 frames\n"
     assert said in capsys.readouterr().err
@@ -74,3 +75,16 @@ def test_pixels_that_are_not_square_are_read_as_shown(tmp_path):
     frames = list(moving_texture(2, 36, 48))
     encode(tmp_path / "v/0.mp4", frames, "libx264", "yuv420p", aspect=Fraction(4, 3))
     assert open_files(**options)("test").frames(0, np.array([1])).shape == (1, 36, 64, 3)
+
+
+def test_the_limit_of_unreadable_videos_is_of_all_of_them(tmp_path, monkeypatch):
+    """As in a conversion: 1 of 4 is not more than 30 %, though it is 1 of 3 that train."""
+    monkeypatch.setattr(files, "MAX_SKIPPED", 0.3)
+    options = lists(tmp_path, 4)
+    (tmp_path / "v/2.mp4").write_text("no video")
+    open_split = open_files(**options)
+    assert len(open_split("train").videos) == 2
+    (tmp_path / "v/0.mp4").write_text("no video")
+    with pytest.raises(InputError, match="2 of 4 videos cannot be read"):
+        open_files(**options)("train")
+        open_split("test")

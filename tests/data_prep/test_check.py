@@ -137,3 +137,18 @@ def test_check_without_records(tmp_path, command):
     status, line = command(check_records.main, data=tmp_path)
     assert status == 2
     assert "holds no finished records; make them with data_prep.build" in line
+
+
+def test_check_compares_with_a_list_of_absolute_paths(small, tmp_path, command):
+    rows = [
+        [str(small["videos"] / f"{number}.mp4"), "ab"[number % 2], split, f"g{number}"]
+        for number, split in enumerate(("train", "train", "test", "test"))
+    ]
+    (tmp_path / "lists").mkdir()
+    lists = make_csv(tmp_path / "lists/absolute.csv", rows)
+    made = {**small, "annotations": lists, "out": tmp_path / "absolute"}
+    assert command(build.main, **made)[0] == 0
+    flags = dict(data=made["out"], annotations=lists)
+    assert command(check_records.main, **flags, videos=small["videos"])[0] == 0
+    status, line = command(check_records.main, **flags)
+    assert status == 2 and "or name the folder of the videos with --videos" in line

@@ -76,3 +76,8 @@ def test_a_folder_without_sidecars_or_with_few_actors_is_refused(tmp_path, rende
             path.unlink()
     with pytest.raises(InputError, match="1 actors for 6 bins"):
         task_rows(rendered, "scene")
+
+
+def test_a_folder_is_no_list_to_write(rendered, tmp_path):
+    with pytest.raises(InputError, match=r"--out=.*: is a folder; give the name of a CSV file"):
+        main([f"--videos={rendered}", "--task=motion", f"--out={tmp_path}"])

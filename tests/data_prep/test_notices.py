@@ -18,6 +18,7 @@ from vidkd_jax.data import RecordDataset, open_records
 from vidkd_jax.data.files import open_files
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.loaded import cutting_of
+from vidkd_jax.run.workdir import saved_fields
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.config import set_field
 from vidkd_jax.video import write_video
@@ -151,7 +152,7 @@ def test_records_of_another_frame_rate_are_refused(rates, command):
 
 def test_predict_brings_videos_to_the_rate_of_the_run(tmp_path):
     (tmp_path / "config.json").write_text('{"data": {"fps": 12.5, "short_side": 40}}')
-    cutting = cutting_of("--run", tmp_path, None)
+    cutting = cutting_of(saved_fields(tmp_path), None)
     assert (cutting.fps, cutting.short_side) == (12.5, 40)
 
 

@@ -1,10 +1,12 @@
 """The engine against plain loops over the same networks: every selector, any mix of videos."""
 
 import dataclasses
+import json
 import os
 import shutil
 import threading
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_networks import save_sampler
@@ -216,6 +218,28 @@ def test_a_pipe_is_answered_like_the_file(both, files, tmp_path, name):
     np.testing.assert_allclose(each.probabilities, wanted.probabilities, rtol=1e-5)
 
 
+def test_a_stream_that_time_limits_has_forgotten_nothing(both, files, tmp_path):
+    shutil.copy(files[2].name, tmp_path / "video.mkv")
+    as_stream(files[2].name, tmp_path / "video.mkv")
+    data, pipe = (tmp_path / "video.mkv").read_bytes(), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_bytes, args=(data,), daemon=True).start()
+    choice = Choice("confidence", seconds=1e-6)
+    (each,) = Engine(both, choice, batch_size=4).answer([Source(str(pipe), live=True)])
+    assert each.num_clips == 10 and each.seen == 1
+    assert not any("forgotten" in notice for notice in each.notices)
+
+
+def test_a_network_answers_in_the_type_of_its_run(video_run, tmp_path):
+    run = shutil.copytree(video_run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["model"]["dtype"] = "bfloat16"
+    (run / "config.json").write_text(json.dumps(config))
+    for folder, dtype in ((video_run, "float32"), (run, "bfloat16")):
+        network = pairs.pair(load("--run", folder), None).teacher.network
+        assert network.model.backbone.dtype == np.dtype(jnp.dtype(dtype))
+
+
 def test_a_network_is_compiled_once_whatever_the_lengths(both, files):
     fresh = dataclasses.replace(
         both,
@@ -286,6 +310,8 @@ def test_a_choice_that_does_not_fit_the_networks(video_run, tmp_path):
     run = load("--run", video_run)
     with pytest.raises(InputError, match="--selector=confidence: the run has no head 'confidence'"):
         Engine(pairs.pair(run, run), Choice("confidence"))
+    with pytest.raises(InputError, match="--seconds=1: there is one network alone"):
+        Engine(pairs.pair(run, run), Choice("entropy", seconds=1.0))
     with pytest.raises(InputError, match="--k_student=1: there is one network alone"):
         Engine(pairs.pair(run, run), Choice("entropy", k_student=1))
     mute = load("--run", save_sampler(tmp_path / "mute", video_run, classifier=False))

@@ -148,6 +148,18 @@ def test_a_pipe_is_a_video(videos, tmp_path):
     assert "corrupt after" in end.error.cause
 
 
+def test_a_stream_that_breaks_before_its_first_frame_is_an_error(videos, monkeypatch):
+    """Its first frame is held back until the next one tells when it is."""
+
+    def broken(_):
+        raise video.VideoError("camera", "corrupt after 1 frame")
+        yield
+
+    monkeypatch.setattr(sources.VideoStream, "__iter__", broken)
+    (end,) = read(reading(), 0, Source(str(videos / "31.mp4"), live=True))
+    assert isinstance(end, End) and "corrupt after 1 frame" in end.error.cause
+
+
 def test_a_live_source_that_is_not_there_and_one_that_would_need_its_length(tmp_path):
     (end,) = read(reading(), 0, Source("rtsp://127.0.0.1:9/x", live=True))
     assert str(end.error).startswith("rtsp://127.0.0.1:9/x: not a stream that FFmpeg can open")

@@ -80,8 +80,8 @@ def test_each_video_is_taught_by_the_network_that_has_not_seen_it(student, fold_
 
 def test_videos_that_no_teacher_has_seen_are_answered_by_their_mean(student):
     run = build(student())
-    how = {"max_clips": None, "title": "val"}
-    answers = judging.ask(run, run.teachers.first, run.splits.val, **how)["frozen"]
+    exam = judging.Exam(run.splits.val, None, "val")
+    answers = judging.ask(run, run.teachers.first, exam)["frozen"]
     each = [
         np.concatenate([np.asarray(ask(v, b)["logits"])[b["mask"]] for b in batches])
         for ask, v in zip(run.ask["frozen"], run.teachers.first["frozen"], strict=True)

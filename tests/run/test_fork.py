@@ -147,6 +147,7 @@ def test_adapters_begin_afresh_and_are_listed(trunk, forked, tmp_path, capsys):
         ({"model__width": 1 / 16}, r"config.model.width: 0.0625, but the trunk .* has 0.03125"),
         ({"data__val_fraction": 0.5}, "config.data.val_fraction: 0.5, but the trunk"),
         ({"optim__name": "sgd"}, "config.optim.name: 'sgd', but the trunk"),
+        ({"optim__learning_rate": 0.5}, "config.optim.learning_rate: 0.5, but the trunk"),
         ({"train__batch_size": 2}, "config.train.batch_size: 2, but the trunk"),
         ({"optim__multipliers": (("logits", 0.1),)}, r"trained opt_state/.*, and this run has no"),
         ({"method__name": "mutual_learning"}, r"trained .*, and this run has no such array"),
@@ -157,6 +158,15 @@ def test_a_trunk_that_does_not_fit_is_refused(trunk, forked, tmp_path, overrides
     config = forked(**overrides)
     with pytest.raises(InputError, match=message):
         beginning.from_trunk(run := build(config), run.initial_state())
+
+
+def test_a_trunk_may_be_of_a_method_that_is_not_known_here(trunk, forked, tmp_path):
+    mine = shutil.copytree(trunk, tmp_path / "mine")
+    config = json.loads((mine / "config.json").read_text())
+    config["method"] = {"name": "mine"}
+    (mine / "config.json").write_text(json.dumps(config))
+    run = build(forked(train__fork_from=str(mine)))
+    assert beginning.from_trunk(run, run.initial_state())[1].epoch == 1
 
 
 def test_an_epoch_that_the_trunk_did_not_keep_is_named(trunk):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax.run.schedule import Progress, Schedule
+from vidkd_jax.settings.config import read
 
 SCHEDULE = Schedule(
     name="plateau",
@@ -163,3 +164,11 @@ def test_a_group_drops_under_a_cosine_too():
         factors += progress.factors(cosine)
         progress = progress.after_epoch(0.1, 1.0, cosine)
     assert factors == pytest.approx([2.0, 2.0, 0.2, 0.02])
+
+
+@pytest.mark.parametrize(("method", "counted"), [("distillation", 3), ("dist_init", 0)])
+def test_a_run_that_takes_its_last_epoch_has_no_perfect_ones(small_config, method, counted):
+    config = small_config(
+        method__name=method, teachers__runs=("runs/t",), schedule__perfect_epochs=3
+    )
+    assert Schedule.of(read(config)).perfect_epochs == counted

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
 from vidkd_jax.networks import weights
 from vidkd_jax.run import judging, kept, trained
+from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.run.train_step import create_variables
 from vidkd_jax.settings.config import read
@@ -169,7 +171,7 @@ def test_agreement_is_with_the_teachers_as_they_are_weighted(teacher_run, small_
     )
     alone = taught(small_config, teacher_run, data__crop=32)
     asked = [
-        judging.ask(run, run.teachers.first, run.splits.val, max_clips=None, title="val")["frozen"]
+        judging.ask(run, run.teachers.first, Exam(run.splits.val, None, "val"))["frozen"]
         for run in (build(config) for config in (both, alone))
     ]
     np.testing.assert_allclose(*asked, rtol=1e-5)
@@ -178,7 +180,7 @@ def test_agreement_is_with_the_teachers_as_they_are_weighted(teacher_run, small_
 def test_a_teachers_answers_are_kept_for_further_runs(
     teacher_run, small_config, tmp_path, monkeypatch
 ):
-    folder, how = tmp_path / "kept", {"title": "val"}
+    folder = tmp_path / "kept"
     options = {
         "method__name": "distillation",
         "teachers__runs": (str(teacher_run),),
@@ -187,8 +189,8 @@ def test_a_teachers_answers_are_kept_for_further_runs(
     run = build(small_config(**options))
 
     def ask(run, max_clips, subset="val"):
-        split = getattr(run.splits, subset)
-        return judging.ask(run, run.teachers.first, split, max_clips=max_clips, **how)["frozen"]
+        exam = Exam(getattr(run.splits, subset), max_clips, "val")
+        return judging.ask(run, run.teachers.first, exam)["frozen"]
 
     first = ask(run, None)
     whole = ask(run, 3)  # other clips, so another file
@@ -205,6 +207,55 @@ def test_a_teachers_answers_are_kept_for_further_runs(
     np.testing.assert_array_equal(ask(run, None), first)
     with pytest.raises(AssertionError, match="asked again"):
         ask(run, None, "test")
+
+
+def test_kept_answers_are_of_one_arithmetic_and_normalisation(teacher_run, small_config):
+    run = build(taught(small_config, teacher_run))
+    (network,) = run.teachers.networks["frozen"]
+    model = network.model
+    others = (
+        model.clone(backbone=model.backbone.clone(dtype=jnp.bfloat16)),
+        model.clone(normalisation=ACTIVITYNET_BGR),
+        model.clone(backbone=model.backbone.clone(dtype=np.dtype("float32"))),
+    )
+    (own, rounded, coloured, same) = (
+        kept._identity(
+            run.settings, run.splits.val, run.spec, 3, dataclasses.replace(network, model=each)
+        )
+        for each in (model, *others)
+    )
+    assert len({own, rounded, coloured}) == 3 and same == own
+
+
+def test_a_run_of_a_method_that_is_not_known_here_teaches(teacher_run, small_config, tmp_path):
+    """Only its weights are needed."""
+    mine = shutil.copytree(teacher_run, tmp_path / "mine")
+    config = json.loads((mine / "config.json").read_text())
+    config["method"] = {"name": "mine", "strength": 3}
+    (mine / "config.json").write_text(json.dumps(config))
+    run = build(taught(small_config, mine))
+    assert len(run.teachers.first["frozen"]) == 1
+
+
+@pytest.mark.parametrize("dtype", ["", "bfloat16"])
+def test_a_promoted_student_is_asked_as_a_run_that_is_resumed_asks(small_config, dtype):
+    run = build(small_config(teachers__dtype=dtype))
+    exam, student = Exam(run.splits.val, None, "val"), run.initial_state().variables
+    found = judging.judge(run, student, exam, run.settings.method.validated_by, {})
+    teachers = run.teachers.promoted({}, student)
+    said = judging.after_promotion(run, teachers, exam, {}, found.collected)
+    resumed = judging.ask(run, teachers, exam)
+    np.testing.assert_array_equal(said["best"], resumed["best"])
+
+
+def test_all_processes_ask_teachers_in_one_order(monkeypatch):
+    """The order of a set of names is another in each process."""
+    asked = []
+    monkeypatch.setattr(judging, "_answer", lambda _run, name, *_: asked.append(name) or 1.0)
+    names = [f"source{number}" for number in range(9)]
+    teachers = SimpleNamespace(know_classes=frozenset(names), shares=lambda _: None)
+    judging.ask(SimpleNamespace(teachers=teachers), dict.fromkeys(names, (None,)), None)
+    assert asked == names
 
 
 def test_answers_that_two_runs_keep_at_a_time_do_not_mix(tmp_path, monkeypatch):

@@ -11,10 +11,11 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import TY
 from vidkd_jax.networks import weights
 from vidkd_jax.run import origins
-from vidkd_jax.tables import SEED, Row, Table, alike, costs, load_table, runner
+from vidkd_jax.tables import SEED, Row, Table, alike, columns, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables import table as table_lib
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
+from vidkd_jax.tables.forks import forked, trunk
 
 TEACHER = Row("t", "supervised_r50", seed_offset=7)
 STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
@@ -38,6 +39,16 @@ def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
         finish(run, tmp_path, 0.5, 0)
     text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
     assert "| 2.50 + 2.50 | 4.0 |" in text
+
+
+def test_minutes_of_a_fork_count_its_trunk_once(tmp_path):
+    """A fork's own minutes begin with the trunk's; its teacher's come on top."""
+    stem = trunk(Row("stem", "supervised_r18"), 2)
+    arm = Arm(forked(STUDENT, stem, 2), "marionette", 0)
+    for run in (arm, *arm.needs()):
+        finish(run, tmp_path, 0.5, 0)
+    assert len(arm.needs()) == 2
+    assert columns._minutes(arm, tmp_path) == 2.0 + 2.0  # not 6
 
 
 def test_a_finished_run_whose_teacher_is_gone_is_one_line(tmp_path):

@@ -107,16 +107,18 @@ def open_files(
     for notice in dataset.notices:
         print(notice, file=sys.stderr)
     there = _there(dataset.entries)
+    unreadable: dict[str, int] = {}  # by split, of those that have been opened
 
     @functools.cache
     def open_split(name: str) -> FileDataset:
         entries = [entry for entry in there if entry.split == name]
         found = _undamaged(readable(entries, name, fps=fps))
-        failures = len(entries) - len(found)
-        if failures > MAX_SKIPPED * len(entries):
+        unreadable[name] = len(entries) - len(found)
+        failures = sum(unreadable.values())
+        if failures > MAX_SKIPPED * len(there):
             raise InputError(
-                f"{failures} of {len(entries)} {name} videos cannot be read (listed above), more "
-                f"than {MAX_SKIPPED:.0%}; repair them, or remove them from the lists or the folder"
+                f"{failures} of {len(there)} videos cannot be read (listed above), more than "
+                f"{MAX_SKIPPED:.0%}; repair them, or remove them from the lists or the folder"
             )
         said = describe_rates({entry.id: info.fps for entry, info in found})
         if said and not fps:

@@ -74,6 +74,11 @@ class Choice:
                 f"--seconds={self.seconds:g}: selector '{self.selector}' chooses before anything "
                 "is decoded or timed; give --k, or a selector that reads a sampler"
             )
+        if self.seconds is not None and pair.sampler is pair.teacher:
+            raise InputError(
+                f"--seconds={self.seconds:g}: there is one network alone, which has seen all clips "
+                "before any is chosen; give --k, or a second network with --teacher"
+            )
         self._check_division(pair)
         self._check_outputs(pair)
         alone = isinstance(pair.spec.sampler, Contiguous)

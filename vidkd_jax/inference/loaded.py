@@ -1,14 +1,16 @@
 """A network that answers, from the folder of its run: its weights, and how its clips are cut."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.workdir import saved_fields
 from vidkd_jax.runtime.json_files import read_json
-from vidkd_jax.settings.settings import DataSettings, EvalSettings
+from vidkd_jax.settings.settings import DataSettings, EvalSettings, ModelSettings
 
 CONFIDENCE = "confidence"  # the output that is the logit of z~ (thesis, section 3.1.1)
 
@@ -47,6 +49,7 @@ class Loaded:
       cutting: how its run cuts and averages.
       temperature: that its logits are divided by, so that its probabilities are calibrated; 1: as
         they are.
+      dtype: that its run computed in.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Loaded:
     variables: Variables
     cutting: Cutting
     temperature: float = 1.0
+    dtype: str = ModelSettings.dtype
 
     @property
     def answers(self) -> bool:
@@ -80,7 +84,9 @@ def load(flag: str, folder: Path) -> Loaded:
     card, variables = weights.load(folder)
     if card.in_channels != 3:
         raise InputError(f"{name}: sees optical flow; give a run that sees RGB")
-    return Loaded(name, card, variables, cutting_of(name, folder, card))
+    saved = _saved(name, folder)
+    dtype = saved.get("model.dtype", ModelSettings.dtype)
+    return Loaded(name, card, variables, cutting_of(saved, card), dtype=dtype)
 
 
 def calibrated(loaded: Loaded, folder: Path, level: str) -> Loaded:
@@ -106,19 +112,28 @@ def calibrated(loaded: Loaded, folder: Path, level: str) -> Loaded:
     return dataclasses.replace(loaded, temperature=summary[field])
 
 
-def cutting_of(name: str, folder: Path, card: weights.Card) -> Cutting:
-    """Returns how a run cuts clips and averages; of weights without a run, as the papers do.
+def _saved(name: str, folder: Path) -> dict[str, Any]:
+    """Returns the fields of a run's config.json; {} of weights without a run.
 
     Raises:
-      InputError: the run's config.json is damaged.
+      InputError: the file is damaged.
     """
     try:
-        saved = saved_fields(folder)
+        return saved_fields(folder)
     except InputError as error:
         raise InputError(
             f"{name}: config.json is damaged, so it is not known how the run cuts clips; copy "
             "it again from where the run was made"
         ) from error
+
+
+def cutting_of(saved: Mapping[str, Any], card: weights.Card) -> Cutting:
+    """Returns how a run cuts clips and averages; of weights without a run, as the papers do.
+
+    Args:
+      saved: the fields of its config.json, by dotted name; {} where there is none.
+      card: of its network.
+    """
     if saved:  # a field that is younger than the run has its default
         return Cutting(
             short_side=saved.get("data.short_side", Cutting.short_side),

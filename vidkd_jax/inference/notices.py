@@ -27,7 +27,7 @@ def notices(video: Tracked, choice: Choice, pair: Pair) -> tuple[str, ...]:
         if not end.fps:
             found.append(f"no times: {name}: does not say how many frames a second it has")
         held = min(choice.wanted(end.num_clips) - choice.k_student, end.num_clips)
-        if len(video.order) < held:
+        if choice.seconds is None and len(video.order) < held:  # else time may be why
             found.append(
                 f"forgotten: {name}: memory holds {len(video.order)} clips of a stream, fewer than "
                 f"the {held} that were asked for; those count"

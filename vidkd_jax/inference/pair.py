@@ -202,7 +202,7 @@ def _asked(loaded: Loaded, frames: tuple[int, ...] | None) -> Asked:
     outputs = (*(("logits",) if loaded.answers else ()), *heads)
     card = loaded.card
     network = Network(
-        weights.network_of(card, heads=heads),
+        weights.network_of(card, heads=heads, dtype=loaded.dtype),
         frames=frames,
         size=card.size or None,
         clips=card.clips,

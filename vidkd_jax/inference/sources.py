@@ -214,6 +214,8 @@ def _stream(reading: Reading, source: Source) -> Iterator[Clip | End]:
             if not source.live:
                 raise
             error = broken  # a stream that ends is a video that ends
+        if error is not None and not cut.num_frames:
+            raise error
         yield from cut.rest()
         fps = reading.fps or stream.fps
         yield End(cut.number, cut.num_frames, fps, stream.num_damaged, error=error)

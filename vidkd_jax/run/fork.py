@@ -13,9 +13,16 @@ from vidkd_jax.networks import weights
 from vidkd_jax.run import origins, workdir
 from vidkd_jax.settings.settings import Settings
 
-# What trunk and fork must have in common: else the state, or the videos that it has seen, are not
-# what the fork takes them for.
-_ALIKE = ("model.", "data.", "optim.name", "train.batch_size", "train.repeats")
+# What trunk and fork must have in common. Their state is of this network and optimiser, has seen
+# these videos, and goes on with the trunk's learning rate.
+_ALIKE = (
+    "model.",
+    "data.",
+    "optim.name",
+    "optim.learning_rate",
+    "train.batch_size",
+    "train.repeats",
+)
 
 
 def check(settings: Settings) -> list[weights.Card]:
@@ -30,11 +37,12 @@ def check(settings: Settings) -> list[weights.Card]:
     if not settings.train.fork_from:
         return []
     trunk = Path(settings.train.fork_from)
-    before, now = workdir.saved_config(trunk), settings.by_field()
-    if not before:
+    saved, now = workdir.saved_settings(trunk, any_method=True), settings.by_field()
+    if saved is None:
         raise InputError(
             f"config.train.fork_from: '{trunk}' is not the folder of a run; name its --workdir"
         )
+    before = saved.by_field()
     may_differ = {*workdir.MAY_CHANGE, *origins.FIELDS, "data.workers"}
     if "flow" not in (before["data.modality"], now["data.modality"]):
         may_differ.add("data.modality")  # flow beside RGB is a teacher's

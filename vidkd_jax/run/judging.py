@@ -16,12 +16,27 @@ from vidkd_jax.methods import BestPast, Frozen
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.building import Predict, Run
 from vidkd_jax.run.kept import Said, kept
+from vidkd_jax.run.teachers import dtype
 from vidkd_jax.run.train_step import BySource
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.progress import progress_bar
 
 # The teachers' probabilities [m, k] for a subset's evaluation clips, by source.
 Answers = Mapping[str, np.ndarray]
+
+
+class Exam(NamedTuple):
+    """The clips by which a student is judged.
+
+    Attributes:
+      subset: the videos.
+      max_clips: of a video; None: the one in the middle.
+      title: of the progress bar.
+    """
+
+    subset: Subset
+    max_clips: int | None
+    title: str
 
 
 class Judgement(NamedTuple):
@@ -40,29 +55,19 @@ class Judgement(NamedTuple):
 
 
 def judge(
-    run: Run,
-    variables: Variables,
-    subset: Subset,
-    names: tuple[str, ...],
-    answers: Answers,
-    *,
-    max_clips: int | None,
-    title: str,
+    run: Run, variables: Variables, exam: Exam, names: tuple[str, ...], answers: Answers
 ) -> Judgement:
-    """Judges a student on a subset's evaluation clips, by itself and beside its teachers.
+    """Judges a student by itself and beside its teachers.
 
     Args:
       run: its parts.
       variables: of the student.
-      subset: the videos.
+      exam: the clips.
       names: of the evaluators.
       answers: what `ask` returned for the same clips.
-      max_clips: of a video; None: the one in the middle.
-      title: of the progress bar.
     """
-    how: dict[str, Any] = {"max_clips": max_clips, "title": title}
     parts = [
-        _judge_part(run, variables, subset, part, answers, variants=variants, **how)
+        _judge_part(run, variables, exam, part, answers, variants=variants)
         for variants, part in zip((False, True), evaluators.of_variants(names), strict=True)
         if part
     ]
@@ -79,21 +84,21 @@ def judge(
 def _judge_part(
     run: Run,
     variables: Variables,
-    subset: Subset,
+    exam: Exam,
     names: tuple[str, ...],
     answers: Answers,
     *,
     variants: bool,
-    max_clips: int | None,
-    title: str,
 ) -> Judgement:
-    """Judges a student on a subset's clips as they are, or on the method's variants of them."""
+    """Judges a student on an exam's clips as they are, or on the method's variants of them."""
     predict = run.predictor(evaluators.outputs_of(names), variants=variants)
-    title = f"{title}, variants" if variants else title
-    collected = _collect(run, predict, variables, subset, max_clips, title)
+    if variants:
+        exam = exam._replace(title=f"{exam.title}, variants")
+    collected = _collect(run, predict, variables, exam)
     train = None
     if evaluators.learn(names):
-        train = _collect(run, predict, variables, run.splits.train, max_clips, f"{title}, train")
+        learnt = exam._replace(subset=run.splits.train, title=f"{exam.title}, train")
+        train = _collect(run, predict, variables, learnt)
     if not variants:
         collected = dataclasses.replace(collected, taught=answers)
     options = evaluators.Options(
@@ -106,15 +111,9 @@ def _judge_part(
 
 
 def ask(
-    run: Run,
-    teachers: BySource,
-    subset: Subset,
-    *,
-    max_clips: int | None,
-    title: str,
-    sources: Iterable[str] | None = None,
+    run: Run, teachers: BySource, exam: Exam, *, sources: Iterable[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Returns what the teachers say of a subset's evaluation clips, by source.
+    """Returns what the teachers say of an exam's clips, by source.
 
     The teachers of one source are averaged with their weights in the loss. Those that do not know
     the run's classes are not asked.
@@ -122,36 +121,27 @@ def ask(
     Args:
       run: its parts.
       teachers: their variables.
-      subset: the videos.
-      max_clips: of a video; None: the one in the middle.
-      title: of the progress bar.
+      exam: the clips.
       sources: to ask; None: all.
     """
     wanted = run.teachers.know_classes if sources is None else {*sources}
     answers = {}
-    for name in teachers.keys() & wanted & run.teachers.know_classes:
+    # Sorted: all processes ask in one order, as they compute together.
+    for name in sorted(teachers.keys() & wanted & run.teachers.know_classes):
         each = [
-            _answer(run, name, number, variables, subset, max_clips, title)
+            _answer(run, name, number, variables, exam)
             for number, variables in enumerate(teachers[name])
         ]
         answers[name] = np.average(each, axis=0, weights=run.teachers.shares(name))
     return answers
 
 
-def _answer(
-    run: Run,
-    source: str,
-    number: int,
-    variables: Variables,
-    subset: Subset,
-    max_clips: int | None,
-    title: str,
-) -> np.ndarray:
+def _answer(run: Run, source: str, number: int, variables: Variables, exam: Exam) -> np.ndarray:
     """Returns a teacher's probabilities [m, k]; what a trained one has said before may be kept."""
 
     def asked() -> Said:
-        predict, what = run.ask[source][number], f"{title}, teacher"
-        found = _collect(run, predict, variables, subset, max_clips, what)
+        asking = exam._replace(title=f"{exam.title}, teacher")
+        found = _collect(run, run.ask[source][number], variables, asking)
         return {"logits": found.outputs["logits"]}
 
     keep = run.settings.eval.keep_answers if source == Frozen.name else ""
@@ -161,9 +151,9 @@ def _answer(
         run.teachers.networks[source][number],
         asked,
         settings=run.settings,
-        subset=subset,
+        subset=exam.subset,
         spec=run.spec,
-        max_clips=max_clips,
+        max_clips=exam.max_clips,
     )
     logits = said["logits"]
     return softmax(logits.reshape(-1, logits.shape[-1]))  # of n clips a video each counts
@@ -191,10 +181,8 @@ def calibration(
         return {}
     settings, (of_clips, _) = run.settings.eval, evaluators.of_variants(names)
     predict = run.predictor(evaluators.outputs_of(of_clips))
-    validated = _collect(
-        run, predict, variables, run.splits.val, settings.max_clips, "val, calibration"
-    )
-    clips = validated.predictions()
+    exam = Exam(run.splits.val, settings.max_clips, "val, calibration")
+    clips = _collect(run, predict, variables, exam).predictions()
     temperature = fit_temperature(clips, settings.average)
     figures = summarise(
         scaled(tested.predictions(), temperature),
@@ -209,12 +197,26 @@ def calibration(
     }
 
 
-def after_promotion(answers: Answers, student: Collected) -> Answers:
-    """Returns the answers after a student has become its own teacher: what it said of the clips."""
-    others = {name: answer for name, answer in answers.items() if name != BestPast.name}
+def after_promotion(
+    run: Run, teachers: BySource, exam: Exam, answers: Answers, student: Collected
+) -> Answers:
+    """Returns the teachers' answers after a student has become its own teacher.
+
+    Args:
+      run: its parts.
+      teachers: the promoted ones.
+      exam: the clips.
+      answers: of before.
+      student: what it has said of the clips. That is what it says as a teacher, but where teachers
+        compute in another type: then it is asked again, as a run that is resumed does.
+    """
+    best = BestPast.name
+    others = {name: answer for name, answer in answers.items() if name != best}
     if "logits" not in student.outputs:
         return others
-    return {**others, BestPast.name: student.predictions().clip_probabilities()}
+    if dtype(run.settings) != run.settings.model.dtype:
+        return {**others, **ask(run, teachers, exam, sources=(best,))}
+    return {**others, best: student.predictions().clip_probabilities()}
 
 
 def _agreements(run: Run, judged: Collected) -> dict[str, float]:
@@ -234,18 +236,15 @@ def _agreements(run: Run, judged: Collected) -> dict[str, float]:
     return scores
 
 
-def _collect(
-    run: Run,
-    predict: Predict,
-    variables: Variables,
-    subset: Subset,
-    max_clips: int | None,
-    title: str,
-) -> Collected:
-    """Returns a network's outputs for a subset's evaluation clips, with a bar."""
-    batches = run.eval_batches(subset, max_clips=max_clips)
+def _collect(run: Run, predict: Predict, variables: Variables, exam: Exam) -> Collected:
+    """Returns a network's outputs for an exam's clips, with a bar."""
+    batches = run.eval_batches(exam.subset, max_clips=exam.max_clips)
     with progress_bar(
-        total=batches.num_batches, desc=title, disable=not sharding.is_main(), delay=5, leave=False
+        total=batches.num_batches,
+        desc=exam.title,
+        disable=not sharding.is_main(),
+        delay=5,
+        leave=False,
     ) as bar:
 
         def predict_batch(batch: dict[str, np.ndarray]) -> Any:

@@ -4,6 +4,7 @@ A file is named by the network's weights and by the clips that it saw, so that i
 same question alone, whoever asks.
 """
 
+import dataclasses
 import hashlib
 import json
 import uuid
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from vidkd_jax.data import Subset
@@ -82,9 +84,16 @@ def _identity(
         [cut.modality, cut.short_side, spec.crop, cut.fps, spec.still],
         frames,
         [network.view, network.size or spec.crop, network.clips],
-        str(getattr(network.model, "dtype", "")),
+        _arithmetic(network),
     ]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+
+def _arithmetic(network: Network) -> list[Any]:
+    """Returns what a network's answers depend on beside its weights and its frames."""
+    model: Any = network.model
+    dtype = jnp.dtype(getattr(model.backbone, "dtype", jnp.float32))
+    return [dtype.name, dataclasses.asdict(model.normalisation)]
 
 
 def _save(path: Path, said: Said) -> None:

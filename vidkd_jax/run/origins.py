@@ -32,7 +32,7 @@ def of_run(
       settings: of the run.
       teachers: the digests of its teachers' weights, which it has loaded.
       resumed: whether it goes on from a checkpoint. Then the weights that it started from may be
-        gone, and their digest is the one that the folder holds.
+        gone, and their digest is the one that the folder holds; the card beside them is read again.
 
     Raises:
       InputError: the weights to start from cannot be read.

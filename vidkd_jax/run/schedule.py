@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.settings.settings import Settings
 
 
@@ -47,9 +48,15 @@ class Schedule:
 
     @classmethod
     def of(cls, settings: Settings) -> "Schedule":
-        """Returns the schedule that a run's settings describe."""
+        """Returns the schedule that a run's settings describe.
+
+        A run that takes its last epoch has no accuracy that could be perfect.
+        """
+        own = dataclasses.asdict(settings.schedule)
+        if settings.method.selected_on == LAST_EPOCH:
+            own["perfect_epochs"] = 0
         return cls(
-            **dataclasses.asdict(settings.schedule),
+            **own,
             learning_rate=settings.optim.learning_rate,
             epochs=settings.train.epochs,
             factors=settings.optim.multipliers,

@@ -125,7 +125,7 @@ def _check_outputs(folder: str, card: weights.Card, source: Frozen, settings: Se
                 f"'{settings.method_name}' learns; it has {', '.join(card.heads) or 'none'}; use a "
                 "run of a method that trains it"
             )
-    before, now = workdir.saved_config(Path(folder)), settings.by_field()
+    before, now = workdir.saved_fields(Path(folder)), settings.by_field()
     for option in settings.method.agrees_on:
         field = f"method.{option}"
         if before.get(field, now[field]) != now[field]:

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 import vidkd_jax
+from vidkd_jax import methods
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.run import origins
@@ -20,7 +21,7 @@ from vidkd_jax.run.inputs import records_identity
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.json_files import read_json, write_json
 from vidkd_jax.runtime.lock import only_one
-from vidkd_jax.settings.config import from_json, read
+from vidkd_jax.settings.config import from_json, get_base_config, read
 from vidkd_jax.settings.settings import Settings, flatten
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
@@ -176,16 +177,22 @@ def saved_fields(workdir: Path) -> dict[str, Any]:
     return flatten(saved or {})
 
 
-def saved_settings(workdir: Path) -> Settings | None:
+def saved_settings(workdir: Path, *, any_method: bool = False) -> Settings | None:
     """Returns the settings of the run in a folder; None where there is none.
 
     Fields that are younger than the run have their defaults.
+
+    Args:
+      workdir: the run's folder.
+      any_method: puts the default method in place of one that is not known here.
     """
     saved = read_json(workdir / "config.json")
     if saved is None:
         return None
     for beside in ("environment", "network"):
         saved.pop(beside, None)
+    if any_method and saved["method"]["name"] not in methods.available():
+        saved["method"] = {"name": get_base_config().method.name}
     return read(from_json(saved))
 
 

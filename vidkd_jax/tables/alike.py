@@ -11,7 +11,7 @@ from vidkd_jax.networks import weights as weights_lib
 from vidkd_jax.run import origins, workdir
 from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, in_order
-from vidkd_jax.tables.row import TEACHERS, rows_in
+from vidkd_jax.tables.row import TEACHERS, TRUNK, rows_in
 
 # Fields that may differ between runs that compare: they do not change a run's figures. The number
 # of epochs does, although a run may be resumed with another one.
@@ -125,7 +125,7 @@ def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[
     known = list(zip(teachers, network.get(origins.TEACHERS, ()), strict=False))
     if start := named.get("model.init_from"):
         known += zip([Path(start)], network.get(origins.START, ()), strict=False)
-    if trunk := named.get("train.fork_from"):
+    if trunk := named.get(TRUNK):
         state = Path(trunk) / f"epoch {named['train.fork_epoch']}"
         known += zip([state], network.get(origins.START, ()), strict=False)
     known += [(folder, _digest(folder)) for folder in arm.converted(out)]

@@ -11,9 +11,9 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.tables import costs, metrics, statistics
 from vidkd_jax.tables.alike import check_alike
-from vidkd_jax.tables.arms import Arm, finished_arms, finished_part, in_order
+from vidkd_jax.tables.arms import Arm, finished_arms, finished_part
 from vidkd_jax.tables.power import Gate, read_gate
-from vidkd_jax.tables.row import TEACHERS, Row
+from vidkd_jax.tables.row import TEACHERS, TRUNK, Row
 from vidkd_jax.tables.run_results import RunResult, read_run, read_summary
 from vidkd_jax.tables.selected import read_selected
 from vidkd_jax.tables.statistics import Estimate
@@ -155,6 +155,18 @@ def _params(arm: Arm, out: Path) -> tuple[float, ...]:
 
 
 def _minutes(arm: Arm, out: Path) -> float:
-    """Returns the minutes of training of a run and of all runs that it needs, each counted once."""
-    *needed, own = (_summary(run, out)["train_seconds"] / 60 for run in in_order([arm]))
-    return float(own + sum(needed))
+    """Returns the minutes of training of a run and of all runs that it needs, each counted once.
+
+    A fork's own minutes hold those of its trunk until the fork; the trunk's others do not count.
+    """
+    seconds: dict[Path, float] = {}
+
+    def add(run: Arm, *, is_trunk: bool = False) -> None:
+        if not is_trunk:
+            seconds[run.folder(out)] = _summary(run, out)["train_seconds"]
+        trunks = run.needs(TRUNK)
+        for needed in run.needs():
+            add(needed, is_trunk=needed in trunks)
+
+    add(arm)
+    return sum(seconds.values()) / 60

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from vidkd_jax.tables.row import Row
+from vidkd_jax.tables.row import TRUNK, Row
 
 _KEEP = "train.keep_epochs"
 _APART = 1000  # seeds of an arm that draws other clips are those of its trunk plus this
@@ -21,7 +21,7 @@ def forked(row: Row, stem: Row, after: int) -> Row:
       stem: the trunk, made by `trunk`.
       after: the epoch of the fork.
     """
-    fork = {"train.fork_from": stem, "train.fork_epoch": after}
+    fork = {TRUNK: stem, "train.fork_epoch": after}
     return dataclasses.replace(row, overrides={**row.overrides, **fork}, against=stem.name)
 
 

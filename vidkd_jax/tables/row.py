@@ -8,6 +8,7 @@ from typing import Any
 from vidkd_jax.errors import InputError
 
 TEACHERS = "teachers.runs"  # the field whose runs teach: they count in a row's parameters and FLOPs
+TRUNK = "train.fork_from"  # the field whose run a fork goes on from
 _LONGEST_NAME = 120  # characters of a folder's name; a longer one is cut and ends in a hash
 
 
