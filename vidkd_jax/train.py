@@ -102,7 +102,7 @@ def _first_best(
 ) -> Progress:
     """Makes the student with which a fork begins its best one so far; returns the progress."""
     method, val = run.settings.method, _validation(run)
-    sources = evaluators.read(method.validated_by)
+    sources = evaluators.sources_of(method.validated_by)
     answers = judging.ask(run, run.teachers.first, val, sources=sources)
     found = judging.judge(run, state.variables, val, method.validated_by, answers)
     checkpoints.save_best(progress.epoch, state.variables)

@@ -145,10 +145,11 @@ def test_extreme_confidences_stay_finite_and_nan_is_not_hidden():
 
 
 def test_what_evaluators_read_and_need():
-    assert evaluators.read(["classification", "confidence"]) == {"frozen"}
-    assert not evaluators.read(["own_confidence"])
+    assert evaluators.sources_of(["classification", "confidence"]) == {"frozen"}
+    assert not evaluators.sources_of(["own_confidence"])
     assert evaluators.outputs_of(["classification", "linear_probe"]) == ("features", "logits")
-    assert evaluators.learn(["linear_probe"]) and not evaluators.learn(["classification"])
+    assert evaluators.need_training_split(["linear_probe"])
+    assert not evaluators.need_training_split(["classification"])
     with pytest.raises(ValueError, match="an evaluator 'classification' already"):
         evaluators.register("classification", evaluators.known()["features"])
 

@@ -166,7 +166,7 @@ def _confidence(
 def _own_confidence(
     judged: Collected, train: Collected | None, options: Options
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """The same of the student itself: whether its confidence says where it is right."""
+    """Returns how far the student's confidence says where the student itself is right."""
     del train, options
     own = judged.predictions("logits")
     figures, arrays = _trust(judged, top_k_correct(own.logits, own.labels, 1))
@@ -225,12 +225,12 @@ def of_variants(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     return of_clips, tuple(name for name in names if _EVALUATORS[name].variants)
 
 
-def learn(names: Iterable[str]) -> bool:
-    """Whether one of these evaluators needs the training split, too."""
+def need_training_split(names: Iterable[str]) -> bool:
+    """Whether one of these evaluators learns from the training split."""
     return any(_EVALUATORS[name].learns for name in names)
 
 
-def read(names: Iterable[str]) -> frozenset[str]:
+def sources_of(names: Iterable[str]) -> frozenset[str]:
     """Returns the sources of teachers whose answers these evaluators read."""
     return frozenset(source for name in names for source in _EVALUATORS[name].reads)
 

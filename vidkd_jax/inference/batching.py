@@ -78,9 +78,9 @@ class Batcher:
 def seconds_per_clip(
     pair: Pair, batch_size: int, clock: Callable[[], float] = time.perf_counter
 ) -> tuple[float, float]:
-    """Returns what a clip costs the teacher, and the sampler (0 without), in full batches.
+    """Returns the seconds that a clip costs the teacher, and the sampler (0 without one).
 
-    Of a clip's pixels, without decoding; networks are compiled before.
+    Batches are full and the networks compiled. Decoding does not count.
 
     Args:
       pair: the networks.

@@ -46,7 +46,7 @@ class Sizes(NamedTuple):
     """What a method is told about a run when it makes its memory.
 
     Attributes:
-      key: of the run's first values.
+      key: draws the memory's first values.
       variables: the student's.
       student: shapes of the student's outputs, for one row of a batch.
       teachers: shapes of the frozen teachers' outputs, likewise.

@@ -20,8 +20,8 @@ class Frozen:
     """Trained networks, which `config.teachers.runs` names.
 
     Attributes:
-      least: how many are needed at least.
-      most: and at most; None: any number.
+      least: the smallest number of them.
+      most: the largest number of them; None: any.
       reads_logits: whether the loss reads their classifiers: they must know the run's classes.
       blocks: names of their blocks whose outputs the loss reads.
       heads: names of further outputs that the loss reads, besides features and classifier.

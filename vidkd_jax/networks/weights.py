@@ -162,7 +162,7 @@ def check_split(field: str, folder: Path, card: Card, *, dataset: str, split: in
     Args:
       field: of the config, that names the folder.
       folder: of the weights.
-      card: theirs.
+      card: of these weights.
       dataset: of the run.
       split: number of its official split.
 

@@ -35,8 +35,8 @@ def from_weights(run: Run, state: TrainState) -> TrainState:
 def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     """Returns state and progress of the trunk after the epoch of the fork.
 
-    What only the fork's method has begins as `state` has it: its adapters and their part of the
-    optimiser, which are listed on stderr. A memory that the trunk lacks begins at the trunk's
+    Arrays that the fork alone has, such as its adapters and their part of the optimiser, begin as
+    in `state`; they are listed on stderr. A memory that the trunk lacks begins at the trunk's
     variables.
 
     Args:

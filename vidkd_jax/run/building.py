@@ -12,19 +12,18 @@ import optax
 
 from vidkd_jax import data, models, samplers
 from vidkd_jax.data.clips import ClipSpec
-from vidkd_jax.evaluation import evaluators
 from vidkd_jax.methods import Batch, Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
-from vidkd_jax.run import cross_fitting, fork, init_from, inputs, method_checks
-from vidkd_jax.run import teachers as teachers_lib
-from vidkd_jax.run import trained as trained_lib
+from vidkd_jax.run import fork, init_from, inputs, method_checks
+from vidkd_jax.run.frozen import dtype, load_frozen
 from vidkd_jax.run.student import (
     build_student,
     clip_shape_of,
     optimizer_of,
     own_kind,
 )
+from vidkd_jax.run.teachers import Teachers, assemble, begins_random
 from vidkd_jax.run.train_step import (
     MEMORY_STREAM,
     TEACHER_STREAM,
@@ -72,7 +71,7 @@ class Run:
     student: Network
     clip_shape: tuple[int, ...]
     selected_on: str
-    teachers: teachers_lib.Teachers
+    teachers: Teachers
     student_shapes: Shapes
     frozen_shapes: tuple[Shapes, ...]
     frozen_digests: tuple[str, ...]
@@ -185,7 +184,7 @@ def build_run(settings: Settings) -> Run:
     Raises:
       InputError: names what in the config or the data is wrong.
     """
-    trunk = fork.check(settings)
+    trunk = fork.trunk_cards(settings)
     splits = inputs.load_splits(settings.data)
     sharding.check_same("config.data: the videos", splits.fingerprint)
     mesh, key = sharding.create_mesh(), jax.random.key(settings.seed)
@@ -194,41 +193,20 @@ def build_run(settings: Settings) -> Run:
     own = settings.method.sampler(settings.data.frames, settings.data.stride)
     method_checks.check_clips(settings.method, own)
     method_checks.check_lengths(splits.train, own)
-    trained = trained_lib.load(settings, splits.class_names)
-    teacher_of = cross_fitting.teacher_of_videos(settings, trained, splits)
-    sampler = teachers_lib.widened(own, trained)
-    networks = teachers_lib.frozen_networks(settings, trained, own, sampler)
-    window = inputs.window_shapes(settings.data, sampler)
-    shapes = tuple(
-        network.output_shapes(teacher.variables, window)
-        for network, teacher in zip(networks, trained, strict=True)
-    )
-    if teacher_of is not None:
-        shapes = cross_fitting.as_one(shapes)
+    frozen = load_frozen(settings, splits, own, mesh)
     clip_shape = clip_shape_of(settings, own)
     student, student_shapes = build_student(
-        settings, shapes, own, sampler, len(splits.class_names), clip_shape
+        settings, frozen.shapes, own, frozen.sampler, len(splits.class_names), clip_shape
     )
     method_checks.check_evaluators(settings.method, student_shapes)
     patterns = [pattern for pattern, _ in settings.optim.multipliers]
     method_checks.check_patterns(patterns, student, clip_shape)
-    like_student = own_kind(student, teachers_lib.dtype(settings))
-    cards = [teacher.card for teacher in trained]
-    teachers = teachers_lib.assemble(
-        settings.method.teachers,
-        [
-            (n, sharding.replicate(t.variables, mesh))
-            for n, t in zip(networks, trained, strict=True)
-        ],
-        like_student,
-        _random_past(settings, key, clip_shape, like_student, mesh),
-        cards=cards,
-        class_names=splits.class_names,
-        read=evaluators.read((*settings.method.validated_by, *settings.method.tested_by)),
-    )
-    method_checks.check_answers(settings.method, teachers.know_classes)
+    like_student = own_kind(student, dtype(settings))
+    first_past = _random_past(settings, key, clip_shape, like_student, mesh)
+    teachers = assemble(settings, frozen, like_student, first_past, splits.class_names)
     optimizer = optimizer_of(settings.optim)
-    spec = inputs.clip_spec(settings.data, sampler)
+    spec = inputs.clip_spec(settings.data, frozen.sampler)
+    ancestors = [*frozen.cards, *init_from.cards(settings.model), *trunk]
     return Run(
         settings=settings,
         splits=splits,
@@ -236,17 +214,13 @@ def build_run(settings: Settings) -> Run:
         spec=spec,
         student=student,
         clip_shape=clip_shape,
-        selected_on=weights.selected_on(
-            settings.data.val,
-            settings.data.name,
-            [*cards, *init_from.cards(settings.model), *trunk],
-        ),
+        selected_on=weights.selected_on(settings.data.val, settings.data.name, ancestors),
         teachers=teachers,
         student_shapes=student_shapes,
-        frozen_shapes=shapes,
-        frozen_digests=tuple(weights.digest(teacher.variables) for teacher in trained),
+        frozen_shapes=frozen.shapes,
+        frozen_digests=frozen.digests,
         optimizer=optimizer,
-        train_step=_compiled_step(settings, student, teachers, optimizer, mesh, teacher_of),
+        train_step=_compiled_step(settings, student, teachers, optimizer, mesh, frozen.teacher_of),
         mesh=mesh,
         key=key,
     )
@@ -260,7 +234,7 @@ def _random_past(
     mesh: jax.sharding.Mesh,
 ) -> Variables | None:
     """Returns the variables of an untrained first teacher; None where the method wants none."""
-    if not teachers_lib.begins_random(settings.method.teachers):
+    if not begins_random(settings.method.teachers):
         return None
     key = jax.random.fold_in(key, TEACHER_STREAM)
     return sharding.replicate(create_variables(key, clip_shape, model=network.model), mesh)
@@ -269,7 +243,7 @@ def _random_past(
 def _compiled_step(
     settings: Settings,
     student: Network,
-    teachers: teachers_lib.Teachers,
+    teachers: Teachers,
     optimizer: optax.GradientTransformation,
     mesh: jax.sharding.Mesh,
     teacher_of: np.ndarray | None,

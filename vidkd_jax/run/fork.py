@@ -25,11 +25,11 @@ _ALIKE = (
 )
 
 
-def check(settings: Settings) -> list[weights.Card]:
-    """Refuses a trunk that does not fit the run.
+def trunk_cards(settings: Settings) -> list[weights.Card]:
+    """Returns the card of the run's trunk, which must fit it.
 
     Returns:
-      The trunk's card; nothing where the run does not fork.
+      One card; none where the run does not fork.
 
     Raises:
       InputError: the folder holds no run, or one of another network or of other videos.

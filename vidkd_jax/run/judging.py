@@ -15,8 +15,8 @@ from vidkd_jax.evaluation.predictions import agreement, softmax, summarise
 from vidkd_jax.methods import BestPast, Frozen
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.building import Predict, Run
+from vidkd_jax.run.frozen import dtype
 from vidkd_jax.run.kept import Said, kept
-from vidkd_jax.run.teachers import dtype
 from vidkd_jax.run.train_step import BySource
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.progress import progress_bar
@@ -96,7 +96,7 @@ def _judge_part(
         exam = exam._replace(title=f"{exam.title}, variants")
     collected = _collect(run, predict, variables, exam)
     train = None
-    if evaluators.learn(names):
+    if evaluators.need_training_split(names):
         learnt = exam._replace(subset=run.splits.train, title=f"{exam.title}, train")
         train = _collect(run, predict, variables, learnt)
     if not variants:

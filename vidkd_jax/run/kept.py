@@ -1,7 +1,7 @@
 """What trained networks have said of evaluation clips, kept for further runs and studies.
 
-A file is named by the network's weights and by the clips that it saw, so that it is used for the
-same question alone, whoever asks.
+A file is named by the network's weights and arithmetic, and by the clips that it saw: it answers
+the same question alone, from a run or from a study.
 """
 
 import dataclasses

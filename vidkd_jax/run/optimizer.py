@@ -30,7 +30,7 @@ def create_optimizer(
       learning_rate: at first.
       name: "sgd" or "adamw".
       momentum: of SGD; of AdamW it is beta 1.
-      weight_decay: see above.
+      weight_decay: SGD's is added to the gradient (coupled), AdamW's is not.
       nesterov: of SGD.
       decay_on: "all" parameters, or "kernels" but those of shortcuts, as in TY's released code.
       multipliers: (pattern, factor): the learning rate of the parameters whose path, joined by

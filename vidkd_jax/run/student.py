@@ -12,8 +12,9 @@ from vidkd_jax import models
 from vidkd_jax.methods import Shapes
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run import init_from, inputs
+from vidkd_jax.run.frozen import places
 from vidkd_jax.run.optimizer import create_optimizer
-from vidkd_jax.run.teachers import places, trains_beside
+from vidkd_jax.run.teachers import trains_beside
 from vidkd_jax.samplers import Sampler
 from vidkd_jax.settings.settings import OptimSettings, Settings
 

@@ -199,8 +199,8 @@ class EvalSettings:
       max_clips: of a video; 30 is the released code's limit.
       average: of a video's clips: "softmax", or "logits".
       calibration_bins: of the calibration error.
-      keep_answers: folder in which it is kept what trained teachers say of evaluation clips, so
-        that further runs with the same teachers and videos need not ask them again; "": none.
+      keep_answers: folder of trained teachers' answers about evaluation clips, so that further
+        runs with the same teachers and videos need not ask them again; "": none.
     """
 
     batch_size: int = 16

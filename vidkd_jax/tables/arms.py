@@ -91,7 +91,7 @@ class Arm:
 
 
 def answers_folder(out: Path) -> Path:
-    """Returns where it is kept what trained networks say of evaluation clips, for all runs."""
+    """Returns the folder of trained networks' answers about evaluation clips, for all runs."""
     return out / "scores"
 
 
