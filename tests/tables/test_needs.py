@@ -11,7 +11,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import TY
 from vidkd_jax.networks import weights
 from vidkd_jax.run import origins
-from vidkd_jax.tables import SEED, Row, Table, alike, columns, costs, load_table, runner
+from vidkd_jax.tables import SEED, Row, Table, alike, checks, columns, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables import table as table_lib
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
@@ -252,19 +252,19 @@ def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch)
     folder = tmp_path / "weights" / "public"
     assert real.overrides(tmp_path)["teachers.runs"][0] == str(folder)
     with pytest.raises(InputError, match=r"row 'a': no weights in '.*public'; make them with"):
-        tables._check_converted([real], tmp_path)
+        checks.check_converted([real], tmp_path)
     card = weights.Card("tsn_resnet18", 1 / 32, 3, 9, frames=1, normalisation=TY, size=32)
     folder.mkdir(parents=True)
     wrong = dataclasses.replace(card, frames=3)
     (folder / "model.json").write_text(json.dumps(wrong.as_json()))
     with pytest.raises(InputError, match=r"public' see 3 frames; convert them again with --fr"):
-        tables._check_converted([real], tmp_path)
+        checks.check_converted([real], tmp_path)
     (folder / "model.json").unlink()
     folder.rmdir()
     without = costs.cost(real, (), tmp_path).flops
     folder.mkdir(parents=True)
     (folder / "model.json").write_text(json.dumps(card.as_json()))
-    tables._check_converted([real], tmp_path)
+    checks.check_converted([real], tmp_path)
     parameters, macs = costs.of_card(card)
     more = costs.cost(real, (), tmp_path)
     assert more.flops - without == 2 * macs * more.videos * more.passes

@@ -1,20 +1,24 @@
 """`python -m vidkd_jax.tables --table=ty_table3 --scale=marionette --out=DIR --seeds=5`."""
 
 import argparse
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vidkd_jax import data
-from vidkd_jax.errors import InputError, run_command, suggest, with_home
-from vidkd_jax.networks.weights import load_card
-from vidkd_jax.run import inputs
-from vidkd_jax.tables import costs, csv_files, page, render, runner
+from vidkd_jax.errors import InputError, run_command, suggest
+from vidkd_jax.tables import csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, in_order, row_arm
+from vidkd_jax.tables.checks import (
+    check_converted,
+    check_overrides,
+    check_records,
+    check_rows,
+    root_of,
+)
 from vidkd_jax.tables.columns import Column, read_column
+from vidkd_jax.tables.dry_run import print_costs
 from vidkd_jax.tables.pictures import PICTURES
-from vidkd_jax.tables.row import TEACHERS, Row, file_name
+from vidkd_jax.tables.row import Row, file_name
 from vidkd_jax.tables.table import BUILT_IN, Table, available, load_table
 
 
@@ -31,14 +35,14 @@ def main(argv: list[str] | None = None) -> None:
     in_order(_wanted(table, table.rows, arguments.scale, arguments.seeds))
     rows = [row for row in table.rows if row.name in (arguments.row or [row.name])]
     wanted = _wanted(table, rows, arguments.scale, arguments.seeds)
-    _check_overrides(wanted, extra)
+    check_overrides(wanted, extra)
     if arguments.dry_run:
-        _print_costs(wanted, arguments.out, extra)
+        print_costs(wanted, arguments.out, extra)
         return
     if not arguments.so_far:
         _make_folder(arguments.out)
-        _check_records(wanted, arguments.out, extra)
-        _check_converted(wanted, arguments.out)
+        check_records(wanted, arguments.out, extra)
+        check_converted(wanted, arguments.out)
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if arguments.row:
         print(
@@ -50,8 +54,8 @@ def main(argv: list[str] | None = None) -> None:
         against = f"_against_{file_name(arguments.against)}" if arguments.against else ""
         folder = arguments.out / f"{arguments.table}_{arguments.scale}{against}"
         columns = table.scales[arguments.scale]
-        data_root = _data_root(extra)
-        print(write_table(table, columns, arguments.out, folder, arguments.seeds, data_root))
+        root = root_of(extra)
+        print(write_table(table, columns, arguments.out, folder, arguments.seeds, root))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,82 +109,11 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
     for name in table.pictures:
         if name not in PICTURES:
             raise InputError(f"pictures: no picture '{name}'{suggest(name, PICTURES)}")
-    _check_rows(table, "--row", arguments.row or [])
+    check_rows(table, "--row", arguments.row or [])
     if arguments.against:
-        _check_rows(table, "--against", [arguments.against])
+        check_rows(table, "--against", [arguments.against])
         table = table.compared_with(arguments.against)
     return table
-
-
-def _check_rows(table: Table, flag: str, names: Sequence[str]) -> None:
-    """Checks that a table has the rows that a flag names.
-
-    Raises:
-      InputError: it lacks one.
-    """
-    for name in names:
-        try:
-            table.row(name)
-        except InputError as error:
-            raise InputError(f"{flag}: {error}") from error
-
-
-def _check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
-    """Checks the command line's overrides before anything runs.
-
-    Raises:
-      InputError: an override names a field that no config has or that the table itself sets, or
-        its value is wrong.
-    """
-    runs = in_order(wanted)
-    set_by_table = {"seed", TEACHERS, "data.name"}
-    set_by_table.update(field for arm in runs for field in arm.row.overrides)
-    for flag in extra:
-        field = flag.removeprefix("--config.").partition("=")[0]
-        if field in set_by_table:
-            raise InputError(f"--config.{field}: the table sets it, run by run; leave it out")
-    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
-        costs.resolve(arm, extra)
-
-
-def _check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
-    """Checks that the records of all unfinished runs are there, before hours go into the first.
-
-    Raises:
-      InputError: some are missing.
-    """
-    runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
-    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
-        settings = costs.resolve(arm, extra).data
-        where = inputs.records_of(settings)
-        if settings.source == "records":
-            data.open_records(**{**where, "root": Path(_data_root(extra) or where["root"])})
-
-
-def _check_converted(wanted: Sequence[Arm], out: Path) -> None:
-    """Checks that converted weights are there, and that those which teach see the right frames.
-
-    Raises:
-      InputError: some are missing, or see other frames.
-    """
-    for arm in in_order(wanted):
-        if arm.is_finished(out) or not arm.converted(out):
-            continue
-        frames = costs.resolve(arm).data.frames
-        for folder in arm.converted(out):
-            if not (folder / "model.json").is_file():
-                raise InputError(
-                    f"row '{arm.row.name}': no weights in '{folder}'; make them with python -m "
-                    "vidkd_jax.convert --model=NAME --checkpoint=FILE "
-                    f"--frames={frames} --out={folder}, of a still-image network with --frames=1 "
-                    "(docs/weights.md)"
-                )
-        for folder in arm.converted(out, TEACHERS):
-            if (its := load_card(folder).frames) not in (1, frames):
-                raise InputError(
-                    f"row '{arm.row.name}': the weights in '{folder}' see {its} frames; convert "
-                    f"them again with --frames={frames}, a still-image network with --frames=1"
-                )
 
 
 def _make_folder(folder: Path) -> None:
@@ -190,13 +123,6 @@ def _make_folder(folder: Path) -> None:
         raise InputError(
             f"--out={folder}: cannot be written ({error.strerror}); choose another"
         ) from error
-
-
-def _data_root(extra: Sequence[str]) -> str:
-    """Returns the records' folder by the flag or by VIDKD_DATA; "" where neither is given."""
-    flag = "--config.data.root="
-    given = [value.removeprefix(flag) for value in extra if value.startswith(flag)]
-    return given[-1] if given else with_home(os.environ.get("VIDKD_DATA", ""))
 
 
 def _count(text: str) -> int:
@@ -213,41 +139,6 @@ def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[A
         for dataset in table.scales[scale].values()
         for row in rows
     ]
-
-
-def _print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
-    """Prints every run's command and cost, the sum, and how much of it is left to run."""
-    runs = in_order(wanted)
-    dtype = costs.resolve(runs[0], extra).model.dtype
-    speed, total = costs.machine_flops_per_second(dtype), 0.0
-    left: list[float] = []
-    known: dict[str, costs.Cost] = {}
-    for arm in runs:
-        key = f"{arm.dataset}/{arm.row.slug}"
-        known[key] = known.get(key) or costs.cost(arm, extra, out)
-        cost = known[key]
-        total += cost.flops
-        finished = arm.is_finished(out)
-        if not finished:
-            left.append(cost.flops)
-        print(shlex.join(runner.command(arm, out, extra)))
-        print(
-            f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
-            f"about {_hours(cost.flops / speed)} here{' (finished)' if finished else ''}"
-        )
-    print(
-        f"{len(runs)} runs, {total:.2e} FLOPs, about {_hours(total / speed)} at "
-        f"{speed / 1e9:,.0f} GFLOP/s (half of this machine's {dtype} matrix product; epochs at "
-        "most)"
-    )
-    if missing := sorted({f for arm in runs for f in arm.converted(out) if not f.exists()}):
-        print(f"Without converted weights that are not there: {', '.join(map(str, missing))}")
-    if len(left) < len(runs):
-        print(f"{len(left)} of them are left to run, about {_hours(sum(left) / speed)}")
-
-
-def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:,.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
 
 
 def write_table(

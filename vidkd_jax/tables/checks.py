@@ -1,0 +1,92 @@
+"""What is checked before a table's runs begin: its rows, overrides, records and weights."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from vidkd_jax import data
+from vidkd_jax.errors import InputError, with_home
+from vidkd_jax.networks.weights import load_card
+from vidkd_jax.run import inputs
+from vidkd_jax.tables import costs
+from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.tables.row import TEACHERS
+from vidkd_jax.tables.table import Table
+
+
+def check_rows(table: Table, flag: str, names: Sequence[str]) -> None:
+    """Checks that a table has the rows that a flag names.
+
+    Raises:
+      InputError: it lacks one.
+    """
+    for name in names:
+        try:
+            table.row(name)
+        except InputError as error:
+            raise InputError(f"{flag}: {error}") from error
+
+
+def check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
+    """Checks the command line's overrides before anything runs.
+
+    Raises:
+      InputError: an override names a field that no config has or that the table itself sets, or
+        its value is wrong.
+    """
+    runs = in_order(wanted)
+    set_by_table = {"seed", TEACHERS, "data.name"}
+    set_by_table.update(field for arm in runs for field in arm.row.overrides)
+    for flag in extra:
+        field = flag.removeprefix("--config.").partition("=")[0]
+        if field in set_by_table:
+            raise InputError(f"--config.{field}: the table sets it, run by run; leave it out")
+    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
+        costs.resolve(arm, extra)
+
+
+def check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
+    """Checks that the records of all unfinished runs are there, before hours go into the first.
+
+    Raises:
+      InputError: some are missing.
+    """
+    runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
+    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
+        settings = costs.resolve(arm, extra).data
+        where = inputs.records_of(settings)
+        if settings.source == "records":
+            data.open_records(**{**where, "root": Path(root_of(extra) or where["root"])})
+
+
+def check_converted(wanted: Sequence[Arm], out: Path) -> None:
+    """Checks that converted weights are there, and that those which teach see the right frames.
+
+    Raises:
+      InputError: some are missing, or see other frames.
+    """
+    for arm in in_order(wanted):
+        if arm.is_finished(out) or not arm.converted(out):
+            continue
+        frames = costs.resolve(arm).data.frames
+        for folder in arm.converted(out):
+            if not (folder / "model.json").is_file():
+                raise InputError(
+                    f"row '{arm.row.name}': no weights in '{folder}'; make them with python -m "
+                    "vidkd_jax.convert --model=NAME --checkpoint=FILE "
+                    f"--frames={frames} --out={folder}, of a still-image network with --frames=1 "
+                    "(docs/weights.md)"
+                )
+        for folder in arm.converted(out, TEACHERS):
+            if (its := load_card(folder).frames) not in (1, frames):
+                raise InputError(
+                    f"row '{arm.row.name}': the weights in '{folder}' see {its} frames; convert "
+                    f"them again with --frames={frames}, a still-image network with --frames=1"
+                )
+
+
+def root_of(extra: Sequence[str]) -> str:
+    """Returns the records' folder by the flag or by VIDKD_DATA; "" where neither is given."""
+    flag = "--config.data.root="
+    given = [value.removeprefix(flag) for value in extra if value.startswith(flag)]
+    return given[-1] if given else with_home(os.environ.get("VIDKD_DATA", ""))
