@@ -310,6 +310,26 @@ def test_what_a_still_teacher_sees(own, sequence, small_config, still_teacher):
         np.testing.assert_allclose(found, every.mean(axis=0), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("method", ["dtg", "dist_init"])
+def test_a_block_of_the_teachers_may_guide(method, small_config, still_teacher):
+    """Its mean over frames and places; a teacher that has no such block is named."""
+    own = {"method__name": method, "teachers__runs": (still_teacher,)}
+    own |= {"method__queue": 6} if method == "dtg" else {}
+    with pytest.raises(InputError, match=rf"'{still_teacher}': no block 'layer9'.*layer"):
+        build(small_config(**own, method__guided_by="layer9"))
+    run = build(small_config(**own, method__guided_by="layer2.1"))
+    (network,), (variables,) = run.teachers.networks["frozen"], run.teachers.first["frozen"]
+    clip = jnp.asarray(RNG.uniform(-1, 1, (2, 2, 4, 24, 24, 3)), jnp.float32)
+    block = np.asarray(network.infer(variables, {"clip": clip})["layer2.1"])
+    found = guidance.pooled({"layer2.1": jnp.asarray(block)}, "layer2.1")
+    expected = block.reshape(2, -1, block.shape[-1]).mean(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert run.student.model.heads["anchor0"].width == block.shape[-1]
+    batch = run.shard(next(run.train_batches))
+    _, metrics = run.train_step(run.initial_state(), run.teachers.first, batch, run.key)
+    assert np.isfinite(metrics["loss"])
+
+
 def test_teachers_have_no_gradient(small_config, still_teacher):
     own = {"method__name": "dtg", "method__queue": 6, "teachers__runs": (still_teacher,)}
     run = build(small_config(**own, method__weights="online1"))

@@ -436,14 +436,18 @@ def test_a_cosine_of_another_length_is_another_run(small_config, tmp_path):
         train.train_and_evaluate(small_config(schedule__name="cosine", train__epochs=2), tmp_path)
 
 
-def test_a_block_that_is_not_there_is_named_with_the_nearest(teacher_run, small_config):
+@pytest.mark.parametrize("whose", ["student_blocks", "blocks_of_teacher"])
+def test_a_block_that_is_not_there_is_named_with_the_nearest(whose, teacher_run, small_config):
+    blocks = {
+        f"method__{part}": ("stage4_block1",) for part in ("student_blocks", "blocks_of_teacher")
+    }
     config = small_config(
         method__name="attention_transfer",
-        method__student_blocks=("stage3_blok1",),
-        method__blocks_of_teacher=("stage4_block1",),
+        **{**blocks, f"method__{whose}": ("stage3_blok1",)},
         teachers__runs=(str(teacher_run),),
     )
-    with pytest.raises(InputError, match=r"no block 'stage3_blok1'.*stage3_block1"):
+    folder = f"'{teacher_run}': " if whose == "blocks_of_teacher" else ""
+    with pytest.raises(InputError, match=rf"{folder}no block 'stage3_blok1'.*stage3_block1"):
         build(config).initial_state()
 
 

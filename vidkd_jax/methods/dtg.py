@@ -64,6 +64,8 @@ class DifferentiatedTeachers(_WithoutLabels):
         carry no old weights. Teachers of one width then share one map; those of several widths,
         whose features have no sum, keep their own.
       unit: whether anchor and guidance have length 1, as MoCo's have, whose loss this is.
+      guided_by: which output of the teachers is the guidance: "features", which their classifiers
+        read; or one of their blocks, whose mean over all positions it is.
     """
 
     overlap: bool = True
@@ -76,6 +78,7 @@ class DifferentiatedTeachers(_WithoutLabels):
     shares: str = choice("softmax", guidance_lib.SHARES)
     fused: str = choice("losses", FUSED)
     unit: bool = True
+    guided_by: str = guidance_lib.FEATURES
 
     clips: ClassVar[tuple[int, ...]] = (0,)
 
@@ -103,7 +106,13 @@ class DifferentiatedTeachers(_WithoutLabels):
         """Any number of trained networks, of whatever classes; they see the second sequence."""
         still = self.guidance == "image"
         return (
-            Frozen(clips=(1,), weights=self.teacher_weights, all_frames=not still, still=still),
+            Frozen(
+                clips=(1,),
+                blocks=guidance_lib.blocks(self.guided_by),
+                weights=self.teacher_weights,
+                all_frames=not still,
+                still=still,
+            ),
         )
 
     def sampler(self, frames: int, stride: int) -> Sampler:
@@ -115,7 +124,7 @@ class DifferentiatedTeachers(_WithoutLabels):
     def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns a linear map to the features of each teacher, or one for all (see `fused`)."""
         del num_classes
-        widths = [shapes["features"].shape[-1] for shapes in teachers]
+        widths = [shapes[self.guided_by].shape[-1] for shapes in teachers]
         count = 1 if self._share_one_map(widths) else len(widths)
         return {
             _anchor(number): Head(widths[number], unit=self.unit, training_only=True)
@@ -129,7 +138,7 @@ class DifferentiatedTeachers(_WithoutLabels):
                 f"config.method.queue: {self.queue} features, but only {sizes.num_videos} videos "
                 "train; use fewer"
             )
-        widths = tuple(shapes["features"].shape[-1] for shapes in sizes.teachers)
+        widths = tuple(shapes[self.guided_by].shape[-1] for shapes in sizes.teachers)
         return {**super().init_memory(sizes), "queue": queues.first_queues(self.queue, widths)}
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
@@ -182,8 +191,8 @@ class DifferentiatedTeachers(_WithoutLabels):
         return self.fused == "features" and len({*widths}) == 1
 
     def _guidance(self, teachers: Taught) -> tuple[jax.Array, ...]:
-        """Returns the features of each teacher, float32 [b, width]."""
-        found = tuple(outputs["features"] for outputs in teachers["frozen"])
+        """Returns what guides of each teacher, float32 [b, width]."""
+        found = tuple(guidance_lib.pooled(outs, self.guided_by) for outs in teachers["frozen"])
         if not self.unit:
             return found
         return tuple(
@@ -250,14 +259,16 @@ class DistInit(_WithoutLabels):
 
     Attributes:
       distance: "l1", the mean absolute difference; or "cross_entropy" between the softmax of both.
+      guided_by: which output of the teacher is copied; see `DifferentiatedTeachers`.
     """
 
     distance: str = choice("l1", DISTANCES)
+    guided_by: str = guidance_lib.FEATURES
 
     @property
     def teachers(self) -> tuple[Source, ...]:
         """One trained network; a still-image one sees every frame."""
-        return (Frozen(most=1, all_frames=True),)
+        return (Frozen(most=1, blocks=guidance_lib.blocks(self.guided_by), all_frames=True),)
 
     def sampler(self, frames: int, stride: int) -> Sampler:
         """Returns the sampler of one sparse sequence, which both see."""
@@ -268,15 +279,16 @@ class DistInit(_WithoutLabels):
         """Returns a linear map to the teacher's features."""
         del num_classes
         (shapes,) = teachers
-        return {_anchor(0): Head(shapes["features"].shape[-1], training_only=True)}
+        return {_anchor(0): Head(shapes[self.guided_by].shape[-1], training_only=True)}
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the distance."""
         del context
-        anchor, (teacher,) = student[_anchor(0)], teachers["frozen"]
+        anchor, (outputs,) = student[_anchor(0)], teachers["frozen"]
+        teacher = guidance_lib.pooled(outputs, self.guided_by)
         if self.distance == "l1":
-            return {"l1": Term(1.0, losses.mean_absolute_error(anchor, teacher["features"]))}
-        targets = losses.soft_targets(teacher["features"], 1.0)
+            return {"l1": Term(1.0, losses.mean_absolute_error(anchor, teacher))}
+        targets = losses.soft_targets(teacher, 1.0)
         value = -jnp.sum(targets * jax.nn.log_softmax(anchor), axis=-1)
         return {"cross_entropy": Term(1.0, value)}
 

@@ -1,9 +1,25 @@
-"""How much each of several teachers counts (DTG-Net, section 4.3.3)."""
+"""What teachers say by their features, and how much each of several counts (DTG-Net)."""
+
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
 
 WEIGHTS, SHARES = ("fixed", "offline", "online1", "online2"), ("softmax", "division")
+
+
+FEATURES = "features"
+
+
+def blocks(output: str) -> tuple[str, ...]:
+    """Returns the blocks that must be read for an output: none for the pooled features."""
+    return () if output == FEATURES else (output,)
+
+
+def pooled(outputs: Mapping[str, jax.Array], name: str) -> jax.Array:
+    """Returns an output's mean over all positions, [b, channels]."""
+    found = outputs[name]
+    return jnp.mean(found, axis=tuple(range(1, found.ndim - 1)))
 
 
 def shares_of(scores: jax.Array, how: str) -> jax.Array:

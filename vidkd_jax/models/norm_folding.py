@@ -34,7 +34,8 @@ class NormFolding:
         found = self._convolutions.get(id(args[0])) if args else None
         if found and isinstance(module, nn.BatchNorm) and module.use_running_average:
             convolution, clip, _ = found
-            return _both(convolution, module, clip)
+            if not module.is_initializing():  # else it has no statistics yet
+                return _both(convolution, module, clip)
         output = call(*args, **kwargs)
         if isinstance(module, Conv3D) and context.method_name == "__call__":
             self._convolutions[id(output)] = (module, args[0], output)

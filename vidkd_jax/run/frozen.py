@@ -1,7 +1,7 @@
 """The trained teachers of a run: their networks, what these see, and what they have to say."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
@@ -62,8 +62,8 @@ def load_frozen(
     networks = _networks(settings, teachers, own, sampler)
     window = inputs.window_shapes(settings.data, sampler)
     shapes = tuple(
-        network.output_shapes(teacher.variables, window)
-        for network, teacher in zip(networks, teachers, strict=True)
+        _output_shapes(*each, window)
+        for each in zip(settings.teachers.runs, networks, teachers, strict=True)
     )
     return FrozenTeachers(
         cards=tuple(teacher.card for teacher in teachers),
@@ -74,6 +74,20 @@ def load_frozen(
         sampler=sampler,
         teacher_of=teacher_of,
     )
+
+
+def _output_shapes(
+    folder: str, network: Network, teacher: Teacher, window: Mapping[str, Sequence[int]]
+) -> Shapes:
+    """Returns the shapes of a teacher's outputs.
+
+    Raises:
+      InputError: it has no block that the method reads.
+    """
+    try:
+        return network.output_shapes(teacher.variables, window)
+    except InputError as error:
+        raise InputError(f"config.teachers.runs: '{folder}': {error}") from error
 
 
 def dtype(settings: Settings) -> str:
