@@ -8,7 +8,7 @@ The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/
 
 from ml_collections import ConfigDict
 
-from vidkd_jax.settings.recipes import build_pcl
+from vidkd_jax.settings.paper_recipes import build_pcl
 
 
 def get_config(dataset: str = "ucf101") -> ConfigDict:

@@ -1,11 +1,8 @@
 """ConDi, Table 4.4, the second teacher: every way to choose five clips, UCF101."""
 
-import dataclasses
-
 from vidkd_jax.tables import load_table
 
 _TABLE = load_table("condi_table4_3_r21d")
-K = 5
 _PAPER = {
     "Dense": 87.0,
     "Random": 86.07,
@@ -16,12 +13,9 @@ _PAPER = {
     "Oracle": 89.25,
 }
 
-TABLE = dataclasses.replace(
-    _TABLE,
+TABLE = _TABLE.choosing(
+    5,
+    _PAPER,
     title="ConDi Table 4.4: five clips, R(2+1)D-34, UCF101",
-    rows=tuple(
-        row.choosing(K, paper={"video_top1": _PAPER[row.name]} if row.name in _PAPER else {})
-        for row in _TABLE.rows
-    ),
     scales={**_TABLE.scales, "paper": {"": "ucf101"}},
 )

@@ -1,11 +1,8 @@
 """ConDi, Table 4.5: every way to choose three clips, Something-Something V2."""
 
-import dataclasses
-
 from vidkd_jax.tables import load_table
 
 _TABLE = load_table("condi_table4_3")
-K = 3
 _PAPER = {
     "Dense": 38.0,
     "Random": 34.94,
@@ -16,12 +13,9 @@ _PAPER = {
     "Oracle": 41.4,
 }
 
-TABLE = dataclasses.replace(
-    _TABLE,
+TABLE = _TABLE.choosing(
+    3,
+    _PAPER,
     title="ConDi Table 4.5: three clips, ResNeXt-101, Something-Something V2",
-    rows=tuple(
-        row.choosing(K, paper={"video_top1": _PAPER[row.name]} if row.name in _PAPER else {})
-        for row in _TABLE.rows
-    ),
-    scales={"marionette": _TABLE.scales["marionette"], "paper": {"": "ssv2"}},
+    scales={**_TABLE.scales, "paper": {"": "ssv2"}},
 )

@@ -1,11 +1,8 @@
 """ConDi, Table 4.5, the second teacher: every way to choose three clips, Something-Something V2."""
 
-import dataclasses
-
 from vidkd_jax.tables import load_table
 
 _TABLE = load_table("condi_table4_3_r21d")
-K = 3
 _PAPER = {
     "Dense": 32.9,
     "Random": 28.16,
@@ -16,12 +13,9 @@ _PAPER = {
     "Oracle": 36.3,
 }
 
-TABLE = dataclasses.replace(
-    _TABLE,
+TABLE = _TABLE.choosing(
+    3,
+    _PAPER,
     title="ConDi Table 4.5: three clips, R(2+1)D-34, Something-Something V2",
-    rows=tuple(
-        row.choosing(K, paper={"video_top1": _PAPER[row.name]} if row.name in _PAPER else {})
-        for row in _TABLE.rows
-    ),
     scales={**_TABLE.scales, "paper": {"": "ssv2"}},
 )

@@ -112,6 +112,20 @@ class Table:
         )
         return dataclasses.replace(part.compared_with(first), **fields)
 
+    def choosing(self, k: int, paper: Mapping[str, float], **fields: Any) -> "Table":
+        """Returns the table with another number of clips, which every row must choose.
+
+        Args:
+          k: the number of clips.
+          paper: the paper's Video@1 by row, in per cent; other rows have none.
+          **fields: other fields of the table.
+        """
+        rows = [
+            row.choosing(k, paper={"video_top1": paper[row.name]} if row.name in paper else {})
+            for row in self.rows
+        ]
+        return dataclasses.replace(self, rows=tuple(rows), **fields)
+
     def shared_rows(self) -> frozenset[str]:
         """Returns the names of the rows with a single run, which all seeds share."""
         return frozenset(row.name for row in self.rows if row.only_seed is not None)
