@@ -24,11 +24,11 @@ def measure(args: Any) -> dict[str, Any]:
 
     from vidkd_jax import models
     from vidkd_jax.networks.network import Network, Variables
-    from vidkd_jax.run import train_step
+    from vidkd_jax.run.state import create_variables
 
     model = models.create("ty_r3d_18", CLASSES, width=args.width)
     clip = setting.clips(args, CLASSES)[0].astype("float32") / 127.5 - 1
-    variables = train_step.create_variables(jax.random.key(0), clip.shape[1:], model=model)
+    variables = create_variables(jax.random.key(0), clip.shape[1:], model=model)
 
     def whole(variables: Variables, clip: Any) -> Any:
         return model.apply(variables.as_dict(), clip, train=False)["logits"]

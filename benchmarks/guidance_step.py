@@ -25,7 +25,9 @@ def sides(args: argparse.Namespace) -> dict[str, Callable[[], float]]:
 
     from vidkd_jax import augment, methods, models
     from vidkd_jax.networks.network import Network
-    from vidkd_jax.run import train_step
+    from vidkd_jax.run.asking import ask_teachers
+    from vidkd_jax.run.state import create_train_state, create_variables
+    from vidkd_jax.run.train_step import train_step
 
     still = models.create("tsn_resnet18", CLASSES, width=args.width, dtype=args.dtype)
     clip, label = setting.clips(args, CLASSES)
@@ -38,7 +40,7 @@ def sides(args: argparse.Namespace) -> dict[str, Callable[[], float]]:
         }
     )
     teachers = tuple(
-        train_step.create_variables(jax.random.key(1 + number), shape, model=still)
+        create_variables(jax.random.key(1 + number), shape, model=still)
         for number in range(args.teachers)
     )
     asked = {"frozen": (Network(still, clips=(1,)),) * args.teachers}
@@ -51,11 +53,11 @@ def sides(args: argparse.Namespace) -> dict[str, Callable[[], float]]:
             heads=method.heads(CLASSES, of_teachers)
         )
         student, optimizer = Network(model, clips=(0,)), setting.optimizer()
-        state = train_step.create_train_state(key, shape, model=model, optimizer=optimizer)
+        state = create_train_state(key, shape, model=model, optimizer=optimizer)
         sizes = methods.Sizes(key, state.variables, {}, of_teachers, num_videos=10 * args.queue)
         state = state.replace(memory=method.init_memory(sizes))
         step = partial(
-            train_step.train_step,
+            train_step,
             student=student,
             teacher_networks=asked if given else {},
             method=method,
@@ -72,7 +74,7 @@ def sides(args: argparse.Namespace) -> dict[str, Callable[[], float]]:
 
     def ask(given: dict[str, Any], batch: Any) -> Any:
         views = {"clip": augment.normalise(batch["clip"])}
-        taught = train_step.ask_teachers(given, asked, views)["frozen"]
+        taught = ask_teachers(given, asked, views)["frozen"]
         return sum(jax.numpy.mean(outputs["features"]) for outputs in taught)
 
     guided = {"frozen": teachers}

@@ -44,7 +44,8 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
 
     from vidkd_jax import augment, methods, models
     from vidkd_jax.networks.network import Network
-    from vidkd_jax.run import train_step
+    from vidkd_jax.run.state import create_train_state, create_variables
+    from vidkd_jax.run.train_step import train_step
 
     method_name, options, num_teachers = METHODS[name]
     method = methods.create(method_name, augment=augment.Augment.none(), **options)
@@ -56,7 +57,7 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
     key = jax.random.key(0)
     teacher = Network(model.clone(taps=getattr(sources.get("frozen"), "blocks", ())))
     teachers = tuple(
-        train_step.create_variables(jax.random.key(1 + i), clip.shape[1:], model=teacher.model)
+        create_variables(jax.random.key(1 + i), clip.shape[1:], model=teacher.model)
         for i in range(num_teachers)
     )
     view = {"clip": (1, 1, *clip.shape[1:])}
@@ -67,14 +68,12 @@ def build(args: argparse.Namespace, name: str) -> tuple[Callable[[], float], dic
     alone = plain.clone(adapters=method.adapters(ours, shapes))
     student = Network(models.Peers.of(alone) if "peer" in sources else alone)
     optimizer = setting.optimizer()
-    state = train_step.create_train_state(
-        key, clip.shape[1:], model=student.model, optimizer=optimizer
-    )
+    state = create_train_state(key, clip.shape[1:], model=student.model, optimizer=optimizer)
     sizes = methods.Sizes(key, state.variables, ours, shapes, num_videos=args.batch)
     state = state.replace(memory=method.init_memory(sizes))
     given = {source: teachers for source in ("frozen", "best") if source in sources}
     step = partial(
-        train_step.train_step,
+        train_step,
         student=student,
         teacher_networks={n: (teacher,) * max(num_teachers, 1) for n in sources if n != "peer"},
         method=method,

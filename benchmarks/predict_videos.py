@@ -61,7 +61,7 @@ def networks(args: argparse.Namespace) -> Any:
     from vidkd_jax.inference.loaded import Cutting, Loaded
     from vidkd_jax.models import Head, Normalisation
     from vidkd_jax.networks import weights
-    from vidkd_jax.run.train_step import create_variables
+    from vidkd_jax.run.state import create_variables
 
     def loaded(name: str, layers: int, width: float, *, confidence: bool) -> Loaded:
         heads = {"logits": Head(CLASSES)} | ({"confidence": Head(1)} if confidence else {})

@@ -73,7 +73,7 @@ def forward(
 
     from vidkd_jax import augment, models
     from vidkd_jax.networks.network import Network
-    from vidkd_jax.run.train_step import create_variables
+    from vidkd_jax.run.state import create_variables
 
     model = models.create(network, classes, width=args.width, dtype=dtype)
     clip, _ = clips(args, classes)
@@ -103,7 +103,8 @@ def _training(
 
     from vidkd_jax import augment, methods, models
     from vidkd_jax.networks.network import Network
-    from vidkd_jax.run.train_step import create_train_state, create_variables, train_step
+    from vidkd_jax.run.state import create_train_state, create_variables
+    from vidkd_jax.run.train_step import train_step
 
     model = models.create(network, classes, width=args.width, dtype=dtype)
     clip, label = clips(args, classes)

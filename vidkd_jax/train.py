@@ -17,11 +17,12 @@ from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
+from vidkd_jax.run.asking import BySource
 from vidkd_jax.run.building import Run, build_run
 from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.optimizer import set_rates
 from vidkd_jax.run.schedule import Progress, Schedule
-from vidkd_jax.run.train_step import BySource, TrainState
+from vidkd_jax.run.state import TrainState
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.ahead import one_ahead
 from vidkd_jax.runtime.compilation import announced

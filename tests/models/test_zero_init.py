@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from vidkd_jax import models
-from vidkd_jax.run.train_step import create_variables
+from vidkd_jax.run.state import create_variables
 
 SHAPE = (4, 16, 16, 3)
 

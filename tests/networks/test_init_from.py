@@ -16,7 +16,7 @@ from vidkd_jax.models.normalisation import ACTIVITYNET, TY
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import beginning, init_from
-from vidkd_jax.run.train_step import create_variables
+from vidkd_jax.run.state import create_variables
 from vidkd_jax.settings.config import read
 
 

@@ -13,7 +13,8 @@ from vidkd_jax import augment, methods
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.run import judging
-from vidkd_jax.run.train_step import create_variables, pick_rows
+from vidkd_jax.run.asking import pick_rows
+from vidkd_jax.run.state import create_variables
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,8 @@ from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
 from vidkd_jax.networks import weights
 from vidkd_jax.run import judging, kept, trained
 from vidkd_jax.run.judging import Exam
+from vidkd_jax.run.state import create_variables
 from vidkd_jax.run.tracking import read_records
-from vidkd_jax.run.train_step import create_variables
 from vidkd_jax.settings.config import read
 
 # The teacher's clips are longer, denser and larger than the student's.

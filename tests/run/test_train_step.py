@@ -12,14 +12,11 @@ from vidkd_jax.augment import Augment
 from vidkd_jax.models import CONV_OUTPUT, Head, Peers, Recogniser
 from vidkd_jax.models.resnet3d import BasicBlock, ResNet3D
 from vidkd_jax.networks.network import Network
+from vidkd_jax.networks.predicting import predict_step
+from vidkd_jax.run.asking import ask_teachers
 from vidkd_jax.run.optimizer import create_optimizer
-from vidkd_jax.run.train_step import (
-    ask_teachers,
-    create_train_state,
-    create_variables,
-    predict_step,
-    train_step,
-)
+from vidkd_jax.run.state import create_train_state, create_variables
+from vidkd_jax.run.train_step import train_step
 
 SHAPE = (4, 12, 12, 3)
 KEY = jax.random.key(3)

@@ -19,7 +19,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.inference.loaded import CONFIDENCE, Cutting, Loaded
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
-from vidkd_jax.run.train_step import predict_step
+from vidkd_jax.networks.predicting import predict_step
 from vidkd_jax.samplers import Contiguous, Sampler
 
 

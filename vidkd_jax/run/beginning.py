@@ -14,7 +14,7 @@ from vidkd_jax.run import init_from
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.optimizer import path_names
 from vidkd_jax.run.schedule import Progress
-from vidkd_jax.run.train_step import TrainState
+from vidkd_jax.run.state import TrainState
 from vidkd_jax.runtime import sharding
 
 

@@ -15,8 +15,17 @@ from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.methods import Batch, Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
+from vidkd_jax.networks.predicting import predict_step
 from vidkd_jax.run import fork, init_from, inputs, method_checks
+from vidkd_jax.run.asking import BySource
 from vidkd_jax.run.frozen import dtype, load_frozen
+from vidkd_jax.run.state import (
+    MEMORY_STREAM,
+    TEACHER_STREAM,
+    TrainState,
+    create_train_state,
+    create_variables,
+)
 from vidkd_jax.run.student import (
     build_student,
     clip_shape_of,
@@ -24,16 +33,7 @@ from vidkd_jax.run.student import (
     own_kind,
 )
 from vidkd_jax.run.teachers import Teachers, assemble, begins_random
-from vidkd_jax.run.train_step import (
-    MEMORY_STREAM,
-    TEACHER_STREAM,
-    BySource,
-    TrainState,
-    create_train_state,
-    create_variables,
-    predict_step,
-    train_step,
-)
+from vidkd_jax.run.train_step import train_step
 from vidkd_jax.runtime import sharding
 from vidkd_jax.settings.settings import Settings
 

@@ -7,8 +7,9 @@ from vidkd_jax.evaluation import evaluators
 from vidkd_jax.methods import BestPast, Frozen, Source
 from vidkd_jax.networks.network import Network, Variables, student_of
 from vidkd_jax.run import method_checks
+from vidkd_jax.run.asking import BySource
 from vidkd_jax.run.frozen import FrozenTeachers
-from vidkd_jax.run.train_step import BySource, TrainState
+from vidkd_jax.run.state import TrainState
 from vidkd_jax.run.trained import knows_classes
 from vidkd_jax.settings.settings import Settings
 
