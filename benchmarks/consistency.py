@@ -29,7 +29,7 @@ from vidkd_jax.evaluation.collect import Collected, collect
 from vidkd_jax.evaluation.predictions import softmax
 from vidkd_jax.networks import weights
 from vidkd_jax.run.building import Run, build_run
-from vidkd_jax.run.workdir import saved_settings
+from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.tables import Row, load_table

@@ -38,7 +38,7 @@ from vidkd_jax.inference.choice import Choice, K
 from vidkd_jax.inference.engine import Engine
 from vidkd_jax.inference.loaded import load
 from vidkd_jax.run import inputs
-from vidkd_jax.run.workdir import saved_settings
+from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.tables.run_results import GroupSums, RunResult

@@ -329,7 +329,7 @@ def test_the_whole_time_of_rows_that_choose_clips(
     from types import SimpleNamespace
 
     from benchmarks import setting, whole_time
-    from vidkd_jax.run.workdir import saved_settings
+    from vidkd_jax.run.saved import saved_settings
     from vidkd_jax.tables import Row, Selection, Table
 
     selections = {

@@ -18,7 +18,7 @@ from vidkd_jax.data import RecordDataset, open_records
 from vidkd_jax.data.files import open_files
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.loaded import cutting_of
-from vidkd_jax.run.workdir import saved_fields
+from vidkd_jax.run.saved import saved_fields
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.config import set_field
 from vidkd_jax.video import write_video

@@ -26,7 +26,7 @@ from vidkd_jax.inference.loaded import load
 from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.sources import Source
 from vidkd_jax.inference.study import Study
-from vidkd_jax.run.workdir import saved_settings
+from vidkd_jax.run.saved import saved_settings
 
 LENGTHS = (31, 5, 80, 24, 12, 50)  # frames: 4, 1, 10, 3, 1 and 6 clips
 

@@ -7,7 +7,7 @@ from small_networks import save_sampler
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference import scoring
 from vidkd_jax.inference.study import Study
-from vidkd_jax.run.workdir import saved_settings
+from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.samplers import Segments, as_json
 
 

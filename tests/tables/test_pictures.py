@@ -40,6 +40,7 @@ def make_runs(square_records, tmp_path):
             config = {
                 "eval": {"average": "softmax", "calibration_bins": 15},
                 "data": {**where, "root": "moved away"},
+                "method": {"name": "supervised"},
             }
             (folder / "config.json").write_text(json.dumps(config))
             (folder / "summary.json").write_text("{}")

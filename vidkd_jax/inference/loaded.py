@@ -8,7 +8,7 @@ from typing import Any
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
-from vidkd_jax.run.workdir import saved_fields
+from vidkd_jax.run.saved import saved_fields
 from vidkd_jax.runtime.json_files import read_json
 from vidkd_jax.settings.settings import DataSettings, EvalSettings, ModelSettings
 

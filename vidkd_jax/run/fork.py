@@ -11,6 +11,7 @@ from pathlib import Path
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.run import origins, workdir
+from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.settings.settings import Settings
 
 # What trunk and fork must have in common. Their state is of this network and optimiser, has seen
@@ -37,7 +38,7 @@ def trunk_cards(settings: Settings) -> list[weights.Card]:
     if not settings.train.fork_from:
         return []
     trunk = Path(settings.train.fork_from)
-    saved, now = workdir.saved_settings(trunk, any_method=True), settings.by_field()
+    saved, now = saved_settings(trunk, any_method=True), settings.by_field()
     if saved is None:
         raise InputError(
             f"config.train.fork_from: '{trunk}' is not the folder of a run; name its --workdir"

@@ -13,8 +13,8 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import load_epoch
 from vidkd_jax.networks.network import Variables, student_of
-from vidkd_jax.runtime.json_files import read_json
-from vidkd_jax.settings.settings import Settings, flatten
+from vidkd_jax.run.saved import saved_fields, saved_network
+from vidkd_jax.settings.settings import Settings
 
 TEACHERS, START = "teachers", "start"  # in config.json
 _FIELDS = {TEACHERS: ("teachers.runs",), START: ("model.init_from", "train.fork_from")}
@@ -37,9 +37,8 @@ def of_run(
     Raises:
       InputError: the weights to start from cannot be read.
     """
-    saved = read_json(workdir / "config.json") or {}
-    if resumed and _same_place(saved, settings, START):
-        start = saved.get("network", {}).get(START, [])
+    if resumed and _same_place(saved_fields(workdir), settings, START):
+        start = saved_network(workdir).get(START, [])
     else:
         start = _digests(settings, START)
     return {TEACHERS: list(teachers), START: start}
@@ -53,10 +52,10 @@ def check_finished(workdir: Path, settings: Settings) -> None:
     Raises:
       InputError: names the field.
     """
-    saved = read_json(workdir / "config.json") or {}
+    fields = saved_fields(workdir)
     for part in PARTS:
-        if not _same_place(saved, settings, part):
-            check(workdir, saved.get("network", {}), {part: _digests(settings, part)})
+        if not _same_place(fields, settings, part):
+            check(workdir, saved_network(workdir), {part: _digests(settings, part)})
 
 
 def check(workdir: Path, saved: dict[str, Any], now: dict[str, Any]) -> None:
@@ -78,9 +77,9 @@ def check(workdir: Path, saved: dict[str, Any], now: dict[str, Any]) -> None:
             )
 
 
-def _same_place(saved: dict[str, Any], settings: Settings, part: str) -> bool:
-    """Whether the folders are those that a run's config.json names."""
-    before, now = flatten(saved), settings.by_field()
+def _same_place(before: dict[str, Any], settings: Settings, part: str) -> bool:
+    """Whether the folders are those that a run's config.json names, by dotted field."""
+    now = settings.by_field()
     return all(_real(before.get(field, "")) == _real(now.get(field, "")) for field in _FIELDS[part])
 
 

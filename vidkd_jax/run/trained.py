@@ -8,7 +8,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.methods import Frozen, Source
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
-from vidkd_jax.run import workdir
+from vidkd_jax.run.saved import saved_fields
 from vidkd_jax.settings.settings import Settings
 
 
@@ -125,7 +125,7 @@ def _check_outputs(folder: str, card: weights.Card, source: Frozen, settings: Se
                 f"'{settings.method_name}' learns; it has {', '.join(card.heads) or 'none'}; use a "
                 "run of a method that trains it"
             )
-    before, now = workdir.saved_fields(Path(folder)), settings.by_field()
+    before, now = saved_fields(Path(folder)), settings.by_field()
     for option in settings.method.agrees_on:
         field = f"method.{option}"
         if before.get(field, now[field]) != now[field]:

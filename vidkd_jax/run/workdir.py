@@ -13,16 +13,15 @@ from typing import Any
 import jax
 
 import vidkd_jax
-from vidkd_jax import methods
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.run import origins
 from vidkd_jax.run.inputs import records_identity
+from vidkd_jax.run.saved import saved_config, saved_network
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.json_files import read_json, write_json
 from vidkd_jax.runtime.lock import only_one
-from vidkd_jax.settings.config import from_json, get_base_config, read
-from vidkd_jax.settings.settings import Settings, flatten
+from vidkd_jax.settings.settings import Settings
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 # Fields that may differ when a run is resumed: where and how it reads, what it reports, how long
@@ -137,7 +136,7 @@ def has_checkpoint(workdir: Path) -> bool:
 
 def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
     """Refuses to resume a run whose first weights or teachers are other networks now."""
-    saved = (read_json(workdir / "config.json") or {}).get("network")
+    saved = saved_network(workdir)
     if not saved or not has_checkpoint(workdir):
         return
     now = json.loads(json.dumps(network))  # tuples are lists in a file
@@ -155,7 +154,7 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
 
 def _check_records(workdir: Path, settings: Settings) -> None:
     """Refuses to resume a run whose data set's name now stands for other videos."""
-    saved = (read_json(workdir / "config.json") or {}).get("network", {}).get("records", "")
+    saved = saved_network(workdir).get("records", "")
     now = records_identity(settings.data)
     if saved and now and saved != now:
         data = settings.data
@@ -165,50 +164,13 @@ def _check_records(workdir: Path, settings: Settings) -> None:
         )
 
 
-def saved_fields(workdir: Path) -> dict[str, Any]:
-    """Returns the fields in a run's config.json as they stand, by dotted name; {} without one.
-
-    Raises:
-      InputError: the file is damaged.
-    """
-    saved = read_json(workdir / "config.json")
-    if not isinstance(saved or {}, dict):
-        raise InputError(f"'{workdir / 'config.json'}' is damaged: it holds no object")
-    return flatten(saved or {})
-
-
-def saved_settings(workdir: Path, *, any_method: bool = False) -> Settings | None:
-    """Returns the settings of the run in a folder; None where there is none.
-
-    Fields that are younger than the run have their defaults.
-
-    Args:
-      workdir: the run's folder.
-      any_method: puts the default method in place of one that is not known here.
-    """
-    saved = read_json(workdir / "config.json")
-    if saved is None:
-        return None
-    for beside in ("environment", "network"):
-        saved.pop(beside, None)
-    if any_method and saved["method"]["name"] not in methods.available():
-        saved["method"] = {"name": get_base_config().method.name}
-    return read(from_json(saved))
-
-
-def saved_config(workdir: Path) -> dict[str, Any]:
-    """Returns the config of the run in a folder by dotted field; {} where there is none."""
-    settings = saved_settings(workdir)
-    return {} if settings is None else settings.by_field()
-
-
 def saved_card(workdir: Path) -> weights.Card:
     """Returns the card of the network that the run in a folder trains, or has trained.
 
     Raises:
       InputError: the folder does not say it.
     """
-    network = (read_json(workdir / "config.json") or {}).get("network", {})
+    network = saved_network(workdir)
     return weights.card_of(
         workdir / "config.json", {k: v for k, v in network.items() if k not in origins.PARTS}
     )

@@ -9,6 +9,7 @@ from typing import Any
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights as weights_lib
 from vidkd_jax.run import origins, workdir
+from vidkd_jax.run.saved import saved_config, saved_network
 from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.row import TEACHERS, TRUNK, rows_in
@@ -43,12 +44,12 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
         row = arm.dataset, arm.row.slug
         if row not in meant:
             meant[row] = costs.resolve(arm).by_field()
-        saved = workdir.saved_config(folder)
+        saved = saved_config(folder)
         found = _departures(arm, saved, meant[row])
         departures = found if departures is None else departures
         _check_recipe(folder, found, departures)
         _check_needed(arm, saved, folder)
-        network = json.loads((folder / "config.json").read_text()).get("network", {})
+        network = saved_network(folder)
         which, identity = (saved["data.name"], saved["data.modality"]), network.get("records", "")
         if records.setdefault(which, identity) != identity:
             raise InputError(

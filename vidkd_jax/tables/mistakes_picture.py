@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +11,8 @@ from matplotlib.ticker import PercentFormatter
 
 from vidkd_jax.data import modalities
 from vidkd_jax.errors import InputError
+from vidkd_jax.run import inputs
+from vidkd_jax.run.saved import saved_network, saved_settings
 from vidkd_jax.tables.run_results import read_predictions
 from vidkd_jax.tables.shown import Shown
 
@@ -39,9 +40,7 @@ def misclassified(shown: Shown) -> Figure:
     if not len(chosen):
         raise InputError(f"figure of mistakes: no video of {shown.dataset} is wrong in all rows")
     first = runs[shown.table.reference][0]
-    saved = json.loads((first / "config.json").read_text())
-    root = shown.data_root or saved["data"]["root"]
-    strips = _frames(saved, root, [names[v] for v in chosen])
+    strips = _frames(first, shown.data_root, [names[v] for v in chosen])
     class_names = json.loads((first / "evaluation.json").read_text())["class_names"]
     titles = {
         name: f"{name} ({mean:.0%} sure of such mistakes)"
@@ -98,26 +97,28 @@ def _videos(folder: Path) -> _Videos:
     return saved.video_names, labels, probabilities
 
 
-def _frames(config: Mapping[str, Any], root: str, names: list[str]) -> list[np.ndarray]:
+def _frames(run: Path, root: str, names: list[str]) -> list[np.ndarray]:
     """Returns three frames of each test video, side by side.
 
     Args:
-      config: of the run that saw the videos, as in its config.json.
-      root: the records' folder.
+      run: the folder of a run that saw the videos.
+      root: the records' folder; "": the one that the run had.
       names: of the videos.
 
     Raises:
-      InputError: the records in `root` are gone, or others than the run's.
+      InputError: the records are gone, or others than the run's.
     """
-    data = config["data"]
-    where: dict[str, Any] = {name: data[name] for name in ("name", "split", "short_side")}
-    where |= {"root": Path(root), "modality": "rgb", "fps": data.get("fps", 0.0)}
+    settings = saved_settings(run, any_method=True)
+    if settings is None:
+        raise InputError(f"'{run}' has no config.json any more; run the table again")
+    data = settings.data
+    where = {**inputs.records_of(data), "root": Path(root or data.root), "modality": "rgb"}
     open_split = modalities.open_records(**where)
-    saved = config.get("network", {}).get("records", "")
-    if data.get("modality", "rgb") == "rgb" and saved not in ("", modalities.identity(**where)):
+    seen = saved_network(run).get("records", "")
+    if data.modality == "rgb" and seen not in ("", modalities.identity(**where)):
         raise InputError(
-            f"the records of '{data['name']}' in '{root}' are others than the runs saw, whose "
-            "frames are to be shown; name theirs with --config.data.root"
+            f"the records of '{data.name}' in '{where['root']}' are others than the runs saw, "
+            "whose frames are to be shown; name theirs with --config.data.root"
         )
     test = open_split("test")
     by_name = {video.id: video for video in test.videos}

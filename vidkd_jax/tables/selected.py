@@ -11,7 +11,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.inference.scoring import score, seconds_per_clip
 from vidkd_jax.inference.study import Outcome, Study
-from vidkd_jax.run.workdir import saved_settings
+from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, answers_folder

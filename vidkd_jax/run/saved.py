@@ -1,0 +1,68 @@
+"""What a run's config.json says: its settings, and the network that it trains."""
+
+from pathlib import Path
+from typing import Any
+
+from vidkd_jax import methods
+from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.json_files import read_json
+from vidkd_jax.settings.config import from_json, get_base_config, read
+from vidkd_jax.settings.settings import Settings, flatten
+
+
+def saved_network(workdir: Path) -> dict[str, Any]:
+    """Returns the card of a run's network as JSON, and the digests that `origins.of_run` returns.
+
+    A run of an old version may lack some of it, or all.
+
+    Raises:
+      InputError: the file is damaged.
+    """
+    network: dict[str, Any] = _saved(workdir).get("network", {})
+    return network
+
+
+def saved_fields(workdir: Path) -> dict[str, Any]:
+    """Returns the fields in a run's config.json as they stand, by dotted name; {} without one.
+
+    Raises:
+      InputError: the file is damaged.
+    """
+    return flatten(_saved(workdir))
+
+
+def saved_settings(workdir: Path, *, any_method: bool = False) -> Settings | None:
+    """Returns the settings of the run in a folder; None where there is none.
+
+    Fields that are younger than the run have their defaults.
+
+    Args:
+      workdir: the run's folder.
+      any_method: puts the default method in place of one that is not known here.
+    """
+    saved = _saved(workdir)
+    if not saved:
+        return None
+    for beside in ("environment", "network"):
+        saved.pop(beside, None)
+    if any_method and saved["method"]["name"] not in methods.available():
+        saved["method"] = {"name": get_base_config().method.name}
+    return read(from_json(saved))
+
+
+def saved_config(workdir: Path) -> dict[str, Any]:
+    """Returns the config of the run in a folder by dotted field; {} where there is none."""
+    settings = saved_settings(workdir)
+    return {} if settings is None else settings.by_field()
+
+
+def _saved(workdir: Path) -> dict[str, Any]:
+    """Returns a run's config.json; {} where there is none.
+
+    Raises:
+      InputError: it is damaged.
+    """
+    saved = read_json(workdir / "config.json") or {}
+    if not isinstance(saved, dict):
+        raise InputError(f"'{workdir / 'config.json'}' is damaged: it holds no object")
+    return saved
