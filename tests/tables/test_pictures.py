@@ -39,7 +39,7 @@ def make_runs(square_records, tmp_path):
             )
             config = {
                 "eval": {"average": "softmax", "calibration_bins": 15},
-                "data": {**where, "root": "moved away"},
+                "data": {**where, "root": "moved away", "crop": 32},
                 "method": {"name": "supervised"},
             }
             (folder / "config.json").write_text(json.dumps(config))
