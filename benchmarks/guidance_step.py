@@ -80,7 +80,7 @@ def sides(args: argparse.Namespace) -> dict[str, Callable[[], float]]:
     guided = {"frozen": teachers}
     answers = jax.jit(ask).lower(guided, batch).compile()
     return {
-        "student": step_of("temporal_segments", {}),
+        "student": step_of("supervised", {}),
         "teachers": lambda: float(answers(guided, batch)),
         "dtg": step_of("dtg", guided, queue=args.queue),
     }

@@ -22,6 +22,7 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
             model__name="ty_r3d_18",
             model__width=0.25,
             method__name="supervised",
+            data__sampler="clip",
             augment__enabled=False,
         )
     return build(

@@ -21,6 +21,7 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
             model__name="vcop_r21d",
             model__width=0.125,
             method__name="supervised",
+            data__sampler="clip",
             augment__enabled=False,
         )
     return build(

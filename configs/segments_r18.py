@@ -18,5 +18,7 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         dataset,
         supervised=True,
         model__name="ty_r3d_18",
-        method__name="temporal_segments",
+        method__name="supervised",
+        data__sampler="segments",
+        eval__keep_features=True,
     )

@@ -68,7 +68,7 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
         state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
         best = checkpoints.load_best(progress.best_epoch, state.variables)
         test = Exam(run.splits.test, run.settings.eval.max_clips, "test")
-        names = run.settings.method.tested_by
+        names = run.settings.tested_by
         # Only the trained teachers: a best past self is this student, and an average or a peer has
         # changed since its best epoch.
         answers = judging.ask(run, teachers, test, sources=("frozen",))

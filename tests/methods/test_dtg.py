@@ -341,7 +341,7 @@ def test_teachers_have_no_gradient(small_config, still_teacher):
 
 
 def test_videos_with_fewer_frames_than_segments_are_refused(small_config):
-    config = small_config(method__name="temporal_segments", data__frames=25)
+    config = small_config(method__name="supervised", data__sampler="segments", data__frames=25)
     with pytest.raises(InputError, match=r"8 of 8 .* shorter than a frame of each of 25"):
         build(config)
 

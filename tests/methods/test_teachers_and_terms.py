@@ -10,7 +10,6 @@ import pytest
 from vidkd_jax import losses, methods
 from vidkd_jax.augment import Augment
 from vidkd_jax.errors import InputError
-from vidkd_jax.samplers import Contiguous, Segments
 
 RNG = np.random.default_rng(4)
 LABEL = jnp.asarray([0, 2])
@@ -193,7 +192,6 @@ _PCL = {
 # The defaults of every method, from its paper. A change of one changes the meaning of users' runs.
 DEFAULTS = {
     "supervised": {},
-    "temporal_segments": {},
     "teaching_yourself": {
         "kd_weight": 0.2,
         "temperature": 5.0,
@@ -253,7 +251,6 @@ WITHOUT_SMOOTHING = {
 # The sources of each method's teachers, and whether its loss uses the classifiers of frozen ones.
 SOURCES = {
     "supervised": (),
-    "temporal_segments": (),
     "teaching_yourself": (methods.BestPast("none"),),
     "distillation": (methods.Frozen(least=1, most=None, reads_logits=True),),
     "moving_average": (methods.Average(0.999),),
@@ -274,11 +271,6 @@ SOURCES = {
     "pcl_distillation": (methods.Frozen(most=1, heads=("pretext",)),),
 }
 BLOCKS = {"student_blocks": ("a",), "blocks_of_teacher": ("b",)}
-
-
-def test_temporal_segments_draw_a_frame_of_each_part():
-    assert create("temporal_segments").sampler(8, 2) == Segments(8)
-    assert create("supervised").sampler(8, 2) == Contiguous(8, 2)
 
 
 @pytest.mark.parametrize("name", methods.available())

@@ -31,7 +31,6 @@ from vidkd_jax.methods.pcl import PretextContrast, PretextContrastDistillation
 from vidkd_jax.methods.sources import Average, BestPast, Frozen, Memory, Peer, Source
 from vidkd_jax.methods.supervised import Supervised
 from vidkd_jax.methods.teaching_yourself import TeachingYourself
-from vidkd_jax.methods.temporal_segments import TemporalSegments
 
 __all__ = [
     "LAST_EPOCH",
@@ -69,7 +68,6 @@ __all__ = [
     "SupervisedDTG",
     "Taught",
     "TeachingYourself",
-    "TemporalSegments",
     "Term",
     "available",
     "create",
@@ -79,7 +77,6 @@ __all__ = [
 
 _METHODS: dict[str, Any] = {
     "supervised": Supervised,
-    "temporal_segments": TemporalSegments,
     "teaching_yourself": TeachingYourself,
     "distillation": Distillation,
     "moving_average": MovingAverage,

@@ -190,7 +190,7 @@ def build_run(settings: Settings) -> Run:
     mesh, key = sharding.create_mesh(), jax.random.key(settings.seed)
     sharding.check_divisible("train.batch_size", settings.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", settings.eval.batch_size, mesh)
-    own = settings.method.sampler(settings.data.frames, settings.data.stride)
+    own = inputs.student_sampler(settings)
     method_checks.check_clips(settings.method, own)
     method_checks.check_lengths(splits.train, own)
     frozen = load_frozen(settings, splits, own, mesh)

@@ -10,7 +10,7 @@ from vidkd_jax import data
 from vidkd_jax.data import pipeline
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.samplers import Sampler
+from vidkd_jax.samplers import Contiguous, Sampler, Segments
 from vidkd_jax.settings.settings import DataSettings, Settings
 
 
@@ -70,6 +70,24 @@ def records_identity(settings: DataSettings) -> str:
         return identity(settings.name, *where, split=settings.split)
     except InputError:  # they are gone, which a finished run does not mind; opening them says so
         return ""
+
+
+def student_sampler(settings: Settings) -> Sampler:
+    """Returns what draws the student's clips: the method, or `data.sampler` in its place.
+
+    Raises:
+      InputError: the method draws clips in a way of its own.
+    """
+    cut = settings.data
+    own = settings.method.sampler(cut.frames, cut.stride)
+    if cut.sampler != "segments":
+        return own
+    if not isinstance(own, Contiguous):
+        raise InputError(
+            f"config.data.sampler: 'segments', but method '{settings.method_name}' draws "
+            f"{own.describe()}; leave it 'clip'"
+        )
+    return Segments(cut.frames)
 
 
 def clip_spec(settings: DataSettings, sampler: Sampler) -> ClipSpec:

@@ -8,7 +8,9 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.methods import Frozen, Source
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
+from vidkd_jax.run import inputs
 from vidkd_jax.run.saved import saved_fields
+from vidkd_jax.samplers import Contiguous, Segments
 from vidkd_jax.settings.settings import Settings
 
 
@@ -72,7 +74,7 @@ def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
 
 def _check_clips(settings: Settings, source: Frozen | None, teachers: Sequence[Teacher]) -> None:
     """Refuses a teacher of clips at another frame rate, or of frames from all over a video."""
-    own = settings.method.sampler(settings.data.frames, settings.data.stride)
+    own = inputs.student_sampler(settings)
     fps = settings.data.fps
     for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
         card = teacher.card
@@ -86,7 +88,13 @@ def _check_clips(settings: Settings, source: Frozen | None, teachers: Sequence[T
                 f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
                 "its teachers one; use networks that see a single frame (convert --frames=1)"
             )
-        if card.sampler.get("kind") == "Segments" and own.offsets is not None:
+        dense = card.sampler.get("kind") == Contiguous.__name__ and card.frames > 1
+        if dense and settings.data.sampler == "segments":
+            raise InputError(
+                f"config.data.sampler: 'segments', but the teacher '{folder}' has learnt from "
+                "clips of neighbouring frames; train it with data.sampler='segments', too"
+            )
+        if card.sampler.get("kind") == Segments.__name__ and own.offsets is not None:
             raise InputError(
                 f"config.teachers.runs: '{folder}' sees frames from all over a video, but method "
                 f"'{settings.method_name}' draws {own.describe()}; use a teacher of such clips"

@@ -20,7 +20,7 @@ _CHOICES = {
     "schedule.name": ("plateau", "cosine", "steps"),
     "data.source": ("records", "videos"),
     "data.modality": ("rgb", "flow", "rgb_flow"),
-    "data.sampler": ("clip", "still"),
+    "data.sampler": ("clip", "still", "segments"),
     "data.val": ("groups", "val", "test"),
     "eval.average": ("softmax", "logits"),
 }

@@ -49,7 +49,7 @@ def build_clip_sampler(
     recipe = _CONDI_SMALL if dataset in SMALL_SETS else recipe
     # Whether the teacher is right is learnt of clips as it will see them. The thesis names no
     # augmentation.
-    recipe = {**recipe, "augment.enabled": False}
+    recipe = {**recipe, "augment.enabled": False, "data.sampler": "clip"}
     if drop_confidence:
         first = DATASETS.get(dataset, {}).get("schedule.warmup_epochs", 0) + 1
         recipe = {
@@ -114,7 +114,8 @@ def build_pcl(name: str, dataset: str, *, fine_tuned: bool = False, **overrides:
         recipe |= _PCL_SMALL
     if dataset == "utd_mhad":  # the shortest video has 41 frames: a tuple spans 49
         recipe |= {"data.stride": 2} if fine_tuned else {"data.stride": 2, "method.interval": 2}
-    recipe = {**recipe, **({"augment.enabled": False} if fine_tuned else _PCL_AUGMENT)}
+    augmented = {"augment.enabled": False} if fine_tuned else _PCL_AUGMENT
+    recipe = {**recipe, **augmented, "data.sampler": "clip"}
     return build(name, dataset, recipe, **overrides)
 
 
@@ -148,4 +149,5 @@ def build_dtg(name: str, dataset: str, *, supervised: bool = False, **overrides:
     if dataset in SMALL_SETS:  # few videos train there
         has_queue = overrides["method__name"].startswith("dtg")
         recipe = {"method.queue": 256} if has_queue else {}
-    return build(name, dataset, {**recipe, "augment.enabled": False}, **overrides)
+    own = {"augment.enabled": False, "data.sampler": "clip"}  # the methods draw segments themselves
+    return build(name, dataset, {**recipe, **own}, **overrides)

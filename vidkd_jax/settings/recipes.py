@@ -82,11 +82,13 @@ DATASETS: dict[str, dict[str, Any]] = {
         "train.epochs": 50,
         "schedule.perfect_epochs": 5,
     },
-    # Real people on a processor. Left and right make classes; an action lasts one to three seconds,
-    # at 30 frames a second. Of the four subjects that train, one validates.
+    # Real people on a processor. Left and right make classes; a video is one action of one to three
+    # seconds, at 30 frames a second: clips show the whole of it. Of the four subjects that train,
+    # one validates.
     "utd_mhad": {
         **_LAPTOP,
         "data.name": "utd_mhad",
+        "data.sampler": "segments",
         "data.stride": 5,
         "data.short_side": 64,
         "data.crop": 56,

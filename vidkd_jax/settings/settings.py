@@ -66,7 +66,9 @@ class DataSettings:
       modality: "rgb"; "flow"; or "rgb_flow": RGB, and its flow for a teacher.
       frames: of a clip.
       stride: from one of them to the next.
-      sampler: "clip"; or "still": one frame, repeated.
+      sampler: what a clip shows: "clip", frames `stride` apart; "still", one of them, repeated;
+        "segments", a random frame of each of `frames` equal parts of the video (TSN; Wang et al.
+        2016), for methods that do not draw clips in a way of their own.
       short_side: of the frames in the records, in pixels.
       fps: frames a second that videos are brought to, each the nearest in time; 0: as filmed.
       crop: side of the window that is cut from them, for all networks.
@@ -201,6 +203,7 @@ class EvalSettings:
       calibration_bins: of the calibration error.
       keep_answers: folder of trained teachers' answers about evaluation clips, so that further
         runs with the same teachers and videos need not ask them again; "": none.
+      keep_features: whether the test videos' features are kept, in features.npz.
     """
 
     batch_size: int = 16
@@ -208,6 +211,7 @@ class EvalSettings:
     average: str = "softmax"
     calibration_bins: int = 15
     keep_answers: str = ""
+    keep_features: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,6 +267,13 @@ class Settings:
             "distributed": self.distributed,
         }
         return json.loads(json.dumps(value))
+
+    @property
+    def tested_by(self) -> tuple[str, ...]:
+        """Names of the evaluators that judge the best student at the end."""
+        names = self.method.tested_by
+        keeps = self.eval.keep_features and "features" not in names
+        return (*names, "features") if keeps else names
 
     def by_field(self) -> dict[str, Any]:
         """Returns {dotted field: JSON value}."""

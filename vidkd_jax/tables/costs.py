@@ -156,7 +156,7 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
 def _macs(settings: Settings, num_classes: int) -> int:
     """Returns the MACs of the student for one row of a batch, all of its clips together."""
     data, method = settings.data, settings.method
-    sampler = method.sampler(data.frames, data.stride)
+    sampler = inputs.student_sampler(settings)
     clips = sampler.num_clips if method.clips is None else len(method.clips)
     _, _, frames, *_ = inputs.window_shapes(data, sampler)["clip"]
     size = data.size or data.crop
