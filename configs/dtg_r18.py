@@ -2,7 +2,8 @@
 
 Name the teachers, networks of whatever classes, with
 `--config.teachers.runs="('runs/one', 'runs/other')"`. The paper's ways to weigh them are
-`--config.method.weights=offline` (with `method.accuracies`), `online1` and `online2`.
+`--config.method.weights=offline` (with `method.accuracies`), `online1` and `online2`; see
+`--config.method.shares=division` for the latter two.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """
