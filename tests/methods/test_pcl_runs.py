@@ -78,9 +78,11 @@ def test_stopped_and_resumed_it_has_the_same_banks(finished, small_config, tmp_p
     assert moved.sum() == 8 and len(moved) == 64  # 8 videos train
 
 
-def test_two_devices_that_share_the_banks_have_the_one_devices(finished, square_records, tmp_path):
+@pytest.mark.parametrize("split", [True, False])
+def test_two_devices_have_the_banks_of_one(split, finished, square_records, tmp_path):
+    """Whether each device has a part of the banks, or all of them."""
     workdir, _ = finished
-    fields = {**SMALL_RUN, "data.root": square_records, "method.split_banks": True}
+    fields = {**SMALL_RUN, "data.root": square_records, "method.split_banks": split}
     fields |= {name.replace("__", "."): value for name, value in BANKS.items()}
     flags = [f"--config.{field}={value}" for field, value in fields.items()]
     command = [sys.executable, "-m", "vidkd_jax.main", "--config=pcl_r3d", f"--workdir={tmp_path}"]
@@ -95,6 +97,14 @@ def test_two_devices_that_share_the_banks_have_the_one_devices(finished, square_
     (one, _), (two, _) = load_epoch(workdir, 3), load_epoch(tmp_path, 3)
     for name in ("first_bank", "last_bank"):
         np.testing.assert_allclose(one["memory"][name], two["memory"][name], atol=2e-3)
+
+
+def test_with_a_remote_clip_as_the_fifth_transform(small_config, tmp_path):
+    """Tuples of 15 frames leave room for it in the 24 of a video."""
+    remote = {"method__fifth": "remote", "method__remote_gap": 0, "method__interval": -3}
+    train.train_and_evaluate(small_config(**{**PCL, **remote}, train__epochs=1), tmp_path)
+    with np.load(tmp_path / "pretext.npz") as arrays:
+        assert arrays["confusion"].sum(axis=1).tolist() == [4] * 5
 
 
 def test_a_teacher_of_the_same_task_teaches(finished, small_config, tmp_path):
