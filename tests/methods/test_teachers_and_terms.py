@@ -171,6 +171,7 @@ _DTG = {
     "shares": "softmax",
     "fused": "losses",
     "unit": True,
+    "guided_by": "features",
 }
 # The 2024 paper's, and where it gives none, those of PCL's released code.
 _PCL = {
@@ -240,7 +241,7 @@ DEFAULTS = {
     },
     "dtg": _DTG,
     "dtg_supervised": {**_DTG, "contrast_weight": 0.1, "label_weight": 1.0},
-    "dist_init": {"distance": "l1"},
+    "dist_init": {"distance": "l1", "guided_by": "features"},
     "pcl": _PCL,
     "pcl_distillation": {**_PCL, "kd_weight": 0.1, "temperature": 4.0, "distilled": "pretext"},
 }
