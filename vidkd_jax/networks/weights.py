@@ -34,7 +34,7 @@ class Card:
       num_classes: of the classifier, the head "logits"; 0: there is none.
       frames: of the clips; the classifiers of TY's networks depend on it.
       normalisation: of the input.
-      stride: frames from one of a clip to the next.
+      stride: frames from one of a contiguous clip to the next; see `sampler`.
       size: side of the input in pixels; 0: not known, clips are not resized.
       source: the file's name and its SHA-256; {} where a run is the source.
       class_names: by label; (): not known.

@@ -15,7 +15,7 @@ from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.settings.settings import Settings
 
 # What trunk and fork must have in common. Their state is of this network and optimiser, has seen
-# these videos, and goes on with the trunk's learning rate.
+# these videos, and begins at the trunk's learning rate.
 _ALIKE = (
     "model.",
     "data.",

@@ -1,4 +1,4 @@
-"""Reads the figures of a row whose videos are answered by chosen clips (`table.Selection`)."""
+"""Reads the figures of a row whose videos are answered by chosen clips (`row.Selection`)."""
 
 import dataclasses
 import functools
