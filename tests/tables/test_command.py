@@ -93,6 +93,10 @@ def test_rows_are_compared_with_another_row_on_request(finished, capsys):
     other = "Baseline + Data Aug, other seeds"
     (line,) = [line for line in lines if line.startswith(f"| {other} |")]
     assert f"| {means[other] - means['Baseline + Data Aug']:+.1f} ±" in line
+    # As the one that all are compared with, it is a row like any other.
+    tables.main([*command, f"--against={other}"])
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("| TY |")]
+    assert f"| {means['TY'] - means[other]:+.1f} ±" in line
     assert (out / "ty_table3_marionette_against_TY/table.csv").is_file()
     assert not (out / "ty_table3_marionette").exists()
 

@@ -81,17 +81,18 @@ class Table:
     def compared_with(self, name: str) -> "Table":
         """Returns the table with all rows compared with one row, but for those of the noise floor.
 
+        The one row is none of these any more: it would be compared with its own stem.
+
         Raises:
           InputError: there is no such row.
         """
         reference = self.row(name).name
+        noise = tuple(row for row in self.noise if row != reference)
         rows = [
-            dataclasses.replace(
-                row, against=self.against(row) if row.name in self.noise else reference
-            )
+            dataclasses.replace(row, against=self.against(row) if row.name in noise else reference)
             for row in self.rows
         ]
-        return dataclasses.replace(self, rows=tuple(rows), reference=reference)
+        return dataclasses.replace(self, rows=tuple(rows), reference=reference, noise=noise)
 
     def only(self, first: str, *others: str, **fields: Any) -> "Table":
         """Returns the table with a part of its rows, in its own order.
