@@ -1,7 +1,8 @@
 """Verifies finished records: `python -m data_prep.check --data=DIR [--annotations=LISTS]`.
 
 Reads every record, compares it with its row in the index and decodes every frame. With
---annotations, also compares the records with the lists. Prints one problem per line, and exits with
+--annotations, also compares the records with the lists; with --videos, those of data sets without
+lists with the folder of the videos. Prints one problem per line, and exits with
 status 2 if there is any.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from data_prep.annotations import WITHOUT_LISTS, read_dataset
+from data_prep.annotations import WITHOUT_LISTS, Dataset, read_dataset
 from data_prep.arguments import add_workers
 from data_prep.output import INDEX_COLUMNS, fingerprint
 from vidkd_jax.data.records import DECODERS, read_info, record_starts
@@ -35,12 +36,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--annotations",
         type=Path,
-        help="the --annotations given to data_prep.build (without lists, its --videos)",
+        help="the --annotations given to data_prep.build",
     )
     parser.add_argument(
         "--videos",
         type=Path,
-        help="the --videos given to data_prep.build, where a CSV list has absolute paths",
+        help="the --videos given to data_prep.build, for data sets without lists, and where a CSV "
+        "list has absolute paths",
     )
     add_workers(parser, "threads")
     args = parser.parse_args(argv)
@@ -79,9 +81,12 @@ def check(
 
     Args:
       folder: Of the records.
-      annotations: The lists to compare with; without lists the folder of the videos. None: nothing.
+      annotations: The lists to compare with; None: there are none, or nothing is compared.
       num_workers: Threads that read records.
       videos: The folder of the videos; None: that of the lists, as only names matter.
+
+    Raises:
+      InputError: The lists cannot be read, are not named, or do not exist for this data set.
     """
     try:
         info = read_info(folder)
@@ -99,7 +104,7 @@ def check(
         for row, problems in _check_videos(source, rows[split], starts, info, num_workers):
             yield from (f"{split}: {row['id']}: {problem}" for problem in problems)
         num_frames += sum(lengths)
-    if annotations is not None:
+    if annotations is not None or videos is not None:
         yield from _check_lists(info, rows, annotations, videos)
     counts = ", ".join(f"{split} {len(part)}" for split, part in rows.items())
     print(f"{folder}: {counts} videos, {num_frames} frames, {info['skipped']} skipped")
@@ -187,20 +192,12 @@ def _check_features(record: dict[str, Any], row: Row, info: dict[str, Any]) -> I
 
 
 def _check_lists(
-    info: dict[str, Any], rows: dict[str, list[Row]], annotations: Path, videos: Path | None
+    info: dict[str, Any], rows: dict[str, list[Row]], annotations: Path | None, videos: Path | None
 ) -> Iterator[str]:
     """Yields how the records differ from the lists in videos, labels, groups and order."""
-    name, split = info["dataset"], info["split"]
-    lists = None if name in WITHOUT_LISTS else annotations
-    beside = annotations if annotations.is_dir() else annotations.parent
-    try:
-        dataset = read_dataset(name, lists, videos or beside, split=split)
-    except InputError as error:
-        if videos or lists is None:
-            raise
-        raise InputError(f"{error}; or name the folder of the videos with --videos") from error
+    dataset = _listed(info, annotations, videos)
     if fingerprint(dataset) != info["lists"]:
-        yield f"{annotations} does not hold the lists that the records were made from"
+        yield f"{annotations or videos} does not hold the lists that the records were made from"
     for split, part in rows.items():
         entries = [entry for entry in dataset.entries if entry.split == split]
         listed = {entry.id: (position, entry) for position, entry in enumerate(entries)}
@@ -217,6 +214,20 @@ def _check_lists(
     missing = len(dataset.entries) - sum(map(len, rows.values()))
     if missing != info["skipped"]:
         yield f"{missing} listed videos have no record, but {info['skipped']} were skipped"
+
+
+def _listed(info: dict[str, Any], annotations: Path | None, videos: Path | None) -> Dataset:
+    """Returns what the lists have, or the folder of the videos where there are none."""
+    name, split = info["dataset"], info["split"]
+    if name in WITHOUT_LISTS and (folder := videos or annotations):
+        return read_dataset(name, None, folder, split=split)
+    if annotations is None:
+        raise InputError(
+            f"--videos={videos}: compares nothing, as {name} has lists; name them with "
+            "--annotations, too, or leave both out"
+        )
+    beside = annotations if annotations.is_dir() else annotations.parent
+    return read_dataset(name, annotations, videos or beside, split=split)
 
 
 def _one_line(error: Exception) -> str:

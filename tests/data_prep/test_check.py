@@ -1,6 +1,7 @@
 """Damaged records, and records that differ from the lists, are found and named."""
 
 import json
+import shutil
 
 import pytest
 from array_record.python.array_record_data_source import ArrayRecordDataSource
@@ -151,4 +152,31 @@ def test_check_compares_with_a_list_of_absolute_paths(small, tmp_path, command):
     flags = dict(data=made["out"], annotations=lists)
     assert command(check_records.main, **flags, videos=small["videos"])[0] == 0
     status, line = command(check_records.main, **flags)
-    assert status == 2 and "or name the folder of the videos with --videos" in line
+    assert status == 2 and "paths in a list are relative to --videos, or lead into it" in line
+    (tmp_path / "lists/absolute.csv").unlink()
+    status, line = command(check_records.main, **flags, videos=small["videos"])
+    assert status == 2 and "absolute.csv" in line and "--videos" not in line
+
+
+def test_check_compares_a_data_set_without_lists_with_its_folder(small, tmp_path, command):
+    videos = tmp_path / "own"
+    for number, place in enumerate(("train/a", "train/b", "test/a", "test/b")):
+        (videos / place).mkdir(parents=True)
+        shutil.copy(small["videos"] / f"{number}.mp4", videos / place)
+    made = dict(dataset="folder", videos=videos, out=tmp_path / "data", short_side=64)
+    assert command(build.main, **made)[0] == 0
+    # Its --videos, or, as before there was this flag, --annotations.
+    for flag in ("videos", "annotations"):
+        assert command(check_records.main, data=made["out"], **{flag: videos})[0] == 0
+    shutil.move(videos / "train/b/1.mp4", videos / "train/a/1.mp4")
+    shutil.copy(videos / "train/a/0.mp4", videos / "train/b/4.mp4")
+    (folder,) = check_records.find_records(made["out"])
+    found = list(check_records.check(folder, None, 1, videos))
+    assert found[0] == f"{videos} does not hold the lists that the records were made from"
+    assert "train: train/b/1: is not in the list" in found
+
+
+def test_check_of_videos_alone_needs_the_lists(small, command):
+    assert command(build.main, **small)[0] == 0
+    status, line = command(check_records.main, data=small["out"], videos=small["videos"])
+    assert status == 2 and "compares nothing, as csv has lists; name them with --annot" in line
