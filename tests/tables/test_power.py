@@ -72,6 +72,12 @@ def test_a_table_begins_with_its_noise_and_marks_weak_teachers(tmp_path, teacher
     )
     assert ("| taught † |" in text) == (gate != "passed")
     assert ("†: a teacher that misses the gate, 8 points" in text) == (gate != "passed")
+    # Beside another row, which may have teachers, too, no gate can be told.
+    for name in ("taught", "alone"):
+        asked = TABLE.compared_with(name)
+        assert "Clip@1 on validation" not in tables.write_table(
+            asked, columns, tmp_path, tmp_path / "other", 3
+        )
     page = (tmp_path / "t" / "index.html").read_text()
     assert "Noise floor" in page
     assert gate in page

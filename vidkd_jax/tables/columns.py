@@ -132,7 +132,7 @@ def _gates(table: Table, finished: Mapping[str, Sequence[Arm]], out: Path) -> di
             list(zip(finished[row.name], finished[table.against(row)], strict=False)), out
         )
         for row in table.rows
-        if row.selection is None  # else the reference is no student alone
+        if table.has_gates and row.selection is None  # else the reference is no student alone
     }
     return {row: gate for row, gate in found.items() if gate is not None}
 

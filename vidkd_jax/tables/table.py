@@ -36,6 +36,8 @@ class Table:
       noise: names of rows that repeat the row that they are compared with: they show how far equal
         runs differ, and so how many seeds an effect wants.
       curve: the validation metric, of metrics.jsonl, that the picture `accuracy_by_epoch` shows.
+      has_gates: whether rows are compared with their student alone, so that their teachers' gate
+        can be told.
     """
 
     title: str
@@ -49,6 +51,7 @@ class Table:
     headline: str = "video_top1"
     noise: tuple[str, ...] = ()
     curve: str = "clip_top1"
+    has_gates: bool = True
 
     def at(self, scale: str) -> "Table":
         """Returns the table as one of its scales shows it.
@@ -81,7 +84,8 @@ class Table:
     def compared_with(self, name: str) -> "Table":
         """Returns the table with all rows compared with one row, but for those of the noise floor.
 
-        The one row is none of these any more: it would be compared with its own stem.
+        The one row is none of these any more: it would be compared with its own stem. It may have
+        teachers, too, so that no row's gate is told.
 
         Raises:
           InputError: there is no such row.
@@ -92,7 +96,9 @@ class Table:
             dataclasses.replace(row, against=self.against(row) if row.name in noise else reference)
             for row in self.rows
         ]
-        return dataclasses.replace(self, rows=tuple(rows), reference=reference, noise=noise)
+        return dataclasses.replace(
+            self, rows=tuple(rows), reference=reference, noise=noise, has_gates=False
+        )
 
     def only(self, first: str, *others: str, **fields: Any) -> "Table":
         """Returns the table with a part of its rows, in its own order.
