@@ -13,6 +13,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
 from vidkd_jax.run import beginning
+from vidkd_jax.run.schedule import Schedule
 from vidkd_jax.settings.config import read
 
 # Four steps an epoch, so that the order of the clips matters; a cosine, whose rate depends on the
@@ -147,7 +148,10 @@ def test_adapters_begin_afresh_and_are_listed(trunk, forked, tmp_path, capsys):
         ({"model__width": 1 / 16}, r"config.model.width: 0.0625, but the trunk .* has 0.03125"),
         ({"data__val_fraction": 0.5}, "config.data.val_fraction: 0.5, but the trunk"),
         ({"optim__name": "sgd"}, "config.optim.name: 'sgd', but the trunk"),
-        ({"optim__learning_rate": 0.5}, "config.optim.learning_rate: 0.5, but the trunk"),
+        (
+            {"optim__learning_rate": 0.5, "schedule__name": "plateau"},
+            "config.optim.learning_rate: 0.5, but the trunk",
+        ),
         ({"train__batch_size": 2}, "config.train.batch_size: 2, but the trunk"),
         ({"optim__multipliers": (("logits", 0.1),)}, r"trained opt_state/.*, and this run has no"),
         ({"method__name": "mutual_learning"}, r"trained .*, and this run has no such array"),
@@ -160,6 +164,19 @@ def test_a_trunk_that_does_not_fit_is_refused(trunk, forked, tmp_path, overrides
         beginning.from_trunk(run := build(config), run.initial_state())
 
 
+@pytest.mark.parametrize(
+    ("overrides", "rate"),
+    [
+        ({"schedule__name": "cosine"}, 0.5 * 0.75),  # (1 + cos(pi / 3)) / 2
+        ({"schedule__name": "steps", "schedule__drops": (1,), "schedule__factor": 0.1}, 0.5 * 0.1),
+    ],
+)
+def test_a_fork_has_the_rate_of_its_own_schedule_from_its_first_epoch_on(forked, overrides, rate):
+    run = build(forked(optim__learning_rate=0.5, **overrides))
+    _, progress = beginning.from_trunk(run, run.initial_state())
+    assert progress.rate(Schedule.of(run.settings)) == pytest.approx(rate)
+
+
 def test_a_trunk_may_be_of_a_method_that_is_not_known_here(trunk, forked, tmp_path):
     mine = shutil.copytree(trunk, tmp_path / "mine")
     config = json.loads((mine / "config.json").read_text())
@@ -167,6 +184,16 @@ def test_a_trunk_may_be_of_a_method_that_is_not_known_here(trunk, forked, tmp_pa
     (mine / "config.json").write_text(json.dumps(config))
     run = build(forked(train__fork_from=str(mine)))
     assert beginning.from_trunk(run, run.initial_state())[1].epoch == 1
+
+
+def test_a_run_of_a_method_that_is_gone_is_named(trunk, forked, small_config, tmp_path):
+    """So says whoever reads its settings: a table, or a run that would go on in its folder."""
+    mine = shutil.copytree(trunk, tmp_path / "mine")
+    config = json.loads((mine / "config.json").read_text())
+    config["method"] = {"name": "temporal_segments"}
+    (mine / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"/mine/config\.json': .*'temporal_segments'"):
+        train.train_and_evaluate(small_config(**OPTIONS), mine)
 
 
 def test_an_epoch_that_the_trunk_did_not_keep_is_named(trunk):

@@ -13,7 +13,7 @@ from vidkd_jax.networks.checkpoints import load_epoch
 from vidkd_jax.run import init_from
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.optimizer import path_names
-from vidkd_jax.run.schedule import Progress
+from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.run.state import TrainState
 from vidkd_jax.runtime import sharding
 
@@ -48,7 +48,7 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     """
     train = run.settings.train
     trunk, epoch = Path(train.fork_from), train.fork_epoch
-    found, progress = load_epoch(trunk, epoch)
+    found, saved_progress = load_epoch(trunk, epoch)
     saved = _by_path(found)
     steps = epoch * run.train_batches.per_epoch
     if saved["step"] != steps:
@@ -71,7 +71,8 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     memory = jax.tree.map(lambda old, new: jax.device_put(new, old.sharding), memory, filled)
     if fresh and sharding.is_main():
         print(f"{trunk}: fork begins afresh with {', '.join(fresh)}", file=sys.stderr)
-    return rest.replace(memory=memory), Progress(**progress)
+    progress = Progress(**saved_progress).under(Schedule.of(run.settings))
+    return rest.replace(memory=memory), progress
 
 
 def _by_path(tree: Any) -> dict[str, Any]:

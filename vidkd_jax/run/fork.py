@@ -14,16 +14,9 @@ from vidkd_jax.run import origins, workdir
 from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.settings.settings import Settings
 
-# What trunk and fork must have in common. Their state is of this network and optimiser, has seen
-# these videos, and begins at the trunk's learning rate.
-_ALIKE = (
-    "model.",
-    "data.",
-    "optim.name",
-    "optim.learning_rate",
-    "train.batch_size",
-    "train.repeats",
-)
+# What trunk and fork must have in common: their state is of this network and optimiser, and has
+# seen these videos.
+_ALIKE: tuple[str, ...] = ("model.", "data.", "optim.name", "train.batch_size", "train.repeats")
 
 
 def trunk_cards(settings: Settings) -> list[weights.Card]:
@@ -49,8 +42,11 @@ def trunk_cards(settings: Settings) -> list[weights.Card]:
         may_differ.add("data.modality")  # flow beside RGB is a teacher's
     if not (before["data.fold"] or now["data.fold"]):
         may_differ.add("data.folds")  # all of them train
+    must_agree = _ALIKE
+    if settings.schedule.name == "plateau":  # it goes on from the trunk's rate; others plan theirs
+        must_agree = (*_ALIKE, "optim.learning_rate")
     for field in now:
-        alike = field.startswith(_ALIKE) and field not in may_differ
+        alike = field.startswith(must_agree) and field not in may_differ
         if alike and before.get(field) != now[field]:
             raise InputError(
                 f"config.{field}: {now[field]!r}, but the trunk '{trunk}' has "

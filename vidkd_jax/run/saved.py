@@ -39,6 +39,9 @@ def saved_settings(workdir: Path, *, any_method: bool = False) -> Settings | Non
     Args:
       workdir: the run's folder.
       any_method: puts the default method in place of one that is not known here.
+
+    Raises:
+      InputError: the file is damaged, or has a field or a method that is not known here.
     """
     saved = _saved(workdir)
     if not saved:
@@ -47,7 +50,10 @@ def saved_settings(workdir: Path, *, any_method: bool = False) -> Settings | Non
         saved.pop(beside, None)
     if any_method and saved["method"]["name"] not in methods.available():
         saved["method"] = {"name": get_base_config().method.name}
-    return read(from_json(saved))
+    try:
+        return read(from_json(saved))
+    except InputError as error:
+        raise InputError(f"'{workdir / 'config.json'}': {error}") from error
 
 
 def saved_config(workdir: Path) -> dict[str, Any]:

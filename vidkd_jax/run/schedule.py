@@ -62,6 +62,14 @@ class Schedule:
             factors=settings.optim.multipliers,
         )
 
+    def planned(self, epoch: int) -> float | None:
+        """Returns the rate after an epoch, before warm-up; None where validation decides on it."""
+        if self.name == "cosine":
+            return self.learning_rate * _half_cosine(epoch / self.epochs)
+        if self.name == "steps":
+            return self.learning_rate * self.dropped(self.drops, epoch)
+        return None
+
     def dropped(self, drops: Iterable[int], epoch: int) -> float:
         """Returns what the drops until the end of `epoch` multiply a rate by."""
         return self.factor ** sum(drop <= epoch for drop in drops)
@@ -101,10 +109,8 @@ class Progress:
             improved = not self.best_epoch or accuracy >= self.best_accuracy
         bad_epochs = 0 if improved else self.bad_epochs + 1
         learning_rate = self.learning_rate
-        if schedule.name == "cosine":
-            learning_rate = schedule.learning_rate * _half_cosine(epoch / schedule.epochs)
-        elif schedule.name == "steps":
-            learning_rate = schedule.learning_rate * schedule.dropped(schedule.drops, epoch)
+        if (planned := schedule.planned(epoch)) is not None:
+            learning_rate = planned
         elif bad_epochs >= schedule.patience:
             floor = min(schedule.min_learning_rate, learning_rate)
             learning_rate, bad_epochs = max(learning_rate * schedule.factor, floor), 0
@@ -123,6 +129,11 @@ class Progress:
         perfect, more = (self.perfect + 1 if accuracy == 1 else 0), schedule.perfect_epochs
         decided = more and perfect >= more and epoch + more < schedule.epochs
         return {"perfect": perfect, "end": self.end or (epoch + more if decided else 0)}
+
+    def under(self, schedule: Schedule) -> "Progress":
+        """Returns the progress with the rate of another schedule, where that one plans it."""
+        planned = schedule.planned(self.epoch)
+        return self if planned is None else dataclasses.replace(self, learning_rate=planned)
 
     def with_best(self, accuracy: float) -> "Progress":
         """Returns the progress where the last epoch done is the best one, whatever was before."""
