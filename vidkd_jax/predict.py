@@ -27,6 +27,7 @@ from vidkd_jax.inference.sources import Source
 from vidkd_jax.runtime.compilation import announced, cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.runtime.progress import progress_bar
+from vidkd_jax.samplers import Contiguous
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -44,6 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     keep_freed_memory()
     cache_compilations()
     both, choice = _asked(args)
+    _check_places(args, both)
     sources = [source for name in args.videos for source in _sources(name)]
     if args.picture and any(source.live for source in sources):
         raise InputError(f"--picture={args.picture}: a stream cannot be read again to be drawn")
@@ -110,6 +112,20 @@ def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
         alone, run = teacher is run, calibrated(run, args.run, level)
         teacher = run if alone else calibrated(teacher, args.teacher, level)
     return pair.pair(teacher, run if needs_run else None), choice
+
+
+def _check_places(args: argparse.Namespace, both: Pair) -> None:
+    """Refuses to show when clips are of which each shows all of the video.
+
+    Raises:
+      InputError: names the flag.
+    """
+    for flag in ("timeline", "picture"):
+        if getattr(args, flag) and not isinstance(both.own, Contiguous):
+            raise InputError(
+                f"--{flag}={getattr(args, flag)}: the run sees {both.own.describe()}, so that its "
+                "clips have no place in time; leave it out"
+            )
 
 
 def _usual(run: Loaded, *, alone: bool) -> str:

@@ -21,6 +21,7 @@ from vidkd_jax.run import judging, kept, trained
 from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.state import create_variables
 from vidkd_jax.run.tracking import read_records
+from vidkd_jax.samplers import Contiguous
 from vidkd_jax.settings.config import read
 
 # The teacher's clips are longer, denser and larger than the student's.
@@ -377,7 +378,7 @@ def test_a_folder_that_is_no_run_is_named(small_config, tmp_path):
 def test_a_teacher_of_other_data_is_named(teacher_run, small_config, names, split, message):
     config = taught(small_config, teacher_run, data__split=split)
     with pytest.raises(InputError, match=message):
-        trained.load(read(config), names)
+        trained.load(read(config), names, Contiguous(4, 2))
 
 
 def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(
@@ -574,4 +575,4 @@ def test_a_teacher_of_another_frame_rate_is_refused(teacher_run, small_config, t
     with pytest.raises(
         InputError, match=r"config.data.fps: 0, but the teacher .* with 15, and sees"
     ):
-        trained.load(read(taught(small_config, copy)), ("Left", "Right"))
+        trained.load(read(taught(small_config, copy)), ("Left", "Right"), Contiguous(4, 2))

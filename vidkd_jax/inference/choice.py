@@ -87,6 +87,11 @@ class Choice:
                 f"--selector={self.selector}: the run sees {pair.spec.sampler.describe()}; only "
                 "single contiguous clips can be chosen one by one; use --selector=dense"
             )
+        if not alone and self.max_clips is None:
+            raise InputError(
+                f"--max_clips=0: the run sees {pair.spec.sampler.describe()}, and the longer a "
+                "video is, the more such clips it has, of all of it; give a number"
+            )
 
     def _check_division(self, pair: Pair) -> None:
         most = K if self.k is None else self.k

@@ -199,6 +199,7 @@ def build_run(settings: Settings) -> Run:
         settings, frozen.shapes, own, frozen.sampler, len(splits.class_names), clip_shape
     )
     method_checks.check_evaluators(settings.method, student_shapes)
+    method_checks.check_choosing(student_shapes, own)
     patterns = [pattern for pattern, _ in settings.optim.multipliers]
     method_checks.check_patterns(patterns, student, clip_shape)
     like_student = own_kind(student, dtype(settings))

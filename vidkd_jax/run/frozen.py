@@ -56,7 +56,7 @@ def load_frozen(
     Raises:
       InputError: a teacher does not fit the method, the videos or the clips.
     """
-    teachers = trained.load(settings, splits.class_names)
+    teachers = trained.load(settings, splits.class_names, own)
     teacher_of = cross_fitting.teacher_of_videos(settings, teachers, splits)
     sampler = _widened(own, teachers)
     networks = _networks(settings, teachers, own, sampler)

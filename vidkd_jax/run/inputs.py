@@ -76,16 +76,16 @@ def student_sampler(settings: Settings) -> Sampler:
     """Returns what draws the student's clips: the method, or `data.sampler` in its place.
 
     Raises:
-      InputError: the method draws clips in a way of its own.
+      InputError: the method needs clips of neighbouring frames.
     """
     cut = settings.data
     own = settings.method.sampler(cut.frames, cut.stride)
-    if cut.sampler != "segments":
+    if cut.sampler != "segments" or own.offsets is None:
         return own
     if not isinstance(own, Contiguous):
         raise InputError(
             f"config.data.sampler: 'segments', but method '{settings.method_name}' draws "
-            f"{own.describe()}; leave it 'clip'"
+            f"{own.describe()}; set data.sampler='clip'"
         )
     return Segments(cut.frames)
 

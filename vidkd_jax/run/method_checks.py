@@ -34,6 +34,23 @@ def check_clips(method: Method, sampler: Sampler) -> None:
             )
 
 
+def check_choosing(outputs: Shapes, sampler: Sampler) -> None:
+    """Refuses a student that is to choose among a video's clips, where each shows all of the video.
+
+    Args:
+      outputs: of the student.
+      sampler: draws its clips.
+
+    Raises:
+      InputError: it has the head "confidence", and clips have frames from all over a video.
+    """
+    if "confidence" in outputs and sampler.offsets is None:
+        raise InputError(
+            "config.data.sampler: 'segments', but the student is to choose among the clips of a "
+            "video, and each would show all of it; set data.sampler='clip'"
+        )
+
+
 def check_lengths(subset: Subset, sampler: Sampler) -> None:
     """Says how many videos are too short for what a method draws; refuses more than half.
 

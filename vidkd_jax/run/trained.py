@@ -4,13 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from vidkd_jax import samplers
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import Frozen, Source
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
-from vidkd_jax.run import inputs
 from vidkd_jax.run.saved import saved_fields
-from vidkd_jax.samplers import Contiguous, Segments
+from vidkd_jax.samplers import Sampler
 from vidkd_jax.settings.settings import Settings
 
 
@@ -32,12 +32,13 @@ def frozen_source(sources: Sequence[Source]) -> Frozen | None:
     return next((source for source in sources if isinstance(source, Frozen)), None)
 
 
-def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
+def load(settings: Settings, class_names: Sequence[str], own: Sampler) -> tuple[Teacher, ...]:
     """Returns the trained teachers that the settings name, in their order.
 
     Args:
       settings: of the run.
       class_names: of the data set, by label.
+      own: the student's sampler.
 
     Raises:
       InputError: the method wants another number of them, or one does not fit the data.
@@ -68,14 +69,17 @@ def load(settings: Settings, class_names: Sequence[str]) -> tuple[Teacher, ...]:
             split=settings.data.split,
         )
     _check_modality(settings, teachers)
-    _check_clips(settings, source, teachers)
+    _check_clips(settings, source, teachers, own)
     return teachers
 
 
-def _check_clips(settings: Settings, source: Frozen | None, teachers: Sequence[Teacher]) -> None:
+def _check_clips(
+    settings: Settings, source: Frozen | None, teachers: Sequence[Teacher], own: Sampler
+) -> None:
     """Refuses a teacher of clips at another frame rate, or of frames from all over a video."""
-    own = inputs.student_sampler(settings)
     fps = settings.data.fps
+    # A method that draws segments itself knows what its teachers can make of them.
+    sparse = own != settings.method.sampler(settings.data.frames, settings.data.stride)
     for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
         card = teacher.card
         if not card.source and card.fps != fps:  # the rate of converted weights is not known
@@ -88,13 +92,15 @@ def _check_clips(settings: Settings, source: Frozen | None, teachers: Sequence[T
                 f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
                 "its teachers one; use networks that see a single frame (convert --frames=1)"
             )
-        dense = card.sampler.get("kind") == Contiguous.__name__ and card.frames > 1
-        if dense and settings.data.sampler == "segments":
+        if card.frames == 1 or not card.sampler:  # an image is an image; converted weights
+            continue
+        dense = samplers.from_json(card.sampler).offsets is not None
+        if dense and sparse:
             raise InputError(
                 f"config.data.sampler: 'segments', but the teacher '{folder}' has learnt from "
                 "clips of neighbouring frames; train it with data.sampler='segments', too"
             )
-        if card.sampler.get("kind") == Segments.__name__ and own.offsets is not None:
+        if not dense and own.offsets is not None:
             raise InputError(
                 f"config.teachers.runs: '{folder}' sees frames from all over a video, but method "
                 f"'{settings.method_name}' draws {own.describe()}; use a teacher of such clips"

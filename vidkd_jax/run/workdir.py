@@ -37,6 +37,7 @@ MAY_CHANGE = (
     "data.threads",
     "data.prefetch",
     "eval.keep_answers",
+    "eval.keep_features",
     "eval.batch_size",  # each clip is answered by itself
 )
 

@@ -149,5 +149,4 @@ def build_dtg(name: str, dataset: str, *, supervised: bool = False, **overrides:
     if dataset in SMALL_SETS:  # few videos train there
         has_queue = overrides["method__name"].startswith("dtg")
         recipe = {"method.queue": 256} if has_queue else {}
-    own = {"augment.enabled": False, "data.sampler": "clip"}  # the methods draw segments themselves
-    return build(name, dataset, {**recipe, **own}, **overrides)
+    return build(name, dataset, {**recipe, "augment.enabled": False}, **overrides)
