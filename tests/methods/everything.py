@@ -8,8 +8,8 @@ import numpy as np
 
 from vidkd_jax import losses, methods
 from vidkd_jax.evaluation import evaluators
-from vidkd_jax.methods.option import option
 from vidkd_jax.models import Head
+from vidkd_jax.options import option
 from vidkd_jax.samplers import Tuples
 from vidkd_jax.settings.config import get_base_config, set_field
 

@@ -204,7 +204,7 @@ def test_unknown_and_ill_typed_fields(field, value, message):
         ("optim.learning_rate", float("nan"), "finite"),
         ("data.val", "validation", "no 'validation'"),
         ("eval.average", "mean", "softmax"),
-        ("optim.learning_rate", -0.1, "too small"),
+        ("optim.learning_rate", -0.1, "at least 0"),
         ("optim.momentum", 1.0, "less than 1"),
         ("method.label_smoothing", 1.0, "less than 1"),
         ("optim.multipliers", (("(", 0.1),), r"give \(pattern, factor\) pairs"),

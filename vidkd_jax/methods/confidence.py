@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from vidkd_jax import losses
 from vidkd_jax.methods.base import Context, Outputs, Shapes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
-from vidkd_jax.methods.option import choice, option
 from vidkd_jax.methods.sources import Frozen, Source
 from vidkd_jax.models import Head
+from vidkd_jax.options import choice, option
 
 
 @dataclasses.dataclass(frozen=True)

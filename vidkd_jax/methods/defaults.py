@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from vidkd_jax import augment
 from vidkd_jax.methods.base import Batch, Context, Outputs, Shapes, Sizes, Taught
-from vidkd_jax.methods.option import check_options
 from vidkd_jax.methods.sources import Average, Memory, Source
 from vidkd_jax.models import Head
+from vidkd_jax.options import check_options
 from vidkd_jax.samplers import Contiguous, Sampler
 
 
@@ -31,7 +31,7 @@ class Defaults:
     selected_on: ClassVar[str] = "clip_top1"
 
     def __post_init__(self) -> None:
-        check_options(self)
+        check_options(self, "method")
 
     @property
     def teachers(self) -> tuple[Source, ...]:

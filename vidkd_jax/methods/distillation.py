@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from vidkd_jax import losses
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods.base import Context, Outputs, Taught, Term
-from vidkd_jax.methods.option import option
 from vidkd_jax.methods.sources import Average, Frozen, Source
 from vidkd_jax.methods.supervised import Supervised
+from vidkd_jax.options import option
 
 
 @dataclasses.dataclass(frozen=True)

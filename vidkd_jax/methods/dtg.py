@@ -13,9 +13,9 @@ from vidkd_jax.methods import guidance as guidance_lib
 from vidkd_jax.methods import queues
 from vidkd_jax.methods.base import LAST_EPOCH, Context, Outputs, Shapes, Sizes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
-from vidkd_jax.methods.option import choice, option
 from vidkd_jax.methods.sources import Frozen, Memory, Source
 from vidkd_jax.models import Head
+from vidkd_jax.options import choice, option
 from vidkd_jax.samplers import Sampler, Segments
 
 GUIDANCE = ("sequence", "image")

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from vidkd_jax import losses
 from vidkd_jax.methods.base import Context, Outputs, Shapes, Sizes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
-from vidkd_jax.methods.option import option
 from vidkd_jax.methods.sources import Memory
 from vidkd_jax.models import Head
+from vidkd_jax.options import option
 
 _DRAW = 1  # folded into the step's key, from which the views were drawn
 _UP, _DOWN = 1 / 0.99, 1 / 1.01  # what a step multiplies the weight by, in the reference code

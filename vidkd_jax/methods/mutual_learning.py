@@ -4,9 +4,9 @@ import dataclasses
 
 from vidkd_jax import losses
 from vidkd_jax.methods.base import Context, Outputs, Taught, Term
-from vidkd_jax.methods.option import option
 from vidkd_jax.methods.sources import Peer, Source
 from vidkd_jax.methods.supervised import Supervised
+from vidkd_jax.options import option
 
 
 @dataclasses.dataclass(frozen=True)

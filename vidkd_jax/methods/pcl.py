@@ -13,9 +13,9 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.methods import banks
 from vidkd_jax.methods.base import Batch, Context, Outputs, Shapes, Sizes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
-from vidkd_jax.methods.option import choice, option
 from vidkd_jax.methods.sources import Frozen, Memory, Source
 from vidkd_jax.models import Head
+from vidkd_jax.options import choice, option
 from vidkd_jax.samplers import Sampler, Tuples
 
 CONTRASTS = ("in_batch", "banks", "none")

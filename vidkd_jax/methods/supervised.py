@@ -5,7 +5,7 @@ import dataclasses
 from vidkd_jax import losses
 from vidkd_jax.methods.base import Context, Outputs, Taught, Term
 from vidkd_jax.methods.defaults import Defaults
-from vidkd_jax.methods.option import option
+from vidkd_jax.options import option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import dataclasses
 
 from vidkd_jax.methods.distillation import SoftTargets
-from vidkd_jax.methods.option import choice
 from vidkd_jax.methods.sources import BestPast, Source
+from vidkd_jax.options import choice
 
 _FIRST = ("none", "random")
 

@@ -1,4 +1,4 @@
-"""Whether a config can be run: all that can be told without data, in errors that name the field."""
+"""Whether settings go together: all that can be told without data; errors name the field."""
 
 import dataclasses
 import math
@@ -8,55 +8,8 @@ from typing import Any
 
 from vidkd_jax import methods, models
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.models.normalisation import RESIDUALS
 from vidkd_jax.settings.settings import ScheduleSettings
 
-_CHOICES = {
-    "teachers.dtype": ("", "float32", "bfloat16"),
-    "model.dtype": ("float32", "bfloat16"),
-    "model.residual": RESIDUALS,
-    "optim.name": ("sgd", "adamw"),
-    "optim.decay_on": ("all", "kernels"),
-    "schedule.name": ("plateau", "cosine", "steps"),
-    "data.source": ("records", "videos"),
-    "data.modality": ("rgb", "flow", "rgb_flow"),
-    "data.sampler": ("clip", "still", "segments"),
-    "data.val": ("groups", "val", "test"),
-    "eval.average": ("softmax", "logits"),
-}
-_AT_LEAST = {
-    "seed": 0,
-    "model.width": 1 / 64,
-    "data.split": 1,
-    "data.subset_seed": 0,
-    "data.folds": 0,
-    "data.fold": 0,
-    "data.frames": 1,
-    "data.stride": 1,
-    "data.short_side": 8,
-    "data.fps": 0,
-    "data.crop": 8,
-    "data.size": 0,
-    "data.threads": 1,
-    "data.workers": 0,
-    "data.prefetch": 1,
-    "optim.learning_rate": 0,
-    "optim.weight_decay": 0,
-    "schedule.warmup_epochs": 0,
-    "schedule.patience": 1,
-    "schedule.early_stopping": 1,
-    "schedule.perfect_epochs": 0,
-    "train.batch_size": 1,
-    "train.epochs": 1,
-    "train.repeats": 0,
-    "train.log_every": 1,
-    "eval.batch_size": 1,
-    "eval.max_clips": 1,
-    "eval.calibration_bins": 1,
-}
-_NAMES = {
-    "teachers.runs": "folders",
-}
 # Settings of the schedule that not every schedule reads. `group_drops`, which every schedule reads,
 # reads `factor`, too.
 _SCHEDULES_THAT_READ = {
@@ -67,21 +20,12 @@ _SCHEDULES_THAT_READ = {
     "drops": ("steps",),
 }
 _SEEDS = 2**32  # JAX's keys take no more
-# low < value <= high, and low <= value < high:
-_WITHIN = {
-    "data.fraction": (0, 1),
-    "data.val_fraction": (0, 1),
-    "schedule.factor": (0, 1),
-}
-_HALF_OPEN = {
-    "optim.momentum": (0, 1),
-}
 
 
 def validate(values: Mapping[str, Any]) -> None:
     """Checks all that can be checked without data, before settings are made of the values.
 
-    The methods check the values of their own options.
+    Each field's own bounds, in `settings.py`, and those of a method's options are checked besides.
 
     Args:
       values: by dotted field. An option of a method that is not set is None.
@@ -101,13 +45,7 @@ def validate(values: Mapping[str, Any]) -> None:
             f"config.model.zero_init_residual: '{name}' has no residual blocks that end in a norm; "
             "leave it False"
         )
-    for field, choices in _CHOICES.items():
-        if leaves[field] not in choices:
-            raise InputError(
-                f"config.{field}: no '{leaves[field]}'{suggest(leaves[field], choices)}"
-            )
     _validate_numbers(leaves)
-    _validate_ranges(leaves)
     _validate_optimiser(leaves)
     _validate_drops(leaves)
     _validate_fork(leaves)
@@ -267,33 +205,17 @@ def _validate_data(leaves: Mapping[str, Any]) -> None:
 
 
 def _validate_numbers(leaves: Mapping[str, Any]) -> None:
-    """Checks what no other number is, what is in tuples, and what is 0 or has a least value."""
+    """Checks what the bounds of single fields cannot say."""
     for field, value in leaves.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"config.{field}: {value}; use a finite number")
-    if leaves["seed"] >= _SEEDS:
-        raise InputError(f"config.seed: {leaves['seed']}; use less than {_SEEDS}")
-    for field, what in _NAMES.items():
-        if not all(isinstance(name, str) for name in leaves[field]):
-            raise InputError(f"config.{field}: {leaves[field]}; name {what}")
+    if not 0 <= leaves["seed"] < _SEEDS:
+        raise InputError(f"config.seed: {leaves['seed']}; use at least 0, less than {_SEEDS}")
+    runs = leaves["teachers.runs"]
+    if not all(isinstance(folder, str) for folder in runs):
+        raise InputError(f"config.teachers.runs: {runs}; name folders")
     sizes = leaves["data.crop_sizes"]
     if not all(isinstance(size, int) and size >= 8 for size in sizes):
         raise InputError(f"config.data.crop_sizes: {sizes}; use whole numbers from 8 up")
     if 0 < leaves["data.size"] < 8:
         raise InputError(f"config.data.size: {leaves['data.size']}; use 0 (as crop), or 8 or more")
-
-
-def _validate_ranges(leaves: Mapping[str, Any]) -> None:
-    for field, low in _AT_LEAST.items():
-        if not leaves[field] >= low:
-            raise InputError(f"config.{field}: {leaves[field]} is too small; use at least {low}")
-    for field, (low, high) in _WITHIN.items():
-        if not low < leaves[field] <= high:
-            raise InputError(
-                f"config.{field}: {leaves[field]}; use more than {low}, at most {high}"
-            )
-    for field, (low, high) in _HALF_OPEN.items():
-        if not low <= leaves[field] < high:
-            raise InputError(
-                f"config.{field}: {leaves[field]}; use at least {low}, less than {high}"
-            )

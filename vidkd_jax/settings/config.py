@@ -8,6 +8,7 @@ from ml_collections import ConfigDict, config_dict
 from vidkd_jax import methods
 from vidkd_jax.augment import Augment
 from vidkd_jax.errors import InputError, suggest, with_home
+from vidkd_jax.options import check_options
 from vidkd_jax.settings import checks
 from vidkd_jax.settings.settings import (
     DataSettings,
@@ -63,8 +64,10 @@ def read(config: ConfigDict) -> Settings:
       InputError: one line that names the field that is wrong, and what would be right.
     """
     config = _expanded(config)
-    values = flatten(config.to_dict())
-    checks.validate(values)
+    sections = {name: settings(**config[name]) for name, settings in _SECTIONS.items()}
+    for name, section in sections.items():
+        check_options(section, name)
+    checks.validate(flatten(config.to_dict()))
     augment = config.augment.to_dict()
     enabled = augment.pop("enabled")
     drawn = Augment(**augment)
@@ -72,7 +75,6 @@ def read(config: ConfigDict) -> Settings:
     method = methods.create(
         config.method.name, augment=drawn if enabled else Augment.none(), **given
     )
-    sections = {name: settings(**config[name]) for name, settings in _SECTIONS.items()}
     return Settings(
         name=config.name,
         seed=config.seed,

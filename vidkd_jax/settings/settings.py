@@ -11,6 +11,8 @@ from typing import Any
 
 from vidkd_jax.augment import Augment
 from vidkd_jax.methods import Method, options
+from vidkd_jax.models.normalisation import RESIDUALS
+from vidkd_jax.options import choice, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +31,11 @@ class ModelSettings:
     """
 
     name: str = "ty_r3d_18"
-    width: float = 1.0
-    dtype: str = "float32"
+    width: float = option(1.0, at_least=1 / 64)
+    dtype: str = choice("float32", ("float32", "bfloat16"))
     zero_init_residual: bool = False
     init_from: str = ""
-    residual: str = "none"
+    residual: str = choice("none", RESIDUALS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,7 @@ class TeacherSettings:
     """
 
     runs: tuple[str, ...] = ()
-    dtype: str = ""
+    dtype: str = choice("", ("", "float32", "bfloat16"))
     cross_fitted: bool = False
 
 
@@ -85,30 +87,30 @@ class DataSettings:
       prefetch: batches that are read ahead.
     """
 
-    source: str = "records"
+    source: str = choice("records", ("records", "videos"))
     root: str = "data"
     name: str = "ucf101"
-    split: int = 1
+    split: int = option(1, at_least=1)
     videos: str = ""
     annotations: str = ""
-    modality: str = "rgb"
-    frames: int = 16
-    stride: int = 1
-    sampler: str = "clip"
-    short_side: int = 128
-    fps: float = 0.0
-    crop: int = 112
+    modality: str = choice("rgb", ("rgb", "flow", "rgb_flow"))
+    frames: int = option(16, at_least=1)
+    stride: int = option(1, at_least=1)
+    sampler: str = choice("clip", ("clip", "still", "segments"))
+    short_side: int = option(128, at_least=8)
+    fps: float = option(0.0, at_least=0)
+    crop: int = option(112, at_least=8)
     crop_sizes: tuple[int, ...] = ()
-    size: int = 0
-    fraction: float = 1.0
-    subset_seed: int = 0
-    val: str = "groups"
-    val_fraction: float = 0.1
-    folds: int = 0
-    fold: int = 0
-    threads: int = 2
-    workers: int = 0
-    prefetch: int = 8
+    size: int = option(0, at_least=0)
+    fraction: float = option(1.0, more_than=0, at_most=1)
+    subset_seed: int = option(0, at_least=0)
+    val: str = choice("groups", ("groups", "val", "test"))
+    val_fraction: float = option(0.1, more_than=0, at_most=1)
+    folds: int = option(0, at_least=0)
+    fold: int = option(0, at_least=0)
+    threads: int = option(2, at_least=1)
+    workers: int = option(0, at_least=0)
+    prefetch: int = option(8, at_least=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,12 +127,12 @@ class OptimSettings:
       multipliers: ((pattern, factor), ...): of the learning rate, by the parameter's path.
     """
 
-    name: str = "sgd"
-    learning_rate: float = 0.01
-    momentum: float = 0.9
+    name: str = choice("sgd", ("sgd", "adamw"))
+    learning_rate: float = option(0.01, at_least=0)
+    momentum: float = option(0.9, at_least=0, less_than=1)
     nesterov: bool = False
-    weight_decay: float = 5e-4
-    decay_on: str = "all"
+    weight_decay: float = option(5e-4, at_least=0)
+    decay_on: str = choice("all", ("all", "kernels"))
     multipliers: tuple[tuple[str, float], ...] = ()
 
 
@@ -155,13 +157,13 @@ class ScheduleSettings:
         `optim.multipliers` names, under any schedule.
     """
 
-    name: str = "plateau"
-    warmup_epochs: int = 0
-    patience: int = 10
-    factor: float = 0.1
+    name: str = choice("plateau", ("plateau", "cosine", "steps"))
+    warmup_epochs: int = option(0, at_least=0)
+    patience: int = option(10, at_least=1)
+    factor: float = option(0.1, more_than=0, at_most=1)
     min_learning_rate: float = 1e-8
-    early_stopping: int = 30
-    perfect_epochs: int = 0
+    early_stopping: int = option(30, at_least=1)
+    perfect_epochs: int = option(0, at_least=0)
     drops: tuple[int, ...] = ()
     group_drops: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
@@ -182,10 +184,10 @@ class TrainSettings:
       fork_epoch: one of that run's `keep_epochs`; 0 without `fork_from`.
     """
 
-    batch_size: int = 16
-    epochs: int = 200
-    repeats: int = 1
-    log_every: int = 20
+    batch_size: int = option(16, at_least=1)
+    epochs: int = option(200, at_least=1)
+    repeats: int = option(1, at_least=0)
+    log_every: int = option(20, at_least=1)
     remat: bool = False
     keep_epochs: tuple[int, ...] = ()
     fork_from: str = ""
@@ -206,10 +208,10 @@ class EvalSettings:
       keep_features: whether the test videos' features are kept, in features.npz.
     """
 
-    batch_size: int = 16
-    max_clips: int = 30
-    average: str = "softmax"
-    calibration_bins: int = 15
+    batch_size: int = option(16, at_least=1)
+    max_clips: int = option(30, at_least=1)
+    average: str = choice("softmax", ("softmax", "logits"))
+    calibration_bins: int = option(15, at_least=1)
     keep_answers: str = ""
     keep_features: bool = False
 

@@ -1,4 +1,4 @@
-"""Options of methods: a default, and the range or the names that make sense."""
+"""Fields of settings, and options of methods: a default, and the range or names that make sense."""
 
 import dataclasses
 import math
@@ -37,19 +37,23 @@ def choice(default: str, known: Collection[str]) -> Any:
     return dataclasses.field(default=default, metadata={"known": known})
 
 
-def check_options(method: Any) -> None:
-    """Checks the options of a method against their bounds and names.
+def check_options(section: Any, name: str) -> None:
+    """Checks the fields of a section of the settings against their bounds and names.
+
+    Args:
+      section: a dataclass.
+      name: of the section, such as "method".
 
     Raises:
-      InputError: names the option and the bounds, or the nearest name.
+      InputError: names the field and the bounds, or the nearest name.
     """
-    for field in dataclasses.fields(method):
-        value = getattr(method, field.name)
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
         if value not in (known := field.metadata.get("known", (value,))):
-            raise InputError(f"config.method.{field.name}: no '{value}'{suggest(value, known)}")
-        bounds = {name: field.metadata[name] for name in _TESTS if name in field.metadata}
+            raise InputError(f"config.{name}.{field.name}: no '{value}'{suggest(value, known)}")
+        bounds = {test: field.metadata[test] for test in _TESTS if test in field.metadata}
         if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"config.method.{field.name}: {value}; use a finite number")
-        if not all(_TESTS[name][0](value, bound) for name, bound in bounds.items()):
-            use = ", ".join(f"{_TESTS[name][1]} {bound:g}" for name, bound in bounds.items())
-            raise InputError(f"config.method.{field.name}: {value}; use {use}")
+            raise InputError(f"config.{name}.{field.name}: {value}; use a finite number")
+        if not all(_TESTS[test][0](value, bound) for test, bound in bounds.items()):
+            use = ", ".join(f"{_TESTS[test][1]} {bound:g}" for test, bound in bounds.items())
+            raise InputError(f"config.{name}.{field.name}: {value}; use {use}")
