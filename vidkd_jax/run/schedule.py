@@ -6,45 +6,29 @@ from collections.abc import Iterable
 from typing import Any
 
 from vidkd_jax.methods import LAST_EPOCH
-from vidkd_jax.settings.settings import Settings
+from vidkd_jax.settings.settings import ScheduleSettings, Settings
 
 
-@dataclasses.dataclass(frozen=True)
-class Schedule:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Schedule(ScheduleSettings):
     """What the learning rate does from epoch to epoch, and when training stops.
 
+    "plateau": the rate drops where validation accuracy does not improve (TY, section IV.A);
+    "cosine": half a cosine from `learning_rate` to 0 over `epochs` (Loshchilov & Hutter 2017),
+    which ends flat within a small budget; "steps": the rate drops after the epochs `drops`. Under
+    any, the rate rises over `warmup_epochs` in equal steps, epoch by epoch, to what it would be
+    without (Goyal et al. 2017, section 2.2, who rise step by step). With `perfect_epochs` training
+    does not end at once, because small last steps improve weights, which few videos cannot show.
+
     Attributes:
-      name: "plateau": the rate drops where validation accuracy does not improve (TY, section IV.A);
-        "cosine": half a cosine from `learning_rate` to 0 over `epochs` (Loshchilov & Hutter 2017),
-        which ends flat within a small budget; "steps": the rate drops after the epochs `drops`.
       learning_rate: of the first epoch, where nothing warms up.
       epochs: of the whole run.
-      warmup_epochs: at the start, over which the rate rises in equal steps, epoch by epoch, to what
-        it would be without (Goyal et al. 2017, section 2.2, who rise step by step).
-      patience: epochs without a better accuracy after which the rate drops.
-      factor: what it is multiplied by.
-      min_learning_rate: it never drops below.
-      early_stopping: epochs without a better accuracy after which training ends; plateau only.
-      perfect_epochs: epochs in a row with an accuracy of 1 after which the rate falls to 0 along
-        half a cosine over as many epochs more, and training ends; 0: never. Training does not end
-        at once, because small last steps improve weights, which few videos cannot show.
-      drops: of "steps".
       factors: multipliers of the learning rate by the pattern of the parameters' names.
-      group_drops: under any schedule: further drops, by such a pattern.
     """
 
-    name: str
     learning_rate: float
     epochs: int
-    warmup_epochs: int
-    patience: int
-    factor: float
-    min_learning_rate: float
-    early_stopping: int
-    perfect_epochs: int = 0
-    drops: tuple[int, ...] = ()
     factors: tuple[tuple[str, float], ...] = ()
-    group_drops: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> "Schedule":
