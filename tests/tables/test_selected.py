@@ -182,6 +182,12 @@ def test_a_metric_of_clips_is_not_known_of_chosen_ones(asked, tmp_path):
         tables.write_table(table, table.scales["marionette"], tmp_path, tmp_path / "t", 2)
 
 
+def test_a_calibration_error_of_several_passes_is_no_mean(asked, tmp_path):
+    table = dataclasses.replace(TABLE, metrics=("video_top1", "video_ece"))
+    with pytest.raises(InputError, match="'video_ece' is not the mean of 4 passes"):
+        tables.write_table(table, table.scales["marionette"], tmp_path, tmp_path / "t", 2)
+
+
 def test_the_picture_has_every_k(asked, tmp_path):
     rows = [
         dataclasses.replace(row, selection=dataclasses.replace(row.selection, k=(1, 2, 5)))

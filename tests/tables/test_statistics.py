@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from vidkd_jax.tables.metrics import METRICS
-from vidkd_jax.tables.run_results import read_run
-from vidkd_jax.tables.statistics import compare
+from vidkd_jax.tables.run_results import GroupSums, RunResult, read_run
+from vidkd_jax.tables.statistics import Bootstrap, compare
 
 OF_CLIPS = tuple(m for m in METRICS.values() if m.reader and m.reader.level != "probe")
 
@@ -134,3 +134,36 @@ def test_clips_of_a_video_are_averaged(tmp_path):
     result = read_run(path, OF_CLIPS)
     assert value(result, "clip_top1", np.ones((1, 1))) == [0.5]
     assert value(result, "video_top1", np.ones((1, 1))) == [1.0]
+
+
+def of_groups(means):
+    """A run whose test groups have 50 videos each, of which a share of `means` is right."""
+    count = np.full(len(means), 50.0)
+    sums = {"video_top1": GroupSums(count, count * means)}
+    return RunResult(tuple(f"g{i}" for i in range(len(means))), sums, {})
+
+
+@pytest.mark.parametrize("num_groups", [4, 12])
+def test_the_interval_over_few_groups_holds_the_truth_in_95_of_100(num_groups):
+    rng = np.random.default_rng(1)
+    held = []
+    for _ in range(400):
+        run, other = (of_groups(0.5 + 0.1 * rng.standard_normal(num_groups)) for _ in range(2))
+        found = Bootstrap(1, num_groups).difference([run], [other], METRICS["video_top1"])
+        held.append(found.low <= 0 <= found.high)
+    assert 0.92 < np.mean(held) < 0.98
+
+
+def test_of_one_seed_and_one_group_nothing_is_known():
+    figure = Bootstrap(1, 1).estimate([of_groups([0.5])], METRICS["video_top1"])
+    assert figure.mean == 0.5 and np.isnan([figure.low, figure.high]).all()
+
+
+def test_the_opposite_of_a_difference_has_the_opposite_interval():
+    rng = np.random.default_rng(2)
+    ours, theirs = ([of_groups(rng.uniform(size=5)) for _ in range(3)] for _ in range(2))
+    found, opposite = (
+        Bootstrap(3, 5).difference(*pair, METRICS["video_top1"])
+        for pair in ((ours, theirs), (theirs, ours))
+    )
+    assert (found.low, found.high) == pytest.approx((-opposite.high, -opposite.low))

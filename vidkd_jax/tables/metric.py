@@ -32,6 +32,11 @@ class PerItem:
     terms: Terms
     combine: Combine = _unchanged
 
+    @property
+    def is_mean(self) -> bool:
+        """Whether the metric is the mean of its terms."""
+        return self.combine is _unchanged
+
 
 @dataclasses.dataclass(frozen=True)
 class Metric:

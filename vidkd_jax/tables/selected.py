@@ -192,6 +192,11 @@ def _summed(
     sums, numbers = {}, {}
     for metric in metrics:
         if metric.reader is not None and metric.reader.level == "video":
+            if len(outcome.probabilities) > 1 and not metric.reader.is_mean:
+                raise InputError(
+                    f"metrics: '{metric.name}' is not the mean of {len(outcome.probabilities)} "
+                    "passes; use metrics that are means over videos"
+                )
             terms = np.mean(
                 [
                     metric.reader.terms(probabilities, scores.labels, bins)
