@@ -1,13 +1,13 @@
 """Means and intervals over seeds and test groups, from the results of finished runs.
 
 Two things are random in a table's figures: the seed that trained, and the groups (actors, films)
-that are in the test set. The interval resamples the groups. A resample of n of them spreads less than n
-new ones would, and with normal tails where few groups have Student's: its deviations are stretched
-by what both make up for, 1.006 for 288 groups and 1.9 for four (the expanded percentile interval of
-Hesterberg 2014, section 5.1). Seeds are few, and resampling three of them would show half of their
-spread: the mean over seeds deviates as Student's t says instead. Differences between rows are
-paired: the same seeds and the same groups on both sides. A number of summary.json has no groups:
-its interval is over seeds alone.
+that are in the test set. The interval resamples the groups. A resample of n of them spreads less
+than n new ones would, and with normal tails where few groups have Student's: its deviations are
+stretched by what both make up for, 1.006 for 288 groups and 1.9 for four (the expanded percentile
+interval of Hesterberg 2014, section 5.1). Seeds are few, and resampling three of them would show
+half of their spread: the mean over seeds deviates as Student's t says instead. Differences between
+rows are paired: the same seeds and the same groups on both sides. A number of summary.json has no
+groups: its interval is over seeds alone.
 """
 
 import dataclasses
