@@ -101,6 +101,21 @@ def test_rows_are_compared_with_another_row_on_request(finished, capsys):
     assert not (out / "ty_table3_marionette").exists()
 
 
+def test_a_table_of_other_settings_says_so(finished, capsys):
+    out, _ = finished
+    command = ["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"]
+    tables.main(command)
+    assert "Not the table's own settings" not in capsys.readouterr().out
+    for path in out.glob("runs/*/*/seed*/config.json"):
+        config = json.loads(path.read_text())
+        config["train"] = {**config.get("train", {}), "epochs": 10}
+        path.write_text(json.dumps(config))
+    tables.main(command)
+    said = "Not the table's own settings: all runs had train.epochs=10."
+    assert said in capsys.readouterr().out
+    assert said in (out / "ty_table3_marionette/index.html").read_text().replace("&#x27;", "'")
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> None:
         print(
             f"finished: {', '.join(arguments.row)}; the table of all finished rows: python -m "
             f"vidkd_jax.tables --table={arguments.table} --scale={arguments.scale} "
-            f"--out={shlex.quote(str(arguments.out))} --seeds={arguments.seeds} --so_far"
+            f"--out={shlex.quote(str(arguments.out))} --seeds={arguments.seeds} --so_far "
+            f"{shlex.join(extra)}".rstrip()
         )
     else:
         against = f"_against_{file_name(arguments.against)}" if arguments.against else ""

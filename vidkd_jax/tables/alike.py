@@ -20,7 +20,7 @@ _FREE = {*workdir.MAY_CHANGE, "seed", TEACHERS, "data.workers", "distributed"}
 _FREE -= {"train.epochs"}
 
 
-def check_alike(runs: Iterable[Arm], out: Path) -> None:
+def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
     """Compares the finished runs of one column, and the runs that they need, with the first.
 
     Two things make no difference: what a row sets, and a flag that all runs were given.
@@ -28,6 +28,9 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
     Args:
       runs: of the column.
       out: the folder of all runs.
+
+    Returns:
+      The fields that a flag gave all runs another value of than the table has, and this value.
 
     Raises:
       InputError: a run had another recipe, or other videos; or it learnt from, or started from,
@@ -57,6 +60,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> None:
                 "not compare; run it again, in another --out"
             )
         _check_weights(folder, _weights(arm, out, network), weights)
+    return departures or {}
 
 
 def _departures(arm: Arm, saved: Mapping[str, Any], meant: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Column:
       seeds: how many finished runs each row has.
       params: by row, millions of parameters of the student and of each teacher.
       gates: of the rows with trained teachers: how good these are.
+      departures: settings that all runs were given by flags, in place of the table's.
       minutes: by row, of training, mean over seeds; those of the runs that it needs included.
     """
 
@@ -47,6 +48,7 @@ class Column:
     params: Mapping[str, tuple[float, ...]]
     minutes: Mapping[str, float]
     gates: Mapping[str, Gate]
+    departures: Mapping[str, Any]
 
     @property
     def heading(self) -> str:
@@ -89,7 +91,7 @@ def read_column(
     """
     table, missing, unpaired = finished_part(table, dataset, out)
     finished = {row.name: finished_arms(row, dataset, out, seeds) for row in table.rows}
-    check_alike((arm for runs in finished.values() for arm in runs), out)
+    departures = check_alike((arm for runs in finished.values() for arm in runs), out)
     selects = any(row.selection for row in table.rows)
     measured = table.shown_metrics() if selects else metrics.in_csv(table.shown_metrics())
     results: dict[str, list[RunResult]] = {row: [] for row in finished}
@@ -117,6 +119,7 @@ def read_column(
         figures=statistics.compare(results, references, measured, table.shared_rows()),
         seeds={row: len(runs) for row, runs in finished.items()},
         gates=_gates(table, finished, out),
+        departures=departures,
         params={row: _params(runs[0], out) for row, runs in finished.items()},
         minutes={
             row: float(np.mean([_minutes(arm, out) for arm in runs]))

@@ -59,7 +59,7 @@ def write_page(
 def _figures(column: Column) -> list[str]:
     """Returns the HTML tables of one column: its lines, and its grid where it has one."""
     rows = [[html.escape(cell) for cell in row] for row in render.cells(column)]
-    tables = [f"<p>{html.escape(line)}</p>" for line in render.noise(column)]
+    tables = [f"<p>{html.escape(line)}</p>" for line in render.remarks(column)]
     tables.append(html_table(render.headings(column), rows))
     if gates := power.gate_lines(column.gates):
         tables.append(html_table(*_escaped(gates)))

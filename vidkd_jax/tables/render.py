@@ -73,7 +73,7 @@ def markdown(table: Table, columns: Sequence[Column]) -> str:
     lines = [f"### {table.title}"]
     for column in filter(Column.has_rows, columns):
         lines += ["", f"**{column.heading}**", ""]
-        for line in noise(column):
+        for line in remarks(column):
             lines += [line, ""]
         lines += _markdown_table([headings(column), *cells(column)])
         if gates := power.gate_lines(column.gates):
@@ -83,9 +83,18 @@ def markdown(table: Table, columns: Sequence[Column]) -> str:
     return "\n".join([*lines, "", explanation(table, columns)]) + "\n"
 
 
-def noise(column: Column) -> list[str]:
+def remarks(column: Column) -> list[str]:
+    """Returns what must be known first: other settings than the table's, and the noise floor."""
+    headline, given = column.table.headline, column.departures
+    flags = ", ".join(f"{field}={value!r}" for field, value in sorted(given.items()))
+    return [
+        *([f"Not the table's own settings: all runs had {flags}."] if flags else []),
+        *_noise(column, headline),
+    ]
+
+
+def _noise(column: Column, headline: str) -> list[str]:
     """Returns what the rows that repeat their reference say, a sentence or two for each."""
-    headline = column.table.headline
     return [
         power.noise_line(row.name, column.table.against(row), column.figures[row.name][headline][1])
         for row in column.table.rows
