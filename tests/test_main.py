@@ -123,7 +123,7 @@ def test_a_workdir_in_the_users_folder_makes_no_folder_of_that_name(small_flags,
         cwd=tmp_path,
         env={"HOME": str(tmp_path / "home")},
     )
-    fails_with_one_line(result, f"'{tmp_path / 'home' / 'nothing'}' holds no weights")
+    fails_with_one_line(result, f"'{tmp_path / 'home' / 'nothing'}' is no folder")
     assert not (tmp_path / "~").exists()
 
 

@@ -137,7 +137,7 @@ def test_clips_of_videos_across_batches():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--run=nothing", "a.mp4"], "'nothing' holds no weights"),
+        (["--run=nothing", "a.mp4"], "'nothing' is no folder"),
         (["nothing.mp4"], r"'nothing\.mp4': there is no such file or folder"),
         (["--top=0", "a.mp4"], "--top=0: give at least 1"),
     ],

@@ -238,5 +238,10 @@ def test_networks_that_do_not_fit(networks, video_run, files, tmp_path):
     refused("the sampler has no classifier", "--selector=entropy", run="mute")
     save_sampler(networks / "nothing", video_run, classifier=False, confidence=False)
     refused("nothing: has neither a classifier nor a head 'confidence'", run="nothing")
+    refused(
+        "nothing: has no classifier; train a run with labels from", teacher=networks / "nothing"
+    )
+    # Clips that are chosen without looking need no sampler: no one asks what it can do.
+    asked(networks, [files / "c.mp4"], "--k=1", "--selector=random", sampler="nothing")
     # Of other classes a sampler without a classifier may choose.
     asked(networks, [files / "c.mp4"], "--k=1", sampler="mute")

@@ -106,12 +106,11 @@ def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
     choice = Choice(
         selector, args.k, args.k_student, args.stop_at, args.seconds, args.seed, most or None
     )
-    needs_run = teacher is not run or choice.needs_sampler
     if args.calibrated:
         level = "video" if choice.found.takes_all and choice.stop_at is None else "clip"
         alone, run = teacher is run, calibrated(run, args.run, level)
         teacher = run if alone else calibrated(teacher, args.teacher, level)
-    return pair.pair(teacher, run if needs_run else None), choice
+    return pair.pair(teacher, run if choice.needs_sampler else None), choice
 
 
 def _check_places(args: argparse.Namespace, both: Pair) -> None:

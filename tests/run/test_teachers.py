@@ -363,8 +363,14 @@ def test_the_number_of_teachers_must_fit_the_method(
 
 
 def test_a_folder_that_is_no_run_is_named(small_config, tmp_path):
-    with pytest.raises(InputError, match="holds no weights"):
+    with pytest.raises(InputError, match="is no folder; give a folder that"):
         build(taught(small_config, tmp_path / "nothing"))
+    (tmp_path / "begun").mkdir()
+    with pytest.raises(InputError, match="begun' holds no weights"):
+        build(taught(small_config, tmp_path / "begun"))
+    (tmp_path / "begun/config.json").write_text("{}")
+    with pytest.raises(InputError, match="begun' is not finished; run its command again"):
+        build(taught(small_config, tmp_path / "begun"))
 
 
 @pytest.mark.parametrize(

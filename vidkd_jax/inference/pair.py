@@ -105,8 +105,7 @@ def pair(teacher: Loaded, sampler: Loaded | None) -> Pair:
             f"{teacher.name}: its classifier is random: the checkpoint had none for these "
             "classes; train it first (model.init_from)"
             if teacher.card.num_classes
-            else f"{teacher.name}: has no classifier; name it with --run, and the network that is "
-            "to answer with --teacher"
+            else f"{teacher.name}: has no classifier; {_use_without_classifier(teacher)}"
         )
     own = _clips_of(teacher.card)
     if sampler is None or sampler is teacher:
@@ -114,6 +113,13 @@ def pair(teacher: Loaded, sampler: Loaded | None) -> Pair:
         return _assemble(teacher, asked, None if sampler is None else asked, own, own)
     check_fit(teacher, sampler)
     return side_by_side(teacher, sampler)
+
+
+def _use_without_classifier(loaded: Loaded) -> str:
+    """Returns what can be done with a network that names no classes."""
+    if loaded.believes:
+        return "name it with --run, and the network that is to answer with --teacher"
+    return "train a run with labels from it (model.init_from), and name that one"
 
 
 def side_by_side(teacher: Loaded, sampler: Loaded) -> Pair:

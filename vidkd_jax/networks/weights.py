@@ -150,8 +150,11 @@ def load_card(folder: Path) -> Card:
         return card_of(path, read_json(path))
     if (path := folder / "summary.json").is_file():
         return card_of(path, read_json(path).get("network"))
+    if (folder / "config.json").is_file():
+        raise InputError(f"the run in '{folder}' is not finished; run its command again")
+    what = "holds no weights" if folder.is_dir() else "is no folder"
     raise InputError(
-        f"'{folder}' holds no weights; give a folder that `python -m vidkd_jax.convert` wrote, or "
+        f"'{folder}' {what}; give a folder that `python -m vidkd_jax.convert` wrote, or "
         "the workdir of a finished run"
     )
 

@@ -111,6 +111,11 @@ def _check_classes(
     folder: str, card: weights.Card, class_names: Sequence[str], method: str
 ) -> None:
     """Refuses a teacher whose classifier does not speak of the run's classes."""
+    if not card.num_classes:
+        raise InputError(
+            f"config.teachers.runs: '{folder}' has no classifier, from which method '{method}' "
+            "learns; train a run with labels from it (model.init_from), or use a method of features"
+        )
     if not card.has_classifier:
         raise InputError(
             f"config.teachers.runs: the classifier of '{folder}' is random: its checkpoint had "
