@@ -1,5 +1,7 @@
 """DTG-Net: queues, weights and losses against NumPy, and a short whole run with two teachers."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -164,8 +166,10 @@ def test_offline_weights_are_the_papers():
     np.testing.assert_allclose(weight, 1 / (1 + np.exp(59.98 - 62.01)), rtol=1e-5)
 
 
-@pytest.mark.parametrize("how", guidance.SHARES)
-@pytest.mark.parametrize("name", ["fixed", "online1", "online2"])
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("fixed", "softmax"), *itertools.product(("online1", "online2"), guidance.SHARES)],
+)
 @pytest.mark.parametrize("fused", ["losses", "features"])
 def test_weights_sum_to_one_for_each_video(name, how, fused):
     (student, teachers), queue = batch_of(), filled()
@@ -248,6 +252,7 @@ def test_dist_init_copies_the_features():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"shares": "division"}, "shares: 'division', but weights='fixed' are shares already"),
         ({"weights": "offline"}, r"accuracies: \(\) with weights='offline'"),
         ({"accuracies": (1.0, 2.0)}, r"accuracies: \(1.0, 2.0\) with weights='fixed'"),
         ({"weights": "online3"}, "weights: no 'online3'; did you mean"),

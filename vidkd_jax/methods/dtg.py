@@ -89,6 +89,11 @@ class DifferentiatedTeachers(_WithoutLabels):
                 f"config.method.teacher_weights: {self.teacher_weights}, but weights="
                 f"'{self.weights}'; leave them out"
             )
+        if self.weights == "fixed" and self.shares != "softmax":
+            raise InputError(
+                f"config.method.shares: '{self.shares}', but weights='fixed' are shares already; "
+                "leave it out"
+            )
         if any(weight < 0 for weight in self.teacher_weights) or (
             self.teacher_weights and not sum(self.teacher_weights)
         ):
