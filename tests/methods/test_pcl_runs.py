@@ -55,6 +55,11 @@ def test_it_learns_without_labels_and_is_judged_by_its_own_task_and_by_its_featu
     assert "pretext_confusion.png" in page and "pretext_accuracy.png" in page
     said = "\n".join(closing_lines(summary, workdir))
     assert "pretext task " in said and "model.init_from=" in said
+    assert "by chance pretext task 20.0 %, linear probe, Video@1 50.0 %, retrieval@1 50.0 %" in said
+    learnt = "\n".join(closing_lines({**summary, "pretext_top1": 0.6}, workdir))
+    nothing = "\n".join(closing_lines({**summary, "pretext_top1": 0.21}, workdir))
+    assert "note: Its own task is right for 21.0 % of the clips, by chance 20.0 %" in nothing
+    assert "Its own task" not in learnt
 
 
 def test_stopped_and_resumed_it_has_the_same_banks(finished, small_config, tmp_path, monkeypatch):

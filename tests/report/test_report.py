@@ -229,6 +229,9 @@ def test_of_a_clip_sampler_the_ranking_of_clips_comes_first():
     summary = make_run()["summary"] | {"epochs": 4, "confidence_auroc": 0.8}
     first, *_ = closing_lines(summary, Path("run"))
     assert first.startswith("confidence AUROC 0.800  Video@1 62.5 %")
+    blind = "\n".join(closing_lines({**summary, "confidence_auroc": 0.46}, Path("run")))
+    assert "ranks clips no better than chance (AUROC 0.460" in blind
+    assert "ranks clips" not in "\n".join(closing_lines(summary, Path("run")))
 
 
 def test_an_older_summary_prints_what_it_has():

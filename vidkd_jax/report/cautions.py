@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from vidkd_jax.augment.pretext import TRANSFORMS
 from vidkd_jax.report.formats import percent
+
+_HARDLY = 1.25  # times chance
 
 
 def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -18,6 +21,19 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"Always answering the commonest class would be right for {percent(commonest)} of the "
             f"test videos, and this network is not right more often. {_remedy(summary, commonest)}"
+        )
+    chance = 1 / len(TRANSFORMS)
+    if summary.get("pretext_top1", 1.0) <= _HARDLY * chance:
+        yield (
+            f"Its own task is right for {percent(summary['pretext_top1'])} of the clips, by chance "
+            f"{percent(chance)}: it has learnt hardly anything yet, and can teach nothing. Train "
+            "for more epochs."
+        )
+    if summary.get("confidence_auroc", 1.0) <= 0.5:
+        yield (
+            f"Its confidence ranks clips no better than chance (AUROC "
+            f"{summary['confidence_auroc']:.3f}, chance 0.5): the clips that it chooses mean "
+            "nothing. Train for more epochs, or with a teacher that is right more often."
         )
     groups = summary.get("groups", {})  # older runs do not say
     if unknown := groups.get("unknown", 0):

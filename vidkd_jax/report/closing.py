@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from vidkd_jax.augment.pretext import TRANSFORMS
 from vidkd_jax.report.cautions import cautions
 from vidkd_jax.report.formats import percent
 
@@ -45,6 +46,8 @@ def closing_lines(summary: Mapping[str, Any], workdir: Path) -> Iterator[str]:
     )
     if "commonest_class" in summary:
         yield f"for comparison: {baselines(summary)}"
+    elif chance := _chance(summary):
+        yield f"for comparison: by chance {chance}"
     yield from (f"note: {text}" for text in cautions(summary))
     yield f"report: {workdir / 'report' / 'index.html'}"
     yield _next_step(summary.get("network", {}), workdir)
@@ -55,6 +58,17 @@ def _shares(figures: Mapping[str, str], summary: Mapping[str, Any]) -> list[str]
     return [
         f"{title} {percent(summary[name])}" for title, name in figures.items() if name in summary
     ]
+
+
+def _chance(summary: Mapping[str, Any]) -> str:
+    """Returns what answers by chance would reach in the tasks of a network without classes."""
+    of_task = {title: 1 / summary["num_classes"] for title in _WITHOUT_CLASSES}
+    of_task["pretext task"] = 1 / len(TRANSFORMS)
+    return ", ".join(
+        f"{title} {percent(of_task[title])}"
+        for title, name in _WITHOUT_CLASSES.items()
+        if name in summary
+    )
 
 
 def baselines(summary: Mapping[str, Any]) -> str:
