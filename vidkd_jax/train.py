@@ -1,6 +1,7 @@
 """The run: build, train epoch by epoch, promote, evaluate, report."""
 
 import itertools
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,6 +49,8 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     if summary := workdir_lib.check(workdir, settings):
         origins.check_finished(workdir, settings)
         return summary
+    if sharding.is_main() and (devices := sharding.describe()):
+        print(devices, file=sys.stderr)
     run = build_run(settings)
     resumed = workdir_lib.has_checkpoint(workdir)
     digests = origins.of_run(workdir, settings, run.frozen_digests, resumed=resumed)

@@ -31,6 +31,15 @@ def student_of(variables: Variables) -> Variables:
     return Variables(variables.params["student"], variables.batch_stats["student"])
 
 
+def _chosen(array: jax.Array, numbers: Sequence[int], *, axis: int) -> jax.Array:
+    """Returns these numbers of an axis; as a slice, not a gather, where they are evenly apart."""
+    first, last = numbers[0], numbers[-1]
+    step = numbers[1] - first if len(numbers) > 1 else 1
+    if step > 0 and tuple(numbers) == tuple(range(first, last + 1, step)):
+        return jax.lax.slice_in_dim(array, first, last + 1, step, axis)
+    return jnp.take(array, jnp.asarray(numbers), axis)
+
+
 @dataclasses.dataclass(frozen=True)
 class Network:
     """A network and what it sees of a clip: static under jit.
@@ -59,11 +68,11 @@ class Network:
         """
         clip = views[self.view]
         if self.clips is not None:
-            clip = clip[:, jnp.asarray(self.clips)]
+            clip = _chosen(clip, self.clips, axis=1)
         if clip.shape[1] == 1:
             clip = jnp.squeeze(clip, 1)
         if self.frames is not None:
-            clip = clip[..., jnp.asarray(self.frames), :, :, :]
+            clip = _chosen(clip, self.frames, axis=clip.ndim - 4)
         *lead, h, w, c = clip.shape
         if self.size in (None, h):
             return clip

@@ -192,6 +192,7 @@ def build_run(settings: Settings) -> Run:
     sharding.check_divisible("eval.batch_size", settings.eval.batch_size, mesh)
     own = inputs.student_sampler(settings)
     method_checks.check_clips(settings.method, own)
+    method_checks.check_choosing(settings.method, own)
     method_checks.check_lengths(splits.train, own)
     frozen = load_frozen(settings, splits, own, mesh)
     clip_shape = clip_shape_of(settings, own)
@@ -199,7 +200,6 @@ def build_run(settings: Settings) -> Run:
         settings, frozen.shapes, own, frozen.sampler, len(splits.class_names), clip_shape
     )
     method_checks.check_evaluators(settings.method, student_shapes)
-    method_checks.check_choosing(student_shapes, own)
     patterns = [pattern for pattern, _ in settings.optim.multipliers]
     method_checks.check_patterns(patterns, student, clip_shape)
     like_student = own_kind(student, dtype(settings))

@@ -180,7 +180,7 @@ def calibration(
     if "logits" not in tested.outputs:
         return {}
     settings, (of_clips, _) = run.settings.eval, evaluators.of_variants(names)
-    predict = run.predictor(evaluators.outputs_of(of_clips))
+    predict = run.predictor(evaluators.outputs_of(of_clips), variants=False)  # as compiled before
     exam = Exam(run.splits.val, settings.max_clips, "val, calibration")
     clips = _collect(run, predict, variables, exam).predictions()
     temperature = fit_temperature(clips, settings.average)

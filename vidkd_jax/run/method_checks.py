@@ -34,17 +34,19 @@ def check_clips(method: Method, sampler: Sampler) -> None:
             )
 
 
-def check_choosing(outputs: Shapes, sampler: Sampler) -> None:
+def check_choosing(method: Method, sampler: Sampler) -> None:
     """Refuses a student that is to choose among a video's clips, where each shows all of the video.
 
     Args:
-      outputs: of the student.
+      method: whose evaluators may judge its confidence of clips.
       sampler: draws its clips.
 
     Raises:
-      InputError: it has the head "confidence", and clips have frames from all over a video.
+      InputError: they do, and clips have frames from all over a video.
     """
-    if "confidence" in outputs and sampler.offsets is None:
+    known = evaluators.known()
+    judged = {o for name in method.tested_by if name in known for o in known[name].outputs}
+    if "confidence" in judged and sampler.offsets is None:
         raise InputError(
             "config.data.sampler: 'segments', but the student is to choose among the clips of a "
             "video, and each would show all of it; set data.sampler='clip'"

@@ -50,6 +50,15 @@ def is_main() -> bool:
     return jax.process_index() == 0
 
 
+def describe() -> str:
+    """Returns how many devices and processes there are; "" where there is one of each."""
+    devices, processes = jax.device_count(), jax.process_count()
+    if devices == processes == 1:
+        return ""
+    kind = jax.devices()[0].device_kind
+    return f"{devices} devices ({kind}) of {processes} process{'es' if processes > 1 else ''}"
+
+
 def raise_together(error: InputError | None) -> None:
     """Raises the error of the first process in all processes.
 
