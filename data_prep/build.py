@@ -13,6 +13,7 @@ from data_prep.conversion import Conversion
 from data_prep.output import MAX_MISSING, Output, fingerprint, fingerprint_files
 from data_prep.staging import StagingTask, stage_video
 from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.settings import recipes
 
 # Short sides of recipes that differ from the papers' 128 pixels.
 _RECIPE_SIZES = {"marionette": 56, "utd_mhad": 64}
@@ -98,6 +99,8 @@ def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
     size, flags = args.short_side, {}
     config, name = f"ty_r18:{args.dataset}", args.dataset
     usual = _RECIPE_SIZES.get(args.dataset, 128)
+    if args.dataset == "marionette" and dataset.name in recipes.DATASETS:
+        config, name = f"ty_r18:{dataset.name}", dataset.name
     if args.dataset in ("folder", "csv"):
         laptop = ("ty_r18:laptop", "mine", 64)
         config, name, usual = laptop if size < 128 else ("ty_r18", "ucf101", 128)

@@ -179,7 +179,7 @@ def config_of(words):
         ({"dataset": "marionette", "short_side": 56}, "--config=ty_r18:marionette --workdir"),
         (
             {"dataset": "marionette", "name": "marionette_small", "short_side": 56},
-            "--config=ty_r18:marionette --config.data.name=marionette_small --workdir",
+            "--config=ty_r18:marionette_small --workdir",
         ),
         ({"dataset": "utd_mhad"}, "--config.data.short_side=128 --config.data.crop=112 --workdir"),
         ({"dataset": "utd_mhad", "short_side": 64}, "--config=ty_r18:utd_mhad --workdir"),
