@@ -30,7 +30,8 @@ def shown(tmp_path):
             ]
             (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
             (folder / "summary.json").write_text("{}")
-            (folder / "config.json").write_text("{}")
+            names = [f"class {label}" for label in range(12)]
+            (folder / "config.json").write_text(json.dumps({"network": {"class_names": names}}))
             labels = np.arange(30) % 12
             features = rng.normal(size=(30, 4)) + 9 * labels[:, None]
             np.savez(folder / "features.npz", features=features, labels=labels)
@@ -55,6 +56,8 @@ def test_without_several_teachers_there_are_no_weights(shown):
 def test_features_of_ten_classes_of_every_row(shown):
     figure = PICTURES["features_by_class"].draw(shown)
     assert [axes.get_title() for axes in figure.axes] == ["both", "alone"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [f"class {n}" for n in range(10)]
     for axes in figure.axes:
         assert len(axes.collections) == 10  # of twelve classes
         places = np.concatenate([part.get_offsets() for part in axes.collections])
