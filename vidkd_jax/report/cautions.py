@@ -6,6 +6,7 @@ from typing import Any
 from vidkd_jax.augment.pretext import TRANSFORMS
 from vidkd_jax.report.formats import percent
 
+PRETEXT_CHANCE = 1 / len(TRANSFORMS)
 _HARDLY = 1.25  # times chance
 
 
@@ -22,12 +23,11 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
             f"Always answering the commonest class would be right for {percent(commonest)} of the "
             f"test videos, and this network is not right more often. {_remedy(summary, commonest)}"
         )
-    chance = 1 / len(TRANSFORMS)
-    if summary.get("pretext_top1", 1.0) <= _HARDLY * chance:
+    if summary.get("pretext_top1", 1.0) <= _HARDLY * PRETEXT_CHANCE:
         yield (
             f"Its own task is right for {percent(summary['pretext_top1'])} of the clips, by chance "
-            f"{percent(chance)}: it has learnt hardly anything yet, and can teach nothing. Train "
-            "for more epochs."
+            f"{percent(PRETEXT_CHANCE)}: it has learnt hardly anything yet, and can teach "
+            "nothing. Train for more epochs."
         )
     if summary.get("confidence_auroc", 1.0) <= 0.5:
         yield (

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vidkd_jax.augment.pretext import TRANSFORMS
-from vidkd_jax.report.cautions import cautions
+from vidkd_jax.report.cautions import PRETEXT_CHANCE, cautions
 from vidkd_jax.report.formats import percent
 
 _FIGURES = {
@@ -63,7 +62,7 @@ def _shares(figures: Mapping[str, str], summary: Mapping[str, Any]) -> list[str]
 def _chance(summary: Mapping[str, Any]) -> str:
     """Returns what answers by chance would reach in the tasks of a network without classes."""
     of_task = {title: 1 / summary["num_classes"] for title in _WITHOUT_CLASSES}
-    of_task["pretext task"] = 1 / len(TRANSFORMS)
+    of_task["pretext task"] = PRETEXT_CHANCE
     return ", ".join(
         f"{title} {percent(of_task[title])}"
         for title, name in _WITHOUT_CLASSES.items()

@@ -92,7 +92,8 @@ def _check_clips(
                 f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
                 "its teachers one; use networks that see a single frame (convert --frames=1)"
             )
-        if card.frames == 1 or not card.sampler:  # an image is an image; converted weights
+        # A single frame is no motion, and converted weights do not say how their clips were drawn.
+        if card.frames == 1 or not card.sampler:
             continue
         dense = samplers.from_json(card.sampler).offsets is not None
         if dense and sparse:

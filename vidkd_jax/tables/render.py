@@ -85,16 +85,14 @@ def markdown(table: Table, columns: Sequence[Column]) -> str:
 
 def remarks(column: Column) -> list[str]:
     """Returns what must be known first: other settings than the table's, and the noise floor."""
-    headline, given = column.table.headline, column.departures
-    flags = ", ".join(f"{field}={value!r}" for field, value in sorted(given.items()))
-    return [
-        *([f"Not the table's own settings: all runs had {flags}."] if flags else []),
-        *_noise(column, headline),
-    ]
+    flags = ", ".join(f"{field}={value!r}" for field, value in sorted(column.departures.items()))
+    given = [f"Not the table's own settings: all runs had {flags}."] if flags else []
+    return given + _noise(column)
 
 
-def _noise(column: Column, headline: str) -> list[str]:
+def _noise(column: Column) -> list[str]:
     """Returns what the rows that repeat their reference say, a sentence or two for each."""
+    headline = column.table.headline
     return [
         power.noise_line(row.name, column.table.against(row), column.figures[row.name][headline][1])
         for row in column.table.rows

@@ -63,8 +63,8 @@ class Bootstrap:
         resamples = min(_RESAMPLES, max(_LARGEST // num_groups, 1_000))
         alike = np.full(num_groups, 1 / num_groups)
         self._weights = rng.multinomial(num_groups, alike, resamples).astype(np.float32)
-        self._stretch = _stretch(num_groups)
-        self._known = num_seeds > 1 or num_groups > 1
+        known = num_seeds > 1 or num_groups > 1
+        self._stretch = _stretch(num_groups) if known else float("nan")
         # Deviation of the mean over seeds, in their standard deviations.
         self._seeds = np.zeros(resamples)
         if num_seeds > 1:
@@ -88,8 +88,6 @@ class Bootstrap:
         std = float(per_seed.std(ddof=1)) if len(per_seed) > 1 else float("nan")
         if resampled is None:
             deviations = self._seeds * std  # NaN of one seed
-        elif not self._known:
-            deviations = np.full(1, np.nan)
         else:
             # From the resamples' own mean: a calibration error grows by the noise of resampling.
             of_groups = self._stretch * (resampled - resampled.mean())
