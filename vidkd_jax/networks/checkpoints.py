@@ -2,8 +2,9 @@
 
 A workdir holds `checkpoints/latest` (everything a run needs to go on, the two newest epochs) and
 `checkpoints/best` (the students that set a new best on validation: parameters and statistics).
-Two are kept of each, so that a kill between the two saves of an epoch loses nothing: the run goes
-on from the older `latest`, whose best is still there.
+Both are written while the run goes on, those of one epoch at a time, and two are kept of each: a
+kill between the two loses nothing, as the run goes on from the older `latest`, whose best is still
+there.
 """
 
 import contextlib
@@ -48,17 +49,27 @@ class Checkpoints:
             )
             for name, policy in (("latest", keep if keep_epochs else keep_two), ("best", keep_two))
         )
-        self._drop_newer_best()
+        self._epoch, self._writing = 0, list[Any]()
+        self._drop_halves()
 
-    def _drop_newer_best(self) -> None:
-        """Deletes best students of epochs that `latest` has lost: these epochs are done again."""
+    def _drop_halves(self) -> None:
+        """Deletes what is left of an epoch whose other half was lost: it is done again."""
+        best = {checkpoint.step for checkpoint in self._best.checkpoints}
         done = self.latest_epoch() or 0
+        if done and done not in best:
+            with self._readable_latest(done):
+                saved = self._latest.checkpointables_metadata(done).custom_metadata
+                if saved["best_epoch"] == done:
+                    self._latest.delete(done)
+                    done = self.latest_epoch() or 0
         for checkpoint in list(self._best.checkpoints):
             if checkpoint.step > done:
                 self._best.delete(checkpoint.step, missing_ok=True)
 
     def save_latest(self, epoch: int, state: Any, data: Any, progress: dict[str, Any]) -> None:
-        """Saves all that the run needs to go on after `epoch`.
+        """Begins to save all that the run needs to go on after `epoch`.
+
+        What is saved is as of now, whatever becomes of state and iterator.
 
         Args:
           epoch: epochs done.
@@ -66,17 +77,29 @@ class Checkpoints:
           data: the training data's Grain iterator.
           progress: the rest, JSON: schedule, best epoch.
         """
-        self._latest.save_checkpointables(
-            epoch,
-            {"state": state, "data": data},
-            custom_metadata={**progress, _PROCESSES: jax.process_count()},
-            force=True,
-            overwrite=True,
-        )
+        metadata = {**progress, _PROCESSES: jax.process_count()}
+        self._save(self._latest, epoch, {"state": state, "data": data}, custom_metadata=metadata)
 
     def save_best(self, epoch: int, variables: Variables) -> None:
-        """Saves the student that set a new best on validation."""
-        self._best.save_checkpointables(epoch, {"variables": variables}, force=True, overwrite=True)
+        """Begins to save the student that set a new best on validation."""
+        self._save(self._best, epoch, {"variables": variables})
+
+    def _save(self, where: Any, epoch: int, what: dict[str, Any], **metadata: Any) -> None:
+        if epoch != self._epoch:
+            self._wait()
+        self._epoch = epoch
+        self._writing.append(
+            where.save_checkpointables_async(epoch, what, force=True, overwrite=True, **metadata)
+        )
+
+    def _wait(self) -> None:
+        """Waits until what was begun is on the disk.
+
+        Raises:
+          OSError: it could not be written.
+        """
+        while self._writing:
+            self._writing.pop().result()
 
     def latest_epoch(self) -> int | None:
         """Returns the epoch of the newest checkpoint, None before the first."""
@@ -95,7 +118,7 @@ class Checkpoints:
         """
         newest = self._latest.latest
         path = self._latest.directory / str(newest.step)
-        with _readable(path, "delete it to go on from the one before, or use another --workdir"):
+        with self._readable_latest(newest.step):
             progress = dict(self._latest.checkpointables_metadata(newest).custom_metadata)
             # Grain names its part by process.
             if (processes := progress.pop(_PROCESSES, 0)) not in (0, jax.process_count()):
@@ -110,14 +133,21 @@ class Checkpoints:
     def load_best(self, epoch: int, variables: Variables) -> Variables:
         """Returns the student saved as best after `epoch`, shaped and sharded as `variables`.
 
+        Waits for all that is being written.
+
         Raises:
           InputError: the checkpoint is of another model, or is damaged or gone.
         """
+        self._wait()
         path = self._best.directory / str(epoch)
         remedy = f"delete '{path.parent.parent}' to start again, or use another --workdir"
         with _readable(path, remedy):
             loaded = self._best.load_checkpointables(epoch, {"variables": _abstract(variables)})
         return loaded["variables"]
+
+    def _readable_latest(self, epoch: int) -> contextlib.AbstractContextManager[None]:
+        remedy = "delete it to go on from the one before, or use another --workdir"
+        return _readable(self._latest.directory / str(epoch), remedy)
 
     def __enter__(self) -> "Checkpoints":
         return self

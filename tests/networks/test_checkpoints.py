@@ -1,0 +1,69 @@
+"""Checkpoints are written while the run goes on: what is saved is as of the call."""
+
+import shutil
+
+import grain
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vidkd_jax.networks.checkpoints import Checkpoints
+from vidkd_jax.networks.network import Variables
+
+
+def network(value):
+    return Variables(params={"kernel": jnp.full((64, 256, 256), value)}, batch_stats={})
+
+
+def numbers():
+    return iter(grain.MapDataset.range(9).to_iter_dataset())
+
+
+def progress(best_epoch):
+    return {"best_epoch": best_epoch}
+
+
+def test_saved_is_what_was_there_though_the_next_step_overwrites_it(tmp_path):
+    step = jax.jit(lambda variables: jax.tree.map(lambda x: x + 1, variables), donate_argnums=0)
+    data, variables = numbers(), network(0.0)
+    next(data)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save_best(1, variables)
+        checkpoints.save_latest(1, variables, data, progress(1))
+        for _ in range(3):
+            variables = step(variables)
+            next(data)
+        best = checkpoints.load_best(1, variables)
+        again = numbers()
+        latest, _ = checkpoints.load_latest(variables, again)
+    assert float(variables.params["kernel"].max()) == 3
+    for loaded in (best, latest):
+        np.testing.assert_array_equal(loaded.params["kernel"], 0.0)
+    assert next(again) == 1
+
+
+@pytest.mark.parametrize("lost", ["best", "latest"])
+def test_an_epoch_of_which_one_half_was_lost_is_done_again(tmp_path, lost):
+    variables = network(0.0)
+    with Checkpoints(tmp_path) as checkpoints:
+        for epoch in (1, 2, 3):
+            checkpoints.save_best(epoch, variables)
+            checkpoints.save_latest(epoch, variables, numbers(), progress(epoch))
+    shutil.rmtree(tmp_path / "checkpoints" / lost / "3")
+    with Checkpoints(tmp_path) as checkpoints:
+        _, saved = checkpoints.load_latest(variables, numbers())
+        assert saved == progress(2)
+        checkpoints.load_best(2, variables)
+    assert not list((tmp_path / "checkpoints").glob("*/3"))
+
+
+def test_a_best_student_of_an_older_epoch_stays(tmp_path):
+    variables = network(0.0)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save_best(1, variables)
+        for epoch in (1, 2):
+            checkpoints.save_latest(epoch, variables, numbers(), progress(1))
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.latest_epoch() == 2
+        checkpoints.load_best(1, variables)
