@@ -1,9 +1,9 @@
 """Command-line flags that several commands of this package have."""
 
 import argparse
-import os
 
 from data_prep.output import MAX_SKIPPED
+from vidkd_jax.runtime.cores import usable_cores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_workers(parser: argparse.ArgumentParser, what: str) -> None:
     """Adds `--workers`; the default is the number of cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parser.add_argument("--workers", type=positive, default=cores, help=what)
+    parser.add_argument("--workers", type=positive, default=usable_cores(), help=what)
 
 
 def positive(text: str) -> int:

@@ -25,8 +25,10 @@ from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.sources import Clip, End, Reading, Source, reread
 from vidkd_jax.inference.tracked import Tracked
+from vidkd_jax.runtime.cores import usable_cores
 from vidkd_jax.video import VideoError
 
+_MOST_VIDEOS = 8  # that are read at the same time
 _HELD_BYTES = 2**26  # of the pixels of one video's candidates; the others are read again
 
 
@@ -46,7 +48,7 @@ class Engine:
         choice: Choice,
         *,
         batch_size: int = 0,
-        threads: int = 2,
+        threads: int = 0,
         wrap: Callable[[Step], Step] = lambda step: step,
     ) -> None:
         """Makes an engine; nothing is compiled before the first batch.
@@ -56,14 +58,15 @@ class Engine:
           choice: how clips are chosen.
           batch_size: clips at a time; 0: as in the evaluation of the teacher's run. The last bits
             of a network's outputs depend on it.
-          threads: videos that are decoded at the same time.
+          threads: videos that are decoded at the same time; 0: one a core, up to 8.
           wrap: see `Batcher`.
 
         Raises:
           InputError: the choice does not fit the networks.
         """
         choice.check(pair)
-        self.pair, self.choice, self.threads, self._wrap = pair, choice, threads, wrap
+        self.pair, self.choice, self._wrap = pair, choice, wrap
+        self.threads = threads or min(usable_cores(), _MOST_VIDEOS)
         self._batch_size = batch_size or pair.cutting.batch_size
         self.reading = Reading(
             pair.spec,

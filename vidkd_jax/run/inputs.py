@@ -10,8 +10,11 @@ from vidkd_jax import data
 from vidkd_jax.data import pipeline
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.runtime.cores import usable_cores
 from vidkd_jax.samplers import Contiguous, Sampler, Segments
 from vidkd_jax.settings.settings import DataSettings, Settings
+
+_MOST_THREADS = 16  # each holds a batch
 
 
 def load_splits(settings: DataSettings) -> data.Splits:
@@ -141,7 +144,8 @@ def eval_batches(
 
 
 def _reading(settings: DataSettings) -> pipeline.Reading:
-    return pipeline.Reading(settings.threads, settings.workers, settings.prefetch)
+    threads = settings.threads or min(_MOST_THREADS, usable_cores() // max(settings.workers, 1))
+    return pipeline.Reading(max(threads, 1), settings.workers, settings.prefetch)
 
 
 def _process() -> pipeline.Process:

@@ -82,7 +82,7 @@ class DataSettings:
       val_fraction: of the training groups.
       folds: that the training groups are dealt out to, for cross-fitted teachers; 0: none.
       fold: whose groups, from 1 to `folds`, do not train; 0: all do.
-      threads: that read.
+      threads: that read, in each process that reads; 0: one a core, up to 16.
       workers: processes that read; 0: threads only.
       prefetch: batches that are read ahead.
     """
@@ -108,7 +108,7 @@ class DataSettings:
     val_fraction: float = option(0.1, more_than=0, at_most=1)
     folds: int = option(0, at_least=0)
     fold: int = option(0, at_least=0)
-    threads: int = option(2, at_least=1)
+    threads: int = option(0, at_least=0)
     workers: int = option(0, at_least=0)
     prefetch: int = option(8, at_least=1)
 

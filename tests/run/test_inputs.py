@@ -1,0 +1,33 @@
+"""What a run reads its clips with."""
+
+import pytest
+
+from vidkd_jax.run import inputs
+from vidkd_jax.runtime.cores import usable_cores
+from vidkd_jax.settings.settings import DataSettings
+
+
+@pytest.mark.parametrize(
+    ("cores", "settings", "threads"),
+    [
+        (1, {}, 1),
+        (6, {}, 6),
+        (224, {}, 16),
+        (8, {"workers": 4}, 2),  # in each of them
+        (2, {"workers": 4}, 1),
+        (2, {"threads": 5, "workers": 4}, 5),
+    ],
+)
+def test_a_thread_a_core_reads_unless_the_user_says_otherwise(
+    monkeypatch, cores, settings, threads
+):
+    monkeypatch.setattr(inputs, "usable_cores", lambda: cores)
+    assert inputs._reading(DataSettings(**settings)).threads == threads
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 5, 8}, raising=False)
+    assert usable_cores() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    assert usable_cores() == 7
