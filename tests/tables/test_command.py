@@ -314,6 +314,22 @@ def test_missing_records_are_refused_before_anything_runs(tmp_path, monkeypatch)
     assert "\n" not in str(e.value) and f"--out={tmp_path}/none" in str(e.value)
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--config.data.stride=7"], r"data\.stride=2, not 7; use another --out"),
+        (["--config.data.crop_sizes=(32,48)", "--dry_run"], r"data\.crop_sizes=.*another --out"),
+    ],
+)
+def test_runs_of_other_settings_are_refused_before_anything_runs(
+    finished, monkeypatch, flags, message
+):
+    monkeypatch.setattr(runner, "run_all", lambda *_, **__: pytest.fail("it ran something"))
+    out, _ = finished
+    with pytest.raises(InputError, match=rf"'.*/runs/.*' holds a run with {message}"):
+        tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", *flags])
+
+
 @pytest.mark.parametrize("damage", ["gone", "half"])
 def test_a_finished_run_without_its_predictions_is_one_line(finished, damage):
     out, _ = finished
@@ -365,6 +381,7 @@ def test_a_table_that_cannot_be_written_is_one_line(finished):
             r"config\.train\.epoch: no such field; did you mean 'train\.epochs'",
         ),
         (["--table=ty_table3", "--config.train.remat=yes"], "'yes' is not of type bool"),
+        (["--table=ty_table3", "--config.data.crop_sizes=32"], "'32' is not of type tuple"),
         (["--table=ty_table3", "--config.train.batch_size=0"], "use at least 1"),
         (["--table=ty_table3", "--config.seed=7"], "seed: the table sets it, run by run"),
         (["--table=ty_table3", "--config.data.name=x"], "the table sets it"),

@@ -47,8 +47,13 @@ def lock_of(workdir: Path) -> Path:
     return workdir / ".lock"
 
 
-def check(workdir: Path, settings: Settings) -> dict[str, Any] | None:
+def check(workdir: Path, settings: Settings, flag: str = "--workdir") -> dict[str, Any] | None:
     """Checks that a run in this folder is the same one; writes nothing.
+
+    Args:
+      workdir: the run's folder.
+      settings: of the run that is to be there.
+      flag: that chooses another folder, for messages.
 
     Returns:
       Its summary where it is finished and wants no more epochs, None otherwise.
@@ -63,8 +68,8 @@ def check(workdir: Path, settings: Settings) -> dict[str, Any] | None:
         )
     summary = read_json(workdir / "summary.json")
     if summary or has_checkpoint(workdir):  # else nothing was trained that could be mixed up
-        _check_same(workdir, settings)
-        _check_records(workdir, settings)
+        _check_same(workdir, settings, flag)
+        _check_records(workdir, settings, flag)
     if summary and (summary["stopped_early"] or summary["epochs"] >= settings.train.epochs):
         return summary
     return None
@@ -153,7 +158,7 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
     origins.check(workdir, {**parts, **saved}, parts)  # a part may be younger than the run
 
 
-def _check_records(workdir: Path, settings: Settings) -> None:
+def _check_records(workdir: Path, settings: Settings, flag: str) -> None:
     """Refuses to resume a run whose data set's name now stands for other videos."""
     saved = saved_network(workdir).get("records", "")
     now = records_identity(settings.data)
@@ -161,7 +166,7 @@ def _check_records(workdir: Path, settings: Settings) -> None:
         data = settings.data
         raise InputError(
             f"'{workdir}' holds a run on other videos or lists of '{data.name}' than those in "
-            f"'{data.root if data.source == 'records' else data.videos}'; use another --workdir"
+            f"'{data.root if data.source == 'records' else data.videos}'; use another {flag}"
         )
 
 
@@ -177,7 +182,7 @@ def saved_card(workdir: Path) -> weights.Card:
     )
 
 
-def _check_same(workdir: Path, settings: Settings) -> None:
+def _check_same(workdir: Path, settings: Settings, flag: str) -> None:
     before, now = saved_config(workdir), settings.by_field()
     if not before:
         return
@@ -188,7 +193,7 @@ def _check_same(workdir: Path, settings: Settings) -> None:
         if before.get(field) != now.get(field):
             raise InputError(
                 f"'{workdir}' holds a run with {field}={before.get(field)!r}, not "
-                f"{now.get(field)!r}; use another --workdir"
+                f"{now.get(field)!r}; use another {flag}"
             )
 
 

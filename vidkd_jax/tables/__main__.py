@@ -13,6 +13,7 @@ from vidkd_jax.tables.checks import (
     check_overrides,
     check_records,
     check_rows,
+    check_runs,
     root_of,
 )
 from vidkd_jax.tables.columns import Column, read_column
@@ -36,6 +37,8 @@ def main(argv: list[str] | None = None) -> None:
     rows = [row for row in table.rows if row.name in (arguments.row or [row.name])]
     wanted = _wanted(table, rows, arguments.scale, arguments.seeds)
     check_overrides(wanted, extra)
+    if not arguments.so_far:
+        check_runs(wanted, arguments.out, extra)
     if arguments.dry_run:
         print_costs(wanted, arguments.out, extra)
         return

@@ -1,5 +1,6 @@
 """What is checked before a table's runs begin: its rows, overrides, records and weights."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from vidkd_jax import data
 from vidkd_jax.errors import InputError, with_home
 from vidkd_jax.networks.weights import load_card
-from vidkd_jax.run import inputs
+from vidkd_jax.run import inputs, workdir
 from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.row import TEACHERS
@@ -57,6 +58,21 @@ def check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> Non
         where = inputs.records_of(settings)
         if settings.source == "records":
             data.open_records(**{**where, "root": Path(root_of(extra) or where["root"])})
+
+
+def check_runs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
+    """Checks that the runs which are there are those that are wanted.
+
+    Raises:
+      InputError: a folder holds a run of other settings, or on other videos.
+    """
+    for arm in in_order(wanted):
+        folder = arm.folder(out)
+        if not arm.is_finished(out) and not workdir.has_checkpoint(folder):
+            continue
+        settings = costs.resolve(arm, extra)
+        data = dataclasses.replace(settings.data, root=root_of(extra) or settings.data.root)
+        workdir.check(folder, dataclasses.replace(settings, seed=arm.seed, data=data), "--out")
 
 
 def check_converted(wanted: Sequence[Arm], out: Path) -> None:

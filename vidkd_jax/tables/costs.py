@@ -1,5 +1,6 @@
 """What the runs of a table cost, before they are run: FLOPs, and an estimate of time."""
 
+import ast
 import dataclasses
 import functools
 import runpy
@@ -50,6 +51,7 @@ _PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's tex
     float: float,
     str: str,
     bool: lambda text: {"true": True, "false": False}[text.lower()],
+    tuple: lambda text: tuple(ast.literal_eval(text)),
 }
 _BACKWARD = 2  # cost of the backward pass in forward passes: gradients of inputs and of kernels
 
@@ -85,7 +87,7 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
 
     Args:
       arm: the run.
-      extra: overrides of the command line, "--config.a.b=value"; those of tuples are left out.
+      extra: overrides of the command line, "--config.a.b=value".
 
     Raises:
       InputError: a field or a value is wrong.
@@ -104,7 +106,7 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
         if kind in _PARSERS:
             try:
                 value = _PARSERS[kind](text)
-            except (KeyError, ValueError):
+            except (KeyError, TypeError, ValueError, SyntaxError):
                 raise InputError(f"{flag}: '{text}' is not of type {kind.__name__}") from None
             config_lib.set_field(config, field, value)
     return config_lib.read(config)
