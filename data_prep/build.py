@@ -99,9 +99,13 @@ def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
     size, flags = args.short_side, {}
     config, name = f"ty_r18:{args.dataset}", args.dataset
     usual = _RECIPE_SIZES.get(args.dataset, 128)
+    tasks = {f"marionette_{task}": task for task in recipes.TASKS}
     if args.dataset == "marionette" and dataset.name in recipes.DATASETS:
         config, name = f"ty_r18:{dataset.name}", dataset.name
-    if args.dataset in ("folder", "csv"):
+    elif dataset.name in tasks:
+        config, name = f"frame_teacher:{tasks[dataset.name]}", dataset.name
+        usual = _RECIPE_SIZES["marionette"]
+    elif args.dataset in ("folder", "csv"):
         laptop = ("ty_r18:laptop", "mine", 64)
         config, name, usual = laptop if size < 128 else ("ty_r18", "ucf101", 128)
     if dataset.name != name:

@@ -43,7 +43,8 @@ def main() -> None:
     already = (workdir_lib.check(workdir, read(config)) and "already ") or ""
     summary = _run(config, workdir)
     if sharding.is_main():
-        print(f"{already}finished: {workdir}", *closing_lines(summary, workdir), sep="\n")
+        lines = closing_lines(summary, workdir, config.teachers.runs)
+        print(f"{already}finished: {workdir}", *lines, sep="\n")
 
 
 def _run(config: ConfigDict, workdir: Path) -> dict[str, Any]:

@@ -183,6 +183,10 @@ def config_of(words):
         ),
         ({"dataset": "utd_mhad"}, "--config.data.short_side=128 --config.data.crop=112 --workdir"),
         ({"dataset": "utd_mhad", "short_side": 64}, "--config=ty_r18:utd_mhad --workdir"),
+        (
+            {"dataset": "csv", "name": "marionette_scene", "short_side": 56},
+            "--config=frame_teacher:scene --workdir=runs/marionette_scene",
+        ),
         ({"name": "mine", "short_side": 64}, "--config=ty_r18:laptop --workdir=runs/mine"),
         (
             {"name": "large"},

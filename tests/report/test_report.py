@@ -223,6 +223,8 @@ def test_a_finished_run_prints_what_to_type_next(network, step):
         "note: The recording of",
     ]
     assert step in last
+    *_, last = closing_lines(summary, Path("my runs/a"), ["runs/large"])
+    assert step.replace("TEACHER", "runs/large") in last
 
 
 def test_of_a_clip_sampler_the_ranking_of_clips_comes_first():

@@ -1,7 +1,7 @@
 """What a finished run prints: how good the student is, what to doubt, what to type next."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ _WITHOUT_CLASSES = {
 }
 
 
-def closing_lines(summary: Mapping[str, Any], workdir: Path) -> Iterator[str]:
+def closing_lines(
+    summary: Mapping[str, Any], workdir: Path, teachers: Sequence[str] = ()
+) -> Iterator[str]:
     """Yields the lines that follow the name of the finished run's folder.
 
     Args:
       summary: content of `summary.json`; an older one may lack some figures.
       workdir: of the run.
+      teachers: folders of the networks that taught it.
     """
     found = _shares(_FIGURES, summary)
     if "ece" in summary:
@@ -49,7 +52,7 @@ def closing_lines(summary: Mapping[str, Any], workdir: Path) -> Iterator[str]:
         yield f"for comparison: by chance {chance}"
     yield from (f"note: {text}" for text in cautions(summary))
     yield f"report: {workdir / 'report' / 'index.html'}"
-    yield _next_step(summary.get("network", {}), workdir)
+    yield _next_step(summary.get("network", {}), workdir, teachers)
 
 
 def _shares(figures: Mapping[str, str], summary: Mapping[str, Any]) -> list[str]:
@@ -78,13 +81,14 @@ def baselines(summary: Mapping[str, Any]) -> str:
     return f"{chance}, always the commonest class {percent(summary['commonest_class'])}"
 
 
-def _next_step(network: Mapping[str, Any], workdir: Path) -> str:
+def _next_step(network: Mapping[str, Any], workdir: Path, teachers: Sequence[str]) -> str:
     """Returns the command or the setting that uses the student."""
     folder = shlex.quote(str(workdir))
     if "confidence" in network.get("heads", {}):
+        teacher = shlex.quote(teachers[0]) if teachers else "TEACHER"
         return (
             "choose the clips of new videos that a teacher sees: python -m vidkd_jax.predict "
-            f"--run={folder} --teacher=TEACHER VIDEO_OR_FOLDER"
+            f"--run={folder} --teacher={teacher} VIDEO_OR_FOLDER"
         )
     if not network.get("has_classifier", True):
         return f"start another run from its features: --config.model.init_from={folder}"

@@ -32,6 +32,7 @@ _MARIONETTE: dict[str, Any] = {
     "data.val_fraction": 0.41,  # of preset standard: 59 groups; 85 train, 72 test
     "train.epochs": 25,
 }
+TASKS = ("scene", "outfit", "motion")  # on the videos of other actors, for still-image networks
 # The built-in data sets: preset standard; a third of its training videos, on which a network
 # overfits as the papers' do on UCF101; the same two with the many test videos of preset study;
 # other actors, for teachers; half of preset small's, fewer still, as HMDB51 has; presets untrimmed
@@ -52,8 +53,7 @@ MARIONETTE_SETS: dict[str, dict[str, Any]] = {
     "marionette_untrimmed": {"train.repeats": 2, "data.val_fraction": 0.2},
     # Of 144 actors 22 validate: the pretext task shows every clip of theirs in five ways.
     "marionette_long": {"data.val_fraction": 0.15},
-    # Other tasks on the videos of other actors.
-    **{f"marionette_{task}": {"data.val_fraction": 0.1} for task in ("scene", "outfit", "motion")},
+    **{f"marionette_{task}": {"data.val_fraction": 0.1} for task in TASKS},
 }
 # What trains a narrow network in few steps.
 SMALL_SETS = ("laptop", "utd_mhad", *MARIONETTE_SETS)
