@@ -1,6 +1,5 @@
 """The run: build, train epoch by epoch, promote, evaluate, report."""
 
-import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,10 +24,12 @@ from vidkd_jax.run.optimizer import set_rates
 from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.run.state import TrainState
 from vidkd_jax.runtime import sharding
-from vidkd_jax.runtime.ahead import one_ahead
+from vidkd_jax.runtime.ahead import ahead
 from vidkd_jax.runtime.compilation import announced
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.config import read
+
+_STEPS_AHEAD = 2  # that the device has been given, besides the one that it is known to have done
 
 
 def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
@@ -172,20 +173,30 @@ def _train_epoch(
     bar: tqdm,
     step: Callable[..., tuple[TrainState, dict[str, jax.Array]]],
 ) -> TrainState:
-    """Does one epoch's steps; reads metrics back only every `train.log_every` steps."""
+    """Does one epoch's steps; reads metrics back only every `train.log_every` steps.
+
+    The device always has the next steps already, and their batches; the host waits for the oldest.
+    """
     train, per_epoch = run.settings.train, run.train_batches.per_epoch
-    batches = _device_batches(run, per_epoch)
-    pending: list[dict[str, jax.Array]] = []
     start, waited, first_step = time.monotonic(), 0.0, int(state.step)
-    for number in range(1, per_epoch + 1):
-        asked = time.monotonic()
-        batch = next(batches)
-        # If the device is still busy now, it did not wait for this batch. The sum is an upper
-        # bound, because the device may have finished while the host waited.
-        if not pending or _is_ready(pending[-1]["loss"]):
-            waited += time.monotonic() - asked
-        state, metrics = step(state, teachers, batch, run.key)
-        pending.append(metrics)
+    rate = float(state.opt_state.hyperparams["learning_rate"])
+
+    def steps() -> Iterator[dict[str, jax.Array]]:
+        nonlocal state, waited
+        metrics: dict[str, jax.Array] = {}
+        for _ in range(per_epoch):  # and no batch more: the iterator's saved position is exact
+            asked = time.monotonic()
+            batch = run.shard(next(run.train_batches))
+            # If the device is still busy now, it did not wait for this batch. The sum is an upper
+            # bound, because the device may have finished while the host waited.
+            if not metrics or _is_ready(metrics["loss"]):
+                waited += time.monotonic() - asked
+            state, metrics = step(state, teachers, batch, run.key)
+            yield metrics
+
+    pending: list[dict[str, jax.Array]] = []
+    for number, metrics in enumerate(ahead(steps(), _STEPS_AHEAD), start=1):
+        pending.append(jax.block_until_ready(metrics))
         if number % train.log_every == 0 or number == per_epoch:
             values = _read(pending, first_step + number, epoch)
             pending = []
@@ -193,7 +204,7 @@ def _train_epoch(
                 seconds = time.monotonic() - start
                 values["clips_per_second"] = per_epoch * train.batch_size / seconds
                 values["data_wait_fraction"] = waited / seconds
-            values["learning_rate"] = float(state.opt_state.hyperparams["learning_rate"])
+            values["learning_rate"] = rate
             tracker.write(first_step + number, epoch, "train", values)
         bar.update()
     return state
@@ -202,14 +213,6 @@ def _train_epoch(
 def _program(_: TrainState, teachers: BySource, *__: Any) -> frozenset[str]:
     """Returns what decides whether a step is compiled anew: which teachers there are."""
     return frozenset(teachers)
-
-
-def _device_batches(run: Run, count: int) -> Iterator[dict[str, jax.Array]]:
-    """Returns `count` batches, each sent to the devices while the one before is in use.
-
-    Never asks the data for more than `count`, so that the iterator's saved position is exact.
-    """
-    return one_ahead(map(run.shard, itertools.islice(run.train_batches, count)))
 
 
 def _is_ready(value: Any) -> bool:

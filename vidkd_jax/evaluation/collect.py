@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vidkd_jax.evaluation.predictions import Predictions, as_clips, mean_by_video
-from vidkd_jax.runtime.ahead import one_ahead
+from vidkd_jax.runtime.ahead import ahead
 
 _BESIDE = ("label", "video", "mask")
 
@@ -48,7 +48,7 @@ def collect(predict_fn: Callable[[Any], Mapping[str, Any]], batches: Iterable[An
       batches: as made by `EvalBatches`.
     """
     parts: list[dict[str, np.ndarray]] = []
-    for found in one_ahead(map(predict_fn, batches)):
+    for found in ahead(map(predict_fn, batches)):
         mask = np.asarray(found["mask"])
         parts.append({name: np.asarray(rows)[mask] for name, rows in found.items()})
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

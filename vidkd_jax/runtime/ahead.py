@@ -1,4 +1,4 @@
-"""Starts item i+1 before item i is consumed, so that host and device overlap."""
+"""Starts the next items before an item is consumed, so that host and device overlap."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -7,15 +7,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def one_ahead(values: Iterable[T]) -> Iterator[T]:
-    """Yields each value after the next value has been made.
+def ahead(values: Iterable[T], by: int = 1) -> Iterator[T]:
+    """Yields each value after the next `by` values have been made.
 
-    With batches, the next batch is copied to the device while the current batch is in use. With
-    outputs, the device computes the next output while the host waits for the current one.
+    The device computes the next outputs or steps while the host waits for the current one.
     """
     ready: deque[T] = deque()
     for value in values:
         ready.append(value)
-        if len(ready) > 1:
+        if len(ready) > by:
             yield ready.popleft()
     yield from ready
