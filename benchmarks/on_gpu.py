@@ -43,6 +43,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 _SHORTEST = 30.0  # seconds, in which a measurement can begin, compile and end
 NEEDED = ("jax", "flax", "optax", "chex", "numpy", "torch")
 CUDNN = ("nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
+_FLAGS = {
+    # A trace names the kernels in a command buffer after the buffer (openxla/xprof#3070).
+    "profile": "--xla_gpu_enable_command_buffer=",
+    "channels_last": "--xla_gpu_force_conv_nhwc=true",
+}
 VERSIONS: Mapping[str, tuple[str, ...]] = {
     "jax": ("jax", "jaxlib", "flax", *CUDNN),
     "torch": ("torch", "triton", *CUDNN),
@@ -85,9 +90,8 @@ def environment(measurement: Measurement, cache: str) -> dict[str, str]:
         flags.append("--xla_backend_optimization_level=0")  # compiles a third faster
         # One thread for PyTorch: threads that wait for a busy core make a tiny step take seconds.
         changed |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    elif measurement.kind == "profile":
-        # A trace names the kernels in a command buffer after the buffer (openxla/xprof#3070).
-        flags.append("--xla_gpu_enable_command_buffer=")
+    else:
+        flags.append(_FLAGS.get(measurement.kind, ""))
     return {**os.environ, **changed, "XLA_FLAGS": " ".join(flags).strip()}
 
 

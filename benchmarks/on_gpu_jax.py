@@ -39,6 +39,14 @@ def teaching_yourself(args: argparse.Namespace) -> dict[str, Any]:
     return _timed_training(args, *made)
 
 
+def augmented(args: argparse.Namespace) -> dict[str, Any]:
+    """Measures TY's training step with its augmentation, which is part of the program."""
+    made = setting.teaching_yourself(
+        args, args.classes, dtype=DTYPE, network=args.network, augmented=True
+    )
+    return _timed_training(args, *made)
+
+
 def forward(args: argparse.Namespace) -> dict[str, Any]:
     """Measures the forward pass of a network that does not train."""
     made = setting.forward(args, args.classes, dtype=DTYPE, network=args.network)
@@ -102,7 +110,9 @@ def _compile(jitted: Any, *arguments: Any) -> tuple[Any, dict[str, Any]]:
 KINDS: Mapping[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "matmul": matmul,
     "supervised": supervised,
+    "channels_last": supervised,
     "teaching_yourself": teaching_yourself,
+    "augmented": augmented,
     "forward": forward,
     "profile": profile,
 }

@@ -17,14 +17,25 @@ PLAN = (
     ("supervised", "r3d_18", 64),
     ("supervised", "r3d_18", 128),
     ("teaching_yourself", "r3d_18", 64),
+    ("augmented", "r3d_18", 64),  # the same with TY's augmentation
+    ("channels_last", "r3d_18", 64),  # the supervised step, where XLA may choose no other layout
     ("forward", "r3d_18", 64),
     ("profile", "r3d_18", 64),
     ("supervised", "r2plus1d_18", 64),
     ("supervised", "built_in", 16),
     ("supervised", "built_in", 256),
 )
+# Kinds that are compared with another line of JAX's side, or with nothing.
+OF_JAX_ALONE = ("augmented", "channels_last", "profile")
 # The work of a step as forward passes of the network: a gradient costs two.
-FORWARD_PASSES = {"forward": 1, "supervised": 3, "profile": 3, "teaching_yourself": 4}
+FORWARD_PASSES = {
+    "forward": 1,
+    "supervised": 3,
+    "channels_last": 3,
+    "profile": 3,
+    "teaching_yourself": 4,
+    "augmented": 4,
+}
 CLASSES = 101
 SECONDS = 2.5  # of measuring, after compilation
 # A dry run's: it runs on a CPU, and takes a minute or two.
@@ -95,6 +106,6 @@ def plan(
         for side in sides:
             measurement = Measurement(kind, network, batch, side, dry_run)
             wanted = not only or kind == "matmul" or measurement.name in only
-            if wanted and (kind, side) != ("profile", "torch"):
+            if wanted and (side == "jax" or kind not in OF_JAX_ALONE):
                 measurements.setdefault(measurement.arguments(), measurement)
     return list(measurements.values())

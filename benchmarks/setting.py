@@ -51,13 +51,19 @@ def supervised(
 
 
 def teaching_yourself(
-    args: argparse.Namespace, classes: int, *, dtype: str = "float32", network: str = "ty_r3d_18"
+    args: argparse.Namespace,
+    classes: int,
+    *,
+    dtype: str = "float32",
+    network: str = "ty_r3d_18",
+    augmented: bool = False,
 ) -> tuple[Any, Callable[..., Any], dict[str, np.ndarray], Any, Mapping[str, Any]]:
     """Returns TY's step, as `supervised` does, and its teachers: one, of the same network."""
     return _training(
         args,
         classes,
         method="teaching_yourself",
+        augmented=augmented,
         dtype=dtype,
         network=network,
         kd_weight=KD_WEIGHT,
@@ -93,6 +99,7 @@ def _training(
     method: str,
     dtype: str,
     network: str,
+    augmented: bool = False,
     **options: float,
 ) -> tuple[Any, Callable[..., Any], dict[str, np.ndarray], Any, Mapping[str, Any]]:
     """Returns a method's step: state, step, batch on the host, key, and teachers by source.
@@ -110,7 +117,8 @@ def _training(
     clip, label = clips(args, classes)
     shape, key = clip.shape[1:], jax.random.key(0)
     state = create_train_state(key, shape, model=model, optimizer=optimizer())
-    made = methods.create(method, augment=augment.Augment.none(), **options)
+    policy = augment.Augment() if augmented else augment.Augment.none()
+    made = methods.create(method, augment=policy, **options)
     names = [source.name for source in made.teachers]
     step = partial(
         train_step,

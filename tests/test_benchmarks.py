@@ -219,6 +219,8 @@ def test_on_gpu_measures_all(tmp_path):
         "r3d_18_forward_64",
         "r2plus1d_18_supervised_64",
     }
+    alone = {line["measurement"] for line in found if "ms" in line} - {"r3d_18_profile_64"} - names
+    assert alone >= {"r3d_18_augmented_64", "r3d_18_channels_last_64"}
     (profile,) = (line for line in found if line["measurement"] == "r3d_18_profile_64")
     assert len(profile["slowest"]) == 5 and all(line["layer"] for line in profile["slowest"])
 
