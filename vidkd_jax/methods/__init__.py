@@ -22,8 +22,9 @@ from vidkd_jax.methods.confidence import (
     NaiveConfidence,
 )
 from vidkd_jax.methods.defaults import Defaults
+from vidkd_jax.methods.dist_init import DistInit
 from vidkd_jax.methods.distillation import Decoupled, Distillation, MovingAverage, SoftTargets
-from vidkd_jax.methods.dtg import DifferentiatedTeachers, DistInit, SupervisedDTG
+from vidkd_jax.methods.dtg import DifferentiatedTeachers, SupervisedDTG
 from vidkd_jax.methods.features import AttentionTransfer, FeatureMatching, Hints, Relational
 from vidkd_jax.methods.learned_confidence import LearnedConfidence
 from vidkd_jax.methods.mutual_learning import MutualLearning

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from vidkd_jax import augment
-from vidkd_jax.methods.base import Batch, Context, Outputs, Shapes, Sizes, Taught
+from vidkd_jax.methods.base import LAST_EPOCH, Batch, Context, Outputs, Shapes, Sizes, Taught
 from vidkd_jax.methods.sources import Average, Memory, Source
 from vidkd_jax.models import Head
 from vidkd_jax.options import check_options
@@ -104,3 +104,12 @@ class Defaults:
             if isinstance(source, Average)
         }
         return {**context.memory, **moved}
+
+
+@dataclasses.dataclass(frozen=True)
+class WithoutLabels(Defaults):
+    """What no label judges while it trains: its last epoch counts."""
+
+    validated_by: ClassVar[tuple[str, ...]] = ()
+    tested_by: ClassVar[tuple[str, ...]] = ("linear_probe", "nearest_neighbours", "features")
+    selected_on: ClassVar[str] = LAST_EPOCH

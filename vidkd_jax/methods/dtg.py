@@ -11,15 +11,15 @@ from vidkd_jax import losses
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import guidance as guidance_lib
 from vidkd_jax.methods import queues
-from vidkd_jax.methods.base import LAST_EPOCH, Context, Outputs, Shapes, Sizes, Taught, Term
-from vidkd_jax.methods.defaults import Defaults
+from vidkd_jax.methods.base import Context, Outputs, Shapes, Sizes, Taught, Term
+from vidkd_jax.methods.defaults import Defaults, WithoutLabels
 from vidkd_jax.methods.sources import Frozen, Memory, Source
 from vidkd_jax.models import Head
 from vidkd_jax.options import choice, option
 from vidkd_jax.samplers import Sampler, Segments
 
 GUIDANCE = ("sequence", "image")
-FUSED, DISTANCES = ("losses", "features"), ("l1", "cross_entropy")
+FUSED = ("losses", "features")
 
 
 def _anchor(number: int) -> str:
@@ -27,16 +27,7 @@ def _anchor(number: int) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class _WithoutLabels(Defaults):
-    """What no label judges while it trains: its last epoch counts."""
-
-    validated_by: ClassVar[tuple[str, ...]] = ()
-    tested_by: ClassVar[tuple[str, ...]] = ("linear_probe", "nearest_neighbours", "features")
-    selected_on: ClassVar[str] = LAST_EPOCH
-
-
-@dataclasses.dataclass(frozen=True)
-class DifferentiatedTeachers(_WithoutLabels):
+class DifferentiatedTeachers(WithoutLabels):
     """DTG-Net without labels: total = contrast of anchors with guidance (eq. 1 and 2).
 
     Two sparse sequences are drawn of each video. The student sees the first one, its features are
@@ -256,48 +247,3 @@ class SupervisedDTG(DifferentiatedTeachers):
         """Returns the accuracy on the batch, and the mean weight of each teacher."""
         right = jnp.argmax(student["logits"], axis=-1) == context.batch["label"]
         return {"top1": jnp.mean(right), **super().metrics(student, teachers, context)}
-
-
-@dataclasses.dataclass(frozen=True)
-class DistInit(_WithoutLabels):
-    """The baseline of DTG-Net: the student copies a teacher's features (Girdhar et al. 2019).
-
-    Attributes:
-      distance: "l1", the mean absolute difference; or "cross_entropy" between the softmax of both.
-      guided_by: which output of the teacher is copied; see `DifferentiatedTeachers`.
-    """
-
-    distance: str = choice("l1", DISTANCES)
-    guided_by: str = guidance_lib.FEATURES
-
-    @property
-    def teachers(self) -> tuple[Source, ...]:
-        """One trained network; a still-image one sees every frame."""
-        return (Frozen(most=1, blocks=guidance_lib.blocks(self.guided_by), all_frames=True),)
-
-    def sampler(self, frames: int, stride: int) -> Sampler:
-        """Returns the sampler of one sparse sequence, which both see."""
-        del stride
-        return Segments(frames)
-
-    def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
-        """Returns a linear map to the teacher's features."""
-        del num_classes
-        (shapes,) = teachers
-        return {_anchor(0): Head(shapes[self.guided_by].shape[-1], training_only=True)}
-
-    def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
-        """Returns the distance."""
-        del context
-        anchor, (outputs,) = student[_anchor(0)], teachers["frozen"]
-        teacher = guidance_lib.pooled(outputs, self.guided_by)
-        if self.distance == "l1":
-            return {"l1": Term(1.0, losses.mean_absolute_error(anchor, teacher))}
-        targets = losses.soft_targets(teacher, 1.0)
-        value = -jnp.sum(targets * jax.nn.log_softmax(anchor), axis=-1)
-        return {"cross_entropy": Term(1.0, value)}
-
-    def metrics(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, jax.Array]:
-        """Returns nothing."""
-        del student, teachers, context
-        return {}
