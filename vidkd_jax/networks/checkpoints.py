@@ -45,7 +45,10 @@ class Checkpoints:
         keep = policies.AnyPreservationPolicy([keep_two, policies.CustomSteps(keep_epochs)])
         self._latest, self._best = (
             ocp.training.Checkpointer(
-                folder / name, preservation_policy=policy, cleanup_tmp_directories=True
+                folder / name,
+                preservation_policy=policy,
+                cleanup_tmp_directories=True,
+                context=_own_barriers(name),
             )
             for name, policy in (("latest", keep if keep_epochs else keep_two), ("best", keep_two))
         )
@@ -59,7 +62,7 @@ class Checkpoints:
         if done and done not in best:
             with self._readable_latest(done):
                 saved = self._latest.checkpointables_metadata(done).custom_metadata
-                if saved["best_epoch"] == done:
+                if (saved or {}).get("best_epoch", done) == done:  # none: half deleted already
                     self._latest.delete(done)
                     done = self.latest_epoch() or 0
         for checkpoint in list(self._best.checkpoints):
@@ -93,11 +96,7 @@ class Checkpoints:
         )
 
     def _wait(self) -> None:
-        """Waits until what was begun is on the disk.
-
-        Raises:
-          OSError: it could not be written.
-        """
+        """Waits until what was begun is on the disk, and raises what kept it from there."""
         while self._writing:
             self._writing.pop().result()
 
@@ -154,8 +153,10 @@ class Checkpoints:
 
     def __exit__(self, *_: object) -> None:
         """Waits for what is being written."""
-        self._latest.close()
-        self._best.close()
+        try:
+            self._latest.close()
+        finally:
+            self._best.close()
 
 
 def save_variables(folder: Path, variables: Variables) -> None:
@@ -206,6 +207,12 @@ def load_epoch(workdir: Path, epoch: int) -> tuple[dict[str, Any], dict[str, Any
     progress = dict(found.custom_metadata)
     progress.pop(_PROCESSES, None)
     return state, progress
+
+
+def _own_barriers(name: str) -> ocp.Context:
+    """Returns the context of a checkpointer: two that write at once must not share barriers."""
+    options = ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=name)
+    return ocp.Context(multiprocessing_options=options)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """From settings to what a run reads: the videos, the clips and their shapes, the batches."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ def eval_batches(
         spec,
         batch_size=settings.eval.batch_size,
         max_clips=max_clips,
-        reading=_reading(settings.data),
+        reading=_reading(dataclasses.replace(settings.data, workers=0)),  # it has none
         process=_process(),
     )
 

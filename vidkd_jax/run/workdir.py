@@ -63,7 +63,7 @@ def check(workdir: Path, settings: Settings, flag: str = "--workdir") -> dict[st
     """
     if os.path.exists(workdir / "model.json"):  # noqa: PTH110 - as in `read_json`
         raise InputError(
-            f"--workdir='{workdir}' holds converted weights, which would be taken for the run's; "
+            f"{flag}: '{workdir}' holds converted weights, which would be taken for the run's; "
             "choose another"
         )
     summary = read_json(workdir / "summary.json")

@@ -82,7 +82,7 @@ class DataSettings:
       val_fraction: of the training groups.
       folds: that the training groups are dealt out to, for cross-fitted teachers; 0: none.
       fold: whose groups, from 1 to `folds`, do not train; 0: all do.
-      threads: that read, in each process that reads; 0: one a core, up to 16.
+      threads: that read, in each process that reads; 0: one a core, up to 16; workers share cores.
       workers: processes that read; 0: threads only.
       prefetch: batches that are read ahead.
     """

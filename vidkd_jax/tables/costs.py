@@ -1,6 +1,5 @@
 """What the runs of a table cost, before they are run: FLOPs, and an estimate of time."""
 
-import ast
 import dataclasses
 import functools
 import runpy
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
+from ml_collections.config_flags import tuple_parser
 
 from vidkd_jax import models
 from vidkd_jax.errors import InputError, suggest
@@ -51,7 +51,7 @@ _PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's tex
     float: float,
     str: str,
     bool: lambda text: {"true": True, "false": False}[text.lower()],
-    tuple: lambda text: tuple(ast.literal_eval(text)),
+    tuple: tuple_parser.TupleParser().parse,  # as the run's command line does
 }
 _BACKWARD = 2  # cost of the backward pass in forward passes: gradients of inputs and of kernels
 
