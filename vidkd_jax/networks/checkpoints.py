@@ -62,7 +62,7 @@ class Checkpoints:
         if done and done not in best:
             with self._readable_latest(done):
                 saved = self._latest.checkpointables_metadata(done).custom_metadata
-                if (saved or {}).get("best_epoch", done) == done:  # none: half deleted already
+                if saved["best_epoch"] == done:
                     self._latest.delete(done)
                     done = self.latest_epoch() or 0
         for checkpoint in list(self._best.checkpoints):
