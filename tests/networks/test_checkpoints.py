@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from vidkd_jax.errors import is_disk_full
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.networks.network import Variables
 
@@ -67,3 +68,15 @@ def test_a_best_student_of_an_older_epoch_stays(tmp_path):
     with Checkpoints(tmp_path) as checkpoints:
         assert checkpoints.latest_epoch() == 2
         checkpoints.load_best(1, variables)
+
+
+def test_a_full_disk_is_raised_before_anybody_takes_the_checkpoint_for_saved(small_disk):
+    disk, resize = small_disk
+    assert resize(4)
+    noise = jax.random.normal(jax.random.key(0), (4, 1024, 1024))  # 16 MiB, and no pattern in it
+    variables = Variables(params={"kernel": noise}, batch_stats={})
+    with pytest.raises(ValueError, match="No space left") as caught, Checkpoints(disk) as saving:
+        saving.save_best(1, variables)
+        saving.load_best(1, variables)
+    assert is_disk_full(caught.value)
+    assert not list(disk.glob("checkpoints/best/1"))
