@@ -2,6 +2,7 @@
 
 import pytest
 
+from vidkd_jax.data import pipeline
 from vidkd_jax.run import inputs
 from vidkd_jax.runtime.cores import usable_cores
 from vidkd_jax.settings.settings import DataSettings
@@ -21,8 +22,8 @@ from vidkd_jax.settings.settings import DataSettings
 def test_a_thread_a_core_reads_unless_the_user_says_otherwise(
     monkeypatch, cores, settings, threads
 ):
-    monkeypatch.setattr(inputs, "usable_cores", lambda: cores)
-    assert inputs._reading(DataSettings(**settings)).threads == threads
+    monkeypatch.setattr(pipeline, "usable_cores", lambda: cores)
+    assert inputs._reading(DataSettings(**settings)).num_threads == threads
 
 
 def test_cores_are_those_that_the_process_may_use(monkeypatch):

@@ -16,7 +16,9 @@ from absl import flags
 from vidkd_jax.data.clips import ClipSpec, HostBatch, Row, load_batch, random_row
 from vidkd_jax.data.splits import Subset
 from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.cores import usable_cores
 
+_MOST_THREADS = 16  # each holds a batch
 _ORDER, _CLIPS = 0, 1  # what a stream of random numbers is for
 _ENDLESS = 2**40  # batches
 _LEAST = 64  # batches of an epoch whose number of passes is left open
@@ -27,7 +29,7 @@ class Reading:
     """How the host reads.
 
     Attributes:
-      threads: that read.
+      threads: that read, in each process that reads; 0: see `num_threads`.
       workers: processes that read; 0: threads of this process only.
       prefetch: how many batches are read ahead.
     """
@@ -35,6 +37,12 @@ class Reading:
     threads: int = 2
     workers: int = 0
     prefetch: int = 8
+
+    @property
+    def num_threads(self) -> int:
+        """Returns `threads`, or for 0 one a core, up to 16, for which workers share the cores."""
+        each = usable_cores() // max(self.workers, 1)
+        return self.threads or max(min(each, _MOST_THREADS), 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,7 +227,8 @@ def _check_divisible(batch_size: int, process: Process) -> None:
 def _to_iterable(dataset: Any, reading: Reading) -> Any:
     """Turns a map of batches into an iterable that reads ahead, in threads or worker processes."""
     options = grain.ReadOptions(
-        num_threads=reading.threads, prefetch_buffer_size=max(reading.prefetch, reading.threads)
+        num_threads=reading.num_threads,
+        prefetch_buffer_size=max(reading.prefetch, reading.num_threads),
     )
     iterable = dataset.to_iter_dataset(options)
     if reading.workers:

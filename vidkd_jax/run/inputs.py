@@ -1,6 +1,5 @@
 """From settings to what a run reads: the videos, the clips and their shapes, the batches."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,8 @@ from vidkd_jax import data
 from vidkd_jax.data import pipeline
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.runtime.cores import usable_cores
 from vidkd_jax.samplers import Contiguous, Sampler, Segments
 from vidkd_jax.settings.settings import DataSettings, Settings
-
-_MOST_THREADS = 16  # each holds a batch
 
 
 def load_splits(settings: DataSettings) -> data.Splits:
@@ -139,14 +135,13 @@ def eval_batches(
         spec,
         batch_size=settings.eval.batch_size,
         max_clips=max_clips,
-        reading=_reading(dataclasses.replace(settings.data, workers=0)),  # it has none
+        reading=_reading(settings.data),
         process=_process(),
     )
 
 
 def _reading(settings: DataSettings) -> pipeline.Reading:
-    threads = settings.threads or min(_MOST_THREADS, usable_cores() // max(settings.workers, 1))
-    return pipeline.Reading(max(threads, 1), settings.workers, settings.prefetch)
+    return pipeline.Reading(settings.threads, settings.workers, settings.prefetch)
 
 
 def _process() -> pipeline.Process:
