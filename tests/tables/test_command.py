@@ -381,6 +381,7 @@ def test_a_table_that_cannot_be_written_is_one_line(finished):
             r"config\.train\.epoch: no such field; did you mean 'train\.epochs'",
         ),
         (["--table=ty_table3", "--config.train.remat=yes"], "'yes' is not of type bool"),
+        (["--table=ty_table3", "--config.data.crop_sizes=(32,"], "is not of type tuple"),
         (["--table=ty_table3", "--config.train.batch_size=0"], "use at least 1"),
         (["--table=ty_table3", "--config.seed=7"], "seed: the table sets it, run by run"),
         (["--table=ty_table3", "--config.data.name=x"], "the table sets it"),

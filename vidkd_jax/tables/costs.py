@@ -106,7 +106,7 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
         if kind in _PARSERS:
             try:
                 value = _PARSERS[kind](text)
-            except (KeyError, TypeError, ValueError, SyntaxError):
+            except (KeyError, ValueError):
                 raise InputError(f"{flag}: '{text}' is not of type {kind.__name__}") from None
             config_lib.set_field(config, field, value)
     return config_lib.read(config)
