@@ -12,6 +12,7 @@ from data_prep.arguments import add_arguments, fraction, positive
 from data_prep.conversion import Conversion
 from data_prep.output import MAX_MISSING, Output, fingerprint, fingerprint_files
 from data_prep.staging import StagingTask, stage_video
+from vidkd_jax.data.records import TASKS
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.settings import recipes
 
@@ -99,11 +100,10 @@ def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
     size, flags = args.short_side, {}
     config, name = f"ty_r18:{args.dataset}", args.dataset
     usual = _RECIPE_SIZES.get(args.dataset, 128)
-    tasks = {f"marionette_{task}": task for task in recipes.TASKS}
     if args.dataset == "marionette" and dataset.name in recipes.DATASETS:
         config, name = f"ty_r18:{dataset.name}", dataset.name
-    elif dataset.name in tasks:
-        config, name = f"frame_teacher:{tasks[dataset.name]}", dataset.name
+    elif dataset.name in TASKS:
+        config, name = f"frame_teacher:{TASKS[dataset.name]}", dataset.name
         usual = _RECIPE_SIZES["marionette"]
     elif args.dataset in ("folder", "csv"):
         laptop = ("ty_r18:laptop", "mine", 64)

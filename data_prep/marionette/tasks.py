@@ -18,9 +18,9 @@ import numpy as np
 from data_prep.disk import clear_disk_errors
 from data_prep.marionette.actions import MOTIONS
 from data_prep.marionette.presets import PRESETS
+from vidkd_jax.data.records import TASKS
 from vidkd_jax.errors import InputError, run_command
 
-TASKS = ("scene", "outfit", "motion")
 _COLOUR = {"scene": ("scene", "wall"), "outfit": ("outfit", "shirt")}  # in a sidecar
 _BINS = 6
 _MOTION_OF = {
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     """Writes a list of all rendered videos with the labels of another task."""
     parser = argparse.ArgumentParser(prog="python -m data_prep.marionette.tasks")
     parser.add_argument("--videos", type=Path, required=True, help="--out of data_prep.marionette")
-    parser.add_argument("--task", choices=TASKS, required=True)
+    parser.add_argument("--task", choices=TASKS.values(), required=True)
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     args = parser.parse_args(argv)
     rows = task_rows(args.videos, args.task)
@@ -58,7 +58,7 @@ def task_rows(videos: Path, task: str) -> list[tuple[str, str, str, str]]:
 
     Args:
       videos: the folder that `data_prep.marionette` has written.
-      task: one of TASKS.
+      task: one of TASKS' values.
 
     Raises:
       InputError: there are no sidecars, or fewer actors than bins.

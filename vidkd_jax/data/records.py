@@ -45,8 +45,8 @@ _MARIONETTE = {
     "marionette_scene_bias": "--preset=standard --seed=9300 --scene_bias=0.8",
     "marionette_new_scenes": "--preset=standard --seed=9300 --scene_bias=0.8 --unseen_scenes",
 }
-# Other tasks on the videos of `marionette_teachers`.
-_TASKS = ("marionette_scene", "marionette_outfit", "marionette_motion")
+# Other tasks on the videos of `marionette_teachers`, by name of their records.
+TASKS = {f"marionette_{task}": task for task in ("scene", "outfit", "motion")}
 
 
 def find_records(
@@ -69,7 +69,7 @@ def find_records(
     folder = root / (name if modality == "rgb" else f"{name}_{modality}") / f"split{split}"
     versions = sorted(path.parent for path in folder.glob("*/dataset.json"))
     if not versions:
-        is_real = name not in (*_MARIONETTE, *_TASKS) and modality == "rgb"
+        is_real = name not in (*_MARIONETTE, *TASKS) and modality == "rgb"
         or_else = "use the built-in videos (--config=...:marionette), or " if is_real else ""
         raise InputError(
             f"no records of '{name}' split {split} in '{folder}': {or_else}make the records with "
@@ -101,8 +101,8 @@ def find_records(
 def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: str) -> str:
     if modality == "flow":
         return f"python -m data_prep.flow --data={root / name} --out={root} --algorithm=dis"
-    if name in _TASKS:
-        videos, task = f"{root}/marionette_teachers_videos", name.removeprefix("marionette_")
+    if name in TASKS:
+        videos, task = f"{root}/marionette_teachers_videos", TASKS[name]
         return (
             f"python -m data_prep.marionette {_MARIONETTE['marionette_teachers']} --out={videos} "
             f"&& python -m data_prep.marionette.tasks --task={task} --videos={videos} "

@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from vidkd_jax.data.records import TASKS
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.settings.config import get_base_config, set_field
 
@@ -32,7 +33,6 @@ _MARIONETTE: dict[str, Any] = {
     "data.val_fraction": 0.41,  # of preset standard: 59 groups; 85 train, 72 test
     "train.epochs": 25,
 }
-TASKS = ("scene", "outfit", "motion")  # on the videos of other actors, for still-image networks
 # The built-in data sets: preset standard; a third of its training videos, on which a network
 # overfits as the papers' do on UCF101; the same two with the many test videos of preset study;
 # other actors, for teachers; half of preset small's, fewer still, as HMDB51 has; presets untrimmed
@@ -53,7 +53,7 @@ MARIONETTE_SETS: dict[str, dict[str, Any]] = {
     "marionette_untrimmed": {"train.repeats": 2, "data.val_fraction": 0.2},
     # Of 144 actors 22 validate: the pretext task shows every clip of theirs in five ways.
     "marionette_long": {"data.val_fraction": 0.15},
-    **{f"marionette_{task}": {"data.val_fraction": 0.1} for task in TASKS},
+    **{name: {"data.val_fraction": 0.1} for name in TASKS},
 }
 # What trains a narrow network in few steps.
 SMALL_SETS = ("laptop", "utd_mhad", *MARIONETTE_SETS)
