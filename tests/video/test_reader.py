@@ -139,12 +139,13 @@ def test_decoded_frames_do_not_pile_up(tmp_path):
     gc.collect()
     gc.disable()
     try:
-        before, threads = alive(), sorted(TASKS.glob("*"))  # TASKS exists only on Linux
+        before, threads = alive(), set(TASKS.glob("*"))  # TASKS exists only on Linux
         for _ in iter_frames(path):
             pass
         read_frames(path, range(0, 40, 2))
         assert alive() - before <= 5  # the tiny copies that the orientation is read from
-        assert sorted(TASKS.glob("*")) == threads
+        # A thread that an earlier test left behind may end meanwhile.
+        assert set(TASKS.glob("*")) <= threads
     finally:
         gc.enable()
 
