@@ -247,6 +247,10 @@ def test_dry_run_says_what_is_left(finished, capsys):
     tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--dry_run"])
     *lines, total, left = capsys.readouterr().out.splitlines()
     assert total.startswith("14 runs") and left.startswith("2 of them are left to run, about ")
+    # The time is reckoned with what the finished runs took.
+    costly = [float(p.split(" FLOPs")[0].split()[-1]) for p in lines[1::2] if "(finished)" in p]
+    speed = sum(costly) / (120 * len(costly)) / 1e9
+    assert f" at {speed:,.0f} GFLOP/s (as the finished ones trained;" in total
     unfinished = [
         line
         for line, price in zip(lines[::2], lines[1::2], strict=True)

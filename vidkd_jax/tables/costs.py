@@ -44,7 +44,8 @@ _VIDEOS = {
     "marionette_motion": (5_040, 7),
 }
 # Speed of a run, divided by that of a large matrix product. Training steps alone reach 0.7 to 1.3
-# on one core (`jax_mfu` in benchmarks/results); validation and reading videos take time, too.
+# on one core (`jax_mfu` in benchmarks/results), and a tenth in networks of few channels; validation
+# and reading videos take time, too.
 _EFFICIENCY = 0.5
 _PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's text to a value
     int: int,

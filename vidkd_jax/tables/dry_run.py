@@ -1,42 +1,61 @@
 """What a table would cost: every run's command, and the time that is left."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax.tables import costs, runner
 from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.tables.row import TRUNK
+from vidkd_jax.tables.run_results import read_summary
 
 
 def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """Prints every run's command and cost, the sum, and how much of it is left to run."""
     runs = in_order(wanted)
-    dtype = costs.resolve(runs[0], extra).model.dtype
-    speed, total = costs.machine_flops_per_second(dtype), 0.0
-    left: list[float] = []
     known: dict[str, costs.Cost] = {}
     for arm in runs:
-        key = f"{arm.dataset}/{arm.row.slug}"
-        known[key] = known.get(key) or costs.cost(arm, extra, out)
-        cost = known[key]
-        total += cost.flops
-        finished = arm.is_finished(out)
-        if not finished:
-            left.append(cost.flops)
+        known[_kind(arm)] = known.get(_kind(arm)) or costs.cost(arm, extra, out)
+    finished = [arm for arm in runs if arm.is_finished(out)]
+    speed, whose = _speed(finished, out, known, costs.resolve(runs[0], extra).model.dtype)
+    for arm in runs:
+        cost, done = known[_kind(arm)], " (finished)" if arm.is_finished(out) else ""
         print(shlex.join(runner.command(arm, out, extra)))
         print(
             f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
-            f"about {_hours(cost.flops / speed)} here{' (finished)' if finished else ''}"
+            f"about {_hours(cost.flops / speed)} here{done}"
         )
+    total = _flops(runs, known)
     print(
         f"{len(runs)} runs, {total:.2e} FLOPs, about {_hours(total / speed)} at "
-        f"{speed / 1e9:,.0f} GFLOP/s (half of this machine's {dtype} matrix product; epochs at "
-        "most)"
+        f"{speed / 1e9:,.0f} GFLOP/s ({whose}; epochs at most)"
     )
     if missing := sorted({f for arm in runs for f in arm.converted(out) if not f.exists()}):
         print(f"Without converted weights that are not there: {', '.join(map(str, missing))}")
-    if len(left) < len(runs):
-        print(f"{len(left)} of them are left to run, about {_hours(sum(left) / speed)}")
+    if finished:
+        left = total - _flops(finished, known)
+        count = len(runs) - len(finished)
+        print(f"{count} of them are left to run, about {_hours(left / speed)}")
+
+
+def _kind(arm: Arm) -> str:
+    """Returns what runs that cost the same have in common."""
+    return f"{arm.dataset}/{arm.row.slug}"
+
+
+def _flops(runs: Iterable[Arm], known: Mapping[str, costs.Cost]) -> float:
+    return sum(known[_kind(arm)].flops for arm in runs)
+
+
+def _speed(
+    finished: Sequence[Arm], out: Path, known: Mapping[str, costs.Cost], dtype: str
+) -> tuple[float, str]:
+    """Returns the FLOPs per second to reckon with, and whose speed it is."""
+    whole = [arm for arm in finished if not arm.needs(TRUNK)]  # a fork's time holds its trunk's
+    if seconds := sum(read_summary(arm.folder(out))["train_seconds"] for arm in whole):
+        return _flops(whole, known) / seconds, "as the finished ones trained"
+    product = f"half of this machine's {dtype} matrix product"
+    return costs.machine_flops_per_second(dtype), f"{product}; narrow networks reach far less"
 
 
 def _hours(seconds: float) -> str:
