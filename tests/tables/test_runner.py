@@ -4,6 +4,7 @@ import contextlib
 import sys
 
 import pytest
+from tqdm import tqdm
 
 from vidkd_jax.errors import RunError
 from vidkd_jax.run.workdir import lock_of
@@ -53,6 +54,22 @@ def test_a_run_that_another_command_has_finished_is_asked_again(run_one, tmp_pat
     summary = str(ARM.folder(tmp_path) / "summary.json")
     script = f"import sys; open({summary!r}, 'w'); sys.exit(2)"
     assert run_one(script, "", taken=False) == []
+
+
+def test_the_time_left_is_reckoned_with_whole_runs(run_one, monkeypatch):
+    """Not with the part of a run since the bar last moved."""
+    rates = []
+
+    class Bar(tqdm):
+        def close(self):
+            if not self.disable:
+                rates.append(self.format_dict["rate"])
+            super().close()
+
+    monkeypatch.setattr(runner, "progress_bar", lambda **options: Bar(mininterval=0.05, **options))
+    monkeypatch.setattr(runner, "_WAIT", 0.1)
+    run_one("import time; time.sleep(1.05)", taken=False)
+    assert 1 <= 1 / rates[0] <= 3  # seconds a run
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,10 @@ def run_all(
                         queue.pending.append(arm)
                     else:
                         queue.failures[arm.folder(out)] = future.result()
-                bar.update(len(queue.failures) - bar.n)
+                # An update by nothing would count only the time since it for the next run.
+                if done := len(queue.failures) - bar.n:
+                    bar.update(done)
+                bar.refresh()
         except BaseException:  # such as Ctrl-C: starts no more runs
             pool.shutdown(wait=False, cancel_futures=True)
             raise
