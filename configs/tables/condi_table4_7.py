@@ -13,7 +13,7 @@ def _divided(k: int, student_k: int) -> Row:
     """Returns a row of K clips, K_s of which the sampler answers."""
     return _TABLE.row("ConDi-SR").choosing(
         k,
-        student_k,
+        student_k=student_k,
         name=f"K = {k}, {student_k} of them by the sampler",
         paper={"video_top1": _PAPER[k][student_k]},
         against=f"K = {k}, 0 of them by the sampler",

@@ -11,7 +11,8 @@ from finished_runs import finish
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import Row, Table, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
-from vidkd_jax.tables.arms import Arm, arms, in_order, row_arm
+from vidkd_jax.tables.arms import arms, in_order, row_arm
+from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.table import available
 
 IN_CSV = ("clip_top1", "video_top1", "clip_ece", "video_ece")
@@ -270,7 +271,7 @@ def test_every_run_of_every_table_resolves_at_every_scale(name, tmp_path):
             for arm in arms(row, dataset, 1)
         ]
         for arm in in_order(wanted):
-            costs.resolve(arm)
+            resolve(arm)
         assert table.headline_metric()
     for scale in table.scales:
         shown = {metric.name for metric in table.at(scale).shown_metrics()}
@@ -289,7 +290,7 @@ def test_every_run_of_every_table_resolves_at_every_scale(name, tmp_path):
 def test_the_papers_costs_stand_beside_ours(tmp_path):
     paper = {"video_top1": 50.0, "m_parameters": 33.4, "hours": 29.8}
     row = Row("a", "supervised_r18", paper=paper)
-    finish(Arm(row, "marionette", 0), tmp_path, 0.5, 0)
+    finish(row_arm(row, "marionette", 0), tmp_path, 0.5, 0)
     table = Table("t", (row,), "a", {"marionette": {"": "marionette"}})
     text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
     assert "| 2.50 (paper 33.4) | 2.0 (paper 29.8 h) |" in text and "|  | 50.0 |" in text
@@ -297,7 +298,7 @@ def test_the_papers_costs_stand_beside_ours(tmp_path):
 
 def test_the_cost_of_a_run_is_its_networks_times_its_clips():
     plain, taught = (
-        costs.cost(Arm(row, "ucf101", 0))
+        costs.cost(row_arm(row, "ucf101", 0))
         for row in (
             Row("a", "supervised_r18", {"train.epochs": 2}),
             Row("b", "ty_r18", {"train.epochs": 2}),
@@ -346,12 +347,12 @@ def test_a_finished_run_without_its_predictions_is_one_line(finished, damage):
 
 def test_a_row_of_a_config_that_there_is_not_is_one_line():
     with pytest.raises(InputError, match="row 'a': no config 'ty_r81'; did you mean 'ty_r18'"):
-        costs.resolve(Arm(Row("a", "ty_r81"), "marionette", 0))
+        resolve(row_arm(Row("a", "ty_r81"), "marionette", 0))
 
 
 def test_a_dry_run_of_a_data_set_of_unknown_size_is_one_line():
     with pytest.raises(InputError, match="--dry_run does not know how many videos 'mine' has"):
-        costs.cost(Arm(Row("a", "ty_r18"), "laptop", 0))
+        costs.cost(row_arm(Row("a", "ty_r18"), "laptop", 0))
 
 
 def test_a_picture_that_there_is_not_is_refused_before_anything_runs(tmp_path, monkeypatch):

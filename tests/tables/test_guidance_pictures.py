@@ -7,7 +7,7 @@ import pytest
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import Row, Table
-from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.arms import row_arm
 from vidkd_jax.tables.pictures import PICTURES
 from vidkd_jax.tables.shown import Shown
 
@@ -22,7 +22,7 @@ def shown(tmp_path):
     rng = np.random.default_rng(0)
     for row in (BOTH, ALONE):
         for seed in (0, 1):
-            folder = Arm(row, "d", seed).folder(tmp_path)
+            folder = row_arm(row, "d", seed).folder(tmp_path)
             folder.mkdir(parents=True)
             records = [
                 {"step": e, "epoch": e, "split": "train", "weight0": w, "weight1": 1 - w}

@@ -14,8 +14,9 @@ from vidkd_jax.run import origins
 from vidkd_jax.tables import SEED, Row, Table, alike, checks, columns, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables import table as table_lib
-from vidkd_jax.tables.arms import Arm, in_order, row_arm
-from vidkd_jax.tables.forks import forked, trunk
+from vidkd_jax.tables.arms import in_order, row_arm
+from vidkd_jax.tables.forks import forked, other_clips, trunk
+from vidkd_jax.tables.resolving import resolve
 
 TEACHER = Row("t", "supervised_r50", seed_offset=7)
 STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
@@ -23,7 +24,7 @@ STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
 
 def test_a_teacher_comes_first_and_once(tmp_path):
     other = Row("other", "decoupled_r18", {"teachers.runs": (TEACHER,)})
-    wanted = [Arm(row, "marionette", 3) for row in (STUDENT, other)]
+    wanted = [row_arm(row, "marionette", 3) for row in (STUDENT, other)]
     ordered = in_order(wanted)
     assert [arm.row.name for arm in ordered] == ["t", "student", "other"]
     assert [arm.seed for arm in ordered] == [10, 3, 3]
@@ -34,7 +35,7 @@ def test_a_teacher_comes_first_and_once(tmp_path):
 
 def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
     table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
-    arm = Arm(STUDENT, "marionette", 0)
+    arm = row_arm(STUDENT, "marionette", 0)
     for run in (arm, *arm.needs()):
         finish(run, tmp_path, 0.5, 0)
     text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
@@ -44,7 +45,7 @@ def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
 def test_minutes_of_a_fork_count_its_trunk_once(tmp_path):
     """A fork's own minutes begin with the trunk's; its teacher's come on top."""
     stem = trunk(Row("stem", "supervised_r18"), 2)
-    arm = Arm(forked(STUDENT, stem, 2), "marionette", 0)
+    arm = row_arm(forked(STUDENT, stem, 2), "marionette", 0)
     for run in (arm, *arm.needs()):
         finish(run, tmp_path, 0.5, 0)
     assert len(arm.needs()) == 2
@@ -53,7 +54,7 @@ def test_minutes_of_a_fork_count_its_trunk_once(tmp_path):
 
 def test_a_finished_run_whose_teacher_is_gone_is_one_line(tmp_path):
     table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
-    finish(Arm(STUDENT, "marionette", 0), tmp_path, 0.5, 0)
+    finish(row_arm(STUDENT, "marionette", 0), tmp_path, 0.5, 0)
     with pytest.raises(InputError, match=r"supervised_r50/seed7' has no results any more"):
         tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
 
@@ -61,7 +62,7 @@ def test_a_finished_run_whose_teacher_is_gone_is_one_line(tmp_path):
 def test_equal_arms_of_different_tables_are_one_run(tmp_path):
     def folder(table, row):
         (found,) = [r for r in load_table(table).rows if r.name == row]
-        return Arm(found, "marionette", 0).folder(tmp_path)
+        return row_arm(found, "marionette", 0).folder(tmp_path)
 
     ty = folder("ty_table3", "TY")
     assert ty == folder("ty_table5", "TY") == folder("ty_table8", "tau 5, lambda 0.2")
@@ -103,14 +104,14 @@ TUNED = Row(
 
 
 def test_any_field_may_name_a_row(tmp_path):
-    first, teacher, tuned = in_order([Arm(TUNED, "ucf101", 1)])
+    first, teacher, tuned = in_order([row_arm(TUNED, "ucf101", 1)])
     assert (first.row.name, first.dataset, first.seed) == ("pretrained", "kinetics400", 6)
     assert (teacher.row.name, teacher.dataset, teacher.seed) == ("t", "ucf101", 8)
     line = runner.command(tuned, tmp_path, [])
     assert f"--config.model.init_from={tmp_path}/runs/kinetics400/supervised_r18/seed6" in line
     runs = (f"{tmp_path}/runs/ucf101/supervised_r50/seed8", "weights/r50")
     assert f"--config.teachers.runs={runs}" in line
-    config = costs.resolve(tuned)
+    config = resolve(tuned)
     assert config.model.init_from == "runs/kinetics400/supervised_r18/seed6"
     assert config.teachers.runs == ("runs/ucf101/supervised_r50/seed8", "weights/r50")
 
@@ -135,6 +136,31 @@ def test_forks_of_a_seed_share_its_trunk(tmp_path):
     assert costs.cost(ordered[3]).passes == 15  # the trunk's ten epochs are not trained again
 
 
+def test_the_noise_floor_keeps_its_trunks_data_set():
+    stem = trunk(Row("alone", "supervised_r18", dataset="marionette_third"), 10)
+    runs = in_order([row_arm(other_clips("other clips", stem, 10), "marionette", 0)])
+    assert [arm.dataset for arm in runs] == ["marionette_third"] * 2
+
+
+def test_a_flag_may_give_all_runs_what_some_rows_mean_anyway(tmp_path):
+    table, field = load_table("condi_table4_3"), "val_fraction"
+    wanted = [row_arm(table.row(name), "marionette_untrimmed", 0) for name in ("Dense", "ConDi-SR")]
+    own = set()
+    for arm in in_order(wanted):
+        finish(arm, tmp_path, 0.5, 0, records=arm.dataset)
+        path = arm.folder(tmp_path) / "config.json"
+        config = json.loads(path.read_text())
+        own.add(config["data"][field])
+        config["data"][field] = 0.2
+        path.write_text(json.dumps(config))
+    assert own == {0.1, 0.2}
+    assert alike.check_alike(wanted, tmp_path) == {f"data.{field}": 0.2}
+    config["data"][field] = 0.1
+    path.write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"was run with another data\.val_fraction"):
+        alike.check_alike(wanted, tmp_path)
+
+
 def test_a_teacher_with_one_seed_teaches_all_seeds(tmp_path):
     teacher = Row("t", "supervised_r50", only_seed=4)
     students = [Row("s", "distillation_r18", {"teachers.runs": (teacher,)})]
@@ -148,7 +174,7 @@ def test_a_seed_may_draw_the_videos_alike_in_all_rows(tmp_path):
     rows = [Row("a", "ty_r18", few), Row("again", "supervised_r18", few, seed_offset=1000)]
     for seed in (1, 2):
         arms = [row_arm(row, "marionette", seed) for row in rows]
-        assert [costs.resolve(arm).data.subset_seed for arm in arms] == [seed, seed]
+        assert [resolve(arm).data.subset_seed for arm in arms] == [seed, seed]
         assert all("data.subset_seed=SEED" in str(arm.folder(tmp_path)) for arm in arms)
 
 
@@ -189,7 +215,7 @@ def test_a_folder_says_which_rows_are_needed():
 def test_a_needed_row_of_a_needed_row_follows_its_data_set():
     trunk = Row("trunk", "supervised_r18")
     branch = Row("branch", "supervised_r18", {"model.init_from": trunk}, dataset="kinetics400")
-    runs = in_order([Arm(Row("leaf", "ty_r18", {"model.init_from": branch}), "ucf101", 0)])
+    runs = in_order([row_arm(Row("leaf", "ty_r18", {"model.init_from": branch}), "ucf101", 0)])
     assert [arm.dataset for arm in runs] == ["kinetics400", "kinetics400", "ucf101"]
 
 
@@ -199,9 +225,9 @@ def test_rows_that_would_share_a_folder_are_refused():
         Row(name, "ty_r18", {"teachers.runs": (Row("t", "supervised_r18", seed_offset=offset),)})
         for name, offset in (("one", 0), ("two", 1000))
     ]
-    in_order([Arm(rows[0], "d", 0)])
+    in_order([row_arm(rows[0], "d", 0)])
     with pytest.raises(InputError, match=r"rows 'one' and 'two': they differ in teachers\.runs"):
-        in_order([Arm(row, "d", 0) for row in rows])
+        in_order([row_arm(row, "d", 0) for row in rows])
 
 
 def test_rows_that_would_share_a_folder_are_refused_also_where_one_is_wanted(tmp_path, monkeypatch):
@@ -221,7 +247,7 @@ def test_pretraining_costs_minutes_and_no_parameters(tmp_path):
     born_again = {"model.init_from": trunk, "teachers.runs": (trunk,)}
     rows = (Row("tuned", "supervised_r18", {"model.init_from": trunk}),)
     rows += (Row("born again", "distillation_r18", born_again),)
-    for arm in in_order(Arm(row, "marionette", 0) for row in rows):
+    for arm in in_order(row_arm(row, "marionette", 0) for row in rows):
         finish(arm, tmp_path, 0.5, 0)
     table = Table("t", rows, "tuned", {"marionette": {"": "marionette"}})
     text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
@@ -233,7 +259,7 @@ def test_pretraining_costs_minutes_and_no_parameters(tmp_path):
 
 def test_a_step_costs_what_its_teachers_answer_and_nothing_for_its_start():
     plain, tuned, taught = (
-        costs.cost(Arm(Row("a", config, overrides), "ucf101", 0)).flops
+        costs.cost(row_arm(Row("a", config, overrides), "ucf101", 0)).flops
         for config, overrides in (
             ("supervised_r18", {}),
             ("supervised_r18", {"model.init_from": PRETRAINED}),
@@ -246,25 +272,26 @@ def test_a_step_costs_what_its_teachers_answer_and_nothing_for_its_start():
 def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch):
     known = Row("t", "supervised_r18", dataset="marionette", converted={"ucf101": "public"})
     row = Row("a", "distillation_r18", {"teachers.runs": (known, PRETRAINED)})
-    real, built_in = Arm(row, "ucf101", 0), Arm(row, "marionette", 0)
+    real, built_in = row_arm(row, "ucf101", 0), row_arm(row, "marionette", 0)
     assert [arm.row.name for arm in in_order([real])] == [PRETRAINED.name, "a"]
     assert [arm.row.name for arm in in_order([built_in])] == ["t", PRETRAINED.name, "a"]
     folder = tmp_path / "weights" / "public"
     assert real.overrides(tmp_path)["teachers.runs"][0] == str(folder)
     with pytest.raises(InputError, match=r"row 'a': no weights in '.*public'; make them with"):
-        checks.check_converted([real], tmp_path)
+        checks.check_converted([real], tmp_path, [])
     card = weights.Card("tsn_resnet18", 1 / 32, 3, 9, frames=1, normalisation=TY, size=32)
     folder.mkdir(parents=True)
     wrong = dataclasses.replace(card, frames=3)
     (folder / "model.json").write_text(json.dumps(wrong.as_json()))
     with pytest.raises(InputError, match=r"public' see 3 frames; convert them again with --fr"):
-        checks.check_converted([real], tmp_path)
+        checks.check_converted([real], tmp_path, [])
+    checks.check_converted([real], tmp_path, ["--config.data.frames=3"])
     (folder / "model.json").unlink()
     folder.rmdir()
     without = costs.cost(real, (), tmp_path).flops
     folder.mkdir(parents=True)
     (folder / "model.json").write_text(json.dumps(card.as_json()))
-    checks.check_converted([real], tmp_path)
+    checks.check_converted([real], tmp_path, [])
     parameters, macs = costs.of_card(card)
     more = costs.cost(real, (), tmp_path)
     assert more.flops - without == 2 * macs * more.videos * more.passes
@@ -287,7 +314,7 @@ def test_a_run_of_other_converted_weights_is_not_its_row(field, tmp_path, monkey
         known = Row("t", "supervised_r18", converted={"ucf101": name})
         config = "distillation_r18" if field == "teachers.runs" else "supervised_r18"
         value = (known,) if field == "teachers.runs" else known
-        return Arm(Row("a", config, {field: value}), "ucf101", 0)
+        return row_arm(Row("a", config, {field: value}), "ucf101", 0)
 
     arm = arm_of("public")
     finish(arm, tmp_path, 0.5, 0)
@@ -324,7 +351,7 @@ def test_no_two_tables_give_one_folder_to_two_runs():
 
 def test_a_run_that_started_elsewhere_is_not_its_row(tmp_path):
     """Only the end of the path counts, because the folder of all runs may have moved."""
-    tuned = Arm(Row("tuned", "supervised_r18", {"model.init_from": PRETRAINED}), "ucf101", 0)
+    tuned = row_arm(Row("tuned", "supervised_r18", {"model.init_from": PRETRAINED}), "ucf101", 0)
     for arm in in_order([tuned]):
         finish(arm, tmp_path, 0.5, 0)
     alike.check_alike([tuned], tmp_path)
@@ -351,13 +378,13 @@ def test_a_run_that_started_elsewhere_is_not_its_row(tmp_path):
 )
 def test_a_row_in_a_field_that_takes_none(overrides, message):
     with pytest.raises(InputError, match=message):
-        costs.resolve(Arm(Row("a", "distillation_r18", overrides), "marionette", 0))
+        resolve(row_arm(Row("a", "distillation_r18", overrides), "marionette", 0))
 
 
 def test_a_needed_row_has_a_data_set_by_column_or_is_done_without():
     large = Row("large", "supervised_r18", dataset={"hmdb51": "kinetics400", "ucf101": ""})
     row = Row("tuned", "ty_r18", {"model.init_from": large, "train.epochs": 3})
-    on = {name: Arm(row, name, 0) for name in ("hmdb51", "ucf101", "ssv2")}
+    on = {name: row_arm(row, name, 0) for name in ("hmdb51", "ucf101", "ssv2")}
     assert [arm.dataset for arm in on["hmdb51"].needs()] == ["kinetics400"]
     assert on["ucf101"].needs() == [] and on["ucf101"].overrides(Path()) == {"train.epochs": 3}
     folders = {name: arm.overrides(Path()).get("model.init_from") for name, arm in on.items()}

@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 from vidkd_jax.data.modalities import open_records
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import Row, Table
-from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.arms import row_arm
 from vidkd_jax.tables.pictures import PICTURES, Shown
 
 TABLE = Table("t", (Row("A", "a"), Row("B", "b")), "A", {"marionette": {"": "d"}})
@@ -25,7 +25,7 @@ def make_runs(square_records, tmp_path):
 
     def make(seed=0, epochs=(2, 2), **rights):
         for (name, right), length in zip(rights.items(), epochs, strict=True):
-            folder = Arm(Row(name, name.lower()), "d", seed).folder(tmp_path)
+            folder = row_arm(Row(name, name.lower()), "d", seed).folder(tmp_path)
             folder.mkdir(parents=True)
             probabilities = np.full((len(labels), 2), 0.0)
             probabilities[np.arange(len(labels)), labels] = right

@@ -10,13 +10,13 @@ from vidkd_jax.errors import RunError
 from vidkd_jax.run.workdir import lock_of
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.tables import Row, load_table, runner
-from vidkd_jax.tables.arms import Arm, arms
+from vidkd_jax.tables.arms import arms, row_arm
 
 TEACHER = Row("t", "supervised_r50", seed_offset=7)
 STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
 
 
-ARM = Arm(Row("a", "supervised_r18"), "marionette", 0)
+ARM = row_arm(Row("a", "supervised_r18"), "marionette", 0)
 BUSY = "print('error: x: another run is writing there; choose another'); "
 
 
@@ -101,7 +101,7 @@ def test_the_error_of_a_run_is_found_between_progress_bars(run_one):
 def test_two_that_run_a_table_share_its_runs(tmp_path, monkeypatch):
     started = []
     rows = [Row("a", "supervised_r18"), Row("b", "ty_r18"), Row("c", "ty_r50")]
-    wanted = [Arm(row, "marionette", 0) for row in rows]
+    wanted = [row_arm(row, "marionette", 0) for row in rows]
 
     def command(arm, out, extra):
         started.append(arm.row.name)
@@ -128,7 +128,7 @@ def test_others_run_beside_a_teacher_that_a_student_waits_for(tmp_path, monkeypa
         return [sys.executable, "-c", scripts[arm.row.name]]
 
     monkeypatch.setattr(runner, "command", command)
-    wanted = [Arm(row, "marionette", 0) for row in (STUDENT, Row("other", "supervised_r18"))]
+    wanted = [row_arm(row, "marionette", 0) for row in (STUDENT, Row("other", "supervised_r18"))]
     runner.run_all(wanted, tmp_path, jobs=2, extra=[], title="t")
 
 
@@ -159,7 +159,7 @@ def test_a_student_whose_teacher_failed_is_not_run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(runner, "command", command)
     with pytest.raises(RunError, match=r"2 of 2 runs failed; .*broken"):
-        runner.run_all([Arm(STUDENT, "marionette", 0)], tmp_path, jobs=1, extra=[], title="t")
+        runner.run_all([row_arm(STUDENT, "marionette", 0)], tmp_path, jobs=1, extra=[], title="t")
     assert started == ["t"]
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -63,6 +64,12 @@ def scores_of(seed, split):
     )
 
 
+class Calls(list):
+    def __init__(self):
+        super().__init__()
+        self.settings = []
+
+
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
     """Finished runs of ROWS, and the (teacher, sampler, split) that are asked of them."""
@@ -70,10 +77,11 @@ def asked(tmp_path, monkeypatch):
         in_order(a for row in ROWS for a in arms(row, "marionette_untrimmed", 2))
     ):
         finish(arm, tmp_path, 0.5, number)
-    calls = []
+    calls = Calls()
 
     def score(teacher, sampler, *, settings, split, keep):
         assert settings.data.name == "marionette_untrimmed" and keep == tmp_path / "scores"
+        calls.settings.append(settings)
         calls.append((teacher.relative_to(tmp_path / "runs"), sampler and sampler.name, split))
         seed = 9 if sampler is None else int(sampler.name.removeprefix("seed"))
         return scores_of(seed, split)
@@ -133,6 +141,33 @@ def test_chosen_clips_answer(asked, tmp_path):
     null = Study(scores_of(9, "test").shuffled(0)).selected("oracle", (1,))
     assert found["shuffled", "video_top1"] == [null.top1.item()]
     assert "| two clips | 2 |" in text and "| dense | 1 |" in text
+
+
+def test_every_row_answers_as_all_runs_were_told(asked, tmp_path):
+    """Also the rows without a sampler, whose settings are those of the column."""
+    for path in tmp_path.rglob("config.json"):
+        config = json.loads(path.read_text())
+        config["eval"] |= {"max_clips": 10}
+        config["data"] |= {"short_side": 64, "root": "elsewhere"}
+        path.write_text(json.dumps(config))
+    written(tmp_path)
+    assert {sampler for _, sampler, _ in asked} == {None, "seed0", "seed1"}
+    told = {(s.eval.max_clips, s.data.short_side, s.data.root) for s in asked.settings}
+    assert told == {(10, 64, "elsewhere")}
+
+
+def test_seeds_are_those_of_the_runs(asked, tmp_path):
+    written(tmp_path)
+    with (tmp_path / "t/seeds.csv").open() as file:
+        seeds = {(line["row"], line["seed"]) for line in csv.DictReader(file)}
+    assert {seed for row, seed in seeds if row == "dense"} == {"3"}  # its only seed
+    assert {seed for row, seed in seeds if row == "two clips"} == {"0", "1"}
+
+
+def test_a_row_with_other_clips_keeps_the_rest_of_its_choice():
+    row = by_confidence("until sure", 5, stop_at=0.6).choosing(3, name="three", student_k=0)
+    assert (row.name, row.selection.k, row.selection.stop_at) == ("three", 3, 0.6)
+    assert row.choosing(3, stop_at=None).selection.stop_at is None
 
 
 def test_the_teacher_answers_until_it_is_sure(asked, tmp_path):

@@ -1,8 +1,14 @@
 """Rows with a part of the videos, and the rows that they need."""
 
-import pytest
+import dataclasses
 
-from vidkd_jax.tables import SEED, Row, load_table, part
+import pytest
+from finished_runs import finish
+
+from vidkd_jax.tables import SEED, Row, Table, load_table, other_clips, part, trunk
+from vidkd_jax.tables import __main__ as tables
+from vidkd_jax.tables.arms import arms, in_order, row_arm
+from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import rows_in
 
 TEACHER = Row("teacher", "pcl_r3d", only_seed=100)
@@ -13,6 +19,7 @@ OWN = {"data.fraction": 0.25, "data.subset_seed": SEED, "train.repeats": 4}
 def test_a_part_takes_the_steps_of_all_videos_and_keeps_its_teachers():
     assert dict(part(TAUGHT, 0.25).overrides) == {**TAUGHT.overrides, **OWN}
     assert part(Row("r", "pcl_r3d"), 0.02).overrides["train.repeats"] == 50
+    assert part(Row("r", "ty_r18"), 0.1, passes=4).overrides["train.repeats"] == 40
 
 
 def test_what_it_needs_may_have_the_same_videos():
@@ -23,6 +30,32 @@ def test_what_it_needs_may_have_the_same_videos():
     assert found.overrides["optim.name"] == "sgd" and found.slug != part(TAUGHT, 0.25).slug
     start = Row("fine-tuned", "finetune_r3d", {"model.init_from": Row("start", "pcl_r3d")})
     assert dict(part(start, 0.25, needed=True).overrides["model.init_from"].overrides) == OWN
+
+
+def test_what_a_row_needs_has_its_videos_whatever_their_seeds():
+    row = part(dataclasses.replace(TAUGHT, seed_offset=1000), 0.25, needed=True)
+    for seed in (0, 1):
+        runs = in_order([row_arm(row, "marionette_long", seed)])
+        assert [arm.seed for arm in runs] == [seed + 1100, seed + 1000]
+        assert [resolve(arm).data.subset_seed for arm in runs] == [seed, seed]
+
+
+def test_a_trunk_and_its_noise_floor_may_have_a_part_of_the_videos():
+    stem = trunk(part(Row("alone", "supervised_r18"), 0.1), 10)
+    again = other_clips("other clips", stem, 10)
+    runs = in_order(row_arm(row, "marionette", 3) for row in (stem, again))
+    assert [(arm.seed, resolve(arm).data.subset_seed) for arm in runs] == [(3, 3), (1003, 3)]
+
+
+def test_seeds_with_other_videos_make_one_table(tmp_path):
+    rows = tuple(part(Row(name, f"{name}_r18"), 0.1) for name in ("supervised", "ty"))
+    columns = {"": "marionette"}
+    table = Table("t", rows, "supervised", {"marionette": columns}, metrics=("video_top1",))
+    for row in rows:
+        for arm in arms(row, "marionette", 2):
+            finish(arm, tmp_path, 0.5, arm.seed)
+    tables.write_table(table, columns, tmp_path, tmp_path / "t", 2)
+    assert "| ty | 2 |" in (tmp_path / "t" / "table.md").read_text()
 
 
 @pytest.mark.parametrize(("name", "share"), [("5", 0.02), ("6", 0.25), ("7", 0.5)])

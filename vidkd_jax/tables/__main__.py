@@ -14,11 +14,11 @@ from vidkd_jax.tables.checks import (
     check_records,
     check_rows,
     check_runs,
-    root_of,
 )
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.dry_run import print_costs
 from vidkd_jax.tables.pictures import PICTURES
+from vidkd_jax.tables.resolving import root_of
 from vidkd_jax.tables.row import Row, file_name
 from vidkd_jax.tables.table import BUILT_IN, Table, available, load_table
 
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     if not arguments.so_far:
         _make_folder(arguments.out)
         check_records(wanted, arguments.out, extra)
-        check_converted(wanted, arguments.out)
+        check_converted(wanted, arguments.out, extra)
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if arguments.row:
         print(

@@ -2,16 +2,16 @@
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights as weights_lib
 from vidkd_jax.run import origins, workdir
 from vidkd_jax.run.saved import saved_config, saved_network
-from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import TEACHERS, TRUNK, rows_in
 
 # Fields that may differ between runs that compare: they do not change a run's figures. The number
@@ -20,8 +20,22 @@ _FREE = {*workdir.MAY_CHANGE, "seed", TEACHERS, "data.workers", "distributed"}
 _FREE -= {"train.epochs"}
 
 
+class _Saved(NamedTuple):
+    """The settings of a finished run.
+
+    Attributes:
+      folder: of the run.
+      fields: its settings by dotted field.
+      departs: the fields in which it was not what its row means.
+    """
+
+    folder: Path
+    fields: Mapping[str, Any]
+    departs: frozenset[str]
+
+
 def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
-    """Compares the finished runs of one column, and the runs that they need, with the first.
+    """Compares the finished runs of one column, and the runs that they need.
 
     Two things make no difference: what a row sets, and a flag that all runs were given.
 
@@ -36,21 +50,16 @@ def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
       InputError: a run had another recipe, or other videos; or it learnt from, or started from,
         weights that are not those of the run that its row names.
     """
-    departures: dict[str, Any] | None = None
-    meant: dict[tuple[str, str], dict[str, Any]] = {}  # by data set and row: seeds share it
+    found: list[_Saved] = []
     records: dict[tuple[str, str], str] = {}  # by name and modality: flow has records of its own
     weights: dict[Path, str] = {}  # digest by run, as the first run says that knows it
     for arm in in_order(runs):
         folder = arm.folder(out)
         if not (folder / "config.json").exists():
             continue
-        row = arm.dataset, arm.row.slug
-        if row not in meant:
-            meant[row] = costs.resolve(arm).by_field()
         saved = saved_config(folder)
-        found = _departures(arm, saved, meant[row])
-        departures = found if departures is None else departures
-        _check_recipe(folder, found, departures)
+        found.append(_Saved(folder, saved, _departures(arm, saved)))
+        _check_recipe(found)
         _check_needed(arm, saved, folder)
         network = saved_network(folder)
         which, identity = (saved["data.name"], saved["data.modality"]), network.get("records", "")
@@ -60,26 +69,35 @@ def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
                 "not compare; run it again, in another --out"
             )
         _check_weights(folder, _weights(arm, out, network), weights)
-    return departures or {}
+    departures = {field for run in found for field in run.departs}
+    return {field: found[0].fields.get(field) for field in sorted(departures)}
 
 
-def _departures(arm: Arm, saved: Mapping[str, Any], meant: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the fields in which a run was not what its row means, and what they were."""
+def given(arm: Arm, out: Path) -> Mapping[str, Any]:
+    """Returns the settings that a flag gave a finished run in place of those that its row means."""
+    saved = saved_config(arm.folder(out))
+    return {field: saved[field] for field in _departures(arm, saved) & {*saved}}
+
+
+def _departures(arm: Arm, saved: Mapping[str, Any]) -> frozenset[str]:
+    """Returns the fields in which a run was not what its row means, but for what it needs."""
+    meant = resolve(arm).by_field()
     of_rows = {field for field, value in arm.row.overrides.items() if rows_in(value)}
-    return {
-        field: saved.get(field)
-        for field in {*meant, *saved} - _FREE - of_rows
-        if saved.get(field) != meant.get(field)
-    }
+    counting = {*saved, *meant} - _FREE - of_rows
+    return frozenset(field for field in counting if saved.get(field) != meant.get(field))
 
 
-def _check_recipe(folder: Path, found: Mapping[str, Any], first: Mapping[str, Any]) -> None:
-    """Refuses a run whose departures from its row are not those of the first run."""
-    for field in sorted({*first, *found}):
-        if first.get(field) != found.get(field):
+def _check_recipe(runs: Sequence[_Saved]) -> None:
+    """Refuses the last run if it was given another setting than the others by a flag.
+
+    A flag may give all runs what some rows mean anyway: then these depart in nothing.
+    """
+    first, last = runs[0], runs[-1]
+    for field in sorted({field for run in runs for field in run.departs}):
+        if any(run.fields.get(field) != first.fields.get(field) for run in runs):
             raise InputError(
-                f"'{folder}' was run with another {field} than the table's other runs: they do not "
-                "compare; run it again, in another --out"
+                f"'{last.folder}' was run with another {field} than the table's other runs: they "
+                "do not compare; run it again, in another --out"
             )
 
 

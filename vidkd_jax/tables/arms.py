@@ -19,11 +19,14 @@ class Arm:
       row: what is run.
       dataset: the config's argument.
       seed: of the run.
+      table_seed: that `SEED` stands for: the table's own, alike in all runs that a row needs,
+        whatever their offsets; of a row with one seed only, this one.
     """
 
     row: Row
     dataset: str
     seed: int
+    table_seed: int
 
     def folder(self, out: Path) -> Path:
         """Returns the run's workdir; `out` is the folder that all tables share."""
@@ -41,7 +44,7 @@ class Arm:
             of the row's selection.
         """
         found = [
-            row_arm(row, self.dataset, self.seed)
+            self._needed(row)
             for name, value in self.row.overrides.items()
             if field in ("", name)
             for row in rows_in(value)
@@ -69,7 +72,7 @@ class Arm:
         selection = self.row.selection
         if selection is None or selection.teacher is None:
             return []
-        return [row_arm(selection.teacher, self.dataset, self.seed)]
+        return [self._needed(selection.teacher)]
 
     def overrides(self, out: Path) -> dict[str, Any]:
         """Returns the row's overrides, with the folder of a run in place of each row."""
@@ -80,14 +83,21 @@ class Arm:
             if isinstance(value, Row) and self.dataset in value.converted:
                 return str(converted_folder(value.converted[self.dataset], out))
             if isinstance(value, Row):
-                return str(row_arm(value, self.dataset, self.seed).folder(out))
-            return self.seed - self.row.seed_offset if value is SEED else value
+                return str(self._needed(value).folder(out))
+            return self.table_seed if value is SEED else value
 
         return {
             field: folder_of(value)
             for field, value in self.row.overrides.items()
             if not isinstance(value, Row) or value.is_in(self.dataset)
         }
+
+    def _needed(self, row: Row) -> "Arm":
+        """Returns the run of a row that this one needs: its seed is this one's, plus its offset."""
+        if row.only_seed is not None:
+            return row_arm(row, self.dataset, self.seed)
+        seed = self.seed + row.seed_offset
+        return Arm(row, row.dataset_in(self.dataset), seed, self.table_seed)
 
 
 def answers_folder(out: Path) -> Path:
@@ -105,12 +115,12 @@ def row_arm(row: Row, dataset: str, seed: int) -> Arm:
 
     Args:
       row: what is run.
-      dataset: of the column, or of the run that needs this one; the row may name its own.
-      seed: of the table, or of the run that needs this one; the row's offset is added, or its only
-        seed taken instead.
+      dataset: of the column; the row may name its own.
+      seed: of the table; the row's offset is added, or its only seed taken instead.
     """
-    own = seed + row.seed_offset if row.only_seed is None else row.only_seed
-    return Arm(row, row.dataset_in(dataset), own)
+    if row.only_seed is not None:
+        return Arm(row, row.dataset_in(dataset), row.only_seed, row.only_seed)
+    return Arm(row, row.dataset_in(dataset), seed + row.seed_offset, seed)
 
 
 def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:

@@ -1,16 +1,15 @@
 """What is checked before a table's runs begin: its rows, overrides, records and weights."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from vidkd_jax import data
-from vidkd_jax.errors import InputError, with_home
+from vidkd_jax.errors import InputError
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs, workdir
-from vidkd_jax.tables import costs
 from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.tables.resolving import resolve, root_of
 from vidkd_jax.tables.row import TEACHERS
 from vidkd_jax.tables.table import Table
 
@@ -43,7 +42,7 @@ def check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
         if field in set_by_table:
             raise InputError(f"--config.{field}: the table sets it, run by run; leave it out")
     for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
-        costs.resolve(arm, extra)
+        resolve(arm, extra)
 
 
 def check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
@@ -54,7 +53,7 @@ def check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> Non
     """
     runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
     for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
-        settings = costs.resolve(arm, extra).data
+        settings = resolve(arm, extra).data
         where = inputs.records_of(settings)
         if settings.source == "records":
             data.open_records(**{**where, "root": Path(root_of(extra) or where["root"])})
@@ -70,12 +69,12 @@ def check_runs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
         folder = arm.folder(out)
         if not arm.is_finished(out) and not workdir.has_checkpoint(folder):
             continue
-        settings = costs.resolve(arm, extra)
+        settings = resolve(arm, extra)
         data = dataclasses.replace(settings.data, root=root_of(extra) or settings.data.root)
         workdir.check(folder, dataclasses.replace(settings, seed=arm.seed, data=data), "--out")
 
 
-def check_converted(wanted: Sequence[Arm], out: Path) -> None:
+def check_converted(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """Checks that converted weights are there, and that those which teach see the right frames.
 
     Raises:
@@ -84,7 +83,7 @@ def check_converted(wanted: Sequence[Arm], out: Path) -> None:
     for arm in in_order(wanted):
         if arm.is_finished(out) or not arm.converted(out):
             continue
-        frames = costs.resolve(arm).data.frames
+        frames = resolve(arm, extra).data.frames
         for folder in arm.converted(out):
             if not (folder / "model.json").is_file():
                 raise InputError(
@@ -99,10 +98,3 @@ def check_converted(wanted: Sequence[Arm], out: Path) -> None:
                     f"row '{arm.row.name}': the weights in '{folder}' see {its} frames; convert "
                     f"them again with --frames={frames}, a still-image network with --frames=1"
                 )
-
-
-def root_of(extra: Sequence[str]) -> str:
-    """Returns the records' folder by the flag or by VIDKD_DATA; "" where neither is given."""
-    flag = "--config.data.root="
-    given = [value.removeprefix(flag) for value in extra if value.startswith(flag)]
-    return given[-1] if given else with_home(os.environ.get("VIDKD_DATA", ""))

@@ -2,24 +2,18 @@
 
 import dataclasses
 import functools
-import runpy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from ml_collections import ConfigDict
-from ml_collections.config_flags import tuple_parser
 
 from vidkd_jax import models
-from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count, matmul_flops_per_second
 from vidkd_jax.networks.weights import Card, load_card
 from vidkd_jax.run import inputs
 from vidkd_jax.run.teachers import forward_passes
-from vidkd_jax.settings import config as config_lib
-from vidkd_jax.settings import config_files
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import TEACHERS
 
 # Further renderings of preset standard's videos.
@@ -47,13 +41,6 @@ _VIDEOS = {
 # on one core (`jax_mfu` in benchmarks/results), and a tenth in networks of few channels; validation
 # and reading videos take time, too.
 _EFFICIENCY = 0.5
-_PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's text to a value
-    int: int,
-    float: float,
-    str: str,
-    bool: lambda text: {"true": True, "false": False}[text.lower()],
-    tuple: tuple_parser.TupleParser().parse,  # as the run's command line does
-}
 _BACKWARD = 2  # cost of the backward pass in forward passes: gradients of inputs and of kernels
 
 
@@ -79,47 +66,6 @@ def of_card(card: Card) -> tuple[int, int]:
         card.model, card.num_classes, in_channels=card.in_channels, width=card.width
     )
     return count(network, shape)
-
-
-def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
-    """Returns a run's settings, validated.
-
-    The folders of needed runs are in them, relative to the folder of the tables.
-
-    Args:
-      arm: the run.
-      extra: overrides of the command line, "--config.a.b=value".
-
-    Raises:
-      InputError: a field or a value is wrong.
-    """
-    path = config_files.FOLDER / f"{arm.row.config}.py"
-    if not path.is_file():
-        nearest = suggest(arm.row.config, config_files.names())
-        raise InputError(f"row '{arm.row.name}': no config '{arm.row.config}'{nearest}")
-    get_config = runpy.run_path(str(path))["get_config"]
-    config: ConfigDict = get_config(arm.dataset)
-    for field, value in arm.overrides(Path()).items():
-        config_lib.set_field(config, field, value)
-    for flag in extra:
-        field, _, text = flag.removeprefix("--config.").partition("=")
-        kind = _type_of(config, field)
-        if kind in _PARSERS:
-            try:
-                value = _PARSERS[kind](text)
-            except (KeyError, ValueError):
-                raise InputError(f"{flag}: '{text}' is not of type {kind.__name__}") from None
-            config_lib.set_field(config, field, value)
-    return config_lib.read(config)
-
-
-def _type_of(config: ConfigDict, field: str) -> type:
-    """Returns the type of a field; `str` where there is none, as setting it says so."""
-    try:
-        kind: type = config_lib.config_type(config, field)
-    except (KeyError, AttributeError):
-        return str
-    return kind
 
 
 def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:

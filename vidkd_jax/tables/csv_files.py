@@ -1,10 +1,12 @@
 """A table's figures for other programs: table.csv, and every run's in seeds.csv."""
 
 import csv
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidkd_jax.tables.columns import Column
+from vidkd_jax.tables.row import Row
 
 
 def write_csv(path: Path, columns: Sequence[Column]) -> None:
@@ -38,5 +40,12 @@ def write_seeds(path: Path, columns: Sequence[Column]) -> None:
         for column in columns:
             for row in column.table.rows:
                 for metric, (figure, _) in column.figures[row.name].items():
-                    for seed, value in enumerate(figure.per_seed, row.seed_offset):
+                    for seed, value in zip(_seeds(row), figure.per_seed, strict=False):
                         writer.writerow([column.dataset, row.name, seed, metric, value])
+
+
+def _seeds(row: Row) -> Iterator[int]:
+    """Returns the seeds of a row's runs, one after the other."""
+    if row.only_seed is not None:
+        return itertools.repeat(row.only_seed)
+    return itertools.count(row.seed_offset)

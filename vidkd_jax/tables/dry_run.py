@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vidkd_jax.tables import costs, runner
 from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import TRUNK
 from vidkd_jax.tables.run_results import read_summary
 
@@ -17,7 +18,7 @@ def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     for arm in runs:
         known[_kind(arm)] = known.get(_kind(arm)) or costs.cost(arm, extra, out)
     finished = [arm for arm in runs if arm.is_finished(out)]
-    speed, whose = _speed(finished, out, known, costs.resolve(runs[0], extra).model.dtype)
+    speed, whose = _speed(finished, out, known, resolve(runs[0], extra).model.dtype)
     for arm in runs:
         cost, done = known[_kind(arm)], " (finished)" if arm.is_finished(out) else ""
         print(shlex.join(runner.command(arm, out, extra)))

@@ -30,5 +30,5 @@ def other_clips(name: str, stem: Row, after: int) -> Row:
     own = {field: value for field, value in stem.overrides.items() if field != _KEEP}
     # The trunk of the table's seed, whichever seed this row runs with.
     back = dataclasses.replace(stem, seed_offset=stem.seed_offset - _APART)
-    row = forked(Row(name, stem.config, own, seed_offset=_APART), back, after)
-    return dataclasses.replace(row, against=stem.name)
+    again = Row(name, stem.config, own, seed_offset=_APART, dataset=stem.dataset)
+    return forked(again, back, after)

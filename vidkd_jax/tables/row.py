@@ -122,24 +122,18 @@ class Row:
     converted: Mapping[str, str] = dataclasses.field(default_factory=dict)
     selection: Selection | None = None
 
-    def choosing(
-        self,
-        k: int | tuple[int, ...],
-        student_k: int = 0,
-        stop_at: float | tuple[float, ...] | None = None,
-        **fields: Any,
-    ) -> "Row":
+    def choosing(self, k: int | tuple[int, ...], **fields: Any) -> "Row":
         """Returns the row with another number of clips, and other fields.
 
         Args:
           k: of its selection, which it must have.
-          student_k: likewise.
-          stop_at: likewise.
-          **fields: of the row.
+          **fields: of the selection, such as `student_k` and `stop_at`, or of the row.
         """
         if self.selection is None:
             raise ValueError(f"row '{self.name}' chooses no clips")
-        selection = dataclasses.replace(self.selection, k=k, student_k=student_k, stop_at=stop_at)
+        of_selection = {each.name for each in dataclasses.fields(Selection)} & {*fields}
+        own = {name: fields.pop(name) for name in of_selection}
+        selection = dataclasses.replace(self.selection, k=k, **own)
         return dataclasses.replace(self, selection=selection, **fields)
 
     def dataset_in(self, column: str) -> str:

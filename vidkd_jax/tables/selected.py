@@ -11,11 +11,12 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.inference.scoring import score, seconds_per_clip
 from vidkd_jax.inference.study import Outcome, Study
-from vidkd_jax.run.saved import saved_settings
+from vidkd_jax.run.saved import saved_config, saved_settings
 from vidkd_jax.settings.settings import Settings
-from vidkd_jax.tables import costs
+from vidkd_jax.tables.alike import given
 from vidkd_jax.tables.arms import Arm, answers_folder
 from vidkd_jax.tables.metric import Metric
+from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import Selection
 from vidkd_jax.tables.run_results import GroupSums, RunResult
 
@@ -132,7 +133,7 @@ def _study(arm: Arm, dataset: str, out: Path, split: str, data_root: str) -> tup
     selection = arm.row.selection
     assert selection is not None
     teacher, sampler = networks(arm, out)
-    settings = _settings(arm, dataset, sampler, data_root)
+    settings = _settings(arm, dataset, out, sampler, data_root)
     return _of(teacher, sampler, settings, split, answers_folder(out), selection.shuffled), settings
 
 
@@ -162,11 +163,17 @@ def _of(
     return Study(scores.shuffled(_SHUFFLE) if is_shuffled else scores)
 
 
-def _settings(arm: Arm, dataset: str, sampler: Path | None, data_root: str) -> Settings:
-    """Returns the settings that say which videos are answered: of the sampler, or of the column."""
+def _settings(arm: Arm, dataset: str, out: Path, sampler: Path | None, data_root: str) -> Settings:
+    """Returns the settings that say which videos are answered: of the sampler, or of the column.
+
+    Of the column are those of the row's config there, and what flags gave the run in their place.
+    """
     settings = None if sampler is None else saved_settings(sampler)
     if settings is None:
-        settings = costs.resolve(dataclasses.replace(arm, dataset=dataset))
+        flags = {**arm.row.overrides, **given(arm, out)}
+        row = dataclasses.replace(arm.row, overrides=flags)
+        settings = resolve(dataclasses.replace(arm, dataset=dataset, row=row))
+        data_root = data_root or saved_config(arm.folder(out))["data.root"]
     if not data_root:
         return settings
     return dataclasses.replace(settings, data=dataclasses.replace(settings.data, root=data_root))
