@@ -250,6 +250,13 @@ def test_selection_on_the_test_split_is_said(tmp_path, report):
     assert "optimistic" not in report[1]
 
 
+def test_test_videos_that_may_have_trained_a_teacher_are_said(tmp_path, report):
+    run = make_run()
+    run["summary"]["on_other_lists"] = True
+    assert "on other lists" in write_report(tmp_path, **run).read_text("utf-8")
+    assert "on other lists" not in report[1]
+
+
 @pytest.mark.parametrize(
     "missing",
     [

@@ -236,3 +236,12 @@ def test_a_trunk_selected_on_the_test_list_is_handed_on(trunk, forked, tmp_path)
     (copy / "config.json").write_text(json.dumps(config))
     assert build(forked(train__fork_from=str(copy))).card.selected_on == "test"
     assert weights.load_card(trunk).selected_on == "groups"
+
+
+def test_a_trunk_of_other_videos_is_refused(trunk, forked, tmp_path):
+    copy = shutil.copytree(trunk, tmp_path / "copy")
+    config = json.loads((copy / "config.json").read_text())
+    config["network"]["records"] = "others-1"
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"copy' was run on other videos or lists than those"):
+        build(forked(train__fork_from=str(copy)))

@@ -436,6 +436,20 @@ def test_selection_on_the_test_list_is_handed_on(teacher_run, small_config, tmp_
     assert weights.selected_on("groups", "another", [card]) == "groups"
 
 
+def test_a_teacher_of_other_lists_is_known(teacher_run, small_config, tmp_path):
+    """A video more in the lists may move groups between training and test."""
+    copy = shutil.copytree(teacher_run, tmp_path / "teacher")
+    summary = json.loads((copy / "summary.json").read_text())
+    assert summary["on_other_lists"] is False
+    lists, _, videos = summary["network"]["records"].partition("-")
+    for records, known in ((f"{lists}-elsewhere", False), (f"others-{videos}", True), ("", False)):
+        summary["network"]["records"] = records
+        (copy / "summary.json").write_text(json.dumps(summary))
+        assert build(taught(small_config, copy)).on_other_lists is known
+    card = weights.load_card(teacher_run)
+    assert not weights.on_other_lists("others-1", "another", [card])
+
+
 def test_a_cosine_of_another_length_is_another_run(small_config, tmp_path):
     short = small_config(schedule__name="cosine", train__epochs=1)
     train.train_and_evaluate(short, tmp_path)

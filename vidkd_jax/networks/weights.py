@@ -194,6 +194,29 @@ def selected_on(own: str, dataset: str, sources: Iterable[Card]) -> str:
     return "test" if saw_test else own
 
 
+def on_other_lists(records: str, dataset: str, sources: Iterable[Card]) -> bool:
+    """Returns whether test videos of a run may have trained one of the networks behind it.
+
+    Args:
+      records: `Card.records` of the run.
+      dataset: of the run.
+      sources: cards of the run's teachers, and of the weights that it starts from.
+
+    Returns:
+      Whether one is known to be of other lists of this data set: a video more, and groups may have
+      moved from training to test.
+    """
+
+    def lists(of: str) -> set[str]:
+        return {part.partition("-")[0] for part in of.split()}  # RGB and flow have the same
+
+    own = lists(records)
+    return any(
+        card.dataset == dataset and card.records and own and own.isdisjoint(lists(card.records))
+        for card in sources
+    )
+
+
 def load(folder: Path) -> tuple[Card, Variables]:
     """Returns card and variables, NumPy, of a folder of `convert` or a finished run's best student.
 

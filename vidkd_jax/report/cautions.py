@@ -17,6 +17,12 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
             "The best epoch of this run or of a teacher was selected on the test split "
             '(data.val = "test"), so the test numbers are optimistic.'
         )
+    if summary.get("on_other_lists"):
+        yield (
+            "A teacher, or the weights that this run started from, were trained on other lists of "
+            "this data set than the ones here. Test videos of this run may be among those, and "
+            "then the test numbers are too good. Train them again on these lists."
+        )
     commonest = summary.get("commonest_class")
     if commonest is not None and summary.get("video_top1", 1.0) <= commonest:
         yield (

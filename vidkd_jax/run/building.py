@@ -53,7 +53,10 @@ class Run:
       spec: how clips are cut. They hold all frames that any network of the run sees.
       student: the network that trains.
       clip_shape: shape of the student's input: [t, h, w, c], or [n, t, h, w, c] for n clips.
+      records: of these videos, as the student's card says.
       selected_on: which videos choose the student's best epoch, as its card says.
+      on_other_lists: whether test videos may have trained a teacher, or what the student starts
+        from.
       teachers: the teachers by source.
       student_shapes: shapes of the student's outputs for one row of a batch.
       frozen_shapes: shapes of the trained teachers' outputs for one row of a batch.
@@ -70,7 +73,9 @@ class Run:
     spec: ClipSpec
     student: Network
     clip_shape: tuple[int, ...]
+    records: str
     selected_on: str
+    on_other_lists: bool
     teachers: Teachers
     student_shapes: Shapes
     frozen_shapes: tuple[Shapes, ...]
@@ -111,7 +116,7 @@ class Run:
         )
         return sharding.place(memory, method.sharded_memory, self.mesh)
 
-    @functools.cached_property  # it reads what the records, or the video files, are
+    @functools.cached_property
     def card(self) -> weights.Card:
         """What must be known of the network to use its weights elsewhere."""
         *_, frames, size, _, in_channels = self.clip_shape
@@ -130,7 +135,7 @@ class Run:
             class_names=tuple(self.splits.class_names),
             dataset=self.settings.data.name,
             split=self.settings.data.split,
-            records=inputs.records_identity(self.settings.data),
+            records=self.records,
             selected_on=self.selected_on,
             has_classifier=has_classifier,
             heads=heads,
@@ -207,6 +212,7 @@ def build_run(settings: Settings) -> Run:
     teachers = assemble(settings, frozen, like_student, first_past, splits.class_names)
     optimizer = optimizer_of(settings.optim)
     spec = inputs.clip_spec(settings.data, frozen.sampler)
+    name, records = settings.data.name, inputs.records_identity(settings.data)
     ancestors = [*frozen.cards, *init_from.cards(settings.model), *trunk]
     return Run(
         settings=settings,
@@ -215,7 +221,9 @@ def build_run(settings: Settings) -> Run:
         spec=spec,
         student=student,
         clip_shape=clip_shape,
-        selected_on=weights.selected_on(settings.data.val, settings.data.name, ancestors),
+        records=records,
+        selected_on=weights.selected_on(settings.data.val, name, ancestors),
+        on_other_lists=weights.on_other_lists(records, name, ancestors),
         teachers=teachers,
         student_shapes=student_shapes,
         frozen_shapes=frozen.shapes,

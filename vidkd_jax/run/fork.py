@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
-from vidkd_jax.run import origins, workdir
+from vidkd_jax.run import inputs, origins, workdir
 from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.settings.settings import Settings
 
@@ -52,4 +52,10 @@ def trunk_cards(settings: Settings) -> list[weights.Card]:
                 f"config.{field}: {now[field]!r}, but the trunk '{trunk}' has "
                 f"{before.get(field)!r}; a fork keeps it"
             )
-    return [workdir.saved_card(trunk)]
+    card, records = workdir.saved_card(trunk), inputs.records_identity(settings.data)
+    if card.records and records and card.records != records:
+        raise InputError(
+            f"config.train.fork_from: '{trunk}' was run on other videos or lists than those which "
+            "are there now; a fork keeps its videos: run the trunk again"
+        )
+    return [card]
