@@ -1,9 +1,11 @@
 """The result of reading lists of any format, and the checks that all formats share."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from data_prep.annotations.locate import VideoFolder
 from vidkd_jax.errors import InputError, suggest
@@ -154,33 +156,49 @@ def _check_files(entries: Sequence[Entry], listed: Sequence[Listed]) -> None:
 
     Such a file could have two labels, or be both trained and tested on.
     """
-    seen: dict[Path, str] = {}
+    seen: dict[Any, str] = {}
     for entry, line in zip(entries, listed, strict=True):
-        if entry.path in seen:
+        file = _identity(entry.path)
+        if file in seen:
             raise InputError(
                 f"{line.where}: the only file for video '{line.id}' is {entry.path}, which "
-                f"belongs to {seen[entry.path]}; add the missing file or remove one of the lines"
+                f"belongs to {seen[file]}; add the missing file or remove one of the lines"
             )
-        seen[entry.path] = line.where
+        seen[file] = line.where
+
+
+def _identity(path: Path) -> Any:
+    """Returns what two names of one file, such as a link and the file, have in common."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # it is missing, or its name is impossible
+        return path
+    return found.st_dev, found.st_ino
 
 
 def _is_text(name: str) -> bool:
-    """Returns whether a file can have this name and a text file can hold it; not all JSON can."""
-    return "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
+    """Returns whether a name has neither control characters nor halves of characters.
+
+    No index can hold the latter, and of line breaks each reader of an index makes something else.
+    """
+    return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
 
 
 def check_unique(listed: Iterable[Listed], class_names: Sequence[str]) -> None:
     """Checks that each video is listed once, and that its id is text.
 
     Raises:
-      InputError: It is not. The message names both places, and the labels if they differ.
+      InputError: It is not, or its group is not. The message names both places, and the labels if
+        they differ.
     """
     seen: dict[str, Listed] = {}
     for line in listed:
-        if not _is_text(line.id):
-            raise InputError(
-                f"{line.where}: {line.id!a} cannot be the name of a video; correct the list"
-            )
+        for name, what in ((line.id, "a video"), (line.group, "a group")):
+            if not _is_text(name):
+                raise InputError(
+                    f"{line.where}: {name!a} cannot be the name of {what}; correct the list, or "
+                    "rename the file"
+                )
         first = seen.setdefault(line.id, line)
         if first is not line:
             labels = ""

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from list_files import HMDB, UCF, UCF_VIDEOS, touch, write
@@ -242,7 +243,7 @@ def test_all_videos_of_one_name_in_a_folder_are_named(tmp_path):
         read_dataset("folder", None, videos)
 
 
-@pytest.mark.parametrize("name", ["a\0", "\ud800"])
+@pytest.mark.parametrize("name", ["a\0", "\ud800", "a\rb"])
 def test_an_id_that_is_no_text_is_named(tmp_path, name):
     items = [{"id": name, "template": "Up"}]
     lists = write(
@@ -254,6 +255,26 @@ def test_an_id_that_is_no_text_is_named(tmp_path, name):
     message = r"train\.json: item 1: .* cannot be the name of a video; correct the list"
     with pytest.raises(InputError, match=message):
         read_dataset("ssv2", lists, touch(tmp_path / "videos"))
+
+
+def test_a_group_of_two_lines_is_named(tmp_path):
+    """Readers of an index make different things of a carriage return in it."""
+    lists = tmp_path / "list.csv"
+    lists.write_text('path,label,group\na.mp4,up,"one\rtwo"\nb.mp4,down,three\n', newline="")
+    videos = touch(tmp_path / "videos", "a.mp4", "b.mp4")
+    with pytest.raises(
+        InputError, match=r"list\.csv:\d+: 'one.rtwo' cannot be the name of a gr"
+    ):
+        read_dataset("csv", lists, videos)
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_one_file_under_two_names_is_named(tmp_path, link):
+    """It would be trained and tested on, or have two labels."""
+    videos = touch(tmp_path / "v", *(f"{s}/{c}/1.mp4" for s in ("train", "test") for c in "ab"))
+    link(videos / "test/b/2.mp4", videos / "train/a/1.mp4")
+    with pytest.raises(InputError, match=r"the only file for .* which belongs to \S*test/b/2\.mp4"):
+        read_dataset("folder", None, videos)
 
 
 def test_a_name_too_long_for_a_folder_is_named(tmp_path):

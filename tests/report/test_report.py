@@ -322,6 +322,16 @@ def test_curves_weigh_records_by_their_steps_and_keep_the_epochs_apart():
     assert promotions(history) == [1]
 
 
+def test_the_first_record_of_a_fork_weighs_no_more_than_its_steps():
+    history = [
+        {"step": 660, "epoch": 11, "split": "train", "loss": 3.0},
+        {"step": 704, "epoch": 11, "split": "train", "loss": 1.0},
+        {"step": 768, "epoch": 12, "split": "train", "loss": 2.0},
+    ]
+    loss = (3 * 20 + 1 * 44) / 64
+    assert by_epoch(history, "train")["loss"] == ([11, 12], [pytest.approx(loss), 2.0])
+
+
 def test_a_class_that_the_font_cannot_draw_is_a_number():
     picture = figures.confusion_picture([[1, 0], [0, 1]], ["jump", "\u8df3\u8dc3"])
     (axes, _) = picture.axes

@@ -210,6 +210,27 @@ def test_a_teachers_answers_are_kept_for_further_runs(
         ask(run, None, "test")
 
 
+def test_what_was_kept_of_fewer_outputs_is_asked_again(teacher_run, small_config, tmp_path):
+    """A study wants a network's confidence, too, of which a run has kept the classifier alone."""
+    run = build(taught(small_config, teacher_run))
+    (network,) = run.teachers.networks["frozen"]
+    asked = []
+
+    def told(*outputs):
+        def ask():
+            asked.append(outputs)
+            return {name: np.ones(2) for name in outputs}
+
+        where = {"settings": run.settings, "subset": run.splits.val, "spec": run.spec}
+        return kept.kept(
+            tmp_path, "digest", network, ask, **where, max_clips=3, outputs=outputs
+        ).keys()
+
+    assert told("logits") == {"logits"}
+    assert told("logits", "confidence") == {"logits", "confidence"}
+    assert told("logits") == {"logits", "confidence"} and len(asked) == 2
+
+
 def test_kept_answers_are_of_one_arithmetic_and_normalisation(teacher_run, small_config):
     run = build(taught(small_config, teacher_run))
     (network,) = run.teachers.networks["frozen"]

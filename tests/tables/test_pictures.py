@@ -23,7 +23,7 @@ def make_runs(square_records, tmp_path):
     test = open_records(square_records, **where, modality="rgb")("test")
     labels = np.array([video.label for video in test.videos])
 
-    def make(seed=0, epochs=(2, 2), **rights):
+    def make(seed=0, epochs=(2, 2), first=1, **rights):
         for (name, right), length in zip(rights.items(), epochs, strict=True):
             folder = row_arm(Row(name, name.lower()), "d", seed).folder(tmp_path)
             folder.mkdir(parents=True)
@@ -46,7 +46,7 @@ def make_runs(square_records, tmp_path):
             (folder / "summary.json").write_text("{}")
             (folder / "evaluation.json").write_text(json.dumps({"class_names": ["Left", "Right"]}))
             records = [
-                {"split": split, "clip_top1": 0.1 * e, "clip_nll": 3.0 - e}
+                {"epoch": first + e, "split": split, "clip_top1": 0.1 * e, "clip_nll": 3.0 - e}
                 for e in range(length)
                 for split in ("val", "test")
             ]
@@ -100,6 +100,14 @@ def test_a_run_that_stopped_early_keeps_its_last_accuracy(make_runs):
         longer, np.mean([[0, 0.1, 0.1, 0.1, 0.1], np.arange(5) / 10], axis=0)
     )
     assert len(shorter) == 2
+
+
+def test_a_fork_is_drawn_from_its_own_first_epoch(make_runs):
+    shown = make_runs(first=11, A=[0.9] * 4, B=[0.9] * 4)
+    (axes,) = PICTURES["accuracy_by_epoch"].draw(shown).axes
+    line = axes.get_lines()[0]
+    drawn = dict(zip(line.get_xdata().tolist(), line.get_ydata().tolist(), strict=True))
+    assert {epoch: value for epoch, value in drawn.items() if value == value} == {11: 0.0, 12: 0.1}
 
 
 def test_the_table_says_which_validation_metric_its_curve_shows(make_runs):

@@ -68,6 +68,7 @@ def score(
             subset=subset,
             spec=both.spec,
             max_clips=settings.eval.max_clips,
+            outputs=asked.outputs,
         )
 
     of_sampler: Said = {}

@@ -18,8 +18,9 @@ def by_epoch(history: Sequence[Mapping[str, Any]], split: str) -> dict[str, Curv
     """
     sums: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     weights: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    last_step = 0
-    for record in _of_split(history, split):
+    records = list(_of_split(history, split))
+    last_step = _first_step(records)
+    for record in records:
         steps = max(record["step"] - last_step, 1)
         last_step = record["step"]
         for name, value in record.items():
@@ -33,6 +34,15 @@ def by_epoch(history: Sequence[Mapping[str, Any]], split: str) -> dict[str, Curv
         )
         for name, values in sums.items()
     }
+
+
+def _first_step(records: Sequence[Mapping[str, Any]]) -> int:
+    """Returns the steps that were done before the first record's epoch: those of a fork's trunk."""
+    if not records:
+        return 0
+    epoch = records[0]["epoch"]
+    done = max(record["step"] for record in records if record["epoch"] == epoch)
+    return done * (epoch - 1) // epoch  # all epochs have as many
 
 
 def promotions(history: Sequence[Mapping[str, Any]]) -> list[int]:

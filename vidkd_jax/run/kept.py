@@ -10,7 +10,7 @@ import json
 import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ def kept(
     subset: Subset,
     spec: ClipSpec,
     max_clips: int | None,
+    outputs: Collection[str] = ("logits",),
 ) -> Said:
     """Returns what a network has said of a subset's clips, or asks it and keeps that.
 
@@ -54,6 +55,7 @@ def kept(
       subset: the videos.
       spec: how clips are read.
       max_clips: of a video; None: the one in the middle.
+      outputs: that `ask` returns. What was kept of fewer outputs is asked again.
 
     Raises:
       InputError: the file is damaged.
@@ -62,8 +64,8 @@ def kept(
         return ask()
     clips = _identity(settings, subset, spec, max_clips, network)
     path = folder / f"{digest}-{clips}.npz"
-    if path.exists():
-        return _load(path)
+    if path.exists() and {*outputs} <= (before := _load(path)).keys():
+        return before
     said = ask()
     _save(path, said)
     return said

@@ -26,7 +26,10 @@ def accuracy_by_epoch(shown: Shown) -> Figure:
     metric = _curve_metric(shown.table)
     curves = {}
     for name, folders in shown.runs().items():
-        runs = [read_curve(folder, metric.name) for folder in folders]
+        runs = []
+        for folder in folders:
+            first, values = read_curve(folder, metric.name)
+            runs.append(np.concatenate([np.full(first - 1, np.nan), values]))  # before a fork
         length = max(len(run) for run in runs)
         curves[name] = np.stack([np.pad(r, (0, length - len(r)), "edge") for r in runs])
     label = _CURVE_LABELS.get(metric.name, f"{metric.heading} on validation")

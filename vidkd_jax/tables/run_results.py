@@ -156,8 +156,11 @@ def read_run(folder: Path, metrics: Sequence[Metric]) -> RunResult:
     return RunResult(groups, sums, found, _own_curve(folder, summary))
 
 
-def read_curve(folder: Path, name: str) -> np.ndarray:
-    """Reads a validation metric of a run by epoch, [e].
+def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
+    """Reads a validation metric of a run by epoch.
+
+    Returns:
+      The first epoch, 1 but for a fork, and the values from there on, [e].
 
     Raises:
       InputError: the run did not measure it.
@@ -171,12 +174,13 @@ def read_curve(folder: Path, name: str) -> np.ndarray:
             f"'{folder}': metrics.jsonl has no validation metric '{name}', which the table "
             f"shows{suggest(name, measured)}"
         )
-    return np.array(values, float)
+    return validation[0]["epoch"], np.array(values, float)
 
 
 def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
     """Returns the validation figure that chose a run's best epoch, by epoch, [e]."""
-    return read_curve(folder, summary.get("selected_on", "clip_top1"))  # which it was in old runs
+    name = summary.get("selected_on", "clip_top1")  # which it was in old runs
+    return read_curve(folder, name)[1]
 
 
 def _number(folder: Path, summary: Mapping[str, Any], metric: Metric) -> float:
