@@ -262,9 +262,7 @@ def test_a_group_of_two_lines_is_named(tmp_path):
     lists = tmp_path / "list.csv"
     lists.write_text('path,label,group\na.mp4,up,"one\rtwo"\nb.mp4,down,three\n', newline="")
     videos = touch(tmp_path / "videos", "a.mp4", "b.mp4")
-    with pytest.raises(
-        InputError, match=r"list\.csv:\d+: 'one.rtwo' cannot be the name of a gr"
-    ):
+    with pytest.raises(InputError, match=r"list\.csv:\d+: 'one.rtwo' cannot be the name of a gr"):
         read_dataset("csv", lists, videos)
 
 
