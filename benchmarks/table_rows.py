@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
+from vidkd_jax.annotations.locate import VIDEO_SUFFIXES, walk
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.sources import Source
 from vidkd_jax.tables import Metric, PerItem, Table

@@ -2,7 +2,7 @@
 
 import argparse
 
-from data_prep.output import MAX_SKIPPED
+from vidkd_jax.annotations.files import MAX_SKIPPED
 from vidkd_jax.runtime.cores import usable_cores
 
 

@@ -7,11 +7,12 @@ import argparse
 import shlex
 from pathlib import Path
 
-from data_prep.annotations import DATASETS, Dataset, Entry, read_dataset
 from data_prep.arguments import add_arguments, fraction, positive
 from data_prep.conversion import Conversion
-from data_prep.output import MAX_MISSING, Output, fingerprint, fingerprint_files
+from data_prep.output import Output
 from data_prep.staging import StagingTask, stage_video
+from vidkd_jax.annotations import DATASETS, Dataset, Entry, read_dataset
+from vidkd_jax.annotations.files import MAX_MISSING, fingerprint, fingerprint_files
 from vidkd_jax.data.records import TASKS
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.settings import recipes

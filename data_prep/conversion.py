@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from data_prep.annotations import SPLITS, Dataset, Entry
 from data_prep.disk import clear_disk_errors, sync
 from data_prep.notices import describe, find_alike
 from data_prep.output import (
     Converted,
     Output,
-    exists,
     write_index,
     write_skipped,
 )
 from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo
+from vidkd_jax.annotations import SPLITS, Dataset, Entry
+from vidkd_jax.annotations.files import exists
 from vidkd_jax.errors import InputError
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.runtime.progress import progress_bar

@@ -1,21 +1,16 @@
 """The folder of a dataset's records: its layout, and the text files beside the records."""
 
 import csv
-import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.annotations import Dataset, Entry
 from data_prep.staging import SkippedVideo, StagedVideo
+from vidkd_jax.annotations import Entry
 from vidkd_jax.runtime.lock import only_one
-from vidkd_jax.video import VideoError, file_status
 
-MAX_SKIPPED = 0.01  # fraction of videos that may be unusable
-MAX_MISSING = 0.05  # fraction of videos that may be missing; about 3 % of Kinetics is gone
 VERSION = "1.0.0"  # version of the schema of the records
 INDEX_COLUMNS = ("id", "label", "group", "num_frames", "fps", "height", "width")
 _SKIPPED_COLUMNS = ("dataset", "split", "id", "path", "cause")
@@ -62,35 +57,6 @@ class Output:
     def staging(self) -> Path:
         """The folder of everything unfinished. Readers ignore it because of its name."""
         return self.config / ".staging"
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """Returns a hash of the lists: ids, labels, groups, splits and class names, in order."""
-    lines = [[e.id, e.label, e.group, e.split] for e in dataset.entries]
-    content = json.dumps([dataset.class_names, lines])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-
-def fingerprint_files(dataset: Dataset) -> str:
-    """Returns a hash of the video files: ids and sizes in bytes (-1 if there is no file), in order.
-
-    The sizes show that a video was replaced or rendered again, without reading the files.
-    """
-    sizes = [[entry.id, _size(entry.path)] for entry in dataset.entries]
-    return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:16]
-
-
-def exists(path: Path) -> bool:
-    """Returns whether there is a file or a folder; False also for a name that none can have."""
-    return os.path.exists(path)  # noqa: PTH110 - no error for an impossible name
-
-
-def _size(path: Path) -> int:
-    """Returns a file's size in bytes, or -1 if it does not exist or its name is impossible."""
-    try:
-        return file_status(path).st_size
-    except (VideoError, ValueError):
-        return -1
 
 
 def write_index(

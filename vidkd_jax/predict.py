@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from data_prep.annotations.locate import VIDEO_SUFFIXES, walk
 from vidkd_jax import video
+from vidkd_jax.annotations.locate import VIDEO_SUFFIXES, walk
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.inference import output, pair, picture, timeline
 from vidkd_jax.inference.answers import Failure, VideoAnswer

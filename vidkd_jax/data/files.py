@@ -8,9 +8,15 @@ from types import MappingProxyType
 
 import numpy as np
 
-from data_prep.annotations import DATASETS, Dataset, Entry, read_dataset
-from data_prep.output import MAX_MISSING, MAX_SKIPPED, exists, fingerprint, fingerprint_files
 from vidkd_jax import video
+from vidkd_jax.annotations import DATASETS, Dataset, Entry, read_dataset
+from vidkd_jax.annotations.files import (
+    MAX_MISSING,
+    MAX_SKIPPED,
+    exists,
+    fingerprint,
+    fingerprint_files,
+)
 from vidkd_jax.data.probes import probe_all
 from vidkd_jax.data.videos import WHOLE_FRAME, Video
 from vidkd_jax.errors import InputError

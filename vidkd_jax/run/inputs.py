@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from vidkd_jax import data
-from vidkd_jax.data import pipeline
+from vidkd_jax.data import files, pipeline
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.samplers import Contiguous, Sampler, Segments
@@ -33,8 +33,6 @@ def load_splits(settings: DataSettings) -> data.Splits:
 
 def _open_split(settings: DataSettings) -> Callable[[str], data.VideoDataset]:
     if settings.source == "videos":
-        from vidkd_jax.data import files  # knows data_prep: only where asked for
-
         if not settings.videos:
             raise InputError("config.data.videos: names no folder; give the folder of video files")
         if settings.name not in files.formats():
@@ -63,11 +61,9 @@ def records_identity(settings: DataSettings) -> str:
     """Returns a hash of the lists and video files that a run reads, or its records were made of."""
     if settings.source == "records":
         return data.identity(**records_of(settings))
-    from vidkd_jax.data.files import identity  # knows data_prep: only where asked for
-
     where = Path(settings.videos), settings.annotations or None
     try:
-        return identity(settings.name, *where, split=settings.split)
+        return files.identity(settings.name, *where, split=settings.split)
     except InputError:  # they are gone, which a finished run does not mind; opening them says so
         return ""
 

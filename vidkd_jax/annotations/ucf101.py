@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data_prep.annotations.locate import VideoFolder
-from data_prep.annotations.text import read_lines, require_folder
-from data_prep.annotations.types import Dataset, Listed, find_class, make_dataset
+from vidkd_jax.annotations.locate import VideoFolder
+from vidkd_jax.annotations.text import read_lines, require_folder
+from vidkd_jax.annotations.types import Dataset, Listed, find_class, make_dataset
 from vidkd_jax.errors import InputError
 
 # v_ApplyEyeMakeup_g08_c01: group 8 (one person, one scene), clip 1.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.annotations.locate import VideoFolder
+from vidkd_jax.annotations.locate import VideoFolder
 from vidkd_jax.errors import InputError, suggest
 
 SPLITS = ("train", "val", "test")

@@ -6,9 +6,9 @@ import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from data_prep.annotations.locate import VideoFolder
-from data_prep.annotations.text import check_label, read_lines, read_text, require_folder
-from data_prep.annotations.types import Dataset, Listed, find_class, make_dataset
+from vidkd_jax.annotations.locate import VideoFolder
+from vidkd_jax.annotations.text import check_label, read_lines, read_text, require_folder
+from vidkd_jax.annotations.types import Dataset, Listed, find_class, make_dataset
 from vidkd_jax.errors import InputError
 
 _COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from data_prep.annotations.types import Listed
+from vidkd_jax.annotations.types import Listed
 from vidkd_jax.errors import InputError
 
 NUM_FOLDS = 5

@@ -8,9 +8,9 @@ import pytest
 from list_files import HMDB, UCF, UCF_VIDEOS, touch, write
 from record_files import make_csv
 
-from data_prep.annotations import read_dataset
-from data_prep.annotations.groups import recording_of
-from data_prep.annotations.hmdb51 import film
+from vidkd_jax.annotations import read_dataset
+from vidkd_jax.annotations.groups import recording_of
+from vidkd_jax.annotations.hmdb51 import film
 from vidkd_jax.errors import InputError
 
 OFFICIAL = Path(__file__).parents[2] / "../shared/annotations"

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from data_prep.annotations.locate import VideoFolder
-from data_prep.annotations.text import read_lines, read_text, require_folder
-from data_prep.annotations.types import Dataset, Listed, find_class, make_dataset
+from vidkd_jax.annotations.locate import VideoFolder
+from vidkd_jax.annotations.text import read_lines, read_text, require_folder
+from vidkd_jax.annotations.types import Dataset, Listed, find_class, make_dataset
 from vidkd_jax.errors import InputError
 
 _PREFIX = "something-something-v2-"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from data_prep.annotations.types import Listed
+from vidkd_jax.annotations.types import Listed
 
 # IMG_1234_0003, GX010042-2, "take 3 (2)", lecture7_clip05: a recording, whose name has a digit, and
 # the number of a clip. IMG_1234 alone is a recording, and so are dates and times (2024-05-01 at

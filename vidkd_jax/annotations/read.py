@@ -4,19 +4,19 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from data_prep.annotations.csv_list import read_csv
-from data_prep.annotations.folders import read_folder
-from data_prep.annotations.folds import NUM_FOLDS
-from data_prep.annotations.hmdb51 import read_hmdb51
-from data_prep.annotations.kinetics import (
+from vidkd_jax.annotations.csv_list import read_csv
+from vidkd_jax.annotations.folders import read_folder
+from vidkd_jax.annotations.folds import NUM_FOLDS
+from vidkd_jax.annotations.hmdb51 import read_hmdb51
+from vidkd_jax.annotations.kinetics import (
     read_kinetics400,
     read_kinetics600,
     read_mini_kinetics200,
 )
-from data_prep.annotations.ssv2 import read_ssv2
-from data_prep.annotations.types import Dataset
-from data_prep.annotations.ucf101 import read_marionette, read_ucf101
-from data_prep.annotations.utd_mhad import read_utd_mhad
+from vidkd_jax.annotations.ssv2 import read_ssv2
+from vidkd_jax.annotations.types import Dataset
+from vidkd_jax.annotations.ucf101 import read_marionette, read_ucf101
+from vidkd_jax.annotations.utd_mhad import read_utd_mhad
 from vidkd_jax.errors import InputError, suggest
 
 Reader = Callable[[str, Path, Path, int], Dataset]

@@ -1,6 +1,6 @@
 """Reads the lists of a dataset, as its authors distribute them, into one `Dataset`."""
 
-from data_prep.annotations.read import DATASETS, WITHOUT_LISTS, read_dataset
-from data_prep.annotations.types import SPLITS, Dataset, Entry
+from vidkd_jax.annotations.read import DATASETS, WITHOUT_LISTS, read_dataset
+from vidkd_jax.annotations.types import SPLITS, Dataset, Entry
 
 __all__ = ["DATASETS", "SPLITS", "WITHOUT_LISTS", "Dataset", "Entry", "read_dataset"]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
-from data_prep.annotations.locate import VIDEO_SUFFIXES, VideoFolder, normal
-from data_prep.annotations.own import OWN_SPLITS, Row, make_own
-from data_prep.annotations.text import check_label, read_text
-from data_prep.annotations.types import Dataset
+from vidkd_jax.annotations.locate import VIDEO_SUFFIXES, VideoFolder, normal
+from vidkd_jax.annotations.own import OWN_SPLITS, Row, make_own
+from vidkd_jax.annotations.text import check_label, read_text
+from vidkd_jax.annotations.types import Dataset
 from vidkd_jax.errors import InputError, suggest
 
 _COLUMNS = ("path", "label", "split", "group")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from data_prep.annotations.locate import VideoFolder
-from data_prep.annotations.text import read_lines, require_folder
-from data_prep.annotations.types import Dataset, Listed, make_dataset
+from vidkd_jax.annotations.locate import VideoFolder
+from vidkd_jax.annotations.text import read_lines, require_folder
+from vidkd_jax.annotations.types import Dataset, Listed, make_dataset
 from vidkd_jax.errors import InputError
 
 # From the README of the lists: 1 is for training, 2 is for testing, 0 is not used in this split.

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from data_prep.annotations.folds import assign_fold
-from data_prep.annotations.groups import guess_groups
-from data_prep.annotations.locate import VideoFolder
-from data_prep.annotations.types import Dataset, Entry, Listed, check_unique, make_dataset
-from data_prep.annotations.ucf101 import ucf_group
+from vidkd_jax.annotations.folds import assign_fold
+from vidkd_jax.annotations.groups import guess_groups
+from vidkd_jax.annotations.locate import VideoFolder
+from vidkd_jax.annotations.types import Dataset, Entry, Listed, check_unique, make_dataset
+from vidkd_jax.annotations.ucf101 import ucf_group
 from vidkd_jax.errors import InputError
 
 # Names that people give to the three splits.

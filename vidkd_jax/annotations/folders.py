@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data_prep.annotations.locate import VIDEO_SUFFIXES, VideoFolder, normal, walk
-from data_prep.annotations.own import OWN_SPLITS, Row, make_own
-from data_prep.annotations.types import Dataset
-from data_prep.annotations.ucf101 import ucf_group
+from vidkd_jax.annotations.locate import VIDEO_SUFFIXES, VideoFolder, normal, walk
+from vidkd_jax.annotations.own import OWN_SPLITS, Row, make_own
+from vidkd_jax.annotations.types import Dataset
+from vidkd_jax.annotations.ucf101 import ucf_group
 from vidkd_jax.errors import InputError
 
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from data_prep.annotations.locate import VIDEO_SUFFIXES, VideoFolder, walk
-from data_prep.annotations.types import Dataset, Listed, make_dataset
+from vidkd_jax.annotations.locate import VIDEO_SUFFIXES, VideoFolder, walk
+from vidkd_jax.annotations.types import Dataset, Listed, make_dataset
 from vidkd_jax.errors import InputError
 
 CLASS_NAMES = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from list_files import touch
 
-from data_prep.annotations import read_dataset
+from vidkd_jax.annotations import read_dataset
 from vidkd_jax.errors import InputError
 from vidkd_jax.settings.config import read
 from vidkd_jax.settings.recipes import build

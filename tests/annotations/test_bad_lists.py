@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from list_files import HMDB, UCF, UCF_VIDEOS, touch, write
 
-from data_prep.annotations import read_dataset
-from data_prep.output import fingerprint_files
+from vidkd_jax.annotations import read_dataset
+from vidkd_jax.annotations.files import fingerprint_files
 from vidkd_jax.errors import InputError
 
 HEADER = "label,youtube_id,time_start,time_end,split\n"
