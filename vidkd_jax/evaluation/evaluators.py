@@ -19,6 +19,9 @@ from vidkd_jax.evaluation.metrics import (
 )
 from vidkd_jax.evaluation.predictions import sigmoid, softmax, summarise
 
+# Figures by name, and arrays for pictures.
+Found = tuple[dict[str, float], dict[str, np.ndarray]]
+
 _NEIGHBOURS = (1, 5, 10, 20, 50)  # PCL's and VCOP's retrieval
 
 
@@ -54,7 +57,7 @@ class Evaluator:
 
     Attributes:
       outputs: that it reads.
-      judge: (judged split, training split or None, options) -> figures, and arrays for pictures.
+      judge: (judged split, training split or None, options) -> what it finds.
       learns: whether it needs the training split's outputs, too.
       reads: names of the sources of teachers whose answers it reads, `Collected.taught`.
       variants: whether it judges the outputs for the method's variants of each clip, [m, ways, ...]
@@ -62,24 +65,20 @@ class Evaluator:
     """
 
     outputs: tuple[str, ...]
-    judge: Callable[..., tuple[dict[str, float], dict[str, np.ndarray]]]
+    judge: Callable[[Collected, Any, Options], Found]
     learns: bool = False
     reads: tuple[str, ...] = ()
     variants: bool = False
 
 
-def _classification(
-    judged: Collected, train: Collected | None, options: Options
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _classification(judged: Collected, train: Collected | None, options: Options) -> Found:
     """Clip@1, Video@1, calibration: of the classifier "logits"."""
     del train
     predictions = judged.predictions("logits")
     return summarise(predictions, average=options.average, bins=options.bins), {}
 
 
-def _linear_probe(
-    judged: Collected, train: Collected, options: Options
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _linear_probe(judged: Collected, train: Collected, options: Options) -> Found:
     """A logistic regression on the frozen features of the training videos.
 
     Each video's features are averaged over its clips. Features are scaled to deviation 1, and the
@@ -99,9 +98,7 @@ def _linear_probe(
     return figures, {"logits": scores.astype(np.float32), "labels": truth, "videos": videos}
 
 
-def _nearest_neighbours(
-    judged: Collected, train: Collected, options: Options
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _nearest_neighbours(judged: Collected, train: Collected, options: Options) -> Found:
     """Retrieval by cosine: whether one of the k nearest training videos has the video's class."""
     del options
     known, labels, _ = train.by_video("features")
@@ -116,9 +113,7 @@ def _unit(features: np.ndarray) -> np.ndarray:
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
-def _pretext(
-    judged: Collected, train: Collected | None, options: Options
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _pretext(judged: Collected, train: Collected | None, options: Options) -> Found:
     """Whether the transforms of a pretext task are told apart: logits [m, ways, ways]; PCL.
 
     Every clip is shown after every transform that is possible for it, so chance is one in as many
@@ -137,18 +132,14 @@ def _pretext(
     return figures, {"confusion": confusion_matrix(logits.argmax(axis=1), labels, ways)}
 
 
-def _features(
-    judged: Collected, train: Collected | None, options: Options
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _features(judged: Collected, train: Collected | None, options: Options) -> Found:
     """The features of each video, for a picture."""
     del train, options
     features, labels, videos = judged.by_video("features")
     return {}, {"features": features.astype(np.float32), "labels": labels, "videos": videos}
 
 
-def _confidence(
-    judged: Collected, train: Collected | None, options: Options
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _confidence(judged: Collected, train: Collected | None, options: Options) -> Found:
     """How well the confidence says on which clips the trained teachers, averaged, are right.
 
     `confidence_auroc` is how well it ranks the clips, `confidence_ap_right` and
@@ -163,9 +154,7 @@ def _confidence(
     return {**figures, "teacher_right": float(right.mean())}, arrays
 
 
-def _own_confidence(
-    judged: Collected, train: Collected | None, options: Options
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _own_confidence(judged: Collected, train: Collected | None, options: Options) -> Found:
     """Returns how far the student's confidence says where the student itself is right."""
     del train, options
     own = judged.predictions("logits")
@@ -173,7 +162,7 @@ def _own_confidence(
     return {f"own_{name}": figure for name, figure in figures.items()}, arrays
 
 
-def _trust(judged: Collected, right: np.ndarray) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def _trust(judged: Collected, right: np.ndarray) -> Found:
     """Returns figures and arrays of the output "confidence", logits, for answers bool [clips]."""
     rows = judged.predictions("confidence")
     logits = rows.logits[:, 0].astype(np.float64)

@@ -17,6 +17,8 @@ from vidkd_jax.inference.aggregation import is_sure
 from vidkd_jax.inference.scores import Scores, probabilities
 from vidkd_jax.inference.selectors import Evidence
 
+_SEED = 0  # of selectors that draw
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -63,24 +65,23 @@ class Study:
         self._counts, self._place = counts, place
         self._bounds = list(zip(starts.tolist(), (starts + counts).tolist(), strict=True))
 
-    def selected(self, name: str, ks: Sequence[int], *, passes: int = 1, seed: int = 0) -> Outcome:
+    def selected(self, name: str, ks: Sequence[int], *, passes: int = 1) -> Outcome:
         """Returns what a selector achieves at each K.
 
         Args:
           name: of the selector.
           ks: numbers of clips; a video that has fewer uses all of them.
           passes: how often the choice is made anew; selectors that draw differ between passes.
-          seed: of the draws.
 
         Raises:
           InputError: there is no such selector, or the scores lack what it needs.
         """
-        masks = self._chosen(name, ks, passes=passes, seed=seed)
+        masks = self._chosen(name, ks, passes=passes)
         return self._outcome(self._mean(self._teacher, masks), masks.sum(axis=-1))
 
-    def chosen(self, name: str, ks: Sequence[int], *, passes: int = 1, seed: int = 0) -> np.ndarray:
+    def chosen(self, name: str, ks: Sequence[int], *, passes: int = 1) -> np.ndarray:
         """Returns which clips a selector chooses, bool [passes, Ks, n]; see `selected`."""
-        masks = self._chosen(name, ks, passes=passes, seed=seed)
+        masks = self._chosen(name, ks, passes=passes)
         return masks[..., self.scores.videos, self._place]
 
     def divided(self, name: str, k: int, student_ks: Sequence[int]) -> Outcome:
@@ -113,39 +114,30 @@ class Study:
         return self._outcome(means, by_teacher.sum(axis=-1))
 
     def stopped(
-        self,
-        name: str,
-        k: int,
-        thresholds: Sequence[float],
-        *,
-        per_round: int = 1,
-        passes: int = 1,
-        seed: int = 0,
+        self, name: str, k: int, thresholds: Sequence[float], *, passes: int = 1
     ) -> Outcome:
         """Returns what early stopping achieves at each threshold, as the engine's `stop_at` does.
 
-        The teacher answers the chosen clips, best first, `per_round` at a time, until the running
-        mean `is_sure`, or until K clips are answered.
+        The teacher answers the chosen clips one by one, best first, until the running mean
+        `is_sure`, or until K clips are answered.
 
         Args:
           name: of the selector.
           k: K, the most clips of a video; a selector that takes all clips has no such limit.
           thresholds: in (0, 1].
-          per_round: clips that the teacher answers between two looks at the mean.
           passes: how often the choice is made anew; selectors that draw differ between passes.
-          seed: of the draws.
 
         Raises:
           InputError: see `selected`.
         """
-        masks = self._until_sure(name, k, thresholds, per_round=per_round, passes=passes, seed=seed)
+        masks = self._until_sure(name, k, thresholds, passes)
         return self._outcome(self._mean(self._teacher, masks), masks.sum(axis=-1))
 
     def chosen_until_sure(
-        self, name: str, k: int, thresholds: Sequence[float], *, passes: int = 1, seed: int = 0
+        self, name: str, k: int, thresholds: Sequence[float], *, passes: int = 1
     ) -> np.ndarray:
         """Returns which clips the teacher sees, bool [passes, thresholds, n]; see `stopped`."""
-        masks = self._until_sure(name, k, thresholds, passes=passes, seed=seed)
+        masks = self._until_sure(name, k, thresholds, passes)
         return masks[..., self.scores.videos, self._place]
 
     @property
@@ -185,16 +177,14 @@ class Study:
             for (begin, end), label in zip(self._bounds, scores.labels, strict=True)
         ]
 
-    def _orders(self, name: str, k: int, *, number: int = 0, seed: int = 0) -> list[np.ndarray]:
-        """Returns each video's chosen clips, best first, in one pass."""
+    def _orders(self, name: str, k: int, number: int) -> list[np.ndarray]:
+        """Returns each video's chosen clips, best first, in the pass of this number."""
         return [
-            selectors.choose(name, each, k, np.random.default_rng((seed, number, video)))
+            selectors.choose(name, each, k, np.random.default_rng((_SEED, number, video)))
             for video, each in enumerate(self._evidence)
         ]
 
-    def _chosen(
-        self, name: str, ks: Sequence[int], *, passes: int = 1, seed: int = 0
-    ) -> np.ndarray:
+    def _chosen(self, name: str, ks: Sequence[int], *, passes: int = 1) -> np.ndarray:
         """Returns which clips are chosen, bool [passes, Ks, v, widest]; none for K = 0."""
         masks = np.zeros((passes, len(ks), len(self._counts), self._widest), bool)
         ranked = selectors.lookup(name).score is not None
@@ -203,34 +193,26 @@ class Study:
             for place, k in enumerate(ks):
                 if not ranked or not orders:  # the K best are the first of all, ranked
                     asked = max(ks) if ranked else k
-                    orders = self._orders(name, asked, number=number, seed=seed) if asked else []
+                    orders = self._orders(name, asked, number) if asked else []
                 for video, order in enumerate(orders):
                     masks[number, place, video, order[:k] if ranked else order] = True
         return masks
 
     def _until_sure(
-        self,
-        name: str,
-        k: int,
-        thresholds: Sequence[float],
-        *,
-        per_round: int = 1,
-        passes: int = 1,
-        seed: int = 0,
+        self, name: str, k: int, thresholds: Sequence[float], passes: int
     ) -> np.ndarray:
         """Returns which clips are seen by threshold, bool [passes, thresholds, v, widest]."""
         masks = np.zeros((passes, len(thresholds), len(self._counts), self._widest), bool)
         number = np.arange(1, self._widest + 1)
         for each in range(passes):
-            orders = self._orders(name, k, number=each, seed=seed)
+            orders = self._orders(name, k, each)
             most = np.array([[len(order)] for order in orders])
             # [v, widest]: repeats behind the chosen clips are never looked at
             rows = np.array([np.resize(order, self._widest) for order in orders])
             ordered = np.take_along_axis(self._teacher, rows[..., None], axis=1)
             so_far = self._probabilities(np.cumsum(ordered, axis=1) / number[:, None])
-            looks = (number % per_round == 0) & (number < most)
             for place, threshold in enumerate(thresholds):
-                stops = (looks & is_sure(so_far, threshold)) | (number == most)
+                stops = is_sure(so_far, threshold) | (number == most)
                 videos, seen = np.nonzero(number <= stops.argmax(axis=1)[:, None] + 1)
                 masks[each, place, videos, rows[videos, seen]] = True
         return masks
