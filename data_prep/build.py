@@ -13,7 +13,7 @@ from data_prep.output import Output
 from data_prep.staging import StagingTask, stage_video
 from vidkd_jax.annotations import DATASETS, Dataset, Entry, read_dataset
 from vidkd_jax.annotations.files import MAX_MISSING, fingerprint, fingerprint_files
-from vidkd_jax.data.records import TASKS
+from vidkd_jax.data.record_sets import TASKS
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.settings import recipes
 

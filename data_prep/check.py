@@ -19,7 +19,8 @@ from data_prep.arguments import add_workers
 from data_prep.output import INDEX_COLUMNS
 from vidkd_jax.annotations import WITHOUT_LISTS, Dataset, read_dataset
 from vidkd_jax.annotations.files import fingerprint
-from vidkd_jax.data.records import DECODERS, read_info, record_starts
+from vidkd_jax.data.record_sets import read_info
+from vidkd_jax.data.records import DECODERS, record_starts
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.runtime.progress import progress_bar
 

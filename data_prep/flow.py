@@ -22,7 +22,8 @@ from data_prep.conversion import Conversion
 from data_prep.output import Output
 from data_prep.staging import Fingerprint, SkippedVideo, StagedVideo, read_staged, write_staged
 from vidkd_jax.annotations import Dataset, Entry
-from vidkd_jax.data.records import RecordDataset, read_info
+from vidkd_jax.data.record_sets import read_info
+from vidkd_jax.data.records import RecordDataset
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.video.flow import ALGORITHMS, MIN_SIDE, encode_flow, flow_fields, flow_method
 

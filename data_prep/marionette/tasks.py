@@ -18,7 +18,7 @@ import numpy as np
 from data_prep.disk import clear_disk_errors
 from data_prep.marionette.actions import MOTIONS
 from data_prep.marionette.presets import PRESETS
-from vidkd_jax.data.records import TASKS
+from vidkd_jax.data.record_sets import TASKS
 from vidkd_jax.errors import InputError, run_command
 
 _COLOUR = {"scene": ("scene", "wall"), "outfit": ("outfit", "shirt")}  # in a sidecar

@@ -1,6 +1,6 @@
 import pytest
 
-from vidkd_jax.data.records import find_records
+from vidkd_jax.data import RecordSet
 from vidkd_jax.errors import InputError
 
 
@@ -18,7 +18,7 @@ from vidkd_jax.errors import InputError
 )
 def test_missing_built_in_records_say_how_to_render_them(tmp_path, name, rendered):
     with pytest.raises(InputError) as error:
-        find_records(tmp_path, name, split=2, short_side=56)
+        RecordSet(tmp_path, name, split=2, short_side=56).folders()
     assert f"data_prep.marionette {rendered}" in str(error.value)
     assert f"--dataset=marionette --name={name}" in str(error.value)
     assert "--split=2 --short_side=56" in str(error.value)
@@ -26,7 +26,7 @@ def test_missing_built_in_records_say_how_to_render_them(tmp_path, name, rendere
 
 def test_missing_records_of_other_tasks_say_how_to_make_their_list(tmp_path):
     with pytest.raises(InputError) as error:
-        find_records(tmp_path, "marionette_scene", split=1, short_side=56)
+        RecordSet(tmp_path, "marionette_scene", split=1, short_side=56).folders()
     said = str(error.value)
     assert "data_prep.marionette --preset=teachers --seed=7100" in said
     assert "data_prep.marionette.tasks --task=scene" in said

@@ -11,7 +11,7 @@ from vidkd_jax.data import EvalBatches, PairedDataset, Subset, TrainBatches
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.modalities import open_records
 from vidkd_jax.data.pipeline import Reading
-from vidkd_jax.data.records import find_records
+from vidkd_jax.data.record_sets import RecordSet
 from vidkd_jax.errors import InputError
 from vidkd_jax.samplers import Contiguous
 
@@ -65,16 +65,16 @@ def test_records_of_another_modality(tmp_path):
         return folder
 
     with pytest.raises(InputError) as missing:
-        find_records(tmp_path, "a", 1, 36, "flow")
+        RecordSet(tmp_path, "a", 1, 36, "flow").folders()
     command = f"python -m data_prep.flow --data={tmp_path}/a --out={tmp_path} --algorithm=dis"
     assert command in str(missing.value)
     rgb, flow = write("a"), write("a_flow", modality="flow")
-    assert find_records(tmp_path, "a", 1, 36) == rgb
-    assert find_records(tmp_path, "a", 1, 36, "flow") == flow
+    assert RecordSet(tmp_path, "a", 1, 36).folders() == [rgb]
+    assert RecordSet(tmp_path, "a", 1, 36, "flow").folders() == [flow]
     with pytest.raises(InputError, match=r"config\.data\.modality: rgb, .* hold flow; set"):
-        find_records(tmp_path, "a_flow", 1, 36)
+        RecordSet(tmp_path, "a_flow", 1, 36).folders()
     with pytest.raises(InputError, match=r"config\.data\.short_side: 40, .* have 36"):
-        find_records(tmp_path, "a", 1, 40, "flow")
+        RecordSet(tmp_path, "a", 1, 40, "flow").folders()
 
 
 def test_flow_of_other_videos_is_refused(tmp_path):
@@ -86,4 +86,4 @@ def test_flow_of_other_videos_is_refused(tmp_path):
         text = json.dumps({**info, "modality": modality, "videos": videos})
         (folder / "dataset.json").write_text(text)
     with pytest.raises(InputError, match=r"a_flow.* is the flow of other videos"):
-        open_records(tmp_path, "a", split=1, short_side=36, modality="rgb_flow")
+        open_records(RecordSet(tmp_path, "a", 1, 36, "rgb_flow"))

@@ -119,9 +119,9 @@ def test_names_are_utf8_in_any_locale(folder, tmp_path):
         (copy / name).write_text(text.replace(old, new), encoding="utf-8")
     script = """
 import sys, pathlib
-from vidkd_jax.data import records
+from vidkd_jax.data import record_sets, records
 folder = pathlib.Path(sys.argv[1])
-print(ascii([records.read_info(folder)["class_names"][0],
+print(ascii([record_sets.read_info(folder)["class_names"][0],
              records._read_index(folder, "test", 2)[0].id]))
 """
     process = subprocess.run(

@@ -14,7 +14,7 @@ from video_files import numbered_frames
 from data_prep import build
 from data_prep import check as check_records
 from vidkd_jax import main
-from vidkd_jax.data import RecordDataset, open_records
+from vidkd_jax.data import RecordDataset, RecordSet, open_records
 from vidkd_jax.data.files import open_files
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.loaded import cutting_of
@@ -124,7 +124,7 @@ def test_records_and_files_agree_at_one_frame_rate(rates, command, capsys):
         assert [row["num_frames"] for row in index(rates / "out", "folder", split)] == ["10"] * 2
         assert [row["fps"] for row in index(rates / "out", "folder", split)] == ["10.0"] * 2
         options = dict(split=1, short_side=16, fps=10.0)
-        records = open_records(rates / "out", "folder", modality="rgb", **options)(split)
+        records = open_records(RecordSet(rates / "out", "folder", **options))(split)
         files = open_files("folder", rates / "v", None, **options)(split)
         assert [v.num_frames for v in files.videos] == [v.num_frames for v in records.videos]
         for number in range(2):
@@ -140,11 +140,11 @@ def test_records_and_files_agree_at_one_frame_rate(rates, command, capsys):
 
 def test_records_of_another_frame_rate_are_refused(rates, command):
     convert(rates, fps=10)
-    where = dict(split=1, short_side=16, modality="rgb")
+    where = dict(split=1, short_side=16)
     with pytest.raises(InputError, match=r"data\.fps: 0, but .* have 10 .*; set data\.fps to 10"):
-        open_records(rates / "out", "folder", **where)
+        open_records(RecordSet(rates / "out", "folder", **where))
     with pytest.raises(InputError, match=r"data\.fps: 5, .* convert again with --fps=5"):
-        open_records(rates / "out", "folder", **where, fps=5.0)
+        open_records(RecordSet(rates / "out", "folder", **where, fps=5.0))
     flags = dict(dataset="folder", videos=rates / "v", out=rates / "out", short_side=16)
     status, line = command(build.main, **flags)
     assert (status, "was made with fps=10.0" in line) == (2, True)

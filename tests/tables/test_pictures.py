@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.ticker import PercentFormatter
 
-from vidkd_jax.data.modalities import open_records
+from vidkd_jax.data import RecordSet, open_records
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import Row, Table
 from vidkd_jax.tables.arms import row_arm
@@ -20,7 +20,7 @@ TABLE = Table("t", (Row("A", "a"), Row("B", "b")), "A", {"marionette": {"": "d"}
 def make_runs(square_records, tmp_path):
     """Makes runs A and B on the test videos of squares with these probabilities of the label."""
     where = {"name": "ucf101", "split": 1, "short_side": 36}
-    test = open_records(square_records, **where, modality="rgb")("test")
+    test = open_records(RecordSet(square_records, **where))("test")
     labels = np.array([video.label for video in test.videos])
 
     def make(seed=0, epochs=(2, 2), first=1, **rights):

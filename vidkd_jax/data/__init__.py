@@ -1,7 +1,8 @@
 """Reads records or video files into batches of clips, with NumPy on the host and without JAX."""
 
-from vidkd_jax.data.modalities import PairedDataset, identity, open_records
+from vidkd_jax.data.modalities import PairedDataset, open_records
 from vidkd_jax.data.pipeline import EvalBatches, TrainBatches
+from vidkd_jax.data.record_sets import RecordSet
 from vidkd_jax.data.records import RecordDataset
 from vidkd_jax.data.splits import Splits, Subset, load_splits
 from vidkd_jax.data.videos import Video, VideoDataset
@@ -10,12 +11,12 @@ __all__ = [
     "EvalBatches",
     "PairedDataset",
     "RecordDataset",
+    "RecordSet",
     "Splits",
     "Subset",
     "TrainBatches",
     "Video",
     "VideoDataset",
-    "identity",
     "load_splits",
     "open_records",
 ]

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from vidkd_jax.data.records import RecordDataset, find_records, read_info
+from vidkd_jax.data.record_sets import RecordSet, read_info
+from vidkd_jax.data.records import RecordDataset
 from vidkd_jax.data.videos import VideoDataset
 from vidkd_jax.errors import InputError
 
@@ -63,23 +64,13 @@ class PairedDataset:
         yield from (np.concatenate(pair, axis=-1) for pair in pairs)
 
 
-def open_records(
-    root: Path, name: str, *, split: int, short_side: int, modality: str, fps: float = 0.0
-) -> Callable[[str], VideoDataset]:
-    """Returns a function that opens a split by name.
-
-    Args:
-      root: The folder of all data sets.
-      name: Name of the data set.
-      split: Number of the official split.
-      short_side: Short side of the frames, in pixels.
-      modality: "rgb", "flow", or "rgb_flow" for both.
-      fps: Frames per second; 0 means as filmed.
+def open_records(which: RecordSet) -> Callable[[str], VideoDataset]:
+    """Returns a function that opens a split of records by name.
 
     Raises:
       InputError: There are no such records; the message says how to make them.
     """
-    folders = _folders(root, name, split, short_side, modality, fps)
+    folders = which.folders()
     open_each = [partial(RecordDataset, folder) for folder in folders]
     if len(open_each) == 1:
         return open_each[0]
@@ -97,24 +88,3 @@ def _check_source(rgb: Path, flow: Path) -> None:
                 f"config.data.modality: '{flow}' is the flow of other videos or lists than those "
                 f"in '{rgb}'; delete the flow records and make them again with data_prep.flow"
             )
-
-
-def _folders(
-    root: Path, name: str, split: int, short_side: int, modality: str, fps: float
-) -> list[Path]:
-    return [find_records(root, name, split, short_side, part, fps) for part in modality.split("_")]
-
-
-def identity(
-    root: Path, name: str, *, split: int, short_side: int, modality: str, fps: float = 0.0
-) -> str:
-    """Returns a hash of the lists and video files of the records; "" if there are no records.
-
-    Records that were made again under the same name, but from other videos, have another hash.
-    """
-    try:
-        folders = _folders(root, name, split, short_side, modality, fps)
-    except InputError:
-        return ""
-    infos = [read_info(folder) for folder in folders]
-    return " ".join(f"{info['lists']}-{info.get('videos', '')}" for info in infos)

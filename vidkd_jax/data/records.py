@@ -1,13 +1,11 @@
 """Reads the records that `python -m data_prep.build` writes, and decodes only the frames it needs.
 
 A record holds a run of consecutive JPEG frames of one video; `run_length` gives its length. The
-records of a video are consecutive, and videos are in the order of the index. The optical flow of
-the record set NAME, which `python -m data_prep.flow` writes, is the record set NAME_flow.
+records of a video are consecutive, and videos are in the order of the index.
 """
 
 import csv
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,136 +14,10 @@ import numpy as np
 import simplejpeg
 from google.protobuf.message import DecodeError
 
+from vidkd_jax.data.record_sets import read_info, unreadable
 from vidkd_jax.data.videos import WHOLE_FRAME, Video
 from vidkd_jax.errors import InputError
 from vidkd_jax.video.flow import decode_flow
-
-# The fields that the result of `read_info` always has.
-_FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "skipped", "counts")
-
-# What it has where older records lack a field.
-_OPTIONAL: dict[str, Any] = {
-    "modality": "rgb",
-    "frames_per_record": None,
-    "fps": 0.0,
-    "groups": {},
-}
-
-# The flags that render the built-in record sets. All but the teachers' have one seed, and so the
-# same actors.
-_MARIONETTE = {
-    "marionette": "--preset=standard --seed=9300",
-    "marionette_small": "--preset=small --seed=9300",
-    "marionette_study": "--preset=study --seed=9300",
-    "marionette_teachers": "--preset=teachers --seed=7100",
-    "marionette_untrimmed": "--preset=untrimmed --seed=9300",
-    "marionette_long": "--preset=long --seed=9300",
-    "marionette_background": "--preset=standard --seed=9300 --variant=background",
-    "marionette_blurred": "--preset=standard --seed=9300 --variant=blurred",
-    "marionette_scene_bias": "--preset=standard --seed=9300 --scene_bias=0.8",
-    "marionette_new_scenes": "--preset=standard --seed=9300 --scene_bias=0.8 --unseen_scenes",
-}
-# Other tasks on the videos of `marionette_teachers`, by name of their records.
-TASKS = {f"marionette_{task}": task for task in ("scene", "outfit", "motion")}
-
-
-def find_records(
-    root: Path, name: str, split: int, short_side: int, modality: str = "rgb", fps: float = 0.0
-) -> Path:
-    """Returns the folder of the newest version of a data set's records.
-
-    Args:
-      root: The folder of all data sets.
-      name: Name of the data set.
-      split: Number of the official split.
-      short_side: Short side of the frames, in pixels.
-      modality: "rgb", or "flow" for the optical flow of the same videos.
-      fps: Frames per second of the records; 0 means as filmed.
-
-    Raises:
-      InputError: There are no such records (the message says how to make them), or they have
-        another size, frame rate or modality.
-    """
-    folder = root / (name if modality == "rgb" else f"{name}_{modality}") / f"split{split}"
-    versions = sorted(path.parent for path in folder.glob("*/dataset.json"))
-    if not versions:
-        is_real = name not in (*_MARIONETTE, *TASKS) and modality == "rgb"
-        or_else = "use the built-in videos (--config=...:marionette), or " if is_real else ""
-        raise InputError(
-            f"no records of '{name}' split {split} in '{folder}': {or_else}make the records with "
-            f"{_how_to_make(root, name, split, short_side, modality)}"
-            f"{f' --fps={fps:g}' if fps and modality == 'rgb' else ''}"
-        )
-    info = read_info(versions[-1])
-    if info["modality"] != modality:
-        raise InputError(
-            f"config.data.modality: {modality}, but the records in '{versions[-1]}' hold "
-            f"{info['modality']}; set data.modality to {info['modality']}, or choose another "
-            "data.name"
-        )
-    if info["short_side"] != short_side:
-        raise InputError(
-            f"config.data.short_side: {short_side}, but the records in '{versions[-1]}' have "
-            f"{info['short_side']}; set data.short_side to {info['short_side']}, or convert again "
-            f"with --short_side={short_side}"
-        )
-    if info["fps"] != fps:
-        raise InputError(
-            f"config.data.fps: {fps:g}, but the records in '{versions[-1]}' have {info['fps']:g} "
-            f"(0: as filmed); set data.fps to {info['fps']:g}, or convert again "
-            f"{f'with --fps={fps:g}' if fps else 'without --fps'}"
-        )
-    return versions[-1]
-
-
-def _how_to_make(root: Path, name: str, split: int, short_side: int, modality: str) -> str:
-    if modality == "flow":
-        return f"python -m data_prep.flow --data={root / name} --out={root} --algorithm=dis"
-    if name in TASKS:
-        videos, task = f"{root}/marionette_teachers_videos", TASKS[name]
-        return (
-            f"python -m data_prep.marionette {_MARIONETTE['marionette_teachers']} --out={videos} "
-            f"&& python -m data_prep.marionette.tasks --task={task} --videos={videos} "
-            f"--out={videos}/{task}.csv && python -m data_prep.build --dataset=csv --name={name} "
-            f"--out={root} --videos={videos}/videos --annotations={videos}/{task}.csv "
-            f"--short_side={short_side}"
-        )
-    if name in _MARIONETTE:
-        videos = f"{root}/{name}_videos"
-        return (
-            f"python -m data_prep.marionette {_MARIONETTE[name]} --out={videos} && "
-            f"python -m data_prep.build --dataset=marionette --name={name} --out={root} "
-            f"--videos={videos}/videos --annotations={videos}/annotations --split={split} "
-            f"--short_side={short_side}"
-        )
-    known = name in ("ucf101", "hmdb51", "kinetics400", "kinetics600", "mini_kinetics200", "ssv2")
-    dataset = f"{name} --annotations=DIR" if known else f"folder --name={name}"
-    dataset = name if name == "utd_mhad" else dataset
-    return (
-        f"python -m data_prep.build --dataset={dataset} --videos=DIR --out={root} --split={split} "
-        f"--short_side={short_side}"
-    )
-
-
-def read_info(folder: Path) -> dict[str, Any]:
-    """Returns the content of a record set's dataset.json.
-
-    The result always has "modality" ("rgb" or "flow"), "fps" (0: as filmed), "groups" (how many
-    videos have a group that is "given", "guessed" or "unknown"; empty for older records) and
-    "frames_per_record". The latter is None if the file does not have it; then a record is a whole
-    video.
-
-    Raises:
-      InputError: The file is damaged.
-    """
-    try:
-        info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        found = _OPTIONAL | info | {name: info[name] for name in _FIELDS}
-        if found["frames_per_record"] is not None and found["frames_per_record"] < 1:
-            raise ValueError(f"frames_per_record is {found['frames_per_record']}")
-        return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _unreadable(folder, f"dataset.json: {type(error).__name__} {error}") from error
 
 
 def run_length(num_frames: int, frames_per_record: int | None) -> int:
@@ -166,14 +38,6 @@ def record_starts(num_frames: Iterable[int], frames_per_record: int | None) -> l
     """Returns the number of the first record of each video, and at the end that of all records."""
     counts = (-(-number // run_length(number, frames_per_record)) for number in num_frames)
     return list(itertools.accumulate(counts, initial=0))
-
-
-def _unreadable(folder: Path, cause: str) -> InputError:
-    first_line = (cause.splitlines() or ["no cause is given"])[0]
-    return InputError(
-        f"records '{folder}' cannot be read ({first_line}); check them with "
-        f"`python -m data_prep.check --data={folder}`"
-    )
 
 
 class RecordDataset:
@@ -204,7 +68,7 @@ class RecordDataset:
                 f"it holds {len(self._source)} records, and the index lists {len(self.videos)} "
                 f"videos in {self._starts[-1]} records"
             )
-            raise _unreadable(folder, cause)
+            raise unreadable(folder, cause)
 
     def _open(self) -> tuple[Any, Callable[[bytes], Any]]:
         """Returns the serialised records and their parser.
@@ -220,7 +84,7 @@ class RecordDataset:
             as_stored = tfds.decode.DeserializeMethod.RAW_BYTES
             source = builder.as_data_source(self._split, deserialize_method=as_stored)
         except Exception as error:
-            raise _unreadable(self._folder, str(error)) from error
+            raise unreadable(self._folder, str(error)) from error
         return source, tf_example_pb2.Example.FromString
 
     def __getstate__(self) -> tuple[Path, str]:
@@ -272,7 +136,7 @@ class RecordDataset:
         return features["frames"].bytes_list.value
 
     def _damaged(self, index: int, error: Exception) -> InputError:
-        return _unreadable(self._folder, f"video '{self.videos[index].id}': {error}")
+        return unreadable(self._folder, f"video '{self.videos[index].id}': {error}")
 
 
 def _decode_rgb(jpeg: bytes) -> np.ndarray:
@@ -300,8 +164,8 @@ def _read_index(folder: Path, split: str, num_classes: int) -> list[Video]:
                 for index, row in enumerate(csv.DictReader(file))
             ]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise _unreadable(folder, f"{path.name}: {type(error).__name__} {error}") from error
+        raise unreadable(folder, f"{path.name}: {type(error).__name__} {error}") from error
     for video in videos:
         if not (0 <= video.label < num_classes and video.num_frames > 0):
-            raise _unreadable(folder, f"{path.name}: video '{video.id}' has label {video.label}")
+            raise unreadable(folder, f"{path.name}: video '{video.id}' has label {video.label}")
     return videos

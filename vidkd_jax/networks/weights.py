@@ -40,7 +40,7 @@ class Card:
       class_names: by label; (): not known.
       dataset: that the weights were trained on; "": not known.
       split: number of its official split; 0: not known.
-      records: `data.identity` of these; "": not known, or straight from video files.
+      records: `RecordSet.identity` of these; "": not known, or straight from video files.
       selected_on: the videos that chose the best epoch of this network and of its teachers:
         "groups", "val", or "test" where the test list chose any of them; "": not known.
       has_classifier: False where the checkpoint had none: "logits" is random, or is not there.

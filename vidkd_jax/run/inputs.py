@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -48,19 +47,19 @@ def _open_split(settings: DataSettings) -> Callable[[str], data.VideoDataset]:
             short_side=settings.short_side,
             fps=settings.fps,
         )
-    return data.open_records(**records_of(settings))
+    return data.open_records(records_of(settings))
 
 
-def records_of(settings: DataSettings) -> dict[str, Any]:
-    """Returns which records a run reads: the arguments of `data.open_records`."""
+def records_of(settings: DataSettings) -> data.RecordSet:
+    """Returns which records a run reads."""
     fields = ("name", "split", "short_side", "modality", "fps")
-    return {"root": Path(settings.root), **{field: getattr(settings, field) for field in fields}}
+    return data.RecordSet(Path(settings.root), *(getattr(settings, field) for field in fields))
 
 
 def records_identity(settings: DataSettings) -> str:
     """Returns a hash of the lists and video files that a run reads, or its records were made of."""
     if settings.source == "records":
-        return data.identity(**records_of(settings))
+        return records_of(settings).identity()
     where = Path(settings.videos), settings.annotations or None
     try:
         return files.identity(settings.name, *where, split=settings.split)

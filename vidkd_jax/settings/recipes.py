@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from vidkd_jax.data.records import TASKS
+from vidkd_jax.data.record_sets import TASKS
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.settings.config import get_base_config, set_field
 

@@ -54,9 +54,10 @@ def check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> Non
     runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
     for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
         settings = resolve(arm, extra).data
-        where = inputs.records_of(settings)
+        which = inputs.records_of(settings)
         if settings.source == "records":
-            data.open_records(**{**where, "root": Path(root_of(extra) or where["root"])})
+            root = Path(root_of(extra) or which.root)
+            data.open_records(dataclasses.replace(which, root=root))
 
 
 def check_runs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:

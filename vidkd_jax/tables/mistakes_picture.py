@@ -1,5 +1,6 @@
 """The picture of mistakes that all rows of a table make (TY, Figure 4)."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from vidkd_jax.data import modalities
+from vidkd_jax.data import open_records
 from vidkd_jax.errors import InputError
 from vidkd_jax.run import inputs
 from vidkd_jax.run.saved import saved_network, saved_settings
@@ -112,12 +113,14 @@ def _frames(run: Path, root: str, names: list[str]) -> list[np.ndarray]:
     if settings is None:
         raise InputError(f"'{run}' has no config.json any more; run the table again")
     data = settings.data
-    where = {**inputs.records_of(data), "root": Path(root or data.root), "modality": "rgb"}
-    open_split = modalities.open_records(**where)
+    which = dataclasses.replace(
+        inputs.records_of(data), root=Path(root or data.root), modality="rgb"
+    )
+    open_split = open_records(which)
     seen = saved_network(run).get("records", "")
-    if data.modality == "rgb" and seen not in ("", modalities.identity(**where)):
+    if data.modality == "rgb" and seen not in ("", which.identity()):
         raise InputError(
-            f"the records of '{data.name}' in '{where['root']}' are others than the runs saw, "
+            f"the records of '{data.name}' in '{which.root}' are others than the runs saw, "
             "whose frames are to be shown; name theirs with --config.data.root"
         )
     test = open_split("test")
