@@ -2,8 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -12,34 +11,22 @@ import optax
 
 from vidkd_jax import data, models, samplers
 from vidkd_jax.data.clips import ClipSpec
-from vidkd_jax.methods import Batch, Memory, Shapes, Sizes
+from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
-from vidkd_jax.networks.predicting import predict_step
 from vidkd_jax.run import fork, init_from, inputs, method_checks
-from vidkd_jax.run.asking import BySource
+from vidkd_jax.run.compiled import Predict, compiled_step, predictor_of
 from vidkd_jax.run.frozen import dtype, load_frozen
-from vidkd_jax.run.state import (
-    MEMORY_STREAM,
-    TEACHER_STREAM,
-    TrainState,
-    create_train_state,
-    create_variables,
-)
+from vidkd_jax.run.state import MEMORY_STREAM, TrainState, create_train_state
 from vidkd_jax.run.student import (
     build_student,
     clip_shape_of,
     optimizer_of,
     own_kind,
 )
-from vidkd_jax.run.teachers import Teachers, assemble, begins_random
-from vidkd_jax.run.train_step import train_step
+from vidkd_jax.run.teachers import Teachers, assemble, random_past
 from vidkd_jax.runtime import sharding
 from vidkd_jax.settings.settings import Settings
-
-# Maps variables and a host batch to the outputs of the rows of all processes, without waiting until
-# they are computed.
-Predict = Callable[[Variables, dict[str, np.ndarray]], Mapping[str, jax.Array]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -172,13 +159,13 @@ class Run:
           variants: whether of the method's variants of the clips; see `Method.variants`.
         """
         shown = self.settings.method.variants if variants else None
-        return _predictor(self.student, self.mesh, outputs, shown)
+        return predictor_of(self.student, self.mesh, outputs, shown)
 
     @functools.cached_property
     def ask(self) -> Mapping[str, tuple[Predict, ...]]:
         """The compiled predictions of every teacher's classifier, by source."""
         return {
-            name: tuple(_predictor(network, self.mesh, ("logits",)) for network in networks)
+            name: tuple(predictor_of(network, self.mesh, ("logits",)) for network in networks)
             for name, networks in self.teachers.networks.items()
         }
 
@@ -208,7 +195,7 @@ def build_run(settings: Settings) -> Run:
     patterns = [pattern for pattern, _ in settings.optim.multipliers]
     method_checks.check_patterns(patterns, student, clip_shape)
     like_student = own_kind(student, dtype(settings))
-    first_past = _random_past(settings, key, clip_shape, like_student, mesh)
+    first_past = random_past(settings.method.teachers, key, clip_shape, like_student, mesh)
     teachers = assemble(settings, frozen, like_student, first_past, splits.class_names)
     optimizer = optimizer_of(settings.optim)
     spec = inputs.clip_spec(settings.data, frozen.sampler)
@@ -229,68 +216,7 @@ def build_run(settings: Settings) -> Run:
         frozen_shapes=frozen.shapes,
         frozen_digests=frozen.digests,
         optimizer=optimizer,
-        train_step=_compiled_step(settings, student, teachers, optimizer, mesh, frozen.teacher_of),
+        train_step=compiled_step(settings, student, teachers, optimizer, mesh, frozen.teacher_of),
         mesh=mesh,
         key=key,
     )
-
-
-def _random_past(
-    settings: Settings,
-    key: jax.Array,
-    clip_shape: tuple[int, ...],
-    network: Network,
-    mesh: jax.sharding.Mesh,
-) -> Variables | None:
-    """Returns the variables of an untrained first teacher; None where the method wants none."""
-    if not begins_random(settings.method.teachers):
-        return None
-    key = jax.random.fold_in(key, TEACHER_STREAM)
-    return sharding.replicate(create_variables(key, clip_shape, model=network.model), mesh)
-
-
-def _compiled_step(
-    settings: Settings,
-    student: Network,
-    teachers: Teachers,
-    optimizer: optax.GradientTransformation,
-    mesh: jax.sharding.Mesh,
-    teacher_of: np.ndarray | None,
-) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
-    def step(
-        state: TrainState, taught: BySource, batch: Mapping[str, jax.Array], key: jax.Array
-    ) -> tuple[TrainState, dict[str, jax.Array]]:
-        state, metrics = train_step(
-            state,
-            taught,
-            batch,
-            key,
-            student=student,
-            teacher_networks=teachers.networks,
-            method=settings.method,
-            optimizer=optimizer,
-            teacher_of=teacher_of,
-            remat=settings.train.remat,
-        )
-        if not split_names:
-            return state, metrics
-        memory = sharding.keep_place(state.memory, split_names, mesh)
-        rest, metrics = sharding.keep_copied((state.replace(memory={}), metrics), mesh)
-        return rest.replace(memory=memory), metrics
-
-    split_names: Sequence[str] = settings.method.sharded_memory
-    out_shardings = None if split_names else sharding.replicated(mesh)
-    return jax.jit(step, donate_argnums=0, out_shardings=out_shardings)
-
-
-def _predictor(
-    network: Network,
-    mesh: jax.sharding.Mesh,
-    outputs: tuple[str, ...],
-    variants: Callable[[Batch], Mapping[str, jax.Array]] | None = None,
-) -> Predict:
-    compiled = jax.jit(
-        partial(predict_step, network=network, outputs=outputs, variants=variants),
-        out_shardings=sharding.replicated(mesh),
-    )
-    return lambda variables, batch: compiled(variables, sharding.shard(batch, mesh))

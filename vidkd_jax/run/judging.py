@@ -15,7 +15,8 @@ from vidkd_jax.evaluation.predictions import agreement, softmax, summarise
 from vidkd_jax.methods import BestPast, Frozen
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.asking import BySource
-from vidkd_jax.run.building import Predict, Run
+from vidkd_jax.run.building import Run
+from vidkd_jax.run.compiled import Predict
 from vidkd_jax.run.frozen import dtype
 from vidkd_jax.run.kept import Said, kept
 from vidkd_jax.runtime import sharding

@@ -3,14 +3,17 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+import jax
+
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.methods import BestPast, Frozen, Source
 from vidkd_jax.networks.network import Network, Variables, student_of
 from vidkd_jax.run import method_checks
-from vidkd_jax.run.asking import BySource
+from vidkd_jax.run.asking import BySource, in_memory
 from vidkd_jax.run.frozen import FrozenTeachers
-from vidkd_jax.run.state import TrainState
+from vidkd_jax.run.state import TEACHER_STREAM, TrainState, create_variables
 from vidkd_jax.run.trained import knows_classes
+from vidkd_jax.runtime import sharding
 from vidkd_jax.settings.settings import Settings
 
 
@@ -43,7 +46,7 @@ class Teachers:
 
     def moving(self, state: TrainState) -> BySource:
         """Returns the teachers that move with every step: an average, a peer."""
-        found = {s.name: (state.memory[s.name],) for s in self.sources if s.in_memory}
+        found = in_memory(self.sources, state.memory)
         if "peer" in self.networks:
             params, batch_stats = state.variables.params, state.variables.batch_stats
             found["peer"] = (Variables(params["peer"], batch_stats["peer"]),)
@@ -98,9 +101,26 @@ def assemble(
     return Teachers(method.teachers, networks, first, frozenset(know))
 
 
-def begins_random(sources: Sequence[Source]) -> bool:
-    """Whether a past self begins as a network that nothing trained."""
-    return any(isinstance(source, BestPast) and source.first == "random" for source in sources)
+def random_past(
+    sources: Sequence[Source],
+    key: jax.Array,
+    clip_shape: tuple[int, ...],
+    network: Network,
+    mesh: jax.sharding.Mesh,
+) -> Variables | None:
+    """Returns the variables of a past self that nothing trained; None where the method wants none.
+
+    Args:
+      sources: of the method.
+      key: of the run.
+      clip_shape: of the student's input.
+      network: of the student's kind.
+      mesh: the devices.
+    """
+    if not any(isinstance(source, BestPast) and source.first == "random" for source in sources):
+        return None
+    key = jax.random.fold_in(key, TEACHER_STREAM)
+    return sharding.replicate(create_variables(key, clip_shape, model=network.model), mesh)
 
 
 def trains_beside(sources: Sequence[Source]) -> bool:

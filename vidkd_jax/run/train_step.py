@@ -1,7 +1,7 @@
 """The one pure training step that every method shares."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import optax
 from vidkd_jax import models
 from vidkd_jax.methods import Batch, Context, Memory, Method, Outputs, Taught, Term
 from vidkd_jax.networks.network import Network, Variables, student_of
-from vidkd_jax.run.asking import BySource, ask_teachers, pick_rows
+from vidkd_jax.run.asking import BySource, ask_teachers, in_memory, pick_rows
 from vidkd_jax.run.state import STEP_STREAM, TrainState
 
 
@@ -58,37 +58,51 @@ def train_step(
     step_key = jax.random.fold_in(jax.random.fold_in(key, STEP_STREAM), state.step)
     context = Context(step_key, state.step, batch, state.memory)
     views = method.views(step_key, batch)
-    in_memory = {s.name: (state.memory[s.name],) for s in method.teachers if s.in_memory}
-    taught = ask_teachers({**teachers, **in_memory}, teacher_networks, views)
+    known = {**teachers, **in_memory(method.teachers, state.memory)}
+    taught = ask_teachers(known, teacher_networks, views)
     if teacher_of is not None:
         which = jnp.asarray(teacher_of)[batch["video"]]
         taught["frozen"] = (pick_rows(taught["frozen"], which),)
-    clip = student.see(views)
+    forward, clip = _forward(student, state.variables.batch_stats, remat), student.see(views)
 
-    def apply(params: Any, clip: jax.Array) -> Any:
-        variables = {"params": params, "batch_stats": state.variables.batch_stats}
-        return student.model.apply(variables, clip, train=True, mutable=["batch_stats"])
-
-    if remat:
-        policy = jax.checkpoint_policies.save_only_these_names(models.CONV_OUTPUT)
-        apply = jax.checkpoint(apply, policy=policy)
-
-    def loss_fn(params: Any) -> tuple[jax.Array, tuple[dict[str, jax.Array], Outputs, Taught, Any]]:
-        outputs, updated = apply(params, clip)
+    def loss_fn(params: Any) -> tuple[jax.Array, _Seen]:
+        outputs, updated = forward(params, clip)
         own, beside = student.split(outputs)
         all_taught = {**taught, **beside}
         total, parts = total_loss(method.terms(own, all_taught, context))
-        return total, (parts, own, all_taught, updated["batch_stats"])
+        return total, _Seen(parts, own, all_taught, updated["batch_stats"])
 
-    gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
-    (loss, (parts, own, all_taught, batch_stats)), grads = gradient_fn(state.variables.params)
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.variables.params)
-    variables = Variables(optax.apply_updates(state.variables.params, updates), batch_stats)
-    memory = method.remember(own, all_taught, context, student_of(variables))
+    params = state.variables.params
+    (loss, seen), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
+    updates, opt_state = optimizer.update(grads, state.opt_state, params)
+    variables = Variables(optax.apply_updates(params, updates), seen.batch_stats)
+    memory = method.remember(seen.own, seen.taught, context, student_of(variables))
     _check_memory(state.memory, memory)
-    metrics = {"loss": loss, **method.metrics(own, all_taught, context)}
-    metrics |= {f"loss/{name}": part for name, part in parts.items()}
+    metrics = {"loss": loss, **method.metrics(seen.own, seen.taught, context)}
+    metrics |= {f"loss/{name}": part for name, part in seen.parts.items()}
     return TrainState(state.step + 1, variables, opt_state, memory), metrics
+
+
+class _Seen(NamedTuple):
+    """What a step computes on the way to its loss."""
+
+    parts: dict[str, jax.Array]
+    own: Outputs
+    taught: Taught
+    batch_stats: Any
+
+
+def _forward(student: Network, batch_stats: Any, remat: bool) -> Callable[..., Any]:
+    """Returns (params, clip) -> (outputs, updated statistics) of the student in training."""
+
+    def forward(params: Any, clip: jax.Array) -> Any:
+        variables = {"params": params, "batch_stats": batch_stats}
+        return student.model.apply(variables, clip, train=True, mutable=["batch_stats"])
+
+    if not remat:
+        return forward
+    policy = jax.checkpoint_policies.save_only_these_names(models.CONV_OUTPUT)
+    return jax.checkpoint(forward, policy=policy)
 
 
 def _check_memory(before: Memory, after: Memory) -> None:
