@@ -60,6 +60,10 @@ def test_a_tuple_is_clips_with_an_interval_between_two():
     assert pcl.sample(40, [0.7])[-1].tolist() == [36, 37, 38, *[39] * 7]  # too short: padded
     assert pcl.centre(50)[0, 0] == 2
     assert pcl.grid(100, 30)[:, 0, 0].tolist() == [0, 54]
+    for num_frames, starts in ((40, [0]), (46, [0]), (59, [6]), (60, [0, 14]), (166, [0, 60, 120])):
+        assert pcl.grid(num_frames, 30)[:, 0, 0].tolist() == starts
+    assert pcl.grid(300, 2)[:, 0, 0].tolist() == [0, 254]
+    np.testing.assert_array_equal(pcl.grid(100, 1)[0], pcl.centre(100))
     assert pcl.reading((0, 4)).sample(100, [0.0]).tolist() == [[0, 4], [18, 22], [36, 40]]
 
 

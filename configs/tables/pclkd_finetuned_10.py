@@ -9,5 +9,6 @@ TABLE = dataclasses.replace(
     _TABLE,
     title="PCL+KD: fine-tuned on 10 % of the labels",
     rows=tuple(dataclasses.replace(part(row, 0.1), paper={}) for row in _TABLE.rows),
-    note=f"{_TABLE.note} Each seed draws other labelled videos. No table of the papers.",
+    note=f"{_TABLE.note} Each seed draws other labelled videos, over which an epoch passes ten "
+    "times. No table of the papers.",
 )

@@ -5,12 +5,6 @@ import dataclasses
 from vidkd_jax.tables import load_table, parts
 
 TABLE = dataclasses.replace(
-    parts(
-        load_table("pclkd_table4"),
-        0.1,
-        {},
-        "Each seed draws other videos. Teachers have been trained on all videos, or, 'of these "
-        "videos', on the same ones. No table of the papers.",
-    ),
-    title="PCL+KD: stages of training, 10 % of the videos",
+    parts(load_table("pclkd_table4"), 0.1),
+    title="PCL+KD: stages of training, 10 % of the videos (no table of the papers)",
 )

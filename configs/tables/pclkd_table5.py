@@ -21,9 +21,8 @@ TABLE = dataclasses.replace(
         load_table("pclkd_table4"),
         0.02,
         PAPER,
-        "Each seed draws other videos. The paper does not say what its teachers have been trained "
-        "on: here on all videos, or, 'of these videos', on the same ones. Of the built-in videos "
-        "2 % are 28, of which a pass takes one batch of 16: 50 steps an epoch, where all have 106.",
+        "Of the built-in videos 2 % are 28, of which a pass takes one batch of 16: 50 steps an "
+        "epoch, where all have 106.",
     ),
     title="PCL+KD 2024 Table 5: stages of training, 2 % of the videos",
 )

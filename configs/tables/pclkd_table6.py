@@ -21,8 +21,6 @@ TABLE = dataclasses.replace(
         load_table("pclkd_table4"),
         0.25,
         PAPER,
-        "Each seed draws other videos. The paper does not say what its teachers have been trained "
-        "on: here on all videos, or, 'of these videos', on the same ones.",
     ),
     title="PCL+KD 2024 Table 6: stages of training, 25 % of the videos",
 )

@@ -14,8 +14,10 @@ from squares import SMALL_RUN
 from vidkd_jax import train
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
-from vidkd_jax.networks.checkpoints import load_epoch
+from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
 from vidkd_jax.report import closing_lines
+from vidkd_jax.run import judging
+from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.method_checks import check_lengths
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.samplers import Tuples
@@ -62,6 +64,28 @@ def test_it_learns_without_labels_and_is_judged_by_its_own_task_and_by_its_featu
     assert "Its own task" not in learnt
 
 
+def test_probe_and_neighbours_learn_from_training_videos_alone(finished, small_config, monkeypatch):
+    workdir, summary = finished
+    run, seen = build(small_config(**BANKS)), []
+    collect = judging._collect
+
+    def watched(run, predict, variables, exam):
+        seen.append(exam)
+        return collect(run, predict, variables, exam)
+
+    monkeypatch.setattr(judging, "_collect", watched)
+    with Checkpoints(workdir) as checkpoints:
+        best = checkpoints.load_best(summary["best_epoch"], run.initial_state().variables)
+    test = Exam(run.splits.test, run.settings.eval.max_clips, "test")
+    found = judging.judge(run, best, test, ("linear_probe", "nearest_neighbours"), {})
+    asked, learnt = seen
+    assert asked.subset is run.splits.test and learnt.subset is run.splits.train
+    assert asked.max_clips == learnt.max_clips
+    held_out = {v.group for part in (run.splits.test, run.splits.val) for v in part.videos}
+    assert not held_out & {video.group for video in learnt.subset.videos}
+    assert len(found.arrays["linear_probe"]["videos"]) == len(run.splits.test.videos)
+
+
 def test_stopped_and_resumed_it_has_the_same_banks(finished, small_config, tmp_path, monkeypatch):
     undisturbed, _ = finished
     config = small_config(**BANKS)
@@ -105,11 +129,11 @@ def test_two_devices_have_the_banks_of_one(split, finished, square_records, tmp_
 
 
 def test_with_a_remote_clip_as_the_fifth_transform(small_config, tmp_path):
-    """Tuples of 15 frames leave room for it in the 24 of a video."""
+    """Tuples of 15 frames leave room for it in the 24 of a video, of which two are tested."""
     remote = {"method__fifth": "remote", "method__remote_gap": 0, "method__interval": -3}
     train.train_and_evaluate(small_config(**{**PCL, **remote}, train__epochs=1), tmp_path)
     with np.load(tmp_path / "pretext.npz") as arrays:
-        assert arrays["confusion"].sum(axis=1).tolist() == [4] * 5
+        assert arrays["confusion"].sum(axis=1).tolist() == [2 * 4] * 5
 
 
 def test_a_teacher_of_the_same_task_teaches(finished, small_config, tmp_path):
@@ -132,6 +156,10 @@ def test_a_teacher_of_the_same_task_teaches(finished, small_config, tmp_path):
             r"config\.method\.projection: 64, but the teacher's has 4 features; use 4",
         ),
         ({"method__tuple_length": 4, "data__stride": 1}, r"config\.method\.tuple_length: 4, but"),
+        (
+            {"data__stride": 1},
+            r"config\.data\.frames, config\.data\.stride: \(4, 1\), but .* sees \(4, 2\)",
+        ),
     ],
 )
 def test_a_teacher_of_another_task_is_refused(finished, small_config, changes, message):

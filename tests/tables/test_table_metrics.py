@@ -162,16 +162,23 @@ def test_stages_are_of_a_quarter_three_quarters_and_all_of_the_epochs(tmp_path):
 
 
 def test_a_run_is_as_much_faster_as_it_reaches_the_others_end_sooner(tmp_path):
-    (shown,) = lookup(("speed_up",))
+    shown, reaches = lookup(("speed_up", "reaches"))
     curves = {
         "slow": [0.1, 0.2, 0.3, 0.4],  # its end at epoch 4
         "fast": [0.2, 0.5, 0.4, 0.4],  # 0.4 at epoch 2
-        "never": [0.1, 0.1, 0.2, 0.3],  # counts as epoch 5
+        "never": [0.1, 0.1, 0.2, 0.3],  # 0.3, which the slow one has at epoch 3, at epoch 4
+        "stopped": [0.1],  # which all have at epoch 1
     }
-    runs = {n: [read_run(write_curve(tmp_path / n, c), [shown])] * 2 for n, c in curves.items()}
-    found = compare(runs, dict.fromkeys(runs, "slow"), [shown])
+    both = [shown, reaches]
+    runs = {n: [read_run(write_curve(tmp_path / n, c), both)] * 2 for n, c in curves.items()}
+    found = compare(runs, dict.fromkeys(runs, "slow"), both)
     means = {name: found[name]["speed_up"][0].mean for name in runs}
-    assert means == pytest.approx({"slow": 0.0, "fast": 1.0, "never": np.log2(4 / 5)})
+    wanted = {"slow": 0.0, "fast": 1.0, "never": np.log2(3 / 4), "stopped": 0.0}
+    assert means == pytest.approx(wanted)
+    back = compare(runs, dict.fromkeys(runs, "fast"), both)
+    assert back["slow"]["speed_up"][0].mean == -means["fast"]
+    get_there = {name for name in runs if found[name]["reaches"][0].mean == 1}
+    assert get_there == {"slow", "fast"}
     assert found["fast"]["speed_up"][1].mean == 1.0  # there is nothing to subtract
 
 

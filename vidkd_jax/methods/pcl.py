@@ -244,7 +244,10 @@ class PretextContrastDistillation(PretextContrast):
         """One trained network."""
         logits = self.distilled == "logits"
         heads = () if logits else (self.distilled,)
-        return (Frozen(most=1, reads_logits=logits, heads=heads, clips=self.clips),)
+        # Of a clip of other frames a transform would be another one, for student and teacher.
+        same = self.distilled == "pretext"
+        own = Frozen(1, 1, logits, heads=heads, clips=self.clips, same_frames=same)
+        return (own,)
 
     def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns those of PCL, and a classifier of actions where one is to be copied."""

@@ -30,6 +30,7 @@ class Frozen:
       all_frames: whether still-image networks see every frame of a clip, and give the mean of their
         features, instead of one frame.
       still: whether only still-image networks will do.
+      same_frames: whether they must see the student's frames and no others.
     """
 
     least: int = 1
@@ -41,6 +42,7 @@ class Frozen:
     clips: tuple[int, ...] | None = None
     all_frames: bool = False
     still: bool = False
+    same_frames: bool = False
 
     name: ClassVar[str] = "frozen"
     in_memory: ClassVar[bool] = False

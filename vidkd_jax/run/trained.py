@@ -92,6 +92,12 @@ def _check_clips(
                 f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
                 "its teachers one; use networks that see a single frame (convert --frames=1)"
             )
+        seen, own_frames = (card.frames, card.stride), (settings.data.frames, settings.data.stride)
+        if source is not None and source.same_frames and seen != own_frames:
+            raise InputError(
+                f"config.data.frames, config.data.stride: {own_frames}, but the teacher '{folder}' "
+                f"sees {seen}, and the method shows both the same frames; make them agree"
+            )
         # A single frame is no motion, and converted weights do not say how their clips were drawn.
         if card.frames == 1 or not card.sampler:
             continue

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from vidkd_jax.samplers.contiguous import Contiguous
-from vidkd_jax.samplers.frames import frames_at, grid_starts, pick, start_at
+from vidkd_jax.samplers.frames import frames_at, pick, start_at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,9 +83,18 @@ class Tuples:
         return self._at(middle, num_frames)
 
     def grid(self, num_frames: int, most: int) -> np.ndarray:
-        """Returns non-overlapping tuples; see `grid_starts`."""
-        starts = grid_starts(num_frames, self.span, step=self.span + self.interval, most=most)
-        return np.stack([self._at(start, num_frames) for start in starts])
+        """Returns tuples spread evenly from the first frame to the last one, at most `most`.
+
+        Tuples are long: one after the other, they would leave out up to a whole one at the end.
+        There are as few as leave out, besides the interval, at most a quarter of one between two. A
+        single one is the middle one.
+        """
+        room, step = max(num_frames - self.span, 0), self.span + self.interval
+        count = min(-(-max(room - step // 4, 0) // step) + 1, most)
+        if count == 1:
+            return self.centre(num_frames)[None]
+        starts = np.linspace(0, room, count).round().astype(int)
+        return np.stack([self._at(start, num_frames) for start in starts.tolist()])
 
     def _at(self, start: int, num_frames: int, remote: float = 0.0) -> np.ndarray:
         starts = start + (self._clip.span + self.interval) * np.arange(self.clips)

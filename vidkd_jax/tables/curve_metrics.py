@@ -35,15 +35,23 @@ def _stage(share: float, *, best: bool) -> Callable[[np.ndarray], float]:
 
 
 def epochs_to(curve: np.ndarray, level: float) -> int:
-    """Returns the first epoch, counted from 1, that reaches a level; without any, one more."""
-    reached = np.flatnonzero(curve >= level)
-    return int(reached[0]) + 1 if len(reached) else len(curve) + 1
+    """Returns the first epoch, counted from 1, that reaches a level; one does."""
+    return int(np.flatnonzero(curve >= level)[0]) + 1
 
 
 def _speed_up(curve: np.ndarray, reference: np.ndarray) -> float:
-    """Returns log2 of the epochs to the reference's last figure: its own over this run's."""
-    level = reference[-1]
+    """Returns log2 of the epochs to a figure that both reach: the reference's over this run's.
+
+    It is the better figure of the worse run. The reference's own end would be reached by it for
+    certain and by the other by luck, and two equal runs would seem to differ.
+    """
+    level = min(curve.max(), reference.max())
     return float(np.log2(epochs_to(reference, level) / epochs_to(curve, level)))
+
+
+def _reaches(curve: np.ndarray, reference: np.ndarray) -> float:
+    """Returns 1 where a run reaches the reference's last figure in any epoch, else 0."""
+    return float(curve.max() >= reference[-1])
 
 
 # PCL+KD 2024, section 3.5.3: epochs 0 to 50, 50 to 150, 150 to 200.
@@ -77,9 +85,15 @@ OF_STAGES = (
         sign="+",
         per_cent=False,
         decimals=2,
-        note="Speed-up: log2 of how much sooner, in epochs, a run reaches the last figure of the "
-        "run that it is compared with (+1: in half of the epochs). One that never does counts as "
-        "if it did after one more epoch.",
+        note="Speed-up: log2 of how much sooner, in epochs, a run reaches the best figure that "
+        "both it and the run that it is compared with reach (+1: in half of the epochs).",
+    ),
+    Metric(
+        "reaches",
+        "reaches the other's end",
+        of_pair=_reaches,
+        note="Reaches the other's end: share of the runs that get as far, in any epoch, as the run "
+        "that they are compared with is in its last one.",
     ),
 )
 OF_CURVES = (

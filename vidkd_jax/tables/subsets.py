@@ -35,7 +35,9 @@ def part(row: Row, share: float, *, needed: bool = False, passes: float = 1) -> 
     return dataclasses.replace(row, overrides={**overrides, "train.repeats": round(passes / share)})
 
 
-def parts(table: Table, share: float, paper: Mapping[str, Sequence[float]], note: str) -> Table:
+def parts(
+    table: Table, share: float, paper: Mapping[str, Sequence[float]] | None = None, note: str = ""
+) -> Table:
     """Returns a table's rows with a part of the videos.
 
     A row that needs others is there twice: these with all videos, and, as "... of these videos",
@@ -45,17 +47,28 @@ def parts(table: Table, share: float, paper: Mapping[str, Sequence[float]], note
       table: with all videos.
       share: of the videos.
       paper: the paper's figures by row, of the table's first metrics.
-      note: after the table's own.
+      note: after what is said of all such tables.
     """
     names = [metric.name for metric in table.shown_metrics()]
     rows = []
     for row in table.rows:
-        figures = dict(zip(names, paper.get(row.name, ()), strict=False))
+        figures = dict(zip(names, (paper or {}).get(row.name, ()), strict=False))
         rows.append(dataclasses.replace(part(row, share), paper=figures))
         if any(rows_in(value) for value in row.overrides.values()):
             same = part(row, share, needed=True)
             rows.append(dataclasses.replace(same, name=f"{row.name} of these videos", paper={}))
-    return dataclasses.replace(table, rows=tuple(rows), note=f"{table.note} {note}")
+    times = round(1 / share)
+    said = (
+        f"{table.note} Each seed draws other videos. An epoch passes over them {times} times, for "
+        "about the steps of all videos. Rows 'of these videos' have teachers of each seed's own "
+        "videos. Probe and retrieval, too, learn from these videos alone."
+    )
+    if paper:
+        said += (
+            " The paper does not say what its teachers have been trained on, nor how often its "
+            f"epochs pass over few videos: if once, its stages are {times} times shorter."
+        )
+    return dataclasses.replace(table, rows=tuple(rows), note=f"{said} {note}".rstrip())
 
 
 def _own(row: Row) -> Row:
