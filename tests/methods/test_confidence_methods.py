@@ -176,9 +176,9 @@ def test_a_student_may_learn_from_soft_targets_alone():
     [
         ("confidence_distillation", {"wrong_teacher": "unform"}, "did you mean 'uniform'"),
         ("confidence_distillation", {"positive_weight": 0.0}, "positive_weight: 0.0; use more"),
-        ("confidence_distillation", {"label_smoothing": 0.1}, "has no such option"),
+        ("confidence_distillation", {"label_smoothing": 0.1}, "does not read it"),
         ("naive_confidence", {"label_weight": 1.5}, "label_weight: 1.5; use at least 0, at most 1"),
-        ("confidence_only", {"temperature": 1.0}, "it has none"),
+        ("confidence_only", {"temperature": 1.0}, "it reads no option"),
         ("learned_confidence", {"budget": 0.0}, "budget: 0.0; use more than 0"),
         ("distillation", {"label_weight": 0.0, "kd_weight": 0.0}, "nothing to learn from"),
         ("distillation", {"label_weight": 0.0, "label_smoothing": 0.1}, "labels that label_weight"),

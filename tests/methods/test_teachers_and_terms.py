@@ -269,7 +269,7 @@ SOURCES = {
     "dtg_supervised": (methods.Frozen(clips=(1,), all_frames=True),),
     "dist_init": (methods.Frozen(most=1, all_frames=True),),
     "pcl": (),
-    "pcl_distillation": (methods.Frozen(most=1, heads=("pretext",)),),
+    "pcl_distillation": (methods.Frozen(most=1, heads=("pretext",), same_frames=True),),
 }
 BLOCKS = {"student_blocks": ("a",), "blocks_of_teacher": ("b",)}
 
@@ -292,9 +292,9 @@ def test_methods_that_share_an_option_agree_on_its_type():
 
 
 def test_an_option_that_the_method_does_not_have_is_named():
-    with pytest.raises(InputError, match=r"temprature: method 'distillation' has no .* it has kd_"):
+    with pytest.raises(InputError, match=r"temprature: method 'distillation' does not read it; it reads kd_"):
         create("distillation", temprature=4.0)
-    with pytest.raises(InputError, match=r"temperature: method 'supervised' has no such option"):
+    with pytest.raises(InputError, match=r"temperature: method 'supervised' does not read it"):
         create("supervised", temperature=4.0)  # another method's option
 
 

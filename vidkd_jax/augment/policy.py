@@ -1,6 +1,7 @@
 """Draws the transforms of each clip from probabilities and ranges, and applies them in order."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -104,12 +105,14 @@ class Augment:
             self._require(name, 0 <= getattr(self, name) <= 1, "use 0 to 1")
         for name in _RANGES:
             bounds = getattr(self, name)
-            numbers = len(bounds) == 2 and all(isinstance(bound, int | float) for bound in bounds)
+            numbers = len(bounds) == 2 and all(
+                isinstance(bound, int | float) and math.isfinite(bound) for bound in bounds
+            )
             self._require(name, numbers and bounds[0] <= bounds[1], "use (least, greatest)")
         self._require("blur_sigma_range", self.blur_sigma_range[0] >= 0, "use 0 or more")
         odd = self.blur_size > 0 and self.blur_size % 2 == 1
         self._require("blur_size", odd, "use an odd number")
-        self._require("noise_std", self.noise_std >= 0, "use 0 or more")
+        self._require("noise_std", 0 <= self.noise_std < math.inf, "use 0 or more")
         strengths = self.jitter_strength
         valid = len(strengths) == 4 and all(0 <= s <= 1 for s in strengths) and strengths[3] <= 0.5
         self._require("jitter_strength", valid, "use 4 of 0 to 1, the last one at most 0.5")

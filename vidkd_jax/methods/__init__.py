@@ -139,12 +139,13 @@ def create(name: str, *, augment: Augment, **given: Any) -> Method:
       **given: options that differ from the method's defaults.
 
     Raises:
-      InputError: no such method, or it does not have one of the options.
+      InputError: no such method, or it does not read one of the options: two runs that differ in it
+        would be the same.
     """
     own = options(name)
     if unknown := sorted(given.keys() - own.keys()):
         raise InputError(
-            f"config.method.{unknown[0]}: method '{name}' has no such option; it has "
-            f"{', '.join(sorted(own)) or 'none'}"
+            f"config.method.{unknown[0]}: method '{name}' does not read it; it reads "
+            f"{', '.join(sorted(own)) or 'no option'}"
         )
     return _METHODS[name](augment=augment, **given)

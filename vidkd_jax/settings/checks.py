@@ -1,14 +1,12 @@
 """Whether settings go together: all that can be told without data; errors name the field."""
 
 import dataclasses
-import math
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from vidkd_jax import methods, models
-from vidkd_jax.errors import InputError, suggest
-from vidkd_jax.settings.settings import ScheduleSettings
+from vidkd_jax import models
+from vidkd_jax.errors import InputError
+from vidkd_jax.settings.settings import DataSettings, ScheduleSettings, Settings
 
 # Settings of the schedule that not every schedule reads. `group_drops`, which every schedule reads,
 # reads `factor`, too.
@@ -22,112 +20,91 @@ _SCHEDULES_THAT_READ = {
 _SEEDS = 2**32  # JAX's keys take no more
 
 
-def validate(values: Mapping[str, Any]) -> None:
-    """Checks all that can be checked without data, before settings are made of the values.
-
-    Each field's own bounds, in `settings.py`, and those of a method's options are checked besides.
-
-    Args:
-      values: by dotted field. An option of a method that is not set is None.
+def validate(settings: Settings) -> None:
+    """Checks all that can be checked without data, but for what fields and methods say themselves.
 
     Raises:
       InputError: one line that names the field and what would be right.
     """
-    leaves = {field: value for field, value in values.items() if value is not None}
-    name = leaves["model.name"]
-    if name not in models.available():
-        raise InputError(
-            f"config.model.name: no backbone '{name}'{suggest(name, models.available())}"
-        )
-    _validate_method(leaves)
-    if leaves["model.zero_init_residual"] and not models.lookup(name).last_norm:
+    name = settings.model.name
+    backbone = models.lookup(name, field="config.model.name")
+    if settings.model.zero_init_residual and not backbone.last_norm:
         raise InputError(
             f"config.model.zero_init_residual: '{name}' has no residual blocks that end in a norm; "
             "leave it False"
         )
-    _validate_numbers(leaves)
-    _validate_optimiser(leaves)
-    _validate_drops(leaves)
-    _validate_fork(leaves)
-    _validate_folds(leaves)
-    _validate_data(leaves)
+    _validate_values(settings)
+    _validate_optimiser(settings)
+    _validate_drops(settings)
+    _validate_fork(settings)
+    _validate_folds(settings)
+    _validate_data(settings.data)
 
 
-def _validate_method(leaves: Mapping[str, Any]) -> None:
-    """Refuses options that would do nothing: two runs that differ in them would be the same."""
-    name = leaves["method.name"]
-    read = methods.options(name)
-    for field in leaves:
-        section, _, option = field.partition(".")
-        if section == "method" and option != "name" and option not in read:
-            raise InputError(
-                f"config.{field}: method '{name}' does not read it; it reads "
-                f"{', '.join(sorted(read)) or 'no option'}"
-            )
-
-
-def _validate_optimiser(leaves: Mapping[str, Any]) -> None:
+def _validate_optimiser(settings: Settings) -> None:
     """Refuses settings of optimiser and schedule that would do nothing, or too much."""
-    if leaves["optim.nesterov"] and leaves["optim.name"] == "adamw":
+    optim, schedule, epochs = settings.optim, settings.schedule, settings.train.epochs
+    if optim.nesterov and optim.name == "adamw":
         raise InputError("config.optim.nesterov: 'adamw' does not read it; use optim.name='sgd'")
-    if leaves["optim.nesterov"] and not leaves["optim.momentum"]:
+    if optim.nesterov and not optim.momentum:
         raise InputError("config.optim.nesterov: is of momentum; set optim.momentum")
-    if leaves["schedule.warmup_epochs"] >= leaves["train.epochs"]:
+    if schedule.warmup_epochs >= epochs:
         raise InputError(
-            f"config.schedule.warmup_epochs: {leaves['schedule.warmup_epochs']} of train.epochs="
-            f"{leaves['train.epochs']}: the learning rate would never be reached; use fewer"
+            f"config.schedule.warmup_epochs: {schedule.warmup_epochs} of train.epochs={epochs}: "
+            "the learning rate would never be reached; use fewer"
         )
-    name = leaves["schedule.name"]
     for field in dataclasses.fields(ScheduleSettings):
-        if field.name == "factor" and leaves["schedule.group_drops"]:
+        if field.name == "factor" and schedule.group_drops:
             continue
         readers = _SCHEDULES_THAT_READ.get(field.name)
-        if readers and name not in readers and leaves[f"schedule.{field.name}"] != field.default:
+        is_set = getattr(schedule, field.name) != field.default
+        if readers and schedule.name not in readers and is_set:
             raise InputError(
-                f"config.schedule.{field.name}: schedule '{name}' does not read it; use "
+                f"config.schedule.{field.name}: schedule '{schedule.name}' does not read it; use "
                 f"schedule.name='{readers[0]}'"
             )
 
 
-def _validate_drops(leaves: Mapping[str, Any]) -> None:
+def _validate_drops(settings: Settings) -> None:
     """Checks the drops of the rate, the patterns that they and multipliers name, epochs to keep."""
-    for field in ("schedule.drops", "train.keep_epochs"):
-        _check_epochs(field, leaves[field])
+    _check_epochs("schedule.drops", settings.schedule.drops)
+    _check_epochs("train.keep_epochs", settings.train.keep_epochs)
     patterns = []
-    for pair in leaves["optim.multipliers"]:
+    for pair in settings.optim.multipliers:
         if not (_is_pattern(pair) and isinstance(pair[1], int | float) and pair[1] >= 0):
             raise InputError(
                 f"config.optim.multipliers: {pair!r}; give (pattern, factor) pairs, such as "
                 "(('confidence', 0.1),)"
             )
         patterns.append(pair[0])
-    for pair in leaves["schedule.group_drops"]:
-        if not _is_pattern(pair):
+    for drop in settings.schedule.group_drops:
+        if not _is_pattern(drop):
             raise InputError(
-                f"config.schedule.group_drops: {pair!r}; give (pattern, epochs) pairs, such as "
+                f"config.schedule.group_drops: {drop!r}; give (pattern, epochs) pairs, such as "
                 "(('confidence', (1, 2)),)"
             )
-        _check_epochs("schedule.group_drops", pair[1])
-        if pair[0] not in patterns:
+        _check_epochs("schedule.group_drops", drop[1])
+        if drop[0] not in patterns:
             raise InputError(
-                f"config.schedule.group_drops: '{pair[0]}' is no pattern of optim.multipliers; "
-                f"add ('{pair[0]}', 1.0) there"
+                f"config.schedule.group_drops: '{drop[0]}' is no pattern of optim.multipliers; "
+                f"add ('{drop[0]}', 1.0) there"
             )
 
 
-def _validate_fork(leaves: Mapping[str, Any]) -> None:
+def _validate_fork(settings: Settings) -> None:
     """Refuses a fork without its epoch, one that has nothing left to do, and two beginnings."""
-    trunk, epoch = leaves["train.fork_from"], leaves["train.fork_epoch"]
+    train = settings.train
+    trunk, epoch = train.fork_from, train.fork_epoch
     if bool(trunk) != (epoch >= 1):
         raise InputError(
             f"config.train.fork_epoch: {epoch} with train.fork_from='{trunk}'; set both, or neither"
         )
-    if epoch >= leaves["train.epochs"]:
+    if epoch >= train.epochs:
         raise InputError(
-            f"config.train.fork_epoch: {epoch} of train.epochs={leaves['train.epochs']}: nothing "
+            f"config.train.fork_epoch: {epoch} of train.epochs={train.epochs}: nothing "
             "is left to train; use a smaller one"
         )
-    if trunk and leaves["model.init_from"]:
+    if trunk and settings.model.init_from:
         raise InputError(
             "config.model.init_from: train.fork_from already says where the student begins; set "
             "one of them"
@@ -151,11 +128,9 @@ def _check_epochs(field: str, epochs: Any) -> None:
         raise InputError(f"config.{field}: {epochs}; use rising numbers of epochs, from 1 up")
 
 
-def _validate_folds(leaves: Mapping[str, Any]) -> None:
+def _validate_folds(settings: Settings) -> None:
     """Refuses folds that are not there, or that would do nothing."""
-    folds, fold, crossed = (
-        leaves[field] for field in ("data.folds", "data.fold", "teachers.cross_fitted")
-    )
+    folds, fold, crossed = settings.data.folds, settings.data.fold, settings.teachers.cross_fitted
     if folds == 1 or fold > folds:
         raise InputError(
             f"config.data.fold: {fold} of data.folds={folds}; use two folds or more, and one of "
@@ -173,49 +148,47 @@ def _validate_folds(leaves: Mapping[str, Any]) -> None:
         )
 
 
-def _validate_data(leaves: Mapping[str, Any]) -> None:
-    source, modality = leaves["data.source"], leaves["data.modality"]
-    if leaves["data.subset_seed"] and leaves["data.fraction"] == 1:
+def _validate_data(data: DataSettings) -> None:
+    """Refuses clips that the videos do not have, and settings that would do nothing."""
+    source, modality = data.source, data.modality
+    if data.subset_seed and data.fraction == 1:
         raise InputError(
             "config.data.subset_seed: chooses a part of the training videos, and data.fraction=1.0 "
             "takes all; set data.fraction"
         )
     for name in ("videos", "annotations"):
-        if leaves[f"data.{name}"] and source != "videos":
+        if getattr(data, name) and source != "videos":
             raise InputError(
                 f"config.data.{name}: data.source='{source}' does not read it; use "
                 "data.source='videos'"
             )
-    largest = max((leaves["data.crop"], *leaves["data.crop_sizes"]))
-    if largest > leaves["data.short_side"]:
+    largest = max((data.crop, *data.crop_sizes))
+    if largest > data.short_side:
         raise InputError(
             f"config.data.crop: {largest} is larger than data.short_side "
-            f"({leaves['data.short_side']}); use a smaller crop"
+            f"({data.short_side}); use a smaller crop"
         )
     if modality != "rgb" and source != "records":
         raise InputError(
             f"config.data.modality: '{modality}' needs data.source='records', with the flow that "
             "data_prep.flow makes"
         )
-    if modality != "rgb" and leaves["data.sampler"] == "still":
+    if modality != "rgb" and data.sampler == "still":
         raise InputError(
             f"config.data.modality: '{modality}' shows motion, which data.sampler='still' is to "
             "hide; use 'rgb'"
         )
 
 
-def _validate_numbers(leaves: Mapping[str, Any]) -> None:
+def _validate_values(settings: Settings) -> None:
     """Checks what the bounds of single fields cannot say."""
-    for field, value in leaves.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"config.{field}: {value}; use a finite number")
-    if not 0 <= leaves["seed"] < _SEEDS:
-        raise InputError(f"config.seed: {leaves['seed']}; use at least 0, less than {_SEEDS}")
-    runs = leaves["teachers.runs"]
+    if not 0 <= settings.seed < _SEEDS:
+        raise InputError(f"config.seed: {settings.seed}; use at least 0, less than {_SEEDS}")
+    runs = settings.teachers.runs
     if not all(isinstance(folder, str) for folder in runs):
         raise InputError(f"config.teachers.runs: {runs}; name folders")
-    sizes = leaves["data.crop_sizes"]
+    sizes = settings.data.crop_sizes
     if not all(isinstance(size, int) and size >= 8 for size in sizes):
         raise InputError(f"config.data.crop_sizes: {sizes}; use whole numbers from 8 up")
-    if 0 < leaves["data.size"] < 8:
-        raise InputError(f"config.data.size: {leaves['data.size']}; use 0 (as crop), or 8 or more")
+    if 0 < settings.data.size < 8:
+        raise InputError(f"config.data.size: {settings.data.size}; use 0 (as crop), or 8 or more")

@@ -67,7 +67,6 @@ def read(config: ConfigDict) -> Settings:
     sections = {name: settings(**config[name]) for name, settings in _SECTIONS.items()}
     for name, section in sections.items():
         check_options(section, name)
-    checks.validate(flatten(config.to_dict()))
     augment = config.augment.to_dict()
     enabled = augment.pop("enabled")
     drawn = Augment(**augment)
@@ -75,7 +74,7 @@ def read(config: ConfigDict) -> Settings:
     method = methods.create(
         config.method.name, augment=drawn if enabled else Augment.none(), **given
     )
-    return Settings(
+    settings = Settings(
         name=config.name,
         seed=config.seed,
         method_name=config.method.name,
@@ -85,6 +84,8 @@ def read(config: ConfigDict) -> Settings:
         distributed=config.distributed,
         **sections,
     )
+    checks.validate(settings)
+    return settings
 
 
 def _expanded(config: ConfigDict) -> ConfigDict:
