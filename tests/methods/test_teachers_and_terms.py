@@ -292,7 +292,9 @@ def test_methods_that_share_an_option_agree_on_its_type():
 
 
 def test_an_option_that_the_method_does_not_have_is_named():
-    with pytest.raises(InputError, match=r"temprature: method 'distillation' does not .* it reads kd_"):
+    with pytest.raises(
+        InputError, match=r"temprature: method 'distillation' does not .* it reads kd_"
+    ):
         create("distillation", temprature=4.0)
     with pytest.raises(InputError, match=r"temperature: method 'supervised' does not read it"):
         create("supervised", temperature=4.0)  # another method's option
