@@ -65,8 +65,8 @@ def test_it_trains_and_every_room_is_used(finished):
     assert train_records[0]["loss/average"] > 0  # the average answers from the first step on
     names = {name for record in records if record["split"] == "val" for name in record}
     assert {"frozen_agreement", "frozen_kl", "average_agreement", "same_class"} <= names
-    # 4 videos of 24 frames, tuples of 2 clips that span 15: one tuple each, of 2 clips.
-    assert logits.shape == (8, 2)
+    # 4 videos of 24 frames, tuples of 2 clips that span 15: two tuples each, of 2 clips.
+    assert logits.shape == (16, 2)
 
 
 def test_its_memory_is_saved_and_a_saved_student_can_be_asked_for_its_heads(finished, flags):

@@ -160,6 +160,7 @@ def test_a_teacher_of_the_same_task_teaches(finished, small_config, tmp_path):
             {"data__stride": 1},
             r"config\.data\.frames, config\.data\.stride: \(4, 1\), but .* sees \(4, 2\)",
         ),
+        ({"method__distilled": "projection", "data__stride": 1}, r"config\.data\.frames"),
     ],
 )
 def test_a_teacher_of_another_task_is_refused(finished, small_config, changes, message):

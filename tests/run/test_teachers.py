@@ -229,6 +229,8 @@ def test_what_was_kept_of_fewer_outputs_is_asked_again(teacher_run, small_config
     assert told("logits") == {"logits"}
     assert told("logits", "confidence") == {"logits", "confidence"}
     assert told("logits") == {"logits", "confidence"} and len(asked) == 2
+    assert told("features") == {"logits", "confidence", "features"} and len(asked) == 3
+    assert "confidence" in told("confidence") and len(asked) == 3
 
 
 def test_kept_answers_are_of_one_arithmetic_and_normalisation(teacher_run, small_config):
@@ -469,6 +471,9 @@ def test_a_teacher_of_other_lists_is_known(teacher_run, small_config, tmp_path):
         assert build(taught(small_config, copy)).on_other_lists is known
     card = weights.load_card(teacher_run)
     assert not weights.on_other_lists("others-1", "another", [card])
+    student = dataclasses.replace(card, on_other_lists=True)  # of such a teacher
+    assert weights.on_other_lists(card.records, card.dataset, [student])
+    assert not weights.on_other_lists(card.records, "another", [student])
 
 
 def test_a_cosine_of_another_length_is_another_run(small_config, tmp_path):

@@ -156,6 +156,13 @@ def test_every_row_answers_as_all_runs_were_told(asked, tmp_path):
     assert told == {(10, 64, "elsewhere")}
 
 
+def test_a_run_without_its_config_is_one_line(asked, tmp_path):
+    (path,) = tmp_path.glob("runs/marionette_teachers/*/seed3/config.json")
+    path.unlink()
+    with pytest.raises(InputError, match=r"seed3' has no config\.json any more; run the table"):
+        written(tmp_path)
+
+
 def test_seeds_are_those_of_the_runs(asked, tmp_path):
     written(tmp_path)
     with (tmp_path / "t/seeds.csv").open() as file:

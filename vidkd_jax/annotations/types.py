@@ -156,15 +156,19 @@ def _check_files(entries: Sequence[Entry], listed: Sequence[Listed]) -> None:
 
     Such a file could have two labels, or be both trained and tested on.
     """
-    seen: dict[Any, str] = {}
+    seen: dict[Any, tuple[Path, str]] = {}
     for entry, line in zip(entries, listed, strict=True):
-        file = _identity(entry.path)
-        if file in seen:
+        path, where = seen.setdefault(_identity(entry.path), (entry.path, line.where))
+        if path != entry.path:
+            raise InputError(
+                f"{entry.path} and {path} are one file under two names (a link), which could be "
+                "trained and tested on; remove one of them"
+            )
+        if where != line.where:
             raise InputError(
                 f"{line.where}: the only file for video '{line.id}' is {entry.path}, which "
-                f"belongs to {seen[file]}; add the missing file or remove one of the lines"
+                f"belongs to {where}; add the missing file or remove one of the lines"
             )
-        seen[file] = line.where
 
 
 def _identity(path: Path) -> Any:

@@ -244,9 +244,8 @@ class PretextContrastDistillation(PretextContrast):
         """One trained network."""
         logits = self.distilled == "logits"
         heads = () if logits else (self.distilled,)
-        # Of a clip of other frames a transform would be another one, for student and teacher.
-        same = self.distilled == "pretext"
-        own = Frozen(1, 1, logits, heads=heads, clips=self.clips, same_frames=same)
+        # A transform is made of all frames of the batch's clip, a teacher's among them.
+        own = Frozen(1, 1, logits, heads=heads, clips=self.clips, same_frames=True)
         return (own,)
 
     def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:

@@ -43,6 +43,8 @@ class Card:
       records: `RecordSet.identity` of these; "": not known, or straight from video files.
       selected_on: the videos that chose the best epoch of this network and of its teachers:
         "groups", "val", or "test" where the test list chose any of them; "": not known.
+      on_other_lists: whether this network, or one of its teachers, may have been trained on test
+        videos of these records; see the function of this name.
       has_classifier: False where the checkpoint had none: "logits" is random, or is not there.
       heads: that can be asked of the network, by name; {}: the classifier alone.
       sampler: how clips are drawn, as `samplers.as_json` writes it; {}: one contiguous clip of
@@ -67,6 +69,7 @@ class Card:
     split: int = 0
     records: str = ""
     selected_on: str = ""
+    on_other_lists: bool = False
     has_classifier: bool = True
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)
     sampler: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -212,8 +215,9 @@ def on_other_lists(records: str, dataset: str, sources: Iterable[Card]) -> bool:
 
     own = lists(records)
     return any(
-        card.dataset == dataset and card.records and own and own.isdisjoint(lists(card.records))
+        card.on_other_lists or bool(card.records and own and own.isdisjoint(lists(card.records)))
         for card in sources
+        if card.dataset == dataset
     )
 
 

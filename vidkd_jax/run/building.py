@@ -124,6 +124,7 @@ class Run:
             split=self.settings.data.split,
             records=self.records,
             selected_on=self.selected_on,
+            on_other_lists=self.on_other_lists,
             has_classifier=has_classifier,
             heads=heads,
             sampler=samplers.as_json(self.spec.sampler),

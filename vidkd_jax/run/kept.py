@@ -64,9 +64,10 @@ def kept(
         return ask()
     clips = _identity(settings, subset, spec, max_clips, network)
     path = folder / f"{digest}-{clips}.npz"
-    if path.exists() and {*outputs} <= (before := _load(path)).keys():
+    before = _load(path) if path.exists() else {}
+    if before and {*outputs} <= before.keys():
         return before
-    said = ask()
+    said = {**before, **ask()}
     _save(path, said)
     return said
 

@@ -52,9 +52,16 @@ def _speed(
     finished: Sequence[Arm], out: Path, known: Mapping[str, costs.Cost], dtype: str
 ) -> tuple[float, str]:
     """Returns the FLOPs per second to reckon with, and whose speed it is."""
-    whole = [arm for arm in finished if not arm.needs(TRUNK)]  # a fork's time holds its trunk's
-    if seconds := sum(read_summary(arm.folder(out))["train_seconds"] for arm in whole):
-        return _flops(whole, known) / seconds, "as the finished ones trained"
+    flops = seconds = 0.0
+    for arm in finished:
+        if arm.needs(TRUNK):  # a fork's time holds its trunk's
+            continue
+        summary = read_summary(arm.folder(out))
+        done = summary["epochs"] / resolve(arm).train.epochs  # it may have stopped early
+        flops += done * known[_kind(arm)].flops
+        seconds += summary["train_seconds"]
+    if seconds:
+        return flops / seconds, "as the finished ones trained, without validation and test"
     product = f"half of this machine's {dtype} matrix product"
     return costs.machine_flops_per_second(dtype), f"{product}; narrow networks reach far less"
 

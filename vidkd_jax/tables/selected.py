@@ -170,10 +170,14 @@ def _settings(arm: Arm, dataset: str, out: Path, sampler: Path | None, data_root
     """
     settings = None if sampler is None else saved_settings(sampler)
     if settings is None:
+        if not (saved := saved_config(arm.folder(out))):
+            raise InputError(
+                f"'{arm.folder(out)}' has no config.json any more; run the table again"
+            )
         flags = {**arm.row.overrides, **given(arm, out)}
         row = dataclasses.replace(arm.row, overrides=flags)
         settings = resolve(dataclasses.replace(arm, dataset=dataset, row=row))
-        data_root = data_root or saved_config(arm.folder(out))["data.root"]
+        data_root = data_root or saved["data.root"]
     if not data_root:
         return settings
     return dataclasses.replace(settings, data=dataclasses.replace(settings.data, root=data_root))

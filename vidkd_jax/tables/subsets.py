@@ -23,8 +23,13 @@ def part(row: Row, share: float, *, needed: bool = False, passes: float = 1) -> 
         videos, too; each seed then has its own.
       passes: over all videos in an epoch of the config: its `train.repeats` times its
         `data.fraction`. 1 on most data sets; 4 on UTD-MHAD, 3 on preset `small`, 2 on
-        `untrimmed`.
+        `untrimmed`. A config whose `train.repeats` is 0 has no such number.
+
+    Raises:
+      ValueError: `passes` is not above 0.
     """
+    if passes <= 0:
+        raise ValueError(f"row '{row.name}': passes={passes:g}; use more than 0")
     overrides: dict[str, Any] = dict(row.overrides)
     if needed:
         for field, value in overrides.items():
