@@ -9,6 +9,7 @@ from matplotlib.ticker import PercentFormatter
 
 from vidkd_jax.data import RecordSet, open_records
 from vidkd_jax.errors import InputError
+from vidkd_jax.report import figures
 from vidkd_jax.tables import Row, Table
 from vidkd_jax.tables.arms import row_arm
 from vidkd_jax.tables.pictures import PICTURES, Shown
@@ -100,6 +101,13 @@ def test_a_run_that_stopped_early_keeps_its_last_accuracy(make_runs):
         longer, np.mean([[0, 0.1, 0.1, 0.1, 0.1], np.arange(5) / 10], axis=0)
     )
     assert len(shorter) == 2
+
+
+def test_no_two_of_many_curves_look_alike():
+    curves = {f"row {number}": np.full((1, 3), number / 30) for number in range(25)}
+    (axes,) = figures.curves_with_range(curves, "accuracy").axes
+    looks = {(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}
+    assert len(looks) == 25
 
 
 def test_a_fork_is_drawn_from_its_own_first_epoch(make_runs):

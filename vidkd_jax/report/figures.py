@@ -17,6 +17,7 @@ _PART_COLOURS = ("#0d9488", "#7c3aed", "#db2777", "#65a30d", "#0891b2")
 _MAX_NAMED_CLASSES = 110  # with more classes, their names would be too small to read
 _MAX_COUNTED_CLASSES = 16  # with more classes, the numbers in the cells would be too small
 _LABEL_LENGTH = 24
+_STYLES = ("-", "--", ":")  # of each ten curves, as there are ten colours
 _LEGEND_INSIDE = 5  # curves; the names of more would hide them
 
 
@@ -98,8 +99,10 @@ def curves_with_range(
     axes.set_xlabel(below)
     for number, (name, values) in enumerate(curves.items()):
         points = places or range(1, values.shape[1] + 1)
-        colour, marker = f"C{number}", "o" if places else None
-        axes.plot(points, values.mean(axis=0), color=colour, label=name, marker=marker)
+        colour, marker = f"C{number % 10}", "o" if places else None
+        style = _STYLES[number // 10 % len(_STYLES)]
+        mean = values.mean(axis=0)
+        axes.plot(points, mean, color=colour, linestyle=style, label=name, marker=marker)
         axes.fill_between(points, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15)
     if from_zero:
         axes.set_ylim(bottom=0)
