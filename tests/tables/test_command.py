@@ -252,6 +252,13 @@ def test_dry_run_says_what_is_left(finished, capsys):
     costly = [float(p.split(" FLOPs")[0].split()[-1]) for p in lines[1::2] if "(finished)" in p]
     speed = sum(costly) * 3 / 25 / (120 * len(costly)) / 1e9  # they stopped after epoch 3 of 25
     assert f" at {speed:,.0f} GFLOP/s (as the finished ones trained," in total
+    for path in out.rglob("config.json"):  # all runs were told to do 6 epochs
+        config = json.loads(path.read_text())
+        config["train"]["epochs"] = 6
+        path.write_text(json.dumps(config))
+    shorter = ["--table=ty_table3", f"--out={out}", "--seeds=2", "--config.train.epochs=6"]
+    tables.main([*shorter, "--dry_run"])  # the 3 that they did cost as much as before
+    assert f" at {speed:,.0f} GFLOP/s (as" in capsys.readouterr().out.splitlines()[-2]
     unfinished = [
         line
         for line, price in zip(lines[::2], lines[1::2], strict=True)

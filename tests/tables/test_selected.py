@@ -148,6 +148,7 @@ def test_every_row_answers_as_all_runs_were_told(asked, tmp_path):
     for path in tmp_path.rglob("config.json"):
         config = json.loads(path.read_text())
         config["eval"] |= {"max_clips": 10}
+        config["optim"]["multipliers"] = [["classifier", 0.5]]  # pairs, of which JSON makes lists
         config["data"] |= {"short_side": 64, "root": "elsewhere"}
         path.write_text(json.dumps(config))
     written(tmp_path)

@@ -117,7 +117,7 @@ def from_json(saved: dict[str, Any]) -> ConfigDict:
         unread = section == "method" and option != "name" and option not in own
         if unread or field not in valid:
             continue
-        set_field(config, field, _tuples(value))
+        set_field(config, field, value)
     return config
 
 
@@ -129,6 +129,8 @@ def _tuples(value: Any) -> Any:
 def set_field(config: ConfigDict, field: str, value: Any) -> None:
     """Sets the dotted `field` to `value`, which must have the type of the present value.
 
+    A list, as JSON has it, stands for a tuple.
+
     Raises:
       InputError: there is no such field, or it has another type.
     """
@@ -136,7 +138,7 @@ def set_field(config: ConfigDict, field: str, value: Any) -> None:
     if field not in valid:
         raise InputError(f"config.{field}: no such field{suggest(field, valid)}")
     try:
-        config.update_from_flattened_dict({field: value})
+        config.update_from_flattened_dict({field: _tuples(value)})
     except TypeError:
         kind = config_type(config, field).__name__
         raise InputError(f"config.{field}: {value!r} is not of type {kind}") from None

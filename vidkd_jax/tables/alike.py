@@ -73,9 +73,13 @@ def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
     return {field: found[0].fields.get(field) for field in sorted(departures)}
 
 
-def given(arm: Arm, out: Path) -> Mapping[str, Any]:
-    """Returns the settings that a flag gave a finished run in place of those that its row means."""
-    saved = saved_config(arm.folder(out))
+def given(arm: Arm, saved: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the settings that a flag gave a finished run in place of those that its row means.
+
+    Args:
+      arm: the run.
+      saved: its settings, by dotted field.
+    """
     return {field: saved[field] for field in _departures(arm, saved) & {*saved}}
 
 

@@ -50,11 +50,13 @@ class Cost:
 
     Attributes:
       videos: how many train; each gives one clip a pass.
-      passes: over all training videos, at most: early stopping may end a run before.
+      epochs: of the run itself, at most: early stopping may end it before.
+      passes: over all training videos, in these epochs.
       flops: of all its training steps, teachers included; a multiplication and an addition are 2.
     """
 
     videos: int
+    epochs: int
     passes: int
     flops: float
 
@@ -99,7 +101,7 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     per_clip = 2 * (step + own["forward"] * forward + sum(teachers))
     epochs = settings.train.epochs - settings.train.fork_epoch
     passes = epochs * max(settings.train.repeats, 1)
-    return Cost(training, passes, per_clip * training * passes)
+    return Cost(training, epochs, passes, per_clip * training * passes)
 
 
 def _macs(settings: Settings, num_classes: int) -> int:

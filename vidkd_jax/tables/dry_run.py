@@ -56,9 +56,8 @@ def _speed(
     for arm in finished:
         if arm.needs(TRUNK):  # a fork's time holds its trunk's
             continue
-        summary = read_summary(arm.folder(out))
-        done = summary["epochs"] / resolve(arm).train.epochs  # it may have stopped early
-        flops += done * known[_kind(arm)].flops
+        summary, cost = read_summary(arm.folder(out)), known[_kind(arm)]
+        flops += summary["epochs"] / cost.epochs * cost.flops  # it may have stopped early
         seconds += summary["train_seconds"]
     if seconds:
         return flops / seconds, "as the finished ones trained, without validation and test"

@@ -13,8 +13,8 @@ from matplotlib.ticker import PercentFormatter
 from vidkd_jax.data import open_records
 from vidkd_jax.errors import InputError
 from vidkd_jax.run import inputs
-from vidkd_jax.run.saved import saved_network, saved_settings
-from vidkd_jax.tables.run_results import read_predictions
+from vidkd_jax.run.saved import saved_network
+from vidkd_jax.tables.run_results import read_predictions, read_settings
 from vidkd_jax.tables.shown import Shown
 
 _VIDEOS = 4  # how many TY's Figure 4 shows
@@ -109,10 +109,7 @@ def _frames(run: Path, root: str, names: list[str]) -> list[np.ndarray]:
     Raises:
       InputError: the records are gone, or others than the run's.
     """
-    settings = saved_settings(run, any_method=True)
-    if settings is None:
-        raise InputError(f"'{run}' has no config.json any more; run the table again")
-    data = settings.data
+    data = read_settings(run).data
     which = dataclasses.replace(
         inputs.records_of(data), root=Path(root or data.root), modality="rgb"
     )

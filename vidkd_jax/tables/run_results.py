@@ -12,7 +12,9 @@ import numpy as np
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.evaluation.predictions import Predictions, softmax
+from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.run.tracking import read_records
+from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.metric import Metric
 
 
@@ -138,6 +140,18 @@ def read_summary(folder: Path) -> Mapping[str, Any]:
     with _readable(folder):
         summary: Mapping[str, Any] = json.loads((folder / "summary.json").read_text())
         return summary
+
+
+def read_settings(folder: Path) -> Settings:
+    """Reads the settings of a finished run, of whatever method.
+
+    Raises:
+      InputError: its config.json is missing or damaged.
+    """
+    settings = saved_settings(folder, any_method=True)
+    if settings is None:
+        raise InputError(f"'{folder}' has no config.json any more; run the table again")
+    return settings
 
 
 def read_run(folder: Path, metrics: Sequence[Metric]) -> RunResult:

@@ -11,14 +11,14 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.inference.scoring import score, seconds_per_clip
 from vidkd_jax.inference.study import Outcome, Study
-from vidkd_jax.run.saved import saved_config, saved_settings
+from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.alike import given
 from vidkd_jax.tables.arms import Arm, answers_folder
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import Selection
-from vidkd_jax.tables.run_results import GroupSums, RunResult
+from vidkd_jax.tables.run_results import GroupSums, RunResult, read_settings
 
 _NETWORK_TIME = "network_ms"
 _NUMBERS = ("clips", "clip_share", "stop_at", _NETWORK_TIME)
@@ -170,11 +170,8 @@ def _settings(arm: Arm, dataset: str, out: Path, sampler: Path | None, data_root
     """
     settings = None if sampler is None else saved_settings(sampler)
     if settings is None:
-        if not (saved := saved_config(arm.folder(out))):
-            raise InputError(
-                f"'{arm.folder(out)}' has no config.json any more; run the table again"
-            )
-        flags = {**arm.row.overrides, **given(arm, out)}
+        saved = read_settings(arm.folder(out)).by_field()
+        flags = {**arm.row.overrides, **given(arm, saved)}
         row = dataclasses.replace(arm.row, overrides=flags)
         settings = resolve(dataclasses.replace(arm, dataset=dataset, row=row))
         data_root = data_root or saved["data.root"]
