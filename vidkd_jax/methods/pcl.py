@@ -245,8 +245,9 @@ class PretextContrastDistillation(PretextContrast):
         logits = self.distilled == "logits"
         heads = () if logits else (self.distilled,)
         # A transform is made of all frames of the batch's clip, a teacher's among them.
-        own = Frozen(1, 1, logits, heads=heads, clips=self.clips, same_frames=True)
-        return (own,)
+        return (
+            Frozen(most=1, reads_logits=logits, heads=heads, clips=self.clips, same_frames=True),
+        )
 
     def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
         """Returns those of PCL, and a classifier of actions where one is to be copied."""

@@ -177,7 +177,8 @@ def build_run(settings: Settings) -> Run:
     Raises:
       InputError: names what in the config or the data is wrong.
     """
-    trunk = fork.trunk_cards(settings)
+    name, records = settings.data.name, inputs.records_identity(settings.data)
+    trunk = fork.trunk_cards(settings, records)
     splits = inputs.load_splits(settings.data)
     sharding.check_same("config.data: the videos", splits.fingerprint)
     mesh, key = sharding.create_mesh(), jax.random.key(settings.seed)
@@ -200,7 +201,6 @@ def build_run(settings: Settings) -> Run:
     teachers = assemble(settings, frozen, like_student, first_past, splits.class_names)
     optimizer = optimizer_of(settings.optim)
     spec = inputs.clip_spec(settings.data, frozen.sampler)
-    name, records = settings.data.name, inputs.records_identity(settings.data)
     ancestors = [*frozen.cards, *init_from.cards(settings.model), *trunk]
     return Run(
         settings=settings,

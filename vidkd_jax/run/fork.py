@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
-from vidkd_jax.run import inputs, origins, workdir
+from vidkd_jax.run import origins, workdir
 from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.settings.settings import Settings
 
@@ -19,8 +19,12 @@ from vidkd_jax.settings.settings import Settings
 _ALIKE: tuple[str, ...] = ("model.", "data.", "optim.name", "train.batch_size", "train.repeats")
 
 
-def trunk_cards(settings: Settings) -> list[weights.Card]:
+def trunk_cards(settings: Settings, records: str) -> list[weights.Card]:
     """Returns the card of the run's trunk, which must fit it.
+
+    Args:
+      settings: of the run.
+      records: `Card.records` of the run.
 
     Returns:
       One card; none where the run does not fork.
@@ -52,7 +56,7 @@ def trunk_cards(settings: Settings) -> list[weights.Card]:
                 f"config.{field}: {now[field]!r}, but the trunk '{trunk}' has "
                 f"{before.get(field)!r}; a fork keeps it"
             )
-    card, records = workdir.saved_card(trunk), inputs.records_identity(settings.data)
+    card = workdir.saved_card(trunk)
     if card.records and records and card.records != records:
         raise InputError(
             f"config.train.fork_from: '{trunk}' was run on other videos or lists than those which "
