@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from vidkd_jax.errors import RunError
 from vidkd_jax.evaluation import evaluators
-from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
@@ -23,6 +22,7 @@ from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.optimizer import set_rates
 from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.run.state import TrainState
+from vidkd_jax.run.validation import Validation, diverged
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.ahead import ahead
 from vidkd_jax.runtime.compilation import announced
@@ -106,17 +106,11 @@ def _first_best(
     run: Run, state: TrainState, progress: Progress, checkpoints: Checkpoints
 ) -> Progress:
     """Makes the student with which a fork begins its best one so far; returns the progress."""
-    method, val = run.settings.method, _validation(run)
-    sources = evaluators.sources_of(method.validated_by)
-    answers = judging.ask(run, run.teachers.first, val, sources=sources)
-    found = judging.judge(run, state.variables, val, method.validated_by, answers)
+    read = evaluators.sources_of(run.settings.method.validated_by)
+    teachers = {name: each for name, each in run.teachers.first.items() if name in read}
+    found = Validation(run, teachers).judge(state, progress.epoch)
     checkpoints.save_best(progress.epoch, state.variables)
-    return progress.with_best(_selected(found.scores, method.selected_on, progress.epoch))
-
-
-def _validation(run: Run) -> Exam:
-    """Returns the clips by which epochs are compared."""
-    return Exam(run.splits.val, None, "val")
+    return progress.with_best(found.accuracy)
 
 
 def _train(
@@ -129,38 +123,31 @@ def _train(
 ) -> tuple[TrainState, Progress]:
     """Trains until the epochs are done or validation stops improving."""
     schedule, epochs = Schedule.of(run.settings), run.settings.train.epochs
-    val = _validation(run)
-    answers: judging.Answers = judging.ask(run, teachers, val)
+    validation = Validation(run, teachers)
     total, done = epochs * run.train_batches.per_epoch, int(state.step)
     disable = not sharding.is_main()
     with progress_bar(total=total, initial=done, desc=run.settings.name, disable=disable) as bar:
-        step, judge = announced(run.train_step, bar, _program), announced(judging.judge, bar)
+        step, judge = announced(run.train_step, bar, _program), announced(validation.judge, bar)
         while progress.epoch < epochs and not progress.should_stop(schedule):
             epoch, start = progress.epoch + 1, time.monotonic()
             rates = progress.rate(schedule), progress.factors(schedule)
             state = state.replace(opt_state=set_rates(state.opt_state, *rates))
             state = _train_epoch(run, state, teachers, epoch, tracker, bar, step)
             seconds = time.monotonic() - start
-            names = run.settings.method.validated_by
-            answers = {**answers, **judging.ask(run, run.teachers.moving(state), val)}
-            found = judge(run, state.variables, val, names, answers)
-            _check_finite(found.scores, int(state.step), epoch)
-            accuracy = _selected(found.scores, run.settings.method.selected_on, epoch)
-            progress = progress.after_epoch(accuracy, seconds, schedule)
+            found = judge(state, epoch)
+            progress = progress.after_epoch(found.accuracy, seconds, schedule)
             if progress.is_best():
                 checkpoints.save_best(epoch, state.variables)
                 if run.teachers.promotes:  # Algorithm 1, line 21
                     best = checkpoints.load_best(epoch, state.variables)
                     teachers = run.teachers.promoted(teachers, best)
-                    said = found.collected
-                    answers = judging.after_promotion(run, teachers, val, answers, said)
-            tracker.write(
-                int(state.step), epoch, "val", {**found.scores, "promoted": progress.is_best()}
-            )
+                    validation.promote(teachers)
+            scores = {**found.scores, "promoted": progress.is_best()}
+            tracker.write(int(state.step), epoch, "val", scores)
             tracker.flush()
             checkpoints.save_latest(epoch, state, run.train_batches.iterator, progress.as_dict())
             bar.total = (progress.end or epochs) * run.train_batches.per_epoch
-            bar.set_postfix_str(f"val {accuracy:.3f}, best {progress.best_accuracy:.3f}")
+            bar.set_postfix_str(f"val {found.accuracy:.3f}, best {progress.best_accuracy:.3f}")
     return state, progress
 
 
@@ -229,35 +216,5 @@ def _read(pending: list[dict[str, jax.Array]], step: int, epoch: int) -> dict[st
     fetched = jax.device_get(pending)
     for number, metrics in enumerate(fetched, start=step - len(fetched) + 1):
         if not np.isfinite(metrics["loss"]):
-            raise RunError(_diverged(f"the loss, {metrics['loss']},", number, epoch))
+            raise RunError(diverged(f"the loss, {metrics['loss']},", number, epoch))
     return {name: float(np.mean([m[name] for m in fetched])) for name in fetched[0]}
-
-
-def _selected(metrics: dict[str, float], name: str, epoch: int) -> float:
-    """Returns the figure that chooses the best epoch; more is better.
-
-    Raises:
-      RunError: no evaluator gives it.
-    """
-    if name == LAST_EPOCH:
-        return float(epoch)
-    if name not in metrics:
-        raise RunError(
-            f"the method selects on '{name}', which its evaluators do not give; they give "
-            f"{', '.join(sorted(metrics))}"
-        )
-    return metrics[name]
-
-
-def _check_finite(metrics: dict[str, float], step: int, epoch: int) -> None:
-    """Raises RunError where validation is not finite: such a student is never saved."""
-    if not np.isfinite(list(metrics.values())).all():
-        raise RunError(_diverged("the validation loss", step, epoch))
-
-
-def _diverged(what: str, step: int, epoch: int) -> str:
-    last = f"epoch {epoch - 1}" if epoch > 1 else "none yet"
-    return (
-        f"{what} is not finite at step {step} (epoch {epoch}); last good checkpoint: {last}; "
-        "try a smaller optim.learning_rate in another --workdir"
-    )

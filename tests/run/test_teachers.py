@@ -21,6 +21,7 @@ from vidkd_jax.run import judging, kept, trained
 from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.state import create_variables
 from vidkd_jax.run.tracking import read_records
+from vidkd_jax.run.validation import Validation
 from vidkd_jax.samplers import Contiguous
 from vidkd_jax.settings.config import read
 
@@ -264,12 +265,12 @@ def test_a_run_of_a_method_that_is_not_known_here_teaches(teacher_run, small_con
 @pytest.mark.parametrize("dtype", ["", "bfloat16"])
 def test_a_promoted_student_is_asked_as_a_run_that_is_resumed_asks(small_config, dtype):
     run = build(small_config(teachers__dtype=dtype))
-    exam, student = Exam(run.splits.val, None, "val"), run.initial_state().variables
-    found = judging.judge(run, student, exam, run.settings.method.validated_by, {})
-    teachers = run.teachers.promoted({}, student)
-    said = judging.after_promotion(run, teachers, exam, {}, found.collected)
-    resumed = judging.ask(run, teachers, exam)
-    np.testing.assert_array_equal(said["best"], resumed["best"])
+    state = run.initial_state()
+    teachers = run.teachers.promoted({}, state.variables)
+    promoted, resumed = Validation(run, {}), Validation(run, teachers)
+    promoted.judge(state, 1)
+    promoted.promote(teachers)
+    np.testing.assert_array_equal(promoted._answers["best"], resumed._answers["best"])
 
 
 def test_all_processes_ask_teachers_in_one_order(monkeypatch):

@@ -39,6 +39,9 @@ class Collected:
         return mean_by_video(clips.logits, clips.labels, clips.videos)
 
 
+NOTHING = Collected({}, np.empty(0, np.int64), np.empty(0, np.int64))  # of no clips
+
+
 def collect(predict_fn: Callable[[Any], Mapping[str, Any]], batches: Iterable[Any]) -> Collected:
     """Runs a network over evaluation batches.
 

@@ -10,14 +10,13 @@ import numpy as np
 from vidkd_jax.data import Subset
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.evaluation.calibration import each_alone, fit_temperature, scaled
-from vidkd_jax.evaluation.collect import Collected, collect
+from vidkd_jax.evaluation.collect import NOTHING, Collected, collect
 from vidkd_jax.evaluation.predictions import agreement, softmax, summarise
-from vidkd_jax.methods import BestPast, Frozen
+from vidkd_jax.methods import Frozen
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.asking import BySource
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.compiled import Predict
-from vidkd_jax.run.frozen import dtype
 from vidkd_jax.run.kept import Said, kept
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.progress import progress_bar
@@ -73,8 +72,7 @@ def judge(
         if part
     ]
     if not parts:
-        nothing = np.empty(0, np.int64)
-        return Judgement(Collected({}, nothing, nothing), {}, {})
+        return Judgement(NOTHING, {}, {})
     return Judgement(
         parts[0].collected,
         {name: score for part in parts for name, score in part.scores.items()},
@@ -196,28 +194,6 @@ def calibration(
         "calibrated_ece": figures["ece"],
         "calibrated_nll": figures["nll"],
     }
-
-
-def after_promotion(
-    run: Run, teachers: BySource, exam: Exam, answers: Answers, student: Collected
-) -> Answers:
-    """Returns the teachers' answers after a student has become its own teacher.
-
-    Args:
-      run: its parts.
-      teachers: the promoted ones.
-      exam: the clips.
-      answers: of before.
-      student: what it has said of the clips. That is what it says as a teacher, but where teachers
-        compute in another type: then it is asked again, as a run that is resumed does.
-    """
-    best = BestPast.name
-    others = {name: answer for name, answer in answers.items() if name != best}
-    if "logits" not in student.outputs:
-        return others
-    if dtype(run.settings) != run.settings.model.dtype:
-        return {**others, **ask(run, teachers, exam, sources=(best,))}
-    return {**others, best: student.predictions().clip_probabilities()}
 
 
 def _agreements(run: Run, judged: Collected) -> dict[str, float]:

@@ -1,0 +1,105 @@
+"""How good the student is after an epoch, beside what its teachers say of the same clips."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vidkd_jax.errors import RunError
+from vidkd_jax.evaluation.collect import NOTHING
+from vidkd_jax.methods import LAST_EPOCH, BestPast
+from vidkd_jax.run import judging
+from vidkd_jax.run.asking import BySource
+from vidkd_jax.run.building import Run
+from vidkd_jax.run.frozen import dtype
+from vidkd_jax.run.judging import Exam
+from vidkd_jax.run.state import TrainState
+
+
+class Validated(NamedTuple):
+    """What validation found.
+
+    Attributes:
+      accuracy: chooses the best epoch; more is better.
+      scores: figures by name; all finite.
+    """
+
+    accuracy: float
+    scores: dict[str, float]
+
+
+class Validation:
+    """Judges the student after every epoch.
+
+    Teachers that stay as they are answer once; the best past self again after each promotion.
+    """
+
+    def __init__(self, run: Run, teachers: BySource) -> None:
+        """Asks the teachers.
+
+        Args:
+          run: its parts.
+          teachers: variables of those that stay until the next promotion.
+        """
+        self._run = run
+        self._exam = Exam(run.splits.val, None, "val")
+        self._answers = judging.ask(run, teachers, self._exam)
+        self._student = NOTHING
+
+    def judge(self, state: TrainState, epoch: int) -> Validated:
+        """Returns how good the student is.
+
+        Args:
+          state: of the run.
+          epoch: that it has finished.
+
+        Raises:
+          RunError: a figure is not finite, or the evaluators do not give the method's own.
+        """
+        run, method = self._run, self._run.settings.method
+        moving = judging.ask(run, run.teachers.moving(state), self._exam)
+        answers = {**self._answers, **moving}
+        found = judging.judge(run, state.variables, self._exam, method.validated_by, answers)
+        if not np.isfinite(list(found.scores.values())).all():  # such a student is never saved
+            raise RunError(diverged("the validation loss", int(state.step), epoch))
+        self._student = found.collected
+        return Validated(_selected(found.scores, method.selected_on, epoch), found.scores)
+
+    def promote(self, teachers: BySource) -> None:
+        """Learns what the teachers say now that the student just judged has become one of them.
+
+        What the student has said is what it says as a teacher, but where teachers compute in
+        another type: then it is asked again, as a run that is resumed does.
+        """
+        name, run = BestPast.name, self._run
+        self._answers = {other: said for other, said in self._answers.items() if other != name}
+        if "logits" not in self._student.outputs:
+            return
+        if dtype(run.settings) != run.settings.model.dtype:
+            self._answers |= judging.ask(run, teachers, self._exam, sources=(name,))
+        else:
+            self._answers[name] = self._student.predictions().clip_probabilities()
+
+
+def diverged(what: str, step: int, epoch: int) -> str:
+    """Returns the message of a run that cannot go on."""
+    last = f"epoch {epoch - 1}" if epoch > 1 else "none yet"
+    return (
+        f"{what} is not finite at step {step} (epoch {epoch}); last good checkpoint: {last}; "
+        "try a smaller optim.learning_rate in another --workdir"
+    )
+
+
+def _selected(scores: dict[str, float], name: str, epoch: int) -> float:
+    """Returns the figure that chooses the best epoch.
+
+    Raises:
+      RunError: no evaluator gives it.
+    """
+    if name == LAST_EPOCH:
+        return float(epoch)
+    if name not in scores:
+        raise RunError(
+            f"the method selects on '{name}', which its evaluators do not give; they give "
+            f"{', '.join(sorted(scores))}"
+        )
+    return scores[name]
