@@ -10,27 +10,7 @@ from vidkd_jax.augment import Augment
 from vidkd_jax.errors import InputError, suggest, with_home
 from vidkd_jax.options import check_options
 from vidkd_jax.settings import checks
-from vidkd_jax.settings.settings import (
-    DataSettings,
-    EvalSettings,
-    ModelSettings,
-    OptimSettings,
-    ScheduleSettings,
-    Settings,
-    TeacherSettings,
-    TrainSettings,
-    flatten,
-)
-
-_SECTIONS: dict[str, Any] = {
-    "model": ModelSettings,
-    "teachers": TeacherSettings,
-    "data": DataSettings,
-    "optim": OptimSettings,
-    "schedule": ScheduleSettings,
-    "train": TrainSettings,
-    "eval": EvalSettings,
-}
+from vidkd_jax.settings.settings import SECTIONS, AugmentSettings, Settings, flatten
 
 
 def get_base_config() -> ConfigDict:
@@ -40,9 +20,8 @@ def get_base_config() -> ConfigDict:
     method's own default.
     """
     config = ConfigDict({"name": "run", "seed": 0, "distributed": False})
-    for section, settings in _SECTIONS.items():
+    for section, settings in SECTIONS.items():
         config[section] = ConfigDict(dataclasses.asdict(settings()))
-    config.augment = ConfigDict({"enabled": True, **dataclasses.asdict(Augment())})
     config.method = ConfigDict({"name": "supervised"})
     for option, default in all_options().items():
         config.method[option] = config_dict.placeholder(type(default))
@@ -64,23 +43,18 @@ def read(config: ConfigDict) -> Settings:
       InputError: one line that names the field that is wrong, and what would be right.
     """
     config = _expanded(config)
-    sections = {name: settings(**config[name]) for name, settings in _SECTIONS.items()}
+    sections = {name: settings(**config[name]) for name, settings in SECTIONS.items()}
     for name, section in sections.items():
         check_options(section, name)
-    augment = config.augment.to_dict()
-    enabled = augment.pop("enabled")
-    drawn = Augment(**augment)
+    augment: AugmentSettings = sections["augment"]
     given = {o: v for o, v in config.method.items() if o != "name" and v is not None}
-    method = methods.create(
-        config.method.name, augment=drawn if enabled else Augment.none(), **given
-    )
+    policy = augment if augment.enabled else Augment.none()
+    method = methods.create(config.method.name, augment=policy, **given)
     settings = Settings(
         name=config.name,
         seed=config.seed,
         method_name=config.method.name,
         method=method,
-        augment=drawn,
-        augment_enabled=enabled,
         distributed=config.distributed,
         **sections,
     )

@@ -114,6 +114,17 @@ class DataSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class AugmentSettings(Augment):
+    """How training clips are augmented.
+
+    Attributes:
+      enabled: whether they are.
+    """
+
+    enabled: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
 class OptimSettings:
     """The optimiser; see `vidkd_jax.run.optimizer`.
 
@@ -216,6 +227,18 @@ class EvalSettings:
     keep_features: bool = False
 
 
+SECTIONS: dict[str, Any] = {
+    "model": ModelSettings,
+    "teachers": TeacherSettings,
+    "augment": AugmentSettings,
+    "data": DataSettings,
+    "optim": OptimSettings,
+    "schedule": ScheduleSettings,
+    "train": TrainSettings,
+    "eval": EvalSettings,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """All that a run is told.
@@ -228,7 +251,6 @@ class Settings:
       method: with its options, and the augmentation of its clips.
       teachers: the frozen ones.
       augment: as the config has it, `enabled` or not.
-      augment_enabled: whether training clips are augmented.
       data: the videos and the clips.
       optim: the optimiser.
       schedule: of the learning rate.
@@ -243,8 +265,7 @@ class Settings:
     method_name: str
     method: Method
     teachers: TeacherSettings
-    augment: Augment
-    augment_enabled: bool
+    augment: AugmentSettings
     data: DataSettings
     optim: OptimSettings
     schedule: ScheduleSettings
@@ -255,17 +276,12 @@ class Settings:
     def as_json(self) -> dict[str, Any]:
         """Returns the sections as plain nested dictionaries of JSON types, as in config.json."""
         own = {name: getattr(self.method, name) for name in options(self.method_name)}
-        sections = {
-            name: dataclasses.asdict(getattr(self, name))
-            for name in ("model", "teachers", "data", "optim", "schedule", "train", "eval")
-        }
-        augment = {"enabled": self.augment_enabled, **dataclasses.asdict(self.augment)}
+        sections = {name: dataclasses.asdict(getattr(self, name)) for name in SECTIONS}
         value = {
             "name": self.name,
             "seed": self.seed,
             **sections,
             "method": {"name": self.method_name, **own},
-            "augment": augment,
             "distributed": self.distributed,
         }
         return json.loads(json.dumps(value))
