@@ -26,7 +26,11 @@ TABLE = Table(
         )
     ),
     reference="R3D, random weights",
-    scales={"marionette": {"": "marionette_long"}, "paper": {"": "ucf101"}},
+    scales={
+        "marionette": {"": "marionette_long"},
+        "utd_mhad": {"": "utd_mhad"},
+        "paper": {"": "ucf101"},
+    },
     metrics=(
         "pretext_top1",
         "pretext_nll",

@@ -149,7 +149,7 @@ def test_noise_is_added_to_all_frames_or_frame_by_frame():
 @pytest.mark.parametrize("factor", [0.6, 1.4])
 @pytest.mark.parametrize(
     ("place", "enhancer"),
-    enumerate((ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)),
+    [*enumerate((ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color))],
 )
 def test_jitter_equals_pillow_up_to_rounding(place, enhancer, factor):
     """Torchvision's `ColorJitter` calls these for a Pillow image."""

@@ -66,7 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.tables", description=main.__doc__)
     parser.add_argument("--list", action="store_true", help="print the tables' names and stop")
     parser.add_argument("--table", help="a file of configs/tables, without .py")
-    parser.add_argument("--scale", default=BUILT_IN, help="marionette or paper")
+    parser.add_argument(
+        "--scale",
+        default=BUILT_IN,
+        help="marionette or paper; some tables have others, such as utd_mhad",
+    )
     parser.add_argument(
         "--out", type=Path, help="folder of the runs, which all tables share, and of the tables"
     )
