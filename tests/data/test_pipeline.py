@@ -231,11 +231,27 @@ def test_several_clips_of_a_video_belong_to_one_row(memory_subset):
     assert (row["clip"][0, :, :, 0, 0, 0] % 16).tolist() == [[2, 3], [5, 6], [8, 9]]
 
 
+@pytest.mark.parametrize("remote_gap", [None, 0, 50])  # none, one, and one without room
+def test_each_clip_of_a_tuple_may_be_cut_by_a_window_of_its_own(memory_subset, remote_gap):
+    sampler = Tuples(2, stride=1, clips=3, interval=1, remote_gap=remote_gap, own_windows=True)
+    subset, spec = memory_subset([12] * 4), ClipSpec(sampler, crop=8)
+    batches = TrainBatches(subset, spec, batch_size=4, seed=0, reading=Reading(threads=1))
+    clips = np.concatenate([batch["clip"] for batch in take(batches, 3)])
+    corners = clips[..., 0, 0, 1:].astype(int)  # [12, n, t, 2]: where the window lies
+    assert (corners == corners[:, :, :1]).all()  # one for all frames of a clip
+    lengths = {len({tuple(corner) for corner in row[:3, 0].tolist()}) for row in corners}
+    assert max(lengths) == 3
+    if remote_gap is not None:
+        assert (corners[:, 3] == corners[:, 1]).all()  # in whose place it is shown
+    if remote_gap == 50:
+        assert (clips[:, 3] == clips[:, 1]).all()
+
+
 def test_a_frame_that_several_clips_show_is_decoded_once(memory_subset):
     subset = memory_subset([5])
     counting = _Counting(subset.dataset)
     frames = np.array([[0, 3, 3], [3, 1, 4]])  # neither sorted nor without repetition
-    row = Row(0, frames, [(0.0, 0.0, 0.0)])
+    row = Row(0, frames, [(0.0, 0.0, 0.0)] * 2)
     spec = ClipSpec(Segments(3, sequences=2), crop=16)
     batch = load_batch(Subset(counting, subset.videos), spec, [row])
     assert counting.asked == [[0, 1, 3, 4]]

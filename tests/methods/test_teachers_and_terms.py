@@ -181,6 +181,7 @@ _PCL = {
     "segments": "adjacent",
     "fifth": "repeat",
     "remote_gap": 16,
+    "windows": "tuple",
     "contrast": "in_batch",
     "contrast_weight": 0.5,
     "contrast_temperature": 0.07,

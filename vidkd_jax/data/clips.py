@@ -27,7 +27,7 @@ class ClipSpec:
     """Which clips are read, and the windows that are cut from their frames.
 
     Attributes:
-      sampler: chooses the frames, and says whether each clip is cut by itself.
+      sampler: chooses the frames, and says which window cuts which clip.
       crop: side of the square window, in pixels.
       crop_sizes: sides of training windows, one drawn for each window and resized to `crop`; ():
         all have side `crop`.
@@ -42,8 +42,7 @@ class ClipSpec:
     @property
     def num_draws(self) -> int:
         """How many uniform random numbers a training row needs."""
-        windows = self.sampler.num_clips if self.sampler.own_windows else 1
-        return self.sampler.num_draws + windows * _WINDOW_DRAWS
+        return self.sampler.num_draws + len({*self.sampler.windows}) * _WINDOW_DRAWS
 
 
 class Row(NamedTuple):
@@ -52,8 +51,8 @@ class Row(NamedTuple):
     Attributes:
       position: of its video in the subset.
       frames: int64 [n, t], their numbers.
-      shares: for each clip, or once for all, three numbers in [0, 1) that decide on the size and
-        the place of the window; None: the window in the centre.
+      shares: for each window of the sampler three numbers in [0, 1) that decide on its size and its
+        place; None: all clips have the window in the centre.
       mask: False for padding.
     """
 
@@ -83,13 +82,14 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
         shown = samplers.still(row.frames) if spec.still else row.frames
         where = _where(shown)
         cut = _windows(subset, spec, row, np.fromiter(where, np.int64, len(where)))
+        of_clip = (0,) * len(shown) if row.shares is None else spec.sampler.windows
         for positions, windows in zip(where.values(), cut, strict=True):
             for name, part in subset.dataset.parts.items():
                 if name not in batch:
                     shape = (len(rows), *shown.shape, *windows[0][..., part].shape)
                     batch[name] = np.zeros(shape, np.uint8)
                 for clip, time in positions:
-                    batch[name][place, clip, time] = windows[clip % len(windows)][..., part]
+                    batch[name][place, clip, time] = windows[of_clip[clip]][..., part]
     labels = [subset.videos[row.position].label for row in rows]
     return {
         **batch,
@@ -111,7 +111,7 @@ def _where(frames: np.ndarray) -> dict[int, list[tuple[int, int]]]:
 def _windows(
     subset: Subset, spec: ClipSpec, row: Row, numbers: np.ndarray
 ) -> Iterator[list[np.ndarray]]:
-    """Yields the windows of each frame, for each clip or one for all: uint8 [crop, crop, c]."""
+    """Yields all windows of each frame, uint8 [crop, crop, c]."""
     video, cuts = subset.videos[row.position], None
     for frame in subset.dataset.frames(video.index, numbers):
         if cuts is None:

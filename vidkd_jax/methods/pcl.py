@@ -19,6 +19,7 @@ from vidkd_jax.options import choice, option
 from vidkd_jax.samplers import Sampler, Tuples
 
 CONTRASTS = ("in_batch", "banks", "none")
+WINDOWS = ("tuple", "clip")
 DISTILLED = ("pretext", "projection", "logits")
 _LABELS, _TRANSFORMS, _NEGATIVES = 1, 2, 3  # folded into the step's key
 _BANKS = ("first_bank", "last_bank")
@@ -41,6 +42,8 @@ class PretextContrast(Defaults):
       fifth: likewise. With "remote" a video that has no room for a clip from far away has no fifth
         transform, and another one is drawn, as in the released code.
       remote_gap: frames at least between the tuple and the remote clip; 16 in the code.
+      windows: whether one window is cut for all clips of a "tuple", or one for each "clip", as in
+        the code. The paper does not say.
       contrast: "in_batch": `losses.two_clip_contrast`, the paper's; "banks": the released code's
         two banks of features; "none".
       contrast_weight: alpha of eq. 5; 0.5 in the paper.
@@ -58,6 +61,7 @@ class PretextContrast(Defaults):
     segments: str = choice("adjacent", pretext.SEGMENTS)
     fifth: str = choice("repeat", pretext.FIFTH)
     remote_gap: int = option(16, at_least=0)
+    windows: str = choice("tuple", WINDOWS)
     contrast: str = choice("in_batch", CONTRASTS)
     contrast_weight: float = option(0.5, at_least=0)
     contrast_temperature: float = option(0.07, more_than=0)
@@ -98,7 +102,14 @@ class PretextContrast(Defaults):
                 f"apart, would then not begin one after the other; use {shortest} or more"
             )
         gap = self.remote_gap if self.fifth == "remote" else None
-        return Tuples(frames, stride, self.tuple_length, self.interval, remote_gap=gap)
+        return Tuples(
+            frames,
+            stride,
+            self.tuple_length,
+            self.interval,
+            remote_gap=gap,
+            own_windows=self.windows == "clip",
+        )
 
     def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
         """Returns augmented clips, the middle one of each tuple transformed."""

@@ -24,7 +24,7 @@ class Contiguous:
     others: tuple[int, ...] = ()
     num_clips: ClassVar[int] = 1
     num_draws: ClassVar[int] = 1
-    own_windows: ClassVar[bool] = False
+    windows: ClassVar[tuple[int, ...]] = (0,)
 
     @property
     def offsets(self) -> tuple[int, ...]:

@@ -22,8 +22,8 @@ class Sampler(Protocol):
         """How many frames a video must have so that none is repeated."""
 
     @property
-    def own_windows(self) -> bool:
-        """Whether each clip of a training example is cut by a window of its own, or all by one."""
+    def windows(self) -> tuple[int, ...]:
+        """The number of the window, from 0, that cuts each clip of a training example, [n]."""
 
     @property
     def offsets(self) -> tuple[int, ...] | None:

@@ -32,9 +32,9 @@ class Segments:
         return self.sequences
 
     @property
-    def own_windows(self) -> bool:
-        """Each of several sequences is cropped by a window of its own (DTG-Net, section 3.2)."""
-        return self.sequences > 1
+    def windows(self) -> tuple[int, ...]:
+        """Each sequence is cropped by a window of its own (DTG-Net, section 3.2)."""
+        return tuple(range(self.sequences))
 
     @property
     def num_draws(self) -> int:

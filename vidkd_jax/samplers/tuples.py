@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +23,8 @@ class Tuples:
       remote_gap: where it is not None, one more clip follows, from elsewhere in the video: at least
         so many frames lie between it and the tuple. In a video without room for it, it is the
         tuple's middle clip.
+      own_windows: whether each clip of a training tuple is cut by a window of its own; else all are
+        cut by one. A remote clip has the middle one's, whose place it takes.
     """
 
     frames: int
@@ -32,12 +33,18 @@ class Tuples:
     interval: int
     others: tuple[int, ...] = ()
     remote_gap: int | None = None
-    own_windows: ClassVar[bool] = False
+    own_windows: bool = False
 
     @property
     def num_clips(self) -> int:
         """How many clips are drawn together."""
         return self.clips + (self.remote_gap is not None)
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """One for all clips, or one for each."""
+        own = range(self.clips) if self.own_windows else (0,) * self.clips
+        return (*own, own[self.clips // 2]) if self.num_clips > self.clips else tuple(own)
 
     @property
     def num_draws(self) -> int:
