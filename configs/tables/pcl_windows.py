@@ -1,0 +1,28 @@
+"""PCL: one window for all clips of a tuple, or one for each, as in its released code."""
+
+import dataclasses
+
+from vidkd_jax.tables import load_table
+
+_TABLE = load_table("pcl_gates")
+_LEARNT = [row for row in _TABLE.rows if row.name.endswith(", PCL")]
+
+TABLE = dataclasses.replace(
+    _TABLE,
+    title="PCL: windows of a tuple's clips",
+    rows=tuple(
+        found
+        for row in _LEARNT
+        for found in (
+            dataclasses.replace(row, against=row.name),
+            dataclasses.replace(
+                row,
+                name=f"{row.name}, a window for each clip",
+                overrides={"method.windows": "clip"},
+                against=row.name,
+            ),
+        )
+    ),
+    reference="R3D, PCL",
+    note="No table of the papers. Windows of test clips lie in the centre in all rows.",
+)
