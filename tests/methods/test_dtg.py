@@ -1,6 +1,7 @@
 """DTG-Net: queues, weights and losses against NumPy, and a short whole run with two teachers."""
 
 import itertools
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from vidkd_jax.augment import Augment
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import guidance, queues
 from vidkd_jax.networks import weights
-from vidkd_jax.networks.checkpoints import load_epoch
+from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
 from vidkd_jax.run.tracking import read_records
 
 RNG = np.random.default_rng(6)
@@ -260,6 +261,8 @@ def test_dist_init_copies_the_features():
         ({"fused": "loss"}, "fused: no 'loss'; did you mean 'losses'"),
         ({"weights": "online1", "teacher_weights": (1.0,)}, "teacher_weights: .* leave them out"),
         ({"teacher_weights": (0.0, 0.0)}, "teacher_weights: .* not all 0"),
+        ({"guidance": "image", "overlap": False}, "overlap: False, but with guidance='image'"),
+        ({"weights": "offline", "accuracies": (0.6, 0.5)}, "accuracies: .* in per cent"),
     ],
 )
 def test_impossible_options_name_the_field(options, message):
@@ -286,6 +289,48 @@ def still_teacher(small_config, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("still")
     train.train_and_evaluate(small_config(method__name="supervised", **own), workdir)
     return str(workdir)
+
+
+def test_a_teacher_of_single_frames_must_average_over_frames(small_config, tmp_path):
+    run = build(small_config(method__name="supervised", data__frames=1, data__stride=1))
+    weights.save(tmp_path / "net", run.card, run.initial_state().variables)
+    own = {"method__queue": 6, "teachers__runs": (str(tmp_path / "net"),)}
+    with pytest.raises(InputError, match=r"is a ty_r3d_10 of single frames.* such as tsn_resnet18"):
+        build(small_config(method__name="dtg", **own))
+    build(small_config(method__name="dtg", method__guidance="image", **own))
+
+
+def test_what_was_learnt_beside_other_teachers_begins_afresh(
+    small_config, still_teacher, tmp_path, capsys
+):
+    card, variables = weights.load(Path(still_teacher))
+    other = jax.tree.map(lambda leaf: leaf + 1, variables)
+    weights.save(tmp_path / "other", card, other)
+    options = {"method__name": "dtg", "method__queue": 6, "augment__enabled": False}
+    before = tmp_path / "before"
+    config = small_config(
+        **options, teachers__runs=(still_teacher,), train__epochs=1, train__keep_epochs=(1,)
+    )
+    train.train_and_evaluate(config, before)
+    _, saved = weights.load(before)
+
+    def begun(teacher, **start):
+        run = build(small_config(**options, teachers__runs=(teacher,), **start))
+        state, _, _ = train._start(run, Checkpoints(tmp_path / "nothing"))
+        kept = np.array_equal(state.variables.params["anchor0"]["kernel"], anchor)
+        return kept, (np.asarray(state.memory["queue"]["videos"]) >= 0).any()
+
+    anchor = saved.params["anchor0"]["kernel"]
+    start, fork = (
+        {"model__init_from": str(before)},
+        {"train__fork_from": str(before), "train__fork_epoch": 1},
+    )
+    assert begun(still_teacher, **start) == (True, False)
+    assert begun(str(tmp_path / "other"), **start) == (False, False)
+    assert "initialised anchor0: it was trained beside other teachers" in capsys.readouterr().err
+    assert begun(still_teacher, **fork) == (True, True)
+    assert begun(str(tmp_path / "other"), **fork) == (False, False)
+    assert "fork begins afresh with" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

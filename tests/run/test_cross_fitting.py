@@ -112,6 +112,8 @@ def test_rows_are_picked_whatever_their_shape():
             {"method__name": "supervised", "runs": ()},
             "method 'supervised' takes no trained teacher",
         ),
+        ({"method__name": "relational"}, "method 'relational' compares features"),
+        ({"method__name": "dist_init"}, "method 'dist_init' compares features"),
         ({"change": {"dataset": "other"}}, "was trained on other records than data.name='ucf101'"),
         ({"change": {"records": "0"}}, "was trained on other records"),
         ({"change": {"width": 1 / 16}}, "outputs have different shapes; use networks of one kind"),

@@ -34,7 +34,8 @@ class DistInit(WithoutLabels):
     @property
     def teachers(self) -> tuple[Source, ...]:
         """One trained network; a still-image one sees every frame."""
-        return (Frozen(most=1, blocks=guidance.blocks(self.guided_by), all_frames=True),)
+        read = guidance.blocks(self.guided_by)
+        return (Frozen(most=1, blocks=read, reads_features=True, all_frames=True),)
 
     def sampler(self, frames: int, stride: int) -> Sampler:
         """Returns the sampler of one sparse sequence, which both see."""

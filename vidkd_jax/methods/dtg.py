@@ -91,6 +91,16 @@ class DifferentiatedTeachers(WithoutLabels):
             raise InputError(
                 f"config.method.teacher_weights: {self.teacher_weights}; use 0 or more, not all 0"
             )
+        if self.guidance == "image" and not self.overlap:
+            raise InputError(
+                "config.method.overlap: False, but with guidance='image' teachers see any one "
+                "frame of the video, which the student may see, too; leave it True"
+            )
+        if self.accuracies and max(self.accuracies) <= 1:
+            raise InputError(
+                f"config.method.accuracies: {self.accuracies}; give them in per cent: as shares of "
+                "1 all teachers would count nearly alike"
+            )
         if (self.weights == "offline") != bool(self.accuracies):
             raise InputError(
                 f"config.method.accuracies: {self.accuracies} with weights='{self.weights}'; "
@@ -105,6 +115,7 @@ class DifferentiatedTeachers(WithoutLabels):
             Frozen(
                 clips=(1,),
                 blocks=guidance_lib.blocks(self.guided_by),
+                reads_features=True,
                 weights=self.teacher_weights,
                 all_frames=not still,
                 still=still,

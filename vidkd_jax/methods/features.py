@@ -29,7 +29,7 @@ class FeatureMatching(Supervised):
     @property
     def teachers(self) -> tuple[Source, ...]:
         """One trained network, whose classifier is not read."""
-        return (Frozen(most=1),)
+        return (Frozen(most=1, reads_features=True),)
 
     def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
         """Returns the width of the teacher's features, where the student's is another."""
@@ -59,7 +59,7 @@ class _FromBlocks(Supervised):
     @property
     def teachers(self) -> tuple[Source, ...]:
         """One trained network, of which blocks are read."""
-        return (Frozen(most=1, blocks=self.blocks_of_teacher),)
+        return (Frozen(most=1, blocks=self.blocks_of_teacher, reads_features=True),)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -150,7 +150,7 @@ class Relational(Supervised):
     @property
     def teachers(self) -> tuple[Source, ...]:
         """One trained network, whose classifier is not read."""
-        return (Frozen(most=1),)
+        return (Frozen(most=1, reads_features=True),)
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the cross-entropy and the two relational terms."""

@@ -257,7 +257,14 @@ class PretextContrastDistillation(PretextContrast):
         heads = () if logits else (self.distilled,)
         # A transform is made of all frames of the batch's clip, a teacher's among them.
         return (
-            Frozen(most=1, reads_logits=logits, heads=heads, clips=self.clips, same_frames=True),
+            Frozen(
+                most=1,
+                reads_logits=logits,
+                heads=heads,
+                reads_features=self.distilled == "projection",
+                clips=self.clips,
+                same_frames=True,
+            ),
         )
 
     def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:

@@ -25,6 +25,7 @@ class Frozen:
       reads_logits: whether the loss reads their classifiers: they must know the run's classes.
       blocks: names of their blocks whose outputs the loss reads.
       heads: names of further outputs that the loss reads, besides features and classifier.
+      reads_features: whether the loss compares features, which mean something else in each network.
       weights: the share of each of them in the loss; (): all alike.
       clips: which of a video's clips they see; None: all.
       all_frames: whether still-image networks see every frame of a clip, and give the mean of their
@@ -38,6 +39,7 @@ class Frozen:
     reads_logits: bool = False
     blocks: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
+    reads_features: bool = False
     weights: tuple[float, ...] = ()
     clips: tuple[int, ...] | None = None
     all_frames: bool = False

@@ -25,6 +25,7 @@ class Backbone:
       last_norm: Name of the last norm in each residual block; "" if blocks do not end with a norm.
       frames: Number of frames per clip that the network was designed for.
       size: Height and width of these clips, in pixels.
+      frame_by_frame: Whether it sees each frame alone and averages their features.
       files: The public files that belong to this network, where files of another network have the
         same names and shapes; "" if there is no such other network.
     """
@@ -37,6 +38,7 @@ class Backbone:
     last_norm: str = ""
     frames: int = 16
     size: int = 112
+    frame_by_frame: bool = False
     files: str = ""
 
 

@@ -70,12 +70,16 @@ class Recogniser(nn.Module):
             outputs[name] = apply_head(head, name, outputs["features"])
         return {**outputs, **adapted}
 
+    @property
+    def training_only(self) -> frozenset[str]:
+        """The names of the layers that only training needs: adapters and some heads."""
+        adapters = {_adapter(name) for name in self.adapters or {}}
+        heads = ((n, head) for n, head in self.heads.items() if head.training_only)
+        return frozenset(adapters.union(*(layer_names(head, name) for name, head in heads)))
+
     def deployed(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the parameters without those of adapters and heads that only training needs."""
-        left_out = {_adapter(name) for name in self.adapters or {}}
-        for name, head in self.heads.items():
-            left_out.update(layer_names(head, name) if head.training_only else ())
-        return {name: tree for name, tree in params.items() if name not in left_out}
+        """Returns the parameters without those that only training needs."""
+        return {name: tree for name, tree in params.items() if name not in self.training_only}
 
     def _listen(self, tapped: dict[str, jax.Array]) -> Callable[..., Any]:
         """Returns a Flax interceptor that keeps the outputs of the tapped blocks."""

@@ -125,7 +125,12 @@ def _reaches_over_time(stage: int, index: int) -> bool:
 
 
 _backbone = partial(Backbone, licence="BSD-3-Clause", normalisation=IMAGENET, size=224)
-_tsn = partial(_backbone, source="Wang et al. 2016 (TSN); pytorch/vision's ResNets", frames=3)
+_tsn = partial(
+    _backbone,
+    source="Wang et al. 2016 (TSN); pytorch/vision's ResNets",
+    frames=3,
+    frame_by_frame=True,
+)
 _i3d = partial(_backbone, source="Wang et al. 2018; pytorch/vision's ResNets inflated", frames=32)
 _RESNET_18, _RESNET_50, _RESNET_101 = (2, 2, 2, 2), (3, 4, 6, 3), (3, 4, 23, 3)
 _inflated = partial(FrameResNet, bottleneck=True, inflated=True)

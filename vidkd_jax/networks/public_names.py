@@ -55,7 +55,12 @@ def by_public_name(variables: Variables, *, head: str) -> dict[str, Any]:
 
 
 def fill(
-    variables: Variables, arrays: Mapping[str, np.ndarray], *, head: str, source: str
+    variables: Variables,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    head: str,
+    source: str,
+    anew: Mapping[str, str] | None = None,
 ) -> tuple[Variables, Report]:
     """Returns the variables with their values taken from `arrays`, and what became of each.
 
@@ -67,6 +72,7 @@ def fill(
       arrays: by public name, in Flax's layout.
       head: the classifier's public name.
       source: of the arrays, for messages.
+      anew: layers of heads that start afresh whatever is there, and why; None: none.
 
     Raises:
       InputError: tensors of the backbone are missing, of another shape, or unknown: the arrays are
@@ -78,7 +84,7 @@ def fill(
     heads = {name: flat[path] for path, name in names.items() if path[1] != "backbone"}
     skipped = tuple(name for name in arrays if name not in backbone and name not in heads)
     _check_backbone(backbone, arrays, skipped, source)
-    initialised = _initialised(heads, arrays, head, source)
+    initialised = {**(anew or {}), **_initialised(heads, arrays, head, source)}
     filled = {
         path: flat[path]
         if name.rpartition(".")[0] in initialised

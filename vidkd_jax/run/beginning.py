@@ -10,12 +10,15 @@ import numpy as np
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks.checkpoints import load_epoch
-from vidkd_jax.run import init_from
+from vidkd_jax.run import init_from, origins
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.optimizer import path_names
+from vidkd_jax.run.saved import saved_network
 from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.run.state import TrainState
 from vidkd_jax.runtime import sharding
+
+_SAID = "memory/queue/"  # what a run's own teachers have said of earlier batches
 
 
 def from_weights(run: Run, state: TrainState) -> TrainState:
@@ -25,7 +28,9 @@ def from_weights(run: Run, state: TrainState) -> TrainState:
       run: its parts.
       state: freshly initialised; returned where the run starts from no weights.
     """
-    variables = init_from.first_variables(run.settings.model, state.variables)
+    model = run.settings.model
+    anew = _of_other_teachers(run, Path(model.init_from)) if model.init_from else {}
+    variables = init_from.first_variables(model, state.variables, anew)
     if variables is state.variables:
         return state
     variables = sharding.replicate(variables, run.mesh)
@@ -36,8 +41,9 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     """Returns state and progress of the trunk after the epoch of the fork.
 
     Arrays that the fork alone has, such as its adapters and their part of the optimiser, begin as
-    in `state`; they are listed on stderr. A memory that the trunk lacks begins at the trunk's
-    variables.
+    in `state`; they are listed on stderr. So do what the trunk learnt beside other teachers than
+    the fork's, and its queues of their features. A memory that the trunk lacks begins at the
+    trunk's variables.
 
     Args:
       run: the fork.
@@ -49,7 +55,13 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     train = run.settings.train
     trunk, epoch = Path(train.fork_from), train.fork_epoch
     found, saved_progress = load_epoch(trunk, epoch)
-    saved = _by_path(found)
+    saved, anew = _by_path(found), _of_other_teachers(run, trunk)
+    if anew:
+        saved = {
+            path: leaf
+            for path, leaf in saved.items()
+            if anew.keys().isdisjoint(path.split("/")) and not path.startswith(_SAID)
+        }
     steps = epoch * run.train_batches.per_epoch
     if saved["step"] != steps:
         raise InputError(
@@ -73,6 +85,22 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
         print(f"{trunk}: fork begins afresh with {', '.join(fresh)}", file=sys.stderr)
     progress = Progress(**saved_progress).under(Schedule.of(run.settings))
     return rest.replace(memory=memory), progress
+
+
+def _of_other_teachers(run: Run, before: Path) -> dict[str, str]:
+    """Returns the student's layers that mean nothing beside the run's teachers, and why.
+
+    A layer that leads to what a teacher says, such as an anchor or an adapter, bears the teacher's
+    number alone.
+
+    Args:
+      run: its parts.
+      before: the folder of the run in which they were trained.
+    """
+    taught_by = saved_network(before).get(origins.TEACHERS)
+    if taught_by is None or taught_by == list(run.frozen_digests):
+        return {}
+    return dict.fromkeys(run.student_alone.training_only, "it was trained beside other teachers")
 
 
 def _by_path(tree: Any) -> dict[str, Any]:

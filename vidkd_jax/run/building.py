@@ -107,7 +107,7 @@ class Run:
     def card(self) -> weights.Card:
         """What must be known of the network to use its weights elsewhere."""
         *_, frames, size, _, in_channels = self.clip_shape
-        model = self._student_alone
+        model = self.student_alone
         heads = {n: head for n, head in model.heads.items() if not head.training_only}
         has_classifier = "logits" in heads
         return weights.Card(
@@ -135,14 +135,15 @@ class Run:
         )
 
     @property
-    def _student_alone(self) -> models.Recogniser:
+    def student_alone(self) -> models.Recogniser:
+        """The student's model; of two peers the first."""
         model: Any = self.student.model
         found: models.Recogniser = getattr(model, "student", model)
         return found
 
     def num_params(self, variables: Variables) -> int:
         """Returns the size of the student, without what only its training needed."""
-        params = self._student_alone.deployed(weights.student_of(variables).params)
+        params = self.student_alone.deployed(weights.student_of(variables).params)
         return sum(leaf.size for leaf in jax.tree.leaves(params))
 
     def eval_batches(self, subset: data.Subset, *, max_clips: int | None) -> data.EvalBatches:

@@ -42,6 +42,11 @@ def teacher_of_videos(
         raise InputError(
             f"{_FIELD}: method '{settings.method_name}' takes no trained teacher; leave it False"
         )
+    if source.reads_features:
+        raise InputError(
+            f"{_FIELD}: method '{settings.method_name}' compares features, which mean something "
+            "else in each of the teachers; use a method of answers, or one teacher"
+        )
     if source.weights:
         raise InputError(
             "config.method.teacher_weights: cross-fitted teachers are one teacher; leave it ()"

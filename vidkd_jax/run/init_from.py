@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from vidkd_jax.errors import InputError
@@ -58,13 +59,14 @@ def cards(model: ModelSettings) -> list[weights.Card]:
     return [weights.load_card(Path(model.init_from))] if model.init_from else []
 
 
-def first_variables(model: ModelSettings, fresh: Variables) -> Variables:
+def first_variables(model: ModelSettings, fresh: Variables, anew: Mapping[str, str]) -> Variables:
     """Returns the weights to start from, and says on stderr which heads start afresh.
 
     Args:
       model: settings of the student's network.
       fresh: the network, initialised; returned where `model.init_from` names nothing. Of two peers
         the first starts from the weights, the other afresh.
+      anew: layers that start afresh whatever the weights have, and why.
 
     Raises:
       InputError: the folder holds no weights, or another network's.
@@ -76,7 +78,7 @@ def first_variables(model: ModelSettings, fresh: Variables) -> Variables:
     arrays = public_names.by_public_name(loaded, head=head)
     source = f"config.model.init_from: '{folder}'"
     alone = weights.student_of(fresh)
-    variables, report = public_names.fill(alone, arrays, head=head, source=source)
+    variables, report = public_names.fill(alone, arrays, head=head, source=source, anew=anew)
     if sharding.is_main():
         for line in report.lines():
             print(f"{folder}: {line}", file=sys.stderr)

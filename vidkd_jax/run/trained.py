@@ -7,6 +7,7 @@ from pathlib import Path
 from vidkd_jax import samplers
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import Frozen, Source
+from vidkd_jax.models import lookup
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.saved import saved_fields
@@ -91,6 +92,13 @@ def _check_clips(
             raise InputError(
                 f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
                 "its teachers one; use networks that see a single frame (convert --frames=1)"
+            )
+        still = source is not None and source.all_frames and card.frames == 1
+        if still and not lookup(card.model).frame_by_frame:
+            raise InputError(
+                f"config.teachers.runs: '{folder}' is a {card.model} of single frames, and the "
+                "method shows its teachers all frames of a clip, one by one; use a network that "
+                "averages over frames, such as tsn_resnet18"
             )
         seen, own_frames = (card.frames, card.stride), (settings.data.frames, settings.data.stride)
         if source is not None and source.same_frames and seen != own_frames:
