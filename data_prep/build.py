@@ -7,8 +7,9 @@ import argparse
 import shlex
 from pathlib import Path
 
-from data_prep.arguments import add_arguments, fraction, positive
+from data_prep.arguments import add_arguments, fraction
 from data_prep.conversion import Conversion
+from data_prep.notices import check_training, of_validation
 from data_prep.output import Output
 from data_prep.staging import StagingTask, stage_video
 from vidkd_jax.annotations import DATASETS, Dataset, Entry, read_dataset
@@ -50,7 +51,9 @@ def main(argv: list[str] | None = None) -> None:
             entry.path, target, args.short_side, args.quality, args.fps, args.keep_damaged
         )
 
-    for notice in dataset.notices:
+    if args.dataset in ("folder", "csv"):
+        check_training(dataset)
+    for notice in (*dataset.notices, *of_validation(dataset)):
         print(notice)
     conversion = Conversion(dataset, output, settings, make_task, stage_video)
     conversion.run(workers=args.workers, max_skipped=args.max_skipped, max_missing=args.max_missing)
@@ -65,7 +68,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", required=True, type=Path, help="records go to OUT/NAME/splitN")
     parser.add_argument("--name", help="name of the dataset (default: --dataset)")
     parser.add_argument("--split", type=int, default=1, help="number of the official split")
-    parser.add_argument("--short_side", type=positive, default=128, help="stored size, in pixels")
+    parser.add_argument("--short_side", type=_side, default=128, help="stored size, in pixels")
     parser.add_argument(
         "--fps",
         type=_rate,
@@ -90,6 +93,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 def _rate(text: str) -> float:
     if not 0.1 <= (value := float(text)) <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not between 0.1 and 1000")
+    return value
+
+
+def _side(text: str) -> int:
+    if (value := int(text)) < 8:
+        raise argparse.ArgumentTypeError(f"{text} is less than 8 pixels")
     return value
 
 

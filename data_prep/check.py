@@ -54,9 +54,12 @@ def main(argv: list[str] | None = None) -> None:
             print(f"{folder}: {problem}")
             num_problems += 1
     if num_problems:
+        or_else = ""
+        if args.annotations or args.videos:
+            or_else = "give the lists and videos that the records were built from, or "
         raise InputError(
-            f"--data={args.data}: found {num_problems} problems (listed above); delete each folder "
-            "that they name and build it again"
+            f"--data={args.data}: found {num_problems} problems (listed above); {or_else}delete "
+            "each folder that they name and build it again"
         )
 
 

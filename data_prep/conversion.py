@@ -91,7 +91,7 @@ class Conversion(Generic[Task]):
             skipped = _report_skipped(self, results, missing, max_skipped)
             splits = _by_split(self.dataset, results)
             alike = find_alike(splits)
-            said = [*describe(splits, alike), classes]
+            said = [*describe(splits, self.dataset.class_names, alike), classes]
             counted = {"skipped": self.missing + skipped, "alike": len(alike)}
             _write_records(splits, output, self.settings | counted)
         counts = ", ".join(f"{split} {len(videos)}" for split, videos in splits.items())

@@ -8,8 +8,13 @@ import numpy as np
 import simplejpeg
 
 from data_prep.output import Converted
+from vidkd_jax.annotations import Dataset
+from vidkd_jax.data.splits import classes_without, held_out_groups
+from vidkd_jax.errors import InputError
+from vidkd_jax.settings.settings import DataSettings
 from vidkd_jax.video.rate import describe_rates
 
+_VAL_FRACTION = DataSettings().val_fraction
 _SIDE = 16  # of the thumbnails that are compared, in pixels
 # Largest mean difference of two thumbnails of one recording, by the standard deviation of one. On
 # UTD-MHAD, where one depth camera saw everybody in one room, two takes of a person differ by 0.02
@@ -18,10 +23,48 @@ _ALIKE = 0.03
 _FLAT = 6.0  # standard deviation of a picture that shows nothing, such as black before a fade
 
 
+def check_training(dataset: Dataset) -> None:
+    """Refuses people's own videos where a class cannot be learnt, before anything is converted.
+
+    Raises:
+      InputError: a class has no training video.
+    """
+    train = [entry for entry in dataset.entries if entry.split == "train"]
+    if missing := classes_without(train, dataset.class_names):
+        raise InputError(
+            f"{dataset.name}: {len(missing)} of {len(dataset.class_names)} classes have no "
+            f"training video, such as '{missing[0]}'; give them some, or leave out their videos"
+        )
+
+
+def of_validation(dataset: Dataset) -> Iterator[str]:
+    """Yields a line where no group of the training videos can be held out for validation."""
+    if any(entry.split == "val" for entry in dataset.entries):
+        return
+    try:
+        held_out_groups([e for e in dataset.entries if e.split == "train"], _VAL_FRACTION)
+    except InputError:
+        yield (
+            "no group of training videos can be held out to choose the best epoch on: add a "
+            "recording to one of the classes, or give a split val, and build again"
+        )
+
+
 def describe(
-    splits: Mapping[str, Sequence[Converted]], alike: Sequence[tuple[str, str]]
+    splits: Mapping[str, Sequence[Converted]],
+    class_names: Sequence[str],
+    alike: Sequence[tuple[str, str]],
 ) -> Iterator[str]:
-    """Yields what is odd about the converted videos, a line each; `alike` as of `find_alike`."""
+    """Yields what is odd about the converted videos, a line each.
+
+    Args:
+      splits: the videos.
+      class_names: by label.
+      alike: as of `find_alike`.
+    """
+    for split in ("train", "test"):
+        if missing := classes_without([v.entry for v in splits[split]], class_names):
+            yield f"classes without {split} videos: {', '.join(missing)}"
     videos = [converted for part in splits.values() for converted in part]
     damaged = [v for v in videos if v.video.num_damaged]
     if damaged:

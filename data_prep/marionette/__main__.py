@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from data_prep.arguments import add_workers
 from data_prep.marionette.dataset import Job, write_dataset
 from data_prep.marionette.presets import PRESETS
 from data_prep.marionette.render import VARIANTS
@@ -15,7 +16,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--preset", choices=PRESETS, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--seed", type=int, default=0, help="each seed gives another benchmark")
-    parser.add_argument("--workers", type=int, default=1, help="processes; do not change the files")
+    add_workers(parser, "processes; do not change the files")
     parser.add_argument(
         "--variant",
         choices=VARIANTS,
@@ -41,9 +42,8 @@ def main(argv: list[str] | None = None) -> None:
             "--unseen_scenes: without --scene_bias every actor has a scene of their own, and all "
             "scenes of the test are unseen; leave it out, or give --scene_bias"
         )
-    for name, least in (("seed", 0), ("workers", 1)):
-        if getattr(args, name) < least:
-            raise InputError(f"--{name}={getattr(args, name)}: must be {least} or more")
+    if args.seed < 0:
+        raise InputError(f"--seed={args.seed}: must be 0 or more")
     job = Job(PRESETS[args.preset], args.seed, args.variant, args.scene_bias, args.unseen_scenes)
     rendered = write_dataset(job, args.out, args.workers)
     kept = job.preset.num_videos - rendered

@@ -9,6 +9,7 @@ import argparse
 import colorsys
 import csv
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from vidkd_jax.data.record_sets import TASKS
 from vidkd_jax.errors import InputError, run_command
 
 _COLOUR = {"scene": ("scene", "wall"), "outfit": ("outfit", "shirt")}  # in a sidecar
+_FIELDS = {"id", "file", "class", "group", "preset", "scene", "outfit"}
 _BINS = 6
 _MOTION_OF = {
     name: f"{m.forward}or{m.backward}" for m in MOTIONS for name in (m.forward, m.backward)
@@ -46,11 +48,16 @@ def main(argv: list[str] | None = None) -> None:
         writer.writerow(("path", "label", "split", "group"))
         writer.writerows(rows)
     classes = len({label for _, label, _, _ in rows})
-    print(
-        f"{args.out}: {len(rows):,} videos, {classes} classes. Next:\n"
-        f"python -m data_prep.build --dataset=csv --name=marionette_{args.task} --short_side=56 "
-        f"--videos={args.videos / 'videos'} --annotations={args.out} --out=data"
-    )
+    flags = {
+        "dataset": "csv",
+        "name": f"marionette_{args.task}",
+        "short_side": 56,
+        "videos": args.videos / "videos",
+        "annotations": args.out,
+        "out": "data",
+    }
+    command = ["python", "-m", "data_prep.build", *(f"--{n}={v}" for n, v in flags.items())]
+    print(f"{args.out}: {len(rows):,} videos, {classes} classes. Next:\n{shlex.join(command)}")
 
 
 def task_rows(videos: Path, task: str) -> list[tuple[str, str, str, str]]:
@@ -61,17 +68,21 @@ def task_rows(videos: Path, task: str) -> list[tuple[str, str, str, str]]:
       task: one of TASKS' values.
 
     Raises:
-      InputError: there are no sidecars, or fewer actors than bins.
+      InputError: sidecars are missing or damaged.
     """
-    sidecars = [
-        json.loads(path.read_text()) for path in sorted((videos / "sidecars").glob("*.json"))
-    ]
+    sidecars = [_read(path) for path in sorted((videos / "sidecars").glob("*.json"))]
     if not sidecars:
         raise InputError(
             f"--videos={videos}: has no sidecars; give the --out of python -m data_prep.marionette"
         )
+    preset = PRESETS[sidecars[0]["preset"]]
+    if len(sidecars) != preset.num_videos:
+        raise InputError(
+            f"--videos={videos}: has {len(sidecars):,} of {preset.num_videos:,} videos; run its "
+            "python -m data_prep.marionette again, which goes on"
+        )
     label_of = _motions(sidecars) if task == "motion" else _bins(sidecars, task)
-    tested = {*PRESETS[sidecars[0]["preset"]].test_groups(1)}
+    tested = {*preset.test_groups(1)}
     return [
         (
             sidecar["file"],
@@ -81,6 +92,23 @@ def task_rows(videos: Path, task: str) -> list[tuple[str, str, str, str]]:
         )
         for sidecar in sidecars
     ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Returns a sidecar.
+
+    Raises:
+      InputError: it is damaged.
+    """
+    try:
+        sidecar: dict[str, Any] = json.loads(path.read_text())
+        if missing := _FIELDS - sidecar.keys():
+            raise ValueError(f"has no {min(missing)}")
+        return sidecar
+    except (ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path}: is damaged ({error}); delete it and run python -m data_prep.marionette again"
+        ) from error
 
 
 def _motions(sidecars: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -95,8 +123,6 @@ def _bins(sidecars: Sequence[Mapping[str, Any]], task: str) -> dict[str, str]:
         sidecar["group"]: colorsys.rgb_to_hsv(*(c / 255 for c in sidecar[part][name]))[0]
         for sidecar in sidecars
     }
-    if len(hues) < _BINS:
-        raise InputError(f"--videos: {len(hues)} actors for {_BINS} bins; render a larger preset")
     order = sorted(hues, key=lambda group: hues[group])
     bins = {
         group: number

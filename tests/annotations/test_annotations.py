@@ -9,8 +9,10 @@ from list_files import HMDB, UCF, UCF_VIDEOS, touch, write
 from record_files import make_csv
 
 from vidkd_jax.annotations import read_dataset
+from vidkd_jax.annotations.copies import find_copies
 from vidkd_jax.annotations.groups import recording_of
 from vidkd_jax.annotations.hmdb51 import film
+from vidkd_jax.data.splits import classes_without, held_out_groups
 from vidkd_jax.errors import InputError
 
 OFFICIAL = Path(__file__).parents[2] / "../shared/annotations"
@@ -463,8 +465,63 @@ def test_a_guess_that_leaves_a_class_one_group_is_not_made(tmp_path):
     assert dataset.count_groups() == {"given": 0, "guessed": 0, "unknown": 8}
 
 
-def test_groups_in_train_and_in_test_are_said(tmp_path):
-    names = [f"{s}/{c}/monday/{s}.mp4" for s in ("train", "test") for c in "ab"]
+@pytest.mark.parametrize("split", [1, 2, 3, 4, 5])
+def test_the_layout_of_the_documents_can_be_validated(tmp_path, split):
+    text = (Path(__file__).parents[2] / "docs/data.md").read_text()
+    tree = text.partition("VIDEOS/\n")[2].partition("```")[0].splitlines()
+    names, label = [], ""
+    for line in tree:
+        if line.endswith("/"):
+            label = line.strip()
+        else:
+            names.append(label + line.strip())
+    assert len(names) == 8
+    dataset = read_dataset("folder", None, touch(tmp_path / "v", *names), split=split)
+    train = [entry for entry in dataset.entries if entry.split == "train"]
+    held_out = held_out_groups(train, 0.1)
+    rest = [entry for entry in train if entry.group not in held_out]
+    assert held_out and not classes_without(rest, dataset.class_names)
+
+
+def test_a_class_of_one_recording_keeps_no_other_class_from_being_grouped(tmp_path):
+    names = [f"a/IMG_1_{i}.mp4" for i in range(6)]
+    names += [f"{c}/{c}_{r}_{i}.mp4" for c in "bc" for r in range(4) for i in range(2)]
+    dataset = read_dataset("folder", None, touch(tmp_path / "v", *names))
+    assert dataset.count_groups() == {"given": 0, "guessed": 16, "unknown": 6}
+    assert any("seem to be clips of one recording, 'IMG_1', and" in n for n in dataset.notices)
+
+
+@pytest.mark.parametrize("pair", [("train", "test"), ("train", "val"), ("val", "test")])
+def test_groups_in_two_splits_are_said(tmp_path, pair):
+    days = {s: "monday" if s in pair else s for s in ("train", "val", "test")}
+    names = [f"{s}/{c}/{days[s]}/{s}.mp4" for s in days for c in "ab"]
     dataset = read_dataset("folder", None, touch(tmp_path / "v", *names))
     (notice,) = dataset.notices
-    assert "1 groups, such as 'monday', have videos in train and in test" in notice
+    assert f"1 groups, such as 'monday', have videos in {pair[0]} and in {pair[1]}" in notice
+
+
+def test_copies_of_a_video_are_said(tmp_path):
+    videos = tmp_path / "v"
+    contents = {
+        "train/a/1": b"x" * 200_000,
+        "train/a/2": b"x" * 99_999 + b"y" + b"x" * 100_000,  # as long, and differs in the middle
+        "train/a/3": b"z",
+        "train/b/4": b"z",  # in another class
+        "train/b/5": b"w",
+        "test/a/6": b"w",  # in another split
+        "test/b/7": b"v",
+    }
+    for name, content in contents.items():
+        path = videos / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    copies = {(a.id, b.id) for a, b in find_copies(read_dataset("folder", None, videos).entries)}
+    assert copies == {("train/a/3", "train/b/4"), ("train/b/5", "test/a/6")}
+    assert any("2 videos are copies" in n for n in read_dataset("folder", None, videos).notices)
+
+
+def test_a_link_to_itself_is_named(tmp_path):
+    videos = touch(tmp_path / "v", "a/1.mp4", "a/2.mp4", "b/1.mp4", "b/2.mp4")
+    (videos / "a/3.mp4").symlink_to("3.mp4")
+    with pytest.raises(InputError, match=r"3\.mp4 is a link that leads back to itself"):
+        read_dataset("folder", None, videos)

@@ -153,7 +153,7 @@ BAD_LISTS = {
         {"labels__json": '{"a": "0", "b": "2"}'},
         r"labels.json: labels must count",
     ),
-    "ssv2 no lists at all": ("ssv2", {"labels__txt": "a\n"}, r"the lists hold no videos"),
+    "ssv2 no lists at all": ("ssv2", {"labels__txt": "a\n"}, r"holds no something-\S*-train\.json"),
 }
 
 
@@ -197,6 +197,10 @@ BAD_CSV = {
     "no label": ("a.mp4,\n", r":1: \['a.mp4', ''\] should be path, label"),
     "split typo": ("a.mp4,x,tarin\n", r":1: split 'tarin' is unknown; did you mean 'train'\?"),
     "split missing": ("a.mp4,x,train\nb.mp4,x,\n", r":2: has no split; write train"),
+    "two endings of one name": (
+        "a.mp4,x\nb.mp4,x\na.avi,y\nc.mp4,y\n",
+        r":3: video 'a' is listed twice, .*; give one of the files another name, not only",
+    ),
     "listed twice": (
         "a.mp4,x\nc.mp4,x\n./a.mp4,x\n",
         r":3: video 'a' is listed twice, first at .*:1",

@@ -40,6 +40,35 @@ def test_one_group_in_each_class_leaves_none_to_validate(memory_dataset):
         load(datasets)
 
 
+@pytest.mark.parametrize(
+    "groups_of",
+    [
+        # Of each class' two training groups one is shared with the other class, or with a third.
+        {0: ("kitchen", "garden"), 1: ("kitchen", "friday")},
+        {0: ("kitchen", "garden", "office"), 1: ("kitchen", "thursday"), 2: ("thursday", "office")},
+        {0: ("kitchen", "garden"), 1: ("garden", "office"), 2: ("kitchen", "office", "street")},
+    ],
+)
+def test_groups_that_some_classes_share_are_held_out_without_emptying_a_class(
+    memory_dataset, groups_of
+):
+    pairs = [(label, group) for label, groups in groups_of.items() for group in groups]
+    # `memory_dataset` deals its labels out in turns.
+    longest = max(map(len, groups_of.values()))
+    groups = [groups_of[c][i % len(groups_of[c])] for i in range(longest) for c in groups_of]
+    train = memory_dataset([20] * len(groups), num_classes=len(groups_of), groups=groups)
+    assert {(v.label, v.group) for v in train.videos} == {*pairs}
+    splits = load({"train": train, "test": memory_dataset([20] * 3, num_classes=len(groups_of))})
+    assert splits.val.videos
+    assert {v.label for v in splits.train.videos} == {*groups_of}
+
+
+def test_classes_without_test_videos_are_said(memory_dataset, capsys):
+    datasets = {"train": crossed(memory_dataset), "test": memory_dataset([20], num_classes=4)}
+    load(datasets)
+    assert "classes without test videos: class1, class2, class3" in capsys.readouterr().err
+
+
 def test_one_class_is_refused(memory_dataset):
     datasets = {name: memory_dataset([20] * 6, num_classes=1) for name in ("train", "test")}
     with pytest.raises(InputError, match=r"data\.name: all videos are of one class, 'class0', and"):

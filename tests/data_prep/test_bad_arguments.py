@@ -11,7 +11,7 @@ BAD_ARGUMENTS = {
     "split": (dict(split=7), "--split=7: csv has splits 1 to 5"),
     "name": (dict(name="../up"), "--name=../up: use at most 100 lower-case letters"),
     "quality": (dict(quality=101), "101 is not between 1 and 100"),
-    "short side": (dict(short_side=0), "argument --short_side: invalid"),
+    "short side": (dict(short_side=0), "argument --short_side: 0 is less than 8 pixels"),
     "workers": (dict(workers="many"), "argument --workers: invalid"),
     "max skipped": (dict(max_skipped=2), "2 is not between 0 and 1"),
 }
@@ -30,7 +30,10 @@ BAD_LISTS = {
     "duplicate": ("0.mp4,a,train\n1.mp4,b,test\n0.mp4,a,test\n", "listed twice"),
     "outside": ("../0.mp4,a,train\n1.mp4,b,test\n", "leads out of the video folder"),
     "nothing to test on": ("0.mp4,a,train\n1.mp4,b,train\n", "but hold only train videos"),
-    "nothing usable to test on": ("0.mp4,a,train\n9.mp4,b,test\n", "no usable video in the split"),
+    "nothing usable to test on": (
+        "0.mp4,a,train\n1.mp4,b,train\n9.mp4,b,test\n",
+        "no usable video in the split",
+    ),
     "field missing": ("0.mp4,a,train\n1.mp4\n", "list.csv:2"),
 }
 

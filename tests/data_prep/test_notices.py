@@ -218,3 +218,20 @@ def test_the_next_command_is_printed(rates, capsys):
         said = capsys.readouterr().out
         assert "\n2 classes: a, b\nnext: python -m vidkd_jax.main --config=ty_r18:laptop" in said
         convert(rates, "--name=mine")
+
+
+def test_a_class_that_cannot_be_learnt_is_refused_before_anything_is_converted(tmp_path):
+    for name in ("train/a/1", "train/b/2", "test/a/3", "test/b/4", "test/c/5"):
+        record(tmp_path / f"v/{name}.mp4", 1)
+    with pytest.raises(InputError, match="1 of 3 classes have no training video, such as 'c'"):
+        convert(tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_class_that_is_not_tested_and_a_lack_of_validation_are_said(tmp_path, capsys):
+    for number, name in enumerate(("train/a/1", "train/b/2", "test/a/3")):
+        record(tmp_path / f"v/{name}.mp4", number)
+    convert(tmp_path)
+    said = capsys.readouterr().out
+    assert "classes without test videos: b" in said
+    assert "no group of training videos can be held out" in said

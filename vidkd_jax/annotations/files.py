@@ -24,7 +24,7 @@ def fingerprint_files(dataset: Dataset) -> str:
 
     The sizes show that a video was replaced or rendered again, without reading the files.
     """
-    sizes = [[entry.id, _size(entry.path)] for entry in dataset.entries]
+    sizes = [[entry.id, size_of(entry.path)] for entry in dataset.entries]
     return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()[:16]
 
 
@@ -33,7 +33,7 @@ def exists(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - no error for an impossible name
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
     """Returns a file's size in bytes, or -1 if it does not exist or its name is impossible."""
     try:
         return file_status(path).st_size

@@ -28,8 +28,8 @@ def guess_groups(listed: Sequence[Listed]) -> list[Listed]:
     """Gives videos without a known group the group that their names suggest.
 
     A name suggests a group if another video without a known group has the same recording in its
-    name. If a class would be left with a single group, nothing is changed, because the guess could
-    be wrong, and a class of one group cannot be tested.
+    name. A class that would be left with a single group stays as it is, because the guess could be
+    wrong, and a class of one group cannot be tested.
 
     Args:
       listed: The videos; `grouped` is "unknown" where the group is not known.
@@ -45,11 +45,9 @@ def guess_groups(listed: Sequence[Listed]) -> list[Listed]:
         replace(line, group=group[line.id], grouped="guessed") if line.id in group else line
         for line in listed
     ]
-    return guessed if _each_class_has_two(guessed) else list(listed)
-
-
-def _each_class_has_two(listed: Sequence[Listed]) -> bool:
     groups: dict[int, set[str]] = defaultdict(set)
-    for line in listed:
+    for line in guessed:
         groups[line.label].add(line.group)
-    return all(len(found) > 1 for found in groups.values())
+    return [
+        new if len(groups[old.label]) > 1 else old for old, new in zip(listed, guessed, strict=True)
+    ]

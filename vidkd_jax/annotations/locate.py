@@ -166,7 +166,13 @@ class VideoFolder:
         return found
 
     def _inside(self, path: Path, where: str) -> Path:
-        if not path.resolve().is_relative_to(self._resolved_root):
+        try:
+            target = path.resolve()
+        except (OSError, RuntimeError) as error:  # Python 3.13 raises the one, 3.11 the other
+            raise InputError(
+                f"{where}: {path} is a link that leads back to itself; replace it by the file"
+            ) from error
+        if not target.is_relative_to(self._resolved_root):
             raise InputError(
                 f"{where}: {path} is a link that leads out of the video folder {self.root}; "
                 "replace it by the file itself"

@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from vidkd_jax.annotations.copies import find_copies
 from vidkd_jax.annotations.folds import assign_fold
-from vidkd_jax.annotations.groups import guess_groups
+from vidkd_jax.annotations.groups import guess_groups, recording_of
 from vidkd_jax.annotations.locate import VideoFolder
 from vidkd_jax.annotations.types import Dataset, Entry, Listed, check_unique, make_dataset
 from vidkd_jax.annotations.ucf101 import ucf_group
@@ -19,6 +21,14 @@ OWN_SPLITS = {
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+
+
+# What it means that two splits have videos of one group.
+_SHARED = (
+    ("train", "test", "the test measures what was trained on"),
+    ("train", "val", "the best epoch is chosen by videos like those that were trained on"),
+    ("val", "test", "the best epoch is chosen by videos like those of the test"),
+)
 
 
 class Row(NamedTuple):
@@ -78,7 +88,8 @@ def make_own(
     if not any(line.split for line in listed):
         listed = assign_fold(listed, class_names, split)
     dataset = make_dataset(name, class_names, listed, videos)
-    said = (*notices, *_of_classes(class_names), *_of_groups(dataset.entries))
+    of_entries = (of(dataset.entries) for of in (_of_groups, _of_single_recordings, _of_copies))
+    said = (*notices, *_of_classes(class_names), *chain.from_iterable(of_entries))
     return replace(dataset, notices=said)
 
 
@@ -109,11 +120,39 @@ def _of_groups(entries: Sequence[Entry]) -> Iterator[str]:
     splits: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
         splits[entry.group].add(entry.split)
-    shared = sorted(group for group, found in splits.items() if {"train", "test"} <= found)
-    if shared:
+    for one, other, what in _SHARED:
+        shared = sorted(group for group, found in splits.items() if {one, other} <= found)
+        if shared:
+            yield (
+                f"{len(shared)} groups, such as '{shared[0]}', have videos in {one} and in "
+                f"{other}: {what}; keep all videos of a group in one split"
+            )
+
+
+def _of_single_recordings(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yields what seems to be one recording, but was not taken for one: its class has no other."""
+    clips: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.grouped == "unknown" and (recording := recording_of(PurePosixPath(entry.id).name)):
+            clips[recording].append(entry)
+    for recording, found in clips.items():
+        if len({entry.split for entry in found}) > 1:
+            yield (
+                f"{len(found)} videos, such as '{found[0].id}', seem to be clips of one recording, "
+                f"'{recording}', and their class has no other: they are split as if each were a "
+                "recording of its own, so that the test measures what was trained on; add videos "
+                "of another recording"
+            )
+
+
+def _of_copies(entries: Sequence[Entry]) -> Iterator[str]:
+    found = find_copies(entries)
+    if found:
+        first, second = found[0]
         yield (
-            f"{len(shared)} groups, such as '{shared[0]}', have videos in train and in test: the "
-            "test measures what was trained on; keep all videos of a group in one split"
+            f"{len(found)} videos are copies of another one, in another class, split or group, "
+            f"such as '{second.id}' of '{first.id}': what is trained on may be tested, or have two "
+            "labels; remove one of each"
         )
 
 

@@ -31,6 +31,8 @@ def read_ssv2(name: str, annotations: Path, videos: Path, split: int) -> Dataset
     del split  # there is only one
     folder = require_folder(annotations, f"{_PREFIX}train.json and the other lists")
     class_names = _read_classes(folder)
+    if _find(folder, "train") is None:
+        raise InputError(f"--annotations={folder}: holds no {_PREFIX}train.json; add it")
     listed = [
         line
         for part, split_name in _LISTS.items()

@@ -4,7 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from vidkd_jax.annotations.locate import VideoFolder
@@ -188,6 +188,13 @@ def _is_text(name: str) -> bool:
     return not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
 
 
+def _remedy_of(first: Listed, second: Listed) -> str:
+    endings = {PurePath(line.files[0]).suffix for line in (first, second)}
+    if len(endings) > 1:
+        return "give one of the files another name, not only another ending"
+    return "remove one of the lines"
+
+
 def check_unique(listed: Iterable[Listed], class_names: Sequence[str]) -> None:
     """Checks that each video is listed once, and that its id is text.
 
@@ -211,5 +218,5 @@ def check_unique(listed: Iterable[Listed], class_names: Sequence[str]) -> None:
                 labels += f", here with '{class_names[line.label]}'"
             raise InputError(
                 f"{line.where}: video '{line.id}' is listed twice, first at {first.where}{labels}; "
-                "remove one of the lines"
+                f"{_remedy_of(first, line)}"
             )

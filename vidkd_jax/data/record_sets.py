@@ -6,6 +6,7 @@ NAME_flow.
 
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -119,11 +120,12 @@ class RecordSet:
             )
 
     def _how_to_make(self) -> str:
-        root, name, split, short_side = self.root, self.name, self.split, self.short_side
+        name, split, short_side = self.name, self.split, self.short_side
+        root, data = shlex.quote(str(self.root)), shlex.quote(str(self.root / name))
         if self.modality == "flow":
-            return f"python -m data_prep.flow --data={root / name} --out={root} --algorithm=dis"
+            return f"python -m data_prep.flow --data={data} --out={root} --algorithm=dis"
         if name in TASKS:
-            videos, task = f"{root}/marionette_teachers_videos", TASKS[name]
+            videos, task = self._videos("marionette_teachers"), TASKS[name]
             return (
                 f"python -m data_prep.marionette {_MARIONETTE['marionette_teachers']} "
                 f"--out={videos} && python -m data_prep.marionette.tasks --task={task} "
@@ -132,7 +134,7 @@ class RecordSet:
                 f"--annotations={videos}/{task}.csv --short_side={short_side}"
             )
         if name in _MARIONETTE:
-            videos = f"{root}/{name}_videos"
+            videos = self._videos(name)
             return (
                 f"python -m data_prep.marionette {_MARIONETTE[name]} --out={videos} && "
                 f"python -m data_prep.build --dataset=marionette --name={name} --out={root} "
@@ -153,6 +155,10 @@ class RecordSet:
             f"python -m data_prep.build --dataset={dataset} --videos=DIR --out={root} "
             f"--split={split} --short_side={short_side}"
         )
+
+    def _videos(self, name: str) -> str:
+        """Returns the folder that built-in videos are rendered to, as a shell reads it."""
+        return shlex.quote(str(self.root / f"{name}_videos"))
 
 
 def read_info(folder: Path) -> dict[str, Any]:

@@ -3,11 +3,24 @@
 import dataclasses
 import hashlib
 import sys
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 from vidkd_jax.data.videos import Video, VideoDataset
 from vidkd_jax.errors import InputError
+
+
+class Grouped(Protocol):
+    """A video of a class and of a group."""
+
+    @property
+    def label(self) -> int:
+        """The number of its class."""
+
+    @property
+    def group(self) -> str:
+        """The name of its group."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,24 +114,29 @@ def load_splits(
 
 
 def _check_classes(splits: Splits) -> None:
-    """Raises InputError for classes without training videos; prints those without validation."""
+    """Raises InputError for classes without training videos; prints those that are not judged."""
     if len(splits.class_names) == 1:
         raise InputError(
             f"config.data.name: all videos are of one class, '{splits.class_names[0]}', and a "
             "network must have at least two to tell apart; give each class its folder or label, "
             "and make the records again"
         )
-    for name, subset in (("train", splits.train), ("val", splits.val)):
-        present = {video.label for video in subset.videos}
-        missing = [c for label, c in enumerate(splits.class_names) if label not in present]
-        if missing and name == "train":
-            raise InputError(
-                f"{len(missing)} of {len(splits.class_names)} classes have no training video, such "
-                f"as '{missing[0]}'; remove them from the list of classes, or hold out fewer "
-                "groups (data.val_fraction, data.folds)"
-            )
-        if missing:
-            print(f"classes without validation videos: {', '.join(missing)}", file=sys.stderr)
+    names = splits.class_names
+    if missing := classes_without(splits.train.videos, names):
+        raise InputError(
+            f"{len(missing)} of {len(names)} classes have no training video, such as "
+            f"'{missing[0]}'; give them some, leave the classes out, or hold out fewer groups "
+            "(data.val_fraction, data.folds)"
+        )
+    for what, subset in (("validation", splits.val), ("test", splits.test)):
+        if missing := classes_without(subset.videos, names):
+            print(f"classes without {what} videos: {', '.join(missing)}", file=sys.stderr)
+
+
+def classes_without(videos: Iterable[Grouped], class_names: Sequence[str]) -> list[str]:
+    """Returns the names of the classes of which there is no video."""
+    present = {video.label for video in videos}
+    return [name for label, name in enumerate(class_names) if label not in present]
 
 
 def _rank(name: str) -> str:
@@ -129,22 +147,34 @@ def _rank(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def held_out_groups(videos: Sequence[Video], fraction: float) -> set[str]:
+def held_out_groups(videos: Sequence[Grouped], fraction: float) -> set[str]:
     """Returns the groups for validation: a fixed fraction of the training groups, at least one.
 
     The choice depends only on the names of the groups, so that every run of a study validates on
     the same videos. From groups that belong to one class each (such as the films of HMDB51), the
-    fraction is taken class by class, so that every class with at least two groups is validated.
+    fraction is taken class by class, so that every class with at least two groups is validated;
+    and from groups that several classes share. A group whose loss would leave a class without
+    training is passed over. Where none of these has a group to spare, all are taken together.
     """
-    strata = _ranked_groups(videos)
+    strata, classes = _ranked_groups(videos), _classes_of_groups(videos)
     if sum(map(len, strata)) < 2:
         raise InputError(
             "data.val='groups' needs at least two training groups; use data.val='val' or 'test'"
         )
+    left = Counter(label for labels in classes.values() for label in labels)
     held_out: set[str] = set()
+
+    def hold_out(groups: Sequence[str], count: int) -> None:
+        for group in groups:
+            if count > 0 and all(left[label] > 1 for label in classes[group]):
+                held_out.add(group)
+                left.subtract(classes[group])
+                count -= 1
+
     for groups in strata:
-        count = min(max(round(fraction * len(groups)), 1), len(groups) - 1)
-        held_out.update(groups[:count])
+        hold_out(groups, min(max(round(fraction * len(groups)), 1), len(groups) - 1))
+    if not held_out:
+        hold_out(sorted(classes, key=_rank), max(round(fraction * len(classes)), 1))
     if not held_out:
         raise InputError(
             "config.data.val: no class has a second training group that could be held out for "
@@ -153,7 +183,7 @@ def held_out_groups(videos: Sequence[Video], fraction: float) -> set[str]:
     return held_out
 
 
-def folds_of_groups(videos: Sequence[Video], folds: int) -> dict[str, int]:
+def folds_of_groups(videos: Sequence[Grouped], folds: int) -> dict[str, int]:
     """Deals the training groups out to folds, 1 to `folds`, of nearly the same number of groups.
 
     As for validation, the names of the groups alone decide, and groups that belong to one class
@@ -171,13 +201,18 @@ def folds_of_groups(videos: Sequence[Video], folds: int) -> dict[str, int]:
     return {group: place % folds + 1 for place, group in enumerate(dealt)}
 
 
-def _ranked_groups(videos: Sequence[Video]) -> list[list[str]]:
-    """Returns the groups in their fixed pseudo-random order, those of one class each by class."""
+def _classes_of_groups(videos: Sequence[Grouped]) -> dict[str, set[int]]:
+    """Returns the labels of each group."""
     classes: dict[str, set[int]] = defaultdict(set)
     for video in videos:
         classes[video.group].add(video.label)
+    return classes
+
+
+def _ranked_groups(videos: Sequence[Grouped]) -> list[list[str]]:
+    """Returns the groups in their fixed pseudo-random order, those of one class each by class."""
     strata: dict[int, list[str]] = defaultdict(list)
-    for group, labels in classes.items():
+    for group, labels in _classes_of_groups(videos).items():
         strata[min(labels) if len(labels) == 1 else -1].append(group)
     return [sorted(strata[key], key=_rank) for key in sorted(strata)]
 
