@@ -253,6 +253,35 @@ def test_a_file_without_permission_is_one_line(capsys):
     )
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("where", "status", "said"),
+    [
+        (">/dev/full", 2, "error: what is written: no space left on device; free some and run"),
+        (">&-", 0, ""),
+    ],
+)
+def test_a_full_disk_and_a_closed_output_are_no_traceback(where, status, said):
+    code = "from vidkd_jax.errors import run_command; run_command(lambda: print('answer'))"
+    done = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -c "{code}" {where}'], capture_output=True, text=True
+    )
+    assert done.returncode == status and done.stderr.startswith(said)
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == bool(said)
+
+
+@pytest.mark.parametrize(("goes_on", "said"), [(True, "run the same command"), (False, "")])
+def test_an_interrupt_says_whether_the_command_goes_on(goes_on, said, capsys):
+    def command():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as end:
+        run_command(command, goes_on=goes_on)
+    assert end.value.code == 1
+    line = capsys.readouterr().err
+    assert line.startswith("interrupted") and said in line and ("again" in line) == goes_on
+
+
 def test_a_folder_of_converted_weights_is_no_workdir(tmp_path):
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(InputError, match=r"holds converted weights"):

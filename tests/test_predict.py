@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from vidkd_jax import methods, predict, train
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.evaluation.predictions import Predictions, softmax
+from vidkd_jax.inference.sources import Source
 from vidkd_jax.networks import weights
 from vidkd_jax.samplers import Segments
 from vidkd_jax.video import write_video
@@ -140,6 +142,8 @@ def test_clips_of_videos_across_batches():
         (["--run=nothing", "a.mp4"], "'nothing' is no folder"),
         (["nothing.mp4"], r"'nothing\.mp4': there is no such file or folder"),
         (["--top=0", "a.mp4"], "--top=0: give at least 1"),
+        (["--max_clips=2", "-"], "--max_clips=2: '-' is a stream, whose length nobody knows"),
+        ([f"--timeline={'x' * 300}.csv", "a.mp4"], "--timeline=.*: File name too long; name"),
     ],
 )
 def test_wrong_input(run, arguments, message, tmp_path, monkeypatch):
@@ -153,6 +157,29 @@ def test_a_damaged_config_is_named(run, square_videos, tmp_path):
     (tmp_path / "run" / "config.json").write_text("{")
     with pytest.raises(InputError, match=r"run: config\.json is damaged"):
         predict.main([f"--run={tmp_path / 'run'}", str(square_videos / "videos")])
+
+
+def test_a_run_without_its_config_is_refused(run, square_videos, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "config.json").unlink()
+    with pytest.raises(InputError, match=r"run: has no config\.json, so it is not known how"):
+        predict.main([f"--run={tmp_path / 'run'}", str(square_videos / "videos")])
+    (tmp_path / "run" / "summary.json").write_text("null")
+    with pytest.raises(InputError, match="does not say which network it is of"):
+        predict.main([f"--run={tmp_path / 'run'}", str(square_videos / "videos")])
+
+
+def test_the_first_interrupt_ends_streams_and_the_second_one_the_command(capsys):
+    before = signal.getsignal(signal.SIGINT)
+    with predict._ended_by_hand([Source("a.mp4")]) as ended:
+        assert signal.getsignal(signal.SIGINT) is before
+    with predict._ended_by_hand([Source("-", live=True)]) as ended:
+        assert not ended()
+        signal.raise_signal(signal.SIGINT)
+        assert ended() and "ending the streams" in capsys.readouterr().err
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_folder_without_videos_is_named(run, tmp_path):

@@ -55,13 +55,19 @@ def with_home(text: str) -> str:
     return os.path.expanduser(text)  # noqa: PTH111 - Path would change other texts, and may raise
 
 
-def run_command(main: Callable[[], None]) -> None:
+def run_command(main: Callable[[], None], *, goes_on: bool = True) -> None:
     """Runs a command's `main` and exits: 0 done, 2 wrong input (one line on stderr), 1 else.
 
     The shell expands ~ only at the beginning of a word. Here it is expanded in --flag=~/path, too,
     for every flag of every command.
+
+    Args:
+      main: of the command.
+      goes_on: whether the command, run again, goes on where it was interrupted.
     """
     sys.argv[1:] = map(_understood, sys.argv[1:])
+    if sys.stdout is None:  # it was closed
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -73,14 +79,35 @@ def run_command(main: Callable[[], None]) -> None:
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except PermissionError as error:
-        if error.filename is None:  # no file of the user's
-            raise
-        print(f"error: {error.filename}: {error.strerror}; give access to it", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:  # whoever read this has enough, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except OSError as error:
+        sys.exit(_status_of(error))
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to continue", file=sys.stderr)
+        again = "; run the same command again to continue" if goes_on else ""
+        print(f"interrupted{again}", file=sys.stderr)
         sys.exit(1)
+
+
+def _status_of(error: OSError) -> int:
+    """Returns the exit status after an error of the system, and says what is wrong in one line.
+
+    Raises:
+      OSError: it is none of the user's files or disks.
+    """
+    if isinstance(error, BrokenPipeError):  # whoever read this has enough, such as `head`
+        _leave_stdout()
+        return 1
+    if isinstance(error, PermissionError) and error.filename is not None:
+        print(f"error: {error.filename}: {error.strerror}; give access to it", file=sys.stderr)
+        return 2
+    if is_disk_full(error):
+        _leave_stdout()
+        where = error.filename or "what is written"
+        said = "no space left on device; free some and run the same command again"
+        print(f"error: {where}: {said}", file=sys.stderr)
+        return 2
+    raise error
+
+
+def _leave_stdout() -> None:
+    """Lets what stdout still holds go nowhere when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,8 +7,11 @@ each; with --json an object a line.
 """
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from tqdm import tqdm
@@ -47,8 +50,14 @@ def main(argv: list[str] | None = None) -> None:
     both, choice = _asked(args)
     _check_places(args, both)
     sources = [source for name in args.videos for source in _sources(name)]
-    if args.picture and any(source.live for source in sources):
+    live = [source.name for source in sources if source.live]
+    if args.picture and live:
         raise InputError(f"--picture={args.picture}: a stream cannot be read again to be drawn")
+    if args.max_clips and live:
+        raise InputError(
+            f"--max_clips={args.max_clips}: '{live[0]}' is a stream, whose length nobody knows; "
+            "leave it out, and all its clips count"
+        )
     answers, failures = _answer(args, both, choice, sources)
     if args.picture and answers:
         if len(answers) > picture.VIDEOS:
@@ -69,12 +78,13 @@ def _answer(
     names, failures = both.class_names, 0
     kept: list[VideoAnswer] = []
     chosen = not choice.found.takes_all or choice.stop_at is not None
-    times = timeline.Timeline(args.timeline, names) if args.timeline else None
-    with progress_bar(total=len(sources), desc="predicting", leave=False) as bar:
-        engine = Engine(
-            both, choice, batch_size=args.batch_size or 0, wrap=lambda step: announced(step, bar)
-        )
-        for found in engine.answer(sources):
+    with (
+        timeline.Timeline(args.timeline, names) if args.timeline else nullcontext() as times,
+        _ended_by_hand(sources) as ended,
+        progress_bar(total=len(sources), desc="predicting", leave=False) as bar,
+        closing(_engine(args, both, choice, bar, ended).answer(sources)) as answers,
+    ):
+        for found in answers:
             bar.update()
             if isinstance(found, Failure):
                 tqdm.write(f"skipped: {found.error}", file=sys.stderr)
@@ -89,9 +99,37 @@ def _answer(
                 times.add(found)
             if len(kept) <= picture.VIDEOS:
                 kept.append(found)
-    if times:
-        times.write()
     return kept, failures
+
+
+def _engine(
+    args: argparse.Namespace, both: Pair, choice: Choice, bar: tqdm, ended: Callable[[], bool]
+) -> Engine:
+    size = args.batch_size or 0
+    return Engine(
+        both, choice, batch_size=size, wrap=lambda step: announced(step, bar), ended=ended
+    )
+
+
+@contextmanager
+def _ended_by_hand(sources: Sequence[Source]) -> Iterator[Callable[[], bool]]:
+    """Lets the first Ctrl-C end streams, which are then answered; the second one interrupts."""
+    ended = threading.Event()
+
+    def end(*_: object) -> None:
+        if ended.is_set():
+            raise KeyboardInterrupt
+        ended.set()
+        tqdm.write("ending the streams; Ctrl-C again stops at once", file=sys.stderr)
+
+    if not any(source.live for source in sources):
+        yield ended.is_set
+        return
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield ended.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
@@ -208,4 +246,4 @@ def _sources(name: str) -> list[Source]:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, goes_on=False)

@@ -72,6 +72,14 @@ def test_neighbours_are_counted_up_to_fifty():
     assert shares == [1 / 4, 1 / 4, 1 / 4, 2 / 4, 3 / 4]
 
 
+def test_neighbours_are_the_same_however_many_videos_are_asked_at_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    train, test = (collected(rng.standard_normal((n, 4)), rng.integers(0, 3, n)) for n in (60, 11))
+    whole = evaluators.judge(["nearest_neighbours"], test, train, OPTIONS).scores
+    monkeypatch.setattr(evaluators, "_AT_ONCE", 4)
+    assert evaluators.judge(["nearest_neighbours"], test, train, OPTIONS).scores == whole
+
+
 def test_neighbours_are_counted_by_hand():
     train = collected([[1, 0], [0.9, 0.1], [0, 1]], [0, 1, 2])
     test = collected([[2, 0], [1, 0.2], [0, 3]], [0, 1, 0])

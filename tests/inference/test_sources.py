@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 from squares import write_square
-from video_files import encode, numbered_frames
+from video_files import damage, encode, moving_texture, numbered_frames
 
 from vidkd_jax import video
 from vidkd_jax.data.clips import ClipSpec, centre_crop
@@ -14,6 +14,7 @@ from vidkd_jax.inference import sources
 from vidkd_jax.inference.lanes import read_ahead
 from vidkd_jax.inference.sources import Clip, End, Reading, Source, read
 from vidkd_jax.samplers import Contiguous, Segments, Tuples, still
+from vidkd_jax.video import write_video
 
 OWN = Contiguous(4, 2)
 WIDE = OWN.reading((-3, 0, 1, 2, 4, 6, 9))  # another network sees frames around the clip
@@ -184,3 +185,31 @@ def test_what_reading_raises_reaches_the_reader(videos):
 
     with pytest.raises(RuntimeError, match="in a thread"):
         list(read_ahead([Source(str(videos / "8.mp4"))], reading(choose=choose), threads=1))
+
+
+def test_damage_is_counted_where_frames_are_sought_too(tmp_path):
+    path = tmp_path / "damaged.mp4"
+    write_video(path, moving_texture(120, 120, 160), 30, codec="mpeg4", options={"g": "30"})
+    damage(path, 0.5)
+    chosen = {}
+    for number in range(15):
+        *_, end = read(reading(choose=lambda *_, n=number: np.array([n])), 0, Source(str(path)))
+        chosen[number] = end.num_damaged
+    assert max(chosen.values()) > 0 and min(chosen.values()) == 0
+
+
+def test_a_live_source_can_be_ended(videos):
+    source = Source(str(videos / "31.mp4"), live=True)
+    frames = iter([False] * 11 + [True])
+    *clips, end = read(reading(ended=lambda: next(frames)), 0, source)
+    assert end.num_frames == 12 and len(clips) == end.num_clips == 1
+    assert "was ended by hand" in end.error.cause
+
+
+def test_reading_that_is_given_up_leaves_no_thread(videos):
+    before = {*threading.enumerate()}
+    ahead = read_ahead([Source(str(videos / "64.mp4"))] * 4, reading(), threads=3)
+    next(ahead)
+    assert {*threading.enumerate()} - before
+    ahead.close()
+    assert not [t for t in {*threading.enumerate()} - before if t.is_alive()]

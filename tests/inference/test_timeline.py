@@ -108,3 +108,19 @@ def test_which_clips_a_picture_shows(answer):
     assert picture.counted(answer) == [3, 0, 2]  # best first, then the sampler's
     assert picture.rejected(answer) == [1, 4]  # worst first
     assert picture.rejected(dataclasses.replace(answer, scores=None)) == [1, 4]
+
+
+def test_what_was_answered_before_an_interrupt_is_written(answer, tmp_path):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        timeline.Timeline(tmp_path / "t.json", NAMES) as lines,
+    ):
+        lines.add(answer)
+        raise KeyboardInterrupt
+    assert len(json.loads((tmp_path / "t.json").read_text())) == 1
+    with (
+        pytest.raises(KeyboardInterrupt),
+        timeline.Timeline(tmp_path / "none.json", NAMES),
+    ):
+        raise KeyboardInterrupt
+    assert not (tmp_path / "none.json").exists()

@@ -82,3 +82,8 @@ def test_frames_beyond_the_end_are_named(tmp_path):
     write_video(path, [np.zeros((32, 32, 3), np.uint8)] * 20, 20)
     with pytest.raises(InputError, match="frame 10 was requested, but the video has only 10"):
         read_frames(path, [10], fps=10)
+
+
+def test_an_absurd_rate_does_not_repeat_a_frame_for_ever():
+    found = list(at_rate([("a", 0.0), ("b", None)], 25, 1e-8))
+    assert len(found) < 25 * 200 and set(found) == {"a", "b"}

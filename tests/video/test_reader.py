@@ -20,6 +20,7 @@ from video_files import (
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.video import VideoError, VideoStream, iter_frames, probe, read_frames, write_video
+from vidkd_jax.video.errors import ffmpeg_errors
 from vidkd_jax.video.frames import fit_size, resize
 
 NO_LOSS = {"crf": "1"}
@@ -350,3 +351,13 @@ def test_cover_picture_is_no_video(tmp_path):
     encode_audio(path, cover=corners())
     with pytest.raises(VideoError, match="no video stream"):
         probe(path)
+
+
+def test_a_file_that_asks_for_too_much_memory_is_to_blame():
+    with (
+        pytest.raises(VideoError, match=r"a\.mp4: corrupt: asks for more memory"),
+        ffmpeg_errors("a.mp4", "corrupt"),
+    ):
+        raise av.error.MemoryError(12, "Cannot allocate memory")
+    with pytest.raises(MemoryError), ffmpeg_errors("a.mp4", "corrupt"):
+        raise MemoryError  # of Python: the machine's

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 
-from vidkd_jax.evaluation.metrics import negative_log_likelihood
 from vidkd_jax.evaluation.predictions import Predictions
 
 _MOST = 20.0  # temperatures from 1 / 20 to 20 are tried
@@ -31,6 +30,10 @@ def fit_temperature(predictions: Predictions, average: str) -> float:
     golden-section search of log T. An average is less sure than its clips, so that the clips alone
     (`each_alone`) have another temperature, mostly a higher one.
 
+    One more video counts, which may be of any class with the same probability and is answered as
+    the videos are on average. So a network that is right on each of a few videos does not become
+    certain; among many it does not matter.
+
     Args:
       predictions: of videos on which the network was not trained.
       average: of a video's clips: "softmax" or "logits".
@@ -40,8 +43,10 @@ def fit_temperature(predictions: Predictions, average: str) -> float:
     """
 
     def loss(log_temperature: float) -> float:
-        answered = scaled(predictions, math.exp(log_temperature)).by_video(average)
-        return negative_log_likelihood(answered[0], answered[1])
+        answers, labels, *_ = scaled(predictions, math.exp(log_temperature)).by_video(average)
+        logs = np.log(np.maximum(answers.astype(np.float64), np.finfo(np.float64).tiny))
+        own = np.take_along_axis(logs, labels[:, None], axis=1)
+        return float(-own.sum() - logs.mean())
 
     low, high = -math.log(_MOST), math.log(_MOST)
     left, right = high - _SHRINK * (high - low), low + _SHRINK * (high - low)

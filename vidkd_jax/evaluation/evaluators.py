@@ -23,6 +23,7 @@ from vidkd_jax.evaluation.predictions import sigmoid, softmax, summarise
 Found = tuple[dict[str, float], dict[str, np.ndarray]]
 
 _NEIGHBOURS = (1, 5, 10, 20, 50)  # PCL's and VCOP's retrieval
+_AT_ONCE = 1024  # videos whose neighbours are looked for
 
 
 class Options(NamedTuple):
@@ -103,9 +104,12 @@ def _nearest_neighbours(judged: Collected, train: Collected, options: Options) -
     del options
     known, labels, _ = train.by_video("features")
     asked, truth, _ = judged.by_video("features")
-    nearest = np.argsort(-(_unit(asked) @ _unit(known).T), axis=1, kind="stable")
-    hits = labels[nearest] == truth[:, None]
-    counts = [k for k in _NEIGHBOURS if k <= len(labels)]
+    counts, known = [k for k in _NEIGHBOURS if k <= len(labels)], _unit(known).T
+    hits = np.zeros((len(asked), max(counts, default=0)), bool)
+    for begin in range(0, len(asked), _AT_ONCE):  # not all distances at a time: they are many
+        rows = slice(begin, begin + _AT_ONCE)
+        nearest = np.argsort(-(_unit(asked[rows]) @ known), axis=1, kind="stable")
+        hits[rows] = labels[nearest[:, : hits.shape[1]]] == truth[rows, None]
     return {f"retrieval_top{k}": float(hits[:, :k].any(axis=1).mean()) for k in counts}, {}
 
 

@@ -8,7 +8,8 @@ length but for the clips' scores.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 
@@ -50,6 +51,7 @@ class Engine:
         batch_size: int = 0,
         threads: int = 0,
         wrap: Callable[[Step], Step] = lambda step: step,
+        ended: Callable[[], bool] | None = None,
     ) -> None:
         """Makes an engine; nothing is compiled before the first batch.
 
@@ -60,6 +62,7 @@ class Engine:
             of a network's outputs depend on it.
           threads: videos that are decoded at the same time; 0: one a core, up to 8.
           wrap: see `Batcher`.
+          ended: see `Reading`.
 
         Raises:
           InputError: the choice does not fit the networks.
@@ -75,9 +78,10 @@ class Engine:
             pair.cutting.fps,
             choice.max_clips,
             None if choice.needs_sampler or choice.found.takes_all else self.unseen,
+            ended,
         )
 
-    def answer(self, sources: Sequence[Source]) -> Iterator[VideoAnswer | Failure]:
+    def answer(self, sources: Sequence[Source]) -> Generator[VideoAnswer | Failure, None, None]:
         """Yields what is found for each video, in their order, as soon as it is known.
 
         Raises:
@@ -128,18 +132,19 @@ class _Pass:
         self._open: deque[tuple[int, Tracked]] = deque()
         self._costs = Costs(0, 0, math.inf)
 
-    def results(self) -> Iterator[VideoAnswer | Failure]:
+    def results(self) -> Generator[VideoAnswer | Failure, None, None]:
         """Yields what is found for each video, in their order."""
         if self._choice.seconds is not None and self._sampler is not None:
             shape, alone = self._engine.pair.clip_shape, self._alone
             chosen = math.inf if alone else self._teacher.seconds_per_clip(shape)
             self._costs = Costs(0, self._sampler.seconds_per_clip(shape), chosen)
         engine = self._engine
-        for index, found in read_ahead(self._sources, engine.reading, threads=engine.threads):
-            if not self._open or self._open[-1][0] != index:
-                self._open.append((index, self._begin(index)))
-            self._take(index, self._open[-1][1], found)
-            yield from self._finished()
+        with closing(read_ahead(self._sources, engine.reading, threads=engine.threads)) as read:
+            for index, found in read:
+                if not self._open or self._open[-1][0] != index:
+                    self._open.append((index, self._begin(index)))
+                self._take(index, self._open[-1][1], found)
+                yield from self._finished()
         while self._open:
             self._flush()
             yield from self._finished()

@@ -2,17 +2,18 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from queue import Empty, Full, Queue
 
 from vidkd_jax.inference.sources import Clip, End, Reading, Source, read
 
 _AHEAD = 32  # clips of a video that wait to be used
+_LAST_FRAMES = 3.0  # seconds in which a thread ends that has been told to
 
 
 def read_ahead(
     sources: Sequence[Source], reading: Reading, *, threads: int
-) -> Iterator[tuple[int, Clip | End]]:
+) -> Generator[tuple[int, Clip | End], None, None]:
     """Yields (number of the source, clip or end), source after source, each read in a thread.
 
     Args:
@@ -39,6 +40,8 @@ def read_ahead(
             begin()
     finally:
         stop.set()
+        for _, lane in open_ones:
+            lane.join()
 
 
 class _Lane:
@@ -47,7 +50,15 @@ class _Lane:
     def __init__(self, values: Iterable[Clip | End], stop: threading.Event) -> None:
         self._queue: Queue[Clip | End | BaseException] = Queue(_AHEAD)
         self._values, self._stop = values, stop
-        threading.Thread(target=self._fill, daemon=True).start()
+        self._thread = threading.Thread(target=self._fill, daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits for the thread to end: it would be killed amid C++ code when Python ends.
+
+        One that waits for a live source may wait for ever; it is left behind.
+        """
+        self._thread.join(timeout=_LAST_FRAMES)
 
     def _fill(self) -> None:
         try:

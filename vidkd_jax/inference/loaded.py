@@ -116,15 +116,21 @@ def _saved(name: str, folder: Path) -> dict[str, Any]:
     """Returns the fields of a run's config.json; {} of weights without a run.
 
     Raises:
-      InputError: the file is damaged.
+      InputError: the file is damaged, or a run lacks it.
     """
     try:
-        return saved_fields(folder)
+        saved = saved_fields(folder)
     except InputError as error:
         raise InputError(
             f"{name}: config.json is damaged, so it is not known how the run cuts clips; copy "
             "it again from where the run was made"
         ) from error
+    if not saved and (folder / "summary.json").is_file():
+        raise InputError(
+            f"{name}: has no config.json, so it is not known how the run cuts clips; copy it from "
+            "where the run was made"
+        )
+    return saved
 
 
 def cutting_of(saved: Mapping[str, Any], card: weights.Card) -> Cutting:

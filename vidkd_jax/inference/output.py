@@ -68,5 +68,9 @@ def check_writable(flag: str, path: Path, suffixes: Sequence[str]) -> None:
     folder = path.parent
     if not folder.is_dir():
         raise InputError(f"{flag}={path}: there is no folder '{folder}'; make it first")
-    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+    try:
+        writable = not path.is_dir() and os.access(path if path.exists() else folder, os.W_OK)
+    except OSError as error:  # the name is too long
+        raise InputError(f"{flag}={path}: {error.strerror}; name another file") from error
+    if not writable:
         raise InputError(f"{flag}={path}: cannot be written; name another file")

@@ -62,7 +62,7 @@ class End:
       num_clips: that the video has, n; 0 where it could not be read.
       num_frames: at the clips' frame rate.
       fps: frames a second of these; 0: not known.
-      num_damaged: frames that FFmpeg had to patch, of those that were decoded in one pass.
+      num_damaged: frames that FFmpeg had to patch, of those that were decoded.
       seconds: that reading took.
       error: why the video cannot be read, or why a live source ended.
     """
@@ -87,6 +87,7 @@ class Reading:
       most: clips that a video has at most, spread evenly; None: all that do not overlap.
       choose: from (number of the source, number of clips) to the clips that are wanted, where that
         does not depend on their pixels; None: all.
+      ended: whether live sources are to end now; None: they end by themselves.
     """
 
     spec: ClipSpec
@@ -95,6 +96,7 @@ class Reading:
     fps: float = 0.0
     most: int | None = None
     choose: Callable[[int, int], np.ndarray] | None = None
+    ended: Callable[[], bool] | None = None
 
     @property
     def needs_length(self) -> bool:
@@ -155,24 +157,27 @@ def _read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
 
 def reread(reading: Reading, source: Source, num_frames: int, number: int) -> np.ndarray:
     """Returns the pixels of a clip of a file, uint8 [n, t, h, w, 3], by its frames' numbers."""
-    return _by_number(reading, Path(source.name), reading.shown(num_frames)[number])
+    return _by_number(reading, Path(source.name), reading.shown(num_frames)[number])[0]
 
 
-def _by_number(reading: Reading, path: Path, shown: np.ndarray) -> np.ndarray:
-    """Returns the windows of frames [n, t], uint8 [n, t, h, w, 3]."""
+def _by_number(reading: Reading, path: Path, shown: np.ndarray) -> tuple[np.ndarray, int]:
+    """Returns the windows of frames [n, t], uint8 [n, t, h, w, 3], and how many are damaged."""
     numbers, inverse = np.unique(shown, return_inverse=True)
-    found = video.read_frames(
+    found, num_damaged = video.read_counted(
         path, numbers.tolist(), short_side=reading.short_side, fps=reading.fps
     )
     windows = np.stack([window(frame, reading.spec.crop, path) for frame in found])
-    return windows[inverse.reshape(shown.shape)]
+    return windows[inverse.reshape(shown.shape)], num_damaged
 
 
 def _sought(reading: Reading, path: Path, plan: Plan) -> Generator[Clip, None, int]:
-    """Yields clips that are each read by their frames' numbers; returns 0 damaged frames."""
+    """Yields clips that are each read by their frames' numbers; returns how many are damaged."""
+    total = 0
     for number, span, shown in plan:
-        yield Clip(number, span, _by_number(reading, path, shown))
-    return 0
+        pixels, num_damaged = _by_number(reading, path, shown)
+        total += num_damaged
+        yield Clip(number, span, pixels)
+    return total
 
 
 def _passed(reading: Reading, path: Path, plan: Plan) -> Generator[Clip, None, int]:
@@ -210,6 +215,9 @@ def _stream(reading: Reading, source: Source) -> Iterator[Clip | End]:
         try:
             for frame in stream:
                 yield from cut.add(window(frame, reading.spec.crop, source.name))
+                if source.live and reading.ended is not None and reading.ended():
+                    error = VideoError(source.name, "was ended by hand")
+                    break
         except VideoError as broken:
             if not source.live:
                 raise

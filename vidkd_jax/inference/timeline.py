@@ -96,6 +96,15 @@ class Timeline:
         self._path, self._names = path, names
         self._videos: list[dict[str, Any]] = []
 
+    def __enter__(self) -> "Timeline":
+        """Takes videos from here on."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Writes the file, also where something came between, with the videos before that."""
+        if kind is None or self._videos:
+            self.write()
+
     def add(self, answer: VideoAnswer) -> None:
         """Takes a video."""
         rows = clips(answer, self._names)

@@ -152,7 +152,7 @@ def load_card(folder: Path) -> Card:
     if (path := folder / "model.json").is_file():
         return card_of(path, read_json(path))
     if (path := folder / "summary.json").is_file():
-        return card_of(path, read_json(path).get("network"))
+        return card_of(path, (read_json(path) or {}).get("network"))
     if (folder / "config.json").is_file():
         raise InputError(f"the run in '{folder}' is not finished; run its command again")
     what = "holds no weights" if folder.is_dir() else "is no folder"

@@ -2,7 +2,7 @@
 
 from vidkd_jax.video.errors import VideoError
 from vidkd_jax.video.opening import file_status, is_live
-from vidkd_jax.video.random_access import glance, read_frames
+from vidkd_jax.video.random_access import glance, read_counted, read_frames
 from vidkd_jax.video.reader import VideoInfo, VideoStream, iter_frames, probe
 from vidkd_jax.video.writer import write_video
 
@@ -15,6 +15,7 @@ __all__ = [
     "is_live",
     "iter_frames",
     "probe",
+    "read_counted",
     "read_frames",
     "write_video",
 ]

@@ -32,7 +32,7 @@ def ffmpeg_errors(path: Path | str, what: str) -> Iterator[None]:
     """Turns errors of FFmpeg and of the disk into `VideoError`; its cause starts with `what`."""
     try:
         yield
-    except av.error.MemoryError:
-        raise  # the machine has too little memory; the file is not to blame
+    except av.error.MemoryError as error:  # a damaged file may ask for any size
+        raise VideoError(path, f"{what}: asks for more memory than there is") from error
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(path, f"{what}: {error.strerror}") from error

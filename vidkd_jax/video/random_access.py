@@ -35,8 +35,9 @@ _EXACT_CODECS = {"h264", "hevc", "mpeg4", "vp9", "mjpeg"}
 _CACHED_TABLES = 20_000
 
 
-# (height, width) of the first frame as displayed, and the requested frames by their numbers.
-_Found = tuple[tuple[int, int], dict[int, av.VideoFrame]]
+# (height, width) of the first frame as displayed, the requested frames by their numbers, and how
+# many damaged frames were decoded on the way to them.
+_Found = tuple[tuple[int, int], dict[int, av.VideoFrame], int]
 
 
 class _Table(NamedTuple):
@@ -89,18 +90,30 @@ def read_frames(
     Raises:
       VideoError: The file is not a readable video, is cut off, or lacks one of the frames.
     """
-    path = Path(path)
     if indices is None:
         return np.stack(list(iter_frames(path, short_side=short_side, fps=fps)))
+    return read_counted(path, indices, short_side=short_side, fps=fps)[0]
+
+
+def read_counted(
+    path: str | Path,
+    indices: Sequence[int],
+    *,
+    short_side: int | None = None,
+    fps: float = 0.0,
+) -> tuple[np.ndarray, int]:
+    """Returns frames as `read_frames` does, and how many damaged ones were decoded for them."""
+    path = Path(path)
     wanted = sorted({int(i) for i in indices})
     if wanted and wanted[0] < 0:
         raise VideoError(path, f"frame {wanted[0]} was requested; frames are numbered from 0")
-    first_size, found = _find(path, wanted, fps)
+    first_size, found, num_damaged = _find(path, wanted, fps)
     size = fit_size(*first_size, short_side)
     to_rgb = ToRGB(path)
     frames = {i: resize(to_rgb(frame), *size) for i, frame in found.items()}
     pixels = [frames[int(i)] for i in indices]
-    return np.stack(pixels) if pixels else np.zeros((0, *size, 3), np.uint8)
+    shown = np.stack(pixels) if pixels else np.zeros((0, *size, 3), np.uint8)
+    return shown, num_damaged
 
 
 def glance(path: str | Path, *, fps: float = 0.0) -> VideoInfo | None:
@@ -140,17 +153,19 @@ def _scan(path: Path, wanted: list[int], fps: float) -> _Found:
     """Finds the requested frames by decoding from the beginning."""
     size = None
     found = {}
-    number = -1
+    number, num_damaged, last = -1, 0, None
     missing = set(wanted)
     with open_stream(path) as (container, stream):
         frames = shown_frames(decode_from_here(path, container, stream), path, stream, fps)
         for number, frame in enumerate(frames):
             if size is None:
                 size = _shown_size(path, frame, stream)
+            num_damaged += frame is not last and frame.is_corrupt
+            last = frame
             if number in missing:
                 found[number] = frame
             if not wanted or number == wanted[-1]:
-                return size, found
+                return size, found, num_damaged
     if size is None:
         raise VideoError(path, "no frame can be decoded")
     raise VideoError(
@@ -161,6 +176,7 @@ def _scan(path: Path, wanted: list[int], fps: float) -> _Found:
 def _seek(path: Path, table: _Table, wanted: list[int], fps: float) -> _Found:
     """Finds the requested frames by decoding from the keyframes before them."""
     found: dict[int, av.VideoFrame] = {}  # by time stamp
+    num_damaged = 0
     with open_stream(path) as (container, stream):
         times = _shown_times(path, table, stream, fps)
         if wanted and wanted[-1] >= len(times):
@@ -172,11 +188,12 @@ def _seek(path: Path, table: _Table, wanted: list[int], fps: float) -> _Found:
             with ffmpeg_errors(path, "seeking failed"):
                 container.seek(int(table.keyframes[start]), stream=stream)
             for frame in _until(decode_from_here(path, container, stream), max(group), table):
+                num_damaged += frame.is_corrupt
                 if frame.pts is not None and frame.pts in group:
                     found[frame.pts] = frame
     if len(found) < len(needed):
         raise _TableError
-    return table.size, {number: found[int(times[number])] for number in wanted}
+    return table.size, {number: found[int(times[number])] for number in wanted}, num_damaged
 
 
 def _shown_times(path: Path, table: _Table, stream: av.VideoStream, fps: float) -> np.ndarray:

@@ -25,7 +25,7 @@ def at_rate(
       fps: Frames per second of the result.
       own_fps: Average frames per second of the video.
     """
-    period = 1 / own_fps
+    period = min(1 / own_fps, _LONGEST_GAP)  # a damaged file may name any rate
     shown, shift, time = 0, 0.0, 0.0
     last: list[Frame] = []
     for frame, stamp in frames:
