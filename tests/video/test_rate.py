@@ -87,3 +87,13 @@ def test_frames_beyond_the_end_are_named(tmp_path):
 def test_an_absurd_rate_does_not_repeat_a_frame_for_ever():
     found = list(at_rate([("a", 0.0), ("b", None)], 25, 1e-8))
     assert len(found) < 25 * 200 and set(found) == {"a", "b"}
+
+
+def test_the_times_of_a_video_are_reckoned_once(tmp_path, monkeypatch):
+    path, asked = tmp_path / "a.mp4", []
+    write_video(path, [np.full((16, 16, 3), 10 * i, np.uint8) for i in range(20)], 30)
+    monkeypatch.setattr(random_access, "at_rate", lambda *args: asked.append(1) or at_rate(*args))
+    expected = read_frames(path, fps=15)
+    for i in (2, 5, 2):
+        np.testing.assert_array_equal(read_frames(path, [i], fps=15)[0], expected[i])
+    assert len(asked) == 1

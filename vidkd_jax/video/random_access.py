@@ -24,7 +24,7 @@ from vidkd_jax.video.reader import (
     decode_from_here,
     iter_frames,
     shown_frames,
-    usual_rate,
+    without_rate,
 )
 
 # In these, one packet is one displayed frame with a correct time stamp. That is not true for VP8
@@ -48,12 +48,14 @@ class _Table(NamedTuple):
       keyframes: Time stamps of the frames at which decoding can start, [n].
       size: (height, width) of the first frame as displayed.
       unit: Time base of the stream, in seconds.
+      rate: Average frames per second; 0 if the file does not say.
     """
 
     times: np.ndarray
     keyframes: np.ndarray
     size: tuple[int, int]
     unit: float
+    rate: float
 
 
 class _Packet(NamedTuple):
@@ -131,9 +133,8 @@ def glance(path: str | Path, *, fps: float = 0.0) -> VideoInfo | None:
         table = _read_table(path.absolute(), status.st_size, status.st_mtime_ns)
         if table is None:
             return None
-        with open_stream(path) as (_, stream):
-            num_frames = len(_shown_times(path, table, stream, fps))
-            return VideoInfo(num_frames, float(stream.average_rate or 0), *table.size)
+        times = _shown_times(path.absolute(), status.st_size, status.st_mtime_ns, fps)
+        return VideoInfo(len(times), table.rate, *table.size)
     except VideoError:
         return None
 
@@ -143,7 +144,8 @@ def _find(path: Path, wanted: list[int], fps: float) -> _Found:
     status = file_status(path)
     try:
         if table := _read_table(path.absolute(), status.st_size, status.st_mtime_ns):
-            return _seek(path, table, wanted, fps)
+            times = _shown_times(path.absolute(), status.st_size, status.st_mtime_ns, fps)
+            return _seek(path, table, wanted, times)
     except (_TableError, VideoError):
         pass  # decoding from the beginning finds them, or says after which frame the video is cut
     return _scan(path, wanted, fps)
@@ -173,12 +175,11 @@ def _scan(path: Path, wanted: list[int], fps: float) -> _Found:
     )
 
 
-def _seek(path: Path, table: _Table, wanted: list[int], fps: float) -> _Found:
+def _seek(path: Path, table: _Table, wanted: list[int], times: np.ndarray) -> _Found:
     """Finds the requested frames by decoding from the keyframes before them."""
     found: dict[int, av.VideoFrame] = {}  # by time stamp
     num_damaged = 0
     with open_stream(path) as (container, stream):
-        times = _shown_times(path, table, stream, fps)
         if wanted and wanted[-1] >= len(times):
             raise _TableError
         needed = np.unique(times[wanted])
@@ -196,12 +197,17 @@ def _seek(path: Path, table: _Table, wanted: list[int], fps: float) -> _Found:
     return table.size, {number: found[int(times[number])] for number in wanted}, num_damaged
 
 
-def _shown_times(path: Path, table: _Table, stream: av.VideoStream, fps: float) -> np.ndarray:
+@lru_cache(maxsize=_CACHED_TABLES)
+def _shown_times(path: Path, num_bytes: int, mtime_ns: int, fps: float) -> np.ndarray:
     """Returns the time stamps of the frames in the order in which they are shown at `fps`."""
+    table = _read_table(path, num_bytes, mtime_ns)
+    assert table is not None  # who asks has read it
     if not fps:
         return table.times
+    if not table.rate:
+        raise without_rate(path)
     stamped = ((stamp, stamp * table.unit) for stamp in table.times.tolist())
-    return np.array([*at_rate(stamped, fps, usual_rate(path, stream))], np.int64)
+    return np.array([*at_rate(stamped, fps, table.rate)], np.int64)
 
 
 def _until(frames: Iterator[av.VideoFrame], last: int, table: _Table) -> Iterator[av.VideoFrame]:
@@ -252,9 +258,10 @@ def _read_table(path: Path, num_bytes: int, mtime_ns: int) -> _Table | None:
         if first is None or not _is_exact(packets):
             return None
         size, unit = _shown_size(path, first, stream), float(stream.time_base or 0)
+        rate = float(stream.average_rate or 0)
     times = np.sort(np.array([p.time for p in packets], np.int64))
     keyframes = np.sort(np.array([p.time for p in packets if p.is_keyframe], np.int64))
-    return _Table(times, keyframes, size, unit)
+    return _Table(times, keyframes, size, unit, rate)
 
 
 def _shown_size(path: Path, frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:

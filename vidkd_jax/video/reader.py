@@ -73,8 +73,13 @@ def usual_rate(path: Path | str, stream: av.VideoStream) -> float:
       VideoError: The file does not say.
     """
     if not stream.average_rate:
-        raise VideoError(path, "has no frame rate, so it cannot be brought to another one")
+        raise without_rate(path)
     return float(stream.average_rate)
+
+
+def without_rate(path: Path | str) -> VideoError:
+    """Returns the error of a video that is to be brought to another frame rate, and has none."""
+    return VideoError(path, "has no frame rate, so it cannot be brought to another one")
 
 
 def shown_frames(
