@@ -31,6 +31,6 @@ TABLE = dataclasses.replace(
         ),
     ),
     note="The weights are Kinetics' in the paper, and here those of a network that has learnt the "
-    "actions from other actors. The paper's figures without DTG are those of Carreira and "
+    "motions of other actors. The paper's figures without DTG are those of Carreira and "
     "Zisserman's ResNet-50, which sees 32 frames, and 16 see DTG-Net's.",
 )

@@ -1,3 +1,6 @@
+import json
+import shlex
+
 import pytest
 
 from vidkd_jax.data import RecordSet
@@ -31,3 +34,23 @@ def test_missing_records_of_other_tasks_say_how_to_make_their_list(tmp_path):
     assert "data_prep.marionette --preset=teachers --seed=7100" in said
     assert "data_prep.marionette.tasks --task=scene" in said
     assert "--dataset=csv --name=marionette_scene" in said
+
+
+def test_a_folder_with_spaces_is_quoted(tmp_path):
+    with pytest.raises(InputError) as error:
+        RecordSet(tmp_path / "my data", "marionette", split=1, short_side=56).folders()
+    command = str(error.value).partition("make the records with ")[2]
+    assert f"--out={tmp_path / 'my data'}" in shlex.split(command)
+
+
+def test_records_of_another_quality_are_others(tmp_path):
+    info = {"name": "a", "dataset": "csv", "split": 1, "short_side": 56, "lists": "l"}
+    info |= {"class_names": [], "skipped": 0, "counts": {}, "videos": "v"}
+    folder = tmp_path / "a" / "split1" / "1.0.0"
+    folder.mkdir(parents=True)
+    found = {}
+    for quality in (None, 95, 20):  # older records do not say
+        known = info if quality is None else {**info, "quality": quality}
+        (folder / "dataset.json").write_text(json.dumps(known))
+        found[quality] = RecordSet(tmp_path, "a", split=1, short_side=56).identity()
+    assert found[None] == found[95] == "l-v" and found[20] == "l-v-20"

@@ -15,6 +15,8 @@ from vidkd_jax.errors import InputError
 # The fields that the result of `read_info` always has.
 _FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "skipped", "counts")
 
+_USUAL_QUALITY = 95  # of data_prep.build
+
 # What it has where older records lack a field.
 _OPTIONAL: dict[str, Any] = {
     "modality": "rgb",
@@ -74,13 +76,16 @@ class RecordSet:
     def identity(self) -> str:
         """Returns a hash of the lists and video files of the records; "" if there are no records.
 
-        Records that were made again under the same name, but from other videos, have another hash.
+        Records that were made again under the same name, but from other videos or with another JPEG
+        quality, have another one.
         """
         try:
             infos = [read_info(folder) for folder in self.folders()]
         except InputError:
             return ""
-        return " ".join(f"{info['lists']}-{info.get('videos', '')}" for info in infos)
+        return " ".join(
+            f"{info['lists']}-{info.get('videos', '')}{_quality(info)}" for info in infos
+        )
 
     def _folder(self) -> Path:
         name = self.name if self.modality == "rgb" else f"{self.name}_{self.modality}"
@@ -159,6 +164,12 @@ class RecordSet:
     def _videos(self, name: str) -> str:
         """Returns the folder that built-in videos are rendered to, as a shell reads it."""
         return shlex.quote(str(self.root / f"{name}_videos"))
+
+
+def _quality(info: dict[str, Any]) -> str:
+    """Returns what tells records of another JPEG quality than the usual one apart."""
+    quality = info.get("quality", _USUAL_QUALITY)
+    return "" if quality == _USUAL_QUALITY else f"-{quality}"
 
 
 def read_info(folder: Path) -> dict[str, Any]:
