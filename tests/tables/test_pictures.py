@@ -110,6 +110,15 @@ def test_no_two_of_many_curves_look_alike():
     assert len(looks) == 25
 
 
+def test_rows_that_are_compared_with_several_others_have_panels(make_runs):
+    shown = make_runs(A=[0.9] * 4, B=[0.9] * 4)
+    rows = tuple(dataclasses.replace(row, against=row.name) for row in shown.table.rows)
+    shown = dataclasses.replace(shown, table=dataclasses.replace(shown.table, rows=rows))
+    panels = PICTURES["accuracy_by_epoch"].draw(shown).axes
+    names = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in panels]
+    assert names == [["A"], ["B"]]
+
+
 def test_a_fork_is_drawn_from_its_own_first_epoch(make_runs):
     shown = make_runs(first=11, A=[0.9] * 4, B=[0.9] * 4)
     (axes,) = PICTURES["accuracy_by_epoch"].draw(shown).axes

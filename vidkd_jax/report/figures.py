@@ -25,7 +25,7 @@ def loss_curves(train: Mapping[str, Curve], val: Mapping[str, Curve]) -> Figure 
     """Draws the training loss, its unweighted parts, and the cross-entropy on validation clips."""
     if "loss" not in train:
         return None
-    figure, axes = _epoch_axes("loss")
+    figure, (axes,) = _epoch_axes("loss")
     _line(axes, train["loss"], "train, total", _INK, width=2.2)
     parts = sorted(name for name in train if name.startswith("loss/"))
     for i, name in enumerate(parts):
@@ -60,7 +60,7 @@ def accuracy_curves(
     """
     if of_train not in train and of_val not in val:
         return None
-    figure, axes = _epoch_axes(label)
+    figure, (axes,) = _epoch_axes(label)
     if of_train in train:
         _line(axes, train[of_train], "train", _GREY)
     if of_val in val:
@@ -84,6 +84,7 @@ def curves_with_range(
     places: Sequence[int] = (),
     below: str = "epoch",
     from_zero: bool = True,
+    panels: Sequence[Sequence[str]] = (),
 ) -> Figure:
     """Draws several curves by name, as mean and range over the runs.
 
@@ -94,27 +95,30 @@ def curves_with_range(
       places: of the points on the horizontal axis; (): epochs from 1.
       below: text below the horizontal axis.
       from_zero: whether the vertical axis begins at 0.
+      panels: names of the curves that are drawn together, side by side; (): all in one.
     """
-    figure, axes = _epoch_axes(label)
-    axes.set_xlabel(below)
-    for number, (name, values) in enumerate(curves.items()):
-        points = places or range(1, values.shape[1] + 1)
-        colour, marker = f"C{number % 10}", "o" if places else None
-        style = _STYLES[number // 10 % len(_STYLES)]
-        mean = values.mean(axis=0)
-        axes.plot(points, mean, color=colour, linestyle=style, label=name, marker=marker)
-        axes.fill_between(points, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15)
-    if from_zero:
-        axes.set_ylim(bottom=0)
-    if per_cent:
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
-    if len(curves) > _LEGEND_INSIDE:
+    figure, every = _epoch_axes(label, count=max(len(panels), 1))
+    for axes, names in zip(every, panels or [[*curves]], strict=True):
+        axes.set_xlabel(below)
+        for number, name in enumerate(names):
+            values = curves[name]
+            points = places or range(1, values.shape[1] + 1)
+            colour, marker = f"C{number % 10}", "o" if places else None
+            style = _STYLES[number // 10 % len(_STYLES)]
+            mean, ends = values.mean(axis=0), (values.min(axis=0), values.max(axis=0))
+            axes.plot(points, mean, color=colour, linestyle=style, label=name, marker=marker)
+            axes.fill_between(points, *ends, color=colour, alpha=0.15)
+        if from_zero:
+            axes.set_ylim(bottom=0)
+        if per_cent:
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+        if panels or len(curves) <= _LEGEND_INSIDE:
+            axes.legend()
+    if not panels and len(curves) > _LEGEND_INSIDE:
         figure.legend(loc="outside right upper")
         # The legend takes no room of the curves.
         longest = max(map(len, curves))
         figure.set_figwidth(figure.get_figwidth() + 0.6 + 0.075 * longest)
-    else:
-        axes.legend()
     return figure
 
 
@@ -122,7 +126,7 @@ def learning_rate_curve(train: Mapping[str, Curve]) -> Figure | None:
     """Draws the learning rate on a logarithmic scale."""
     if "learning_rate" not in train:
         return None
-    figure, axes = _epoch_axes("learning rate")
+    figure, (axes,) = _epoch_axes("learning rate")
     epochs, rates = train["learning_rate"]
     axes.step(epochs, rates, where="mid", color=_BLUE, marker=_marker(epochs))
     if min(rates) > 0:
@@ -135,7 +139,7 @@ def speed_curves(train: Mapping[str, Curve]) -> Figure | None:
     """Draws the clips per second, and the fraction of time in which training waited for data."""
     if "clips_per_second" not in train:
         return None
-    figure, axes = _epoch_axes("clips / second")
+    figure, (axes,) = _epoch_axes("clips / second")
     _line(axes, train["clips_per_second"], "clips / second", _BLUE, width=2.2)
     axes.set_ylim(bottom=0)
     handles = list(axes.lines)
@@ -155,7 +159,7 @@ def agreement_curves(val: Mapping[str, Curve]) -> Figure | None:
     """Draws how often student and teacher predict the same class, and their KL divergence."""
     if "teacher_agreement" not in val:
         return None
-    figure, axes = _epoch_axes("same class as the teacher")
+    figure, (axes,) = _epoch_axes("same class as the teacher")
     _line(axes, val["teacher_agreement"], "same class as the teacher", _BLUE, width=2.2)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -256,13 +260,17 @@ def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) 
     return figure
 
 
-def _epoch_axes(label: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.set(xlabel="epoch", ylabel=label)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _clean(axes)
-    return figure, axes
+def _epoch_axes(label: str, *, count: int = 1) -> tuple[Figure, list[Axes]]:
+    """Returns a figure of axes side by side, with one vertical scale."""
+    width = 6.4 if count == 1 else 4.2 * count
+    figure = Figure(figsize=(width, 3.6), layout="constrained")
+    every: list[Axes] = figure.subplots(1, count, squeeze=False, sharey=True)[0].tolist()
+    every[0].set_ylabel(label)
+    for axes in every:
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _clean(axes)
+    return figure, every
 
 
 def _clean(axes: Axes) -> None:

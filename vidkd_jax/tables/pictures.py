@@ -22,7 +22,10 @@ _CURVE_LABELS = {"clip_top1": "top-1 accuracy of validation clips"}
 
 
 def accuracy_by_epoch(shown: Shown) -> Figure:
-    """Draws the metric that `Table.curve` names, on validation, of every row by epoch."""
+    """Draws the metric that `Table.curve` names, on validation, of every row by epoch.
+
+    Where rows are compared with several others, each of these has a panel of its own.
+    """
     metric = _curve_metric(shown.table)
     curves = {}
     for name, folders in shown.runs().items():
@@ -33,7 +36,11 @@ def accuracy_by_epoch(shown: Shown) -> Figure:
         length = max(len(run) for run in runs)
         curves[name] = np.stack([np.pad(r, (0, length - len(r)), "edge") for r in runs])
     label = _CURVE_LABELS.get(metric.name, f"{metric.heading} on validation")
-    return figures.curves_with_range(curves, label, per_cent=metric.per_cent)
+    together: dict[str, list[str]] = {}
+    for row in shown.table.rows:
+        together.setdefault(row.against or shown.table.reference, []).append(row.name)
+    panels = [*together.values()] if len(together) > 1 else []
+    return figures.curves_with_range(curves, label, per_cent=metric.per_cent, panels=panels)
 
 
 def accuracy_by_clips(shown: Shown) -> Figure:
