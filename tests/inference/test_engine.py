@@ -1,6 +1,7 @@
 """The engine against plain loops over the same networks: every selector, any mix of videos."""
 
 import dataclasses
+import itertools
 import json
 import os
 import shutil
@@ -17,9 +18,10 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.predictions import Predictions, sigmoid, softmax
 from vidkd_jax.inference import engine as engines
 from vidkd_jax.inference import pair as pairs
-from vidkd_jax.inference import scoring, selectors
+from vidkd_jax.inference import scoring, selectors, sources
 from vidkd_jax.inference.aggregation import Answers, aggregate, divide, is_sure
 from vidkd_jax.inference.answers import Failure
+from vidkd_jax.inference.batching import Batcher
 from vidkd_jax.inference.choice import Choice
 from vidkd_jax.inference.engine import Engine
 from vidkd_jax.inference.loaded import load
@@ -180,6 +182,19 @@ def test_time_limits_the_number_of_clips(both, files):
     short = Engine(both, Choice("confidence", seconds=1e-6), batch_size=4).answer(files[2:3])
     few = Engine(both, Choice("confidence", k=3, seconds=1000.0), batch_size=4).answer(files[2:3])
     assert [next(each).seen for each in (enough, short, few)] == [10, 1, 3]
+
+
+@pytest.mark.parametrize("k_student", [0, 2])
+def test_time_counts_reading_the_sampler_and_the_teacher(both, files, monkeypatch, k_student):
+    """Of 3.35 s reading takes 1.5, the sampler 0.1 for each of ten clips: four at 0.2 are left."""
+    clock = itertools.count()
+    monkeypatch.setattr(sources.time, "thread_time", lambda: 1.5 * next(clock))
+    costs = {id(both.teacher): 0.2, id(both.sampler): 0.1}
+    monkeypatch.setattr(Batcher, "seconds_per_clip", lambda self, *_: costs[id(self._asked)])
+    choice = Choice("confidence", seconds=3.35, k_student=k_student)
+    (each,) = Engine(both, choice, batch_size=4, threads=1).answer(files[2:3])
+    assert each.num_clips == 10 and len(each.chosen) == 4
+    assert k_student == 0 or len(each.student.clips) == k_student  # they cost the teacher nothing
 
 
 def test_videos_that_fail_are_said_in_their_place(both, files, tmp_path):
