@@ -65,6 +65,19 @@ def test_early_stopping_counts_from_the_best_epoch():
     assert run([0.5] + [0.4] * 7).should_stop(SCHEDULE)
 
 
+@pytest.mark.parametrize("later", [[0.45] * 12, [0.45, 0.55, *[0.5] * 12], [0.6, *[0.5] * 12]])
+def test_a_fork_that_changes_nothing_has_the_rates_and_the_end_of_its_trunk(later):
+    """Its first best student is the one that it begins with, worse than the trunk's best."""
+    trunk = run([0.5, 0.4, 0.45])
+    fork = trunk.with_best(0.45)
+    assert (fork.best_accuracy, fork.best_epoch) == (0.45, 3)
+    for accuracy in later:
+        trunk, fork = (run([accuracy], progress) for progress in (trunk, fork))
+        assert (fork.learning_rate, fork.bad_epochs) == (trunk.learning_rate, trunk.bad_epochs)
+        assert fork.should_stop(SCHEDULE) == trunk.should_stop(SCHEDULE)
+    assert trunk.learning_rate < 0.1
+
+
 @pytest.mark.parametrize("name", ["plateau", "cosine", "steps"])
 def test_where_nothing_is_left_to_gain_the_rate_falls_and_training_ends(name):
     """Perfect for two epochs in a row (the first is alone): two more epochs, then the end."""

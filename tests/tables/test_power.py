@@ -1,5 +1,6 @@
 """What a table can show: its noise floor, the seeds that an effect wants, the teachers' gate."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -37,6 +38,15 @@ def test_the_noise_floor_of_one_seed_says_that_it_is_not_known():
     assert power.noise_line("again", "arm", alone).endswith(
         "+1.3 points, one seed: how far equal runs differ is not known."
     )
+
+
+def test_few_pairs_promise_no_power():
+    three = Estimate(0.0, 0.0, 0.0, 0.007, (0.007, -0.007, 0.0))
+    assert power.noise_line("again", "arm", three).endswith(
+        "SD 0.7 over 3 paired seeds: too few to say how many seeds an effect wants; 4 do."
+    )
+    four = dataclasses.replace(three, per_seed=(0.007, -0.007, 0.0, 0.0))
+    assert "is seen in four of five studies with" in power.noise_line("again", "arm", four)
 
 
 TEACHER = Row("teacher", "supervised_r50", only_seed=4)

@@ -1,5 +1,6 @@
 """The state that a run begins with: of weights, or of another run from which it forks."""
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from vidkd_jax.networks.checkpoints import load_epoch
 from vidkd_jax.run import init_from, origins
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.optimizer import path_names
-from vidkd_jax.run.saved import saved_network
+from vidkd_jax.run.saved import saved_network, saved_settings
 from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.run.state import TrainState
 from vidkd_jax.runtime import sharding
@@ -84,6 +85,11 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     if fresh and sharding.is_main():
         print(f"{trunk}: fork begins afresh with {', '.join(fresh)}", file=sys.stderr)
     progress = Progress(**saved_progress).under(Schedule.of(run.settings))
+    before = saved_settings(trunk, any_method=True)
+    if before is None or before.method.selected_on != run.settings.method.selected_on:
+        progress = dataclasses.replace(
+            progress, best_accuracy=-1.0, best_epoch=0
+        )  # of another kind
     return rest.replace(memory=memory), progress
 
 

@@ -114,8 +114,9 @@ def ask(
 ) -> dict[str, np.ndarray]:
     """Returns what the teachers say of an exam's clips, by source.
 
-    The teachers of one source are averaged with their weights in the loss. Those that do not know
-    the run's classes are not asked.
+    The teachers of one source are averaged with their weights in the loss; cross-fitted ones, of
+    which each video of training hears one alone, are averaged, too, and so look better than they
+    are one by one. Those that do not know the run's classes are not asked.
 
     Args:
       run: its parts.

@@ -72,6 +72,9 @@ class Progress:
       train_seconds: time spent in training epochs, all sittings together.
       perfect: epochs in a row with an accuracy of 1.
       end: the epoch after which training ends, because nothing is left to gain; 0: not decided.
+      trunk_best: of a fork, what its trunk had reached, which a plateau goes by, too: a fork that
+        changes nothing has its trunk's rates. Its best student is one of its own.
+      trunk_best_epoch: the epoch that reached it.
     """
 
     learning_rate: float
@@ -82,6 +85,8 @@ class Progress:
     train_seconds: float = 0.0
     perfect: int = 0
     end: int = 0
+    trunk_best: float = -1.0
+    trunk_best_epoch: int = 0
 
     def after_epoch(self, accuracy: float, seconds: float, schedule: Schedule) -> "Progress":
         """Returns the progress after one more epoch, which validated at `accuracy`."""
@@ -91,7 +96,7 @@ class Progress:
         # A rate that falls to 0 ends flat: of equal epochs, many on few videos, the last counts.
         if schedule.name == "cosine" or self.end:
             improved = not self.best_epoch or accuracy >= self.best_accuracy
-        bad_epochs = 0 if improved else self.bad_epochs + 1
+        bad_epochs = 0 if improved and accuracy > self.trunk_best else self.bad_epochs + 1
         learning_rate = self.learning_rate
         if (planned := schedule.planned(epoch)) is not None:
             learning_rate = planned
@@ -105,6 +110,8 @@ class Progress:
             best_epoch=epoch if improved else self.best_epoch,
             bad_epochs=bad_epochs,
             train_seconds=self.train_seconds + seconds,
+            trunk_best=self.trunk_best,
+            trunk_best_epoch=self.trunk_best_epoch,
             **self._end(accuracy, epoch, schedule),
         )
 
@@ -120,9 +127,15 @@ class Progress:
         return self if planned is None else dataclasses.replace(self, learning_rate=planned)
 
     def with_best(self, accuracy: float) -> "Progress":
-        """Returns the progress where the last epoch done is the best one, whatever was before."""
+        """Returns the progress of a fork, whose best student so far is that of the last epoch."""
         return dataclasses.replace(
-            self, best_accuracy=accuracy, best_epoch=self.epoch, perfect=0, end=0
+            self,
+            best_accuracy=accuracy,
+            best_epoch=self.epoch,
+            perfect=0,
+            end=0,
+            trunk_best=self.best_accuracy,
+            trunk_best_epoch=self.best_epoch,
         )
 
     def rate(self, schedule: Schedule) -> float:
@@ -143,9 +156,9 @@ class Progress:
         """
         if self.end and self.epoch >= self.end:
             return True
-        return schedule.name == "plateau" and (
-            self.epoch - self.best_epoch >= schedule.early_stopping
-        )
+        own = self.best_accuracy > self.trunk_best
+        improved = self.best_epoch if own else self.trunk_best_epoch
+        return schedule.name == "plateau" and self.epoch - improved >= schedule.early_stopping
 
     def factors(self, schedule: Schedule) -> list[float]:
         """Returns the multipliers of the learning rate for the next epoch, in their order."""

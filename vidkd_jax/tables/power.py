@@ -17,6 +17,7 @@ from vidkd_jax.tables.statistics import Estimate
 GATE = 0.08  # by which a teacher must be better than its student is alone
 EFFECTS = (0.02, 0.03, 0.05)
 _POWER, _ALPHA = 0.8, 0.05
+_PILOT = 4  # pairs; the SD of fewer may be half of what it is, or twice that
 _MOST = 1000
 
 
@@ -52,12 +53,14 @@ def noise_line(row: str, reference: str, difference: Estimate) -> str:
     text = f"Noise floor, '{row}' - '{reference}': {100 * difference.mean:+.1f} points"
     if count < 2:
         return f"{text}, one seed: how far equal runs differ is not known."
+    text = f"{text}, SD {100 * difference.std:.1f} over {count} paired seeds"
+    if count < _PILOT:
+        return f"{text}: too few to say how many seeds an effect wants; {_PILOT} do."
     needed = [f"{seeds_needed(difference.std, effect)}" for effect in EFFECTS]
     points = [f"{100 * effect:.0f}" for effect in EFFECTS]
     return (
-        f"{text}, SD {100 * difference.std:.1f} over {count} paired seeds. A difference of "
-        f"{', '.join(points[:-1])} or {points[-1]} points is seen in four of five studies with "
-        f"{', '.join(needed[:-1])} or {needed[-1]} seeds."
+        f"{text}. A difference of {', '.join(points[:-1])} or {points[-1]} points is seen in four "
+        f"of five studies with {', '.join(needed[:-1])} or {needed[-1]} seeds."
     )
 
 
