@@ -20,6 +20,8 @@ TABLE = Table(
         STUDENT,
         other_clips("Student + Data Aug, other clips", STUDENT, AFTER),
         _arm("a draw for each frame", per_frame=True),
+        # A mirror of its own would turn single frames of a motion around.
+        _arm("a draw for each frame, without flip", per_frame=True, flip=0.0),
         _arm("noise for each frame, as in the released code", noise_per_frame=True),
         *(_arm(f"without {name.replace('_', ' ')}", **{name: 0.0}) for name in OPERATORS),
         _arm("none after the fork", enabled=False),

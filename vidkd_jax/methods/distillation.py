@@ -122,7 +122,8 @@ def _check_weights(weights: tuple[float, ...]) -> None:
 class MovingAverage(SoftTargets):
     """The teacher is the exponential moving average of the student (Tarvainen & Valpola 2017).
 
-    Their Mean Teacher, on labelled clips and with a KL term.
+    Their Mean Teacher, on labelled clips, with a KL term, and without the rise of its weight over
+    the first epochs.
 
     Attributes:
       ema_decay: share of the average that each step keeps; in step n at most 1 - 1/n: a plain mean

@@ -87,8 +87,9 @@ class Hints(_FromBlocks):
 
     Romero et al. 2015 train the hinted layers first and then all by distillation; here both losses
     train together, with the mean squared error and the weight of RepDistiller's comparison (Tian et
-    al. 2020). A 1x1x1 convolution adapts the channels, and the larger of both outputs is averaged
-    to the size of the smaller.
+    al. 2020). A 1x1x1 convolution adapts the channels, without the norm and the ReLU that
+    RepDistiller puts behind it, and the larger of both outputs is averaged to the size of the
+    smaller.
 
     Attributes:
       hint_weight: of each pair of blocks; 100 in RepDistiller.
