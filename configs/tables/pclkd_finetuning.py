@@ -1,6 +1,7 @@
 """PCL, few labels: what becomes of a pretrained network by learning rate and augmentation."""
 
 import dataclasses
+from collections.abc import Iterator
 
 from vidkd_jax.tables import Row, load_table
 
@@ -15,43 +16,20 @@ SETTINGS = {
 }
 
 
-def _rows(name: str, said: str, overrides: dict[str, object]) -> list[Row]:
-    """Returns a network of random weights and a pretrained one, both with the same settings."""
-    alone = f"{name}, random weights"
-    return [
-        dataclasses.replace(
-            row,
-            name=f"{row.name.replace('scratch', 'PCL')}{said}",
-            overrides={**row.overrides, **overrides},
-            against=f"{alone}{said}",
-        )
-        for row in (_TABLE.row(alone), _TABLE.row(f"{name}, scratch"))
-    ]
-
-
-TABLE = load_table("pclkd_finetuned_10")
-NETWORKS = ("C3D", "R3D")
-# Of the built-in videos' recipe, which the other tables have: a rate of 0.002, no augmentation.
-SETTINGS = {
-    "": {},
-    ", rate 0.0005": {"optim.learning_rate": 0.0005},
-    ", rate 0.006": {"optim.learning_rate": 0.006},
-    ", augmented": {"augment.enabled": True},
-}
-
-
-def _rows(name: str, said: str, overrides: dict[str, object]) -> tuple[Row, Row]:
-    """Returns a network of random weights and a pretrained one, both with the same settings."""
-    alone, pretrained = (
-        dataclasses.replace(
-            row,
-            name=f"{row.name.replace('scratch', 'PCL')}{said}",
-            overrides={**row.overrides, **overrides},
-            against=f"{name}, random weights{said}",
-        )
-        for row in (_TABLE.row(f"{name}, random weights"), _TABLE.row(f"{name}, scratch"))
+def _rows(name: str, said: str, overrides: dict[str, object]) -> Iterator[Row]:
+    """Yields a network of random weights and two pretrained ones, all with the same settings."""
+    alone, learnt = f"{name}, random weights{said}", _TABLE.row(f"{name}, scratch")
+    start = learnt.overrides["model.init_from"]
+    own_windows = dataclasses.replace(
+        start, overrides={**start.overrides, "method.windows": "clip"}
     )
-    return alone, pretrained
+    for row_name, row, changed in (
+        (alone, _TABLE.row(f"{name}, random weights"), {}),
+        (f"{name}, PCL{said}", learnt, {}),
+        (f"{name}, PCL, a window for each clip{said}", learnt, {"model.init_from": own_windows}),
+    ):
+        changes = {**row.overrides, **overrides, **changed}
+        yield dataclasses.replace(row, name=row_name, overrides=changes, against=alone)
 
 
 TABLE = dataclasses.replace(
@@ -66,6 +44,6 @@ TABLE = dataclasses.replace(
     reference="C3D, random weights",
     scales={"marionette": _TABLE.scales["marionette"]},
     metrics=(*_TABLE.metrics, "video_motion", "video_direction"),
-    note="'PCL' has learnt without labels before; each row is compared with random weights of its "
-    "own settings. No table of the papers.",
+    note="'PCL' has learnt without labels before, 'a window for each clip' as in `pcl_windows`; "
+    "each row is compared with random weights of its own settings. No table of the papers.",
 )
