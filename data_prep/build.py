@@ -67,7 +67,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--annotations", type=Path, help="folder with the lists; for csv, the file")
     parser.add_argument("--out", required=True, type=Path, help="records go to OUT/NAME/splitN")
     parser.add_argument("--name", help="name of the dataset (default: --dataset)")
-    parser.add_argument("--split", type=int, default=1, help="number of the official split")
+    parser.add_argument(
+        "--split",
+        type=int,
+        default=1,
+        help="official split; where folder or csv has none, which fifth of the groups tests (1)",
+    )
     parser.add_argument("--short_side", type=_side, default=128, help="stored size, in pixels")
     parser.add_argument(
         "--fps",

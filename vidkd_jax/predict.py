@@ -1,9 +1,9 @@
 """What is happening in these videos? `python -m vidkd_jax.predict --run=runs/ty_r18 VIDEO...`.
 
-A finished run's best student sees each video as it saw the test split: all non-overlapping clips,
-centre crops, averaged. With --teacher=RUN, the teacher answers, and the student of --run chooses
-the clips that are worth the teacher's time. Prints the most probable classes of each video, a line
-each; with --json an object a line.
+A finished run's best student sees each video as it saw the test split: up to 30 clips that do not
+overlap, centre crops, averaged. With --teacher=RUN, the teacher answers, and the student of --run
+chooses the clips that are worth the teacher's time. Prints the most probable classes of each video,
+a line each; with --json an object a line.
 """
 
 import argparse
@@ -175,17 +175,22 @@ def _usual(run: Loaded, *, alone: bool) -> str:
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.predict", description=__doc__)
     add = parser.add_argument
-    add("--run", required=True, type=Path, help="workdir of a finished run")
+    add(
+        "--run",
+        required=True,
+        type=Path,
+        help="workdir of a finished run, or a folder of converted weights",
+    )
     add("--teacher", type=Path, help="workdir of the run that answers; --run then chooses clips")
     add("--selector", help="dense, random, equidistant, entropy or confidence")
     add("--k", type=int, help=f"clips of a video that answer ({K})")
     add("--k_student", type=int, default=0, help="how many of them --run answers itself")
     add("--stop_at", type=float, help="probability at which no further clip is asked about")
-    add("--seconds", type=float, help="that a video may take: as many clips as fit")
+    add("--seconds", type=float, help="time that a video may take; as many clips as fit")
     add("--seed", type=int, default=0, help="of --selector=random")
     add("--max_clips", type=int, help="clips that a video has at most, spread evenly; 0: all")
     add("--calibrated", action="store_true", help="probabilities by the runs' own temperatures")
-    add("--top", type=int, default=3, help="classes to print")
+    add("--top", type=int, default=3, help="classes to print (3)")
     add("--json", action="store_true", help="an object a line")
     add("--timeline", type=Path, help="file (.csv, .json) of all clips and segments over time")
     add("--picture", type=Path, help="file (.png) of chosen and rejected clips")

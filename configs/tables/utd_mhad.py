@@ -42,7 +42,7 @@ TABLE = Table(
         ),
     ),
     reference=STUDENT.name,
-    scales={"marionette": {"": "utd_mhad"}},
+    scales={"utd_mhad": {"": "utd_mhad"}},
     noise=("Student, other clips", "Student + Data Aug, other clips"),
     metrics=("video_top1", "validation", "video_nll", "clip_top1", "clip_ece"),
     note="The cross-subject protocol: subjects 1, 3, 5, 7 train, of whom one validates, and 2, 4, "

@@ -20,7 +20,7 @@ from vidkd_jax.tables.dry_run import print_costs
 from vidkd_jax.tables.pictures import PICTURES
 from vidkd_jax.tables.resolving import root_of
 from vidkd_jax.tables.row import Row, file_name
-from vidkd_jax.tables.table import BUILT_IN, Table, available, load_table
+from vidkd_jax.tables.table import Table, available, load_table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -28,7 +28,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments, extra = _parser().parse_known_args(argv)
     if arguments.list:
         for name in available():
-            print(f"{name}: {load_table(name).title}")
+            table = load_table(name)
+            print(f"{name}: {table.title} ({', '.join(table.scales)})")
         print("run one: python -m vidkd_jax.tables --table=NAME --out=DIR; --dry_run says its cost")
         return
     table = _checked_table(arguments, extra)
@@ -63,23 +64,31 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m vidkd_jax.tables", description=main.__doc__)
-    parser.add_argument("--list", action="store_true", help="print the tables' names and stop")
+    parser = argparse.ArgumentParser(
+        prog="python -m vidkd_jax.tables",
+        description=main.__doc__,
+        epilog="--config.a.b=value changes a setting of all runs.",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="print the tables' names and scales and stop"
+    )
     parser.add_argument("--table", help="a file of configs/tables, without .py")
     parser.add_argument(
         "--scale",
-        default=BUILT_IN,
-        help="marionette or paper; some tables have others, such as utd_mhad",
+        help="videos and networks: mostly marionette, the built-in ones, or paper (the first of "
+        "those that --list names)",
     )
     parser.add_argument(
-        "--out", type=Path, help="folder of the runs, which all tables share, and of the tables"
+        "--out",
+        type=Path,
+        help="folder of all tables' runs, and of the tables; needed with --table",
     )
-    parser.add_argument("--seeds", type=_count, default=3, help="runs of each row")
+    parser.add_argument("--seeds", type=_count, default=3, help="runs of each row (3)")
     parser.add_argument(
         "--jobs",
         type=_count,
         default=1,
-        help="runs at a time; they share out the cores, and the GPUs of CUDA_VISIBLE_DEVICES",
+        help="runs at a time (1); they share out the cores, and the GPUs of CUDA_VISIBLE_DEVICES",
     )
     parser.add_argument(
         "--row", action="append", help="run only this row (may be repeated) and write no table"
@@ -111,6 +120,7 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
     if arguments.against and not arguments.so_far:
         raise InputError("--against runs nothing: it needs --so_far")
     table = load_table(arguments.table)
+    arguments.scale = arguments.scale or next(iter(table.scales))
     if arguments.scale not in table.scales:
         raise InputError(f"--scale={arguments.scale}: this table has {', '.join(table.scales)}")
     table = table.at(arguments.scale)
