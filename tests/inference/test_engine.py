@@ -184,6 +184,18 @@ def test_time_limits_the_number_of_clips(both, files):
     assert [next(each).seen for each in (enough, short, few)] == [10, 1, 3]
 
 
+def test_clips_that_the_teacher_does_not_come_to_are_not_read(both, files, monkeypatch):
+    read, by_number = [], sources._by_number
+    monkeypatch.setattr(
+        sources, "_by_number", lambda *asked: read.append(asked) or by_number(*asked)
+    )
+    for stop_at, clips in ((0.01, 1), (1.0, 5)):
+        choice = Choice("random", k=5, stop_at=stop_at)
+        (each,) = Engine(both, choice, batch_size=4).answer(files[2:3])
+        assert each.seen == clips == len(read)
+        read.clear()
+
+
 @pytest.mark.parametrize("k_student", [0, 2])
 def test_time_counts_reading_the_sampler_and_the_teacher(both, files, monkeypatch, k_student):
     """Of 3.35 s reading takes 1.5, the sampler 0.1 for each of ten clips: four at 0.2 are left."""

@@ -77,7 +77,7 @@ class Engine:
             pair.cutting.short_side,
             pair.cutting.fps,
             choice.max_clips,
-            None if choice.needs_sampler or choice.found.takes_all else self.unseen,
+            None if choice.needs_sampler or choice.found.takes_all else self._read_first,
             ended,
         )
 
@@ -100,6 +100,11 @@ class Engine:
         """Returns the clips of a video that are chosen without having been seen, best first."""
         evidence, k = Evidence(num_clips), self.choice.wanted(num_clips)
         return selectors.choose(self.choice.selector, evidence, k, self.generator(index))
+
+    def _read_first(self, index: int, num_clips: int) -> np.ndarray:
+        """Returns the clips that are read before the teacher has answered: all, or the best one."""
+        chosen = self.unseen(index, num_clips)
+        return chosen if self.choice.stop_at is None else chosen[:1]  # the next ones may not count
 
     def generator(self, index: int) -> np.random.Generator:
         """Returns the random numbers of a video."""
