@@ -49,7 +49,8 @@ class DifferentiatedTeachers(WithoutLabels):
       teacher_weights: of "fixed"; (): all alike.
       accuracies: of "offline": what a student of each single teacher reaches, in per cent.
       shares: "softmax" of what "offline" and "online" go by, or "division" by its sum. The paper
-        has the softmax for "offline" and does not say for the others.
+        has the softmax for "offline" and does not say for the others. Online division may leave out
+        for good a teacher whose first similarities are small.
       fused: what is weighted, "losses" (section 4.3.3) or "features" (eq. 1). The similarity to a
         weighted sum of features is the weighted sum of the similarities, so that queued features
         carry no old weights. Teachers of one width then share one map; those of several widths,
