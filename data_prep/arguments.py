@@ -2,13 +2,15 @@
 
 import argparse
 
-from vidkd_jax.annotations.files import MAX_SKIPPED
+from vidkd_jax.annotations.files import MAX_SKIPPED, USUAL_QUALITY
 from vidkd_jax.runtime.cores import usable_cores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags that every conversion has."""
-    parser.add_argument("--quality", type=_quality, default=95, help="JPEG quality, 1 to 100")
+    parser.add_argument(
+        "--quality", type=_quality, default=USUAL_QUALITY, help="JPEG quality, 1 to 100"
+    )
     parser.add_argument(
         "--frames_per_record",
         type=positive,

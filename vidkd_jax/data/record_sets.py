@@ -10,12 +10,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from vidkd_jax.annotations.files import USUAL_QUALITY
 from vidkd_jax.errors import InputError
 
 # The fields that the result of `read_info` always has.
 _FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "skipped", "counts")
-
-_USUAL_QUALITY = 95  # of data_prep.build
 
 # What it has where older records lack a field.
 _OPTIONAL: dict[str, Any] = {
@@ -168,8 +167,8 @@ class RecordSet:
 
 def _quality(info: dict[str, Any]) -> str:
     """Returns what tells records of another JPEG quality than the usual one apart."""
-    quality = info.get("quality", _USUAL_QUALITY)
-    return "" if quality == _USUAL_QUALITY else f"-{quality}"
+    quality = info.get("quality", USUAL_QUALITY)
+    return "" if quality == USUAL_QUALITY else f"-{quality}"
 
 
 def read_info(folder: Path) -> dict[str, Any]:

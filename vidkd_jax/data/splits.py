@@ -156,7 +156,8 @@ def held_out_groups(videos: Sequence[Grouped], fraction: float) -> set[str]:
     and from groups that several classes share. A group whose loss would leave a class without
     training is passed over. Where none of these has a group to spare, all are taken together.
     """
-    strata, classes = _ranked_groups(videos), _classes_of_groups(videos)
+    classes = _classes_of_groups(videos)
+    strata = _ranked_groups(classes)
     if sum(map(len, strata)) < 2:
         raise InputError(
             "data.val='groups' needs at least two training groups; use data.val='val' or 'test'"
@@ -193,7 +194,7 @@ def folds_of_groups(videos: Sequence[Grouped], folds: int) -> dict[str, int]:
     Raises:
       InputError: There are fewer groups than folds.
     """
-    dealt = [group for groups in _ranked_groups(videos) for group in groups]
+    dealt = [group for groups in _ranked_groups(_classes_of_groups(videos)) for group in groups]
     if len(dealt) < folds:
         raise InputError(
             f"config.data.folds: {folds} of {len(dealt)} training groups; use fewer folds"
@@ -209,10 +210,14 @@ def _classes_of_groups(videos: Sequence[Grouped]) -> dict[str, set[int]]:
     return classes
 
 
-def _ranked_groups(videos: Sequence[Grouped]) -> list[list[str]]:
-    """Returns the groups in their fixed pseudo-random order, those of one class each by class."""
+def _ranked_groups(classes: Mapping[str, set[int]]) -> list[list[str]]:
+    """Returns the groups in their fixed pseudo-random order, those of one class each by class.
+
+    Args:
+      classes: The labels of each group.
+    """
     strata: dict[int, list[str]] = defaultdict(list)
-    for group, labels in _classes_of_groups(videos).items():
+    for group, labels in classes.items():
         strata[min(labels) if len(labels) == 1 else -1].append(group)
     return [sorted(strata[key], key=_rank) for key in sorted(strata)]
 

@@ -129,26 +129,34 @@ def glance(path: str | Path, *, fps: float = 0.0) -> VideoInfo | None:
     """
     path = Path(path)
     try:
-        status = file_status(path)
-        table = _read_table(path.absolute(), status.st_size, status.st_mtime_ns)
+        file = _identified(path)
+        table = _read_table(*file)
         if table is None:
             return None
-        times = _shown_times(path.absolute(), status.st_size, status.st_mtime_ns, fps)
-        return VideoInfo(len(times), table.rate, *table.size)
+        return VideoInfo(len(_shown_times(*file, fps)), table.rate, *table.size)
     except VideoError:
         return None
 
 
 def _find(path: Path, wanted: list[int], fps: float) -> _Found:
     """Finds the requested frames (`wanted`, sorted), in the fast way if possible."""
-    status = file_status(path)
+    file = _identified(path)
     try:
-        if table := _read_table(path.absolute(), status.st_size, status.st_mtime_ns):
-            times = _shown_times(path.absolute(), status.st_size, status.st_mtime_ns, fps)
-            return _seek(path, table, wanted, times)
+        if table := _read_table(*file):
+            return _seek(path, table, wanted, _shown_times(*file, fps))
     except (_TableError, VideoError):
         pass  # decoding from the beginning finds them, or says after which frame the video is cut
     return _scan(path, wanted, fps)
+
+
+def _identified(path: Path) -> tuple[Path, int, int]:
+    """Returns what a cache knows a file by: its path, size and modification time.
+
+    Raises:
+      VideoError: There is no regular file with this path.
+    """
+    status = file_status(path)
+    return path.absolute(), status.st_size, status.st_mtime_ns
 
 
 def _scan(path: Path, wanted: list[int], fps: float) -> _Found:
