@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from vidkd_jax.evaluation.metrics import negative_log_likelihood
 from vidkd_jax.evaluation.predictions import Predictions
 
 _MOST = 20.0  # temperatures from 1 / 20 to 20 are tried
@@ -44,9 +45,8 @@ def fit_temperature(predictions: Predictions, average: str) -> float:
 
     def loss(log_temperature: float) -> float:
         answers, labels, *_ = scaled(predictions, math.exp(log_temperature)).by_video(average)
-        logs = np.log(np.maximum(answers.astype(np.float64), np.finfo(np.float64).tiny))
-        own = np.take_along_axis(logs, labels[:, None], axis=1)
-        return float(-own.sum() - logs.mean())
+        one_more = np.log(np.maximum(answers, np.finfo(np.float64).tiny)).mean()
+        return len(labels) * negative_log_likelihood(answers, labels) - float(one_more)
 
     low, high = -math.log(_MOST), math.log(_MOST)
     left, right = high - _SHRINK * (high - low), low + _SHRINK * (high - low)
