@@ -16,6 +16,7 @@ from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.sources import Frozen, Memory, Source
 from vidkd_jax.models import Head
 from vidkd_jax.options import choice, option
+from vidkd_jax.runtime.materialise import materialise_on_cpu
 from vidkd_jax.samplers import Sampler, Tuples
 
 CONTRASTS = ("in_batch", "banks", "none")
@@ -113,7 +114,9 @@ class PretextContrast(Defaults):
 
     def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
         """Returns augmented clips, the middle one of each tuple transformed."""
-        seen = super().views(key, batch)["clip"]
+        # The transforms read each pixel several times.
+        never = jnp.any(batch["video"] < 0)
+        seen = materialise_on_cpu(super().views(key, batch)["clip"], never)
         keys = jax.random.split(jax.random.fold_in(key, _TRANSFORMS), len(seen))
         return {"clip": self._transformed(seen, self._labels(key, batch), keys)}
 

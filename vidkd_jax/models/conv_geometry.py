@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from vidkd_jax.runtime import materialise as once
+
 Pair = tuple[int, int]
 Triple = tuple[int, int, int]
 
@@ -109,15 +111,8 @@ def with_xla_gradients(apply: Callable[..., jax.Array]) -> tuple[Callable[..., A
 def materialise(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Returns `x`, computed only once and written to memory.
 
-    Without this, XLA's CPU backend fuses the elementwise work before a convolution (BatchNorm,
-    ReLU, residual sums) into each copy, slice and transposition of the convolution's input, and so
-    computes that work several times. XLA removes an `optimization_barrier` before it fuses. It
-    keeps a loop whose condition is known only at run time and, unlike a branch, a loop passes its
-    array on without a copy. The body of the loop runs only if the first weight of the kernel is
-    NaN. Then it runs once and makes `x` NaN, which the convolution would become anyway.
+    XLA's CPU backend would otherwise compute BatchNorm, ReLU and residual sums again for each copy
+    of a convolution's input. If the first weight of the kernel is NaN, `x` becomes NaN, which the
+    convolution would become anyway.
     """
-
-    def body(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        return jnp.zeros((), bool), carry[1] * jnp.nan
-
-    return lax.while_loop(lambda carry: carry[0], body, (jnp.isnan(kernel.ravel()[0]), x))[1]
+    return once.materialise(x, jnp.isnan(kernel.ravel()[0]))

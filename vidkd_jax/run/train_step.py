@@ -13,6 +13,7 @@ from vidkd_jax.methods import Batch, Context, Memory, Method, Outputs, Taught, T
 from vidkd_jax.networks.network import Network, Variables, student_of
 from vidkd_jax.run.asking import BySource, ask_teachers, in_memory, pick_rows
 from vidkd_jax.run.state import STEP_STREAM, TrainState
+from vidkd_jax.runtime.materialise import materialise_on_cpu
 
 
 def total_loss(terms: Mapping[str, Term]) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -57,7 +58,10 @@ def train_step(
     """
     step_key = jax.random.fold_in(jax.random.fold_in(key, STEP_STREAM), state.step)
     context = Context(step_key, state.step, batch, state.memory)
-    views = method.views(step_key, batch)
+    views = {
+        name: materialise_on_cpu(view, state.step < 0)  # several networks see it, perhaps resized
+        for name, view in method.views(step_key, batch).items()
+    }
     known = {**teachers, **in_memory(method.teachers, state.memory)}
     taught = ask_teachers(known, teacher_networks, views)
     if teacher_of is not None:
