@@ -154,6 +154,35 @@ def test_the_interval_over_few_groups_holds_the_truth_in_95_of_100(num_groups):
     assert 0.92 < np.mean(held) < 0.98
 
 
+@pytest.mark.parametrize("num_seeds", [2, 3, 5])
+@pytest.mark.parametrize(
+    "of_runs, of_groups_alike, of_both",
+    [(0.0, 0.0, 0.1), (0.02, 0.0, 0.1), (0.0, 0.1, 0.05)],
+    ids=["the test set alone", "seeds", "groups"],
+)
+def test_the_interval_over_seeds_and_groups_holds_the_truth(
+    num_seeds, of_runs, of_groups_alike, of_both
+):
+    """A run and a group have chance in common, which the spread over seeds holds already."""
+    rng = np.random.default_rng(3)
+    bootstrap, groups, metric = Bootstrap(num_seeds, 72), 72, METRICS["video_top1"]
+    held = []
+    for _ in range(200):
+        alike = of_groups_alike * rng.standard_normal(groups)
+        runs = [
+            of_groups(
+                0.5
+                + of_runs * rng.standard_normal()
+                + alike
+                + of_both * rng.standard_normal(groups)
+            )
+            for _ in range(num_seeds)
+        ]
+        found = bootstrap.estimate(runs, metric)
+        held.append(found.low <= 0.5 <= found.high)
+    assert 0.9 < np.mean(held) <= (0.985 if of_both == 0.1 else 1.0)
+
+
 def test_of_one_seed_and_one_group_nothing_is_known():
     figure = Bootstrap(1, 1).estimate([of_groups([0.5])], METRICS["video_top1"])
     assert figure.mean == 0.5 and np.isnan([figure.low, figure.high]).all()

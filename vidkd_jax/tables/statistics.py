@@ -5,9 +5,11 @@ that are in the test set. The interval resamples the groups. A resample of n of 
 than n new ones would, and with normal tails where few groups have Student's: its deviations are
 stretched by what both make up for, 1.006 for 288 groups and 1.9 for four (the expanded percentile
 interval of Hesterberg 2014, section 5.1). Seeds are few, and resampling three of them would show
-half of their spread: the mean over seeds deviates as Student's t says instead. Differences between
-rows are paired: the same seeds and the same groups on both sides. A number of summary.json has no
-groups: its interval is over seeds alone.
+half of their spread: the mean over seeds deviates as Student's t says instead. What a run and a
+group have in common by chance is in the spread over seeds already, so that only what all runs have
+in common is left of the resampled groups (the two-way random effects of Owen 2007, "The pigeonhole
+bootstrap"). Differences between rows are paired: the same seeds and the same groups on both sides.
+A number of summary.json has no groups: its interval is over seeds alone.
 """
 
 import dataclasses
@@ -54,6 +56,24 @@ def _stretch(num_groups: int) -> float:
     return float(tails * np.sqrt(num_groups / (num_groups - 1)))
 
 
+def _in_common(resampled: np.ndarray) -> np.ndarray:
+    """Returns how far resampled groups move what all runs have in common.
+
+    Args:
+      resampled: a figure of each run for each resample, [s, r].
+
+    Returns:
+      Deviations of the mean over runs [r], from the resamples' own mean (a calibration error grows
+      by the noise of resampling), narrowed to the variance that does not vanish with many runs.
+    """
+    count, of_mean = len(resampled), resampled.mean(axis=0)
+    deviations, variance = of_mean - of_mean.mean(), of_mean.var()
+    if count == 1 or variance == 0:
+        return deviations
+    of_run_and_group = (resampled.var(axis=1).mean() - variance) * count / (count - 1)
+    return deviations * np.sqrt(np.clip(1 - of_run_and_group / (count * variance), 0, 1))
+
+
 class Bootstrap:
     """The resampled groups and seeds, the same for every row: differences are paired."""
 
@@ -74,14 +94,14 @@ class Bootstrap:
     def _resampled(
         self, runs: Sequence[RunResult], metric: Metric
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Returns the metric of each run [s], and its mean over seeds for resampled groups [r].
+        """Returns the metric of each run [s], and of each run for resampled groups [s, r].
 
         The second is None for a metric without groups.
         """
         per_seed = np.array([run.figure(metric)[0] for run in runs])
         if metric.reader is None:
             return per_seed, None
-        return per_seed, np.mean([run.figure(metric, self._weights) for run in runs], axis=0)
+        return per_seed, np.stack([run.figure(metric, self._weights) for run in runs])
 
     def _estimate(self, per_seed: np.ndarray, resampled: np.ndarray | None) -> Estimate:
         mean = float(per_seed.mean())
@@ -89,8 +109,7 @@ class Bootstrap:
         if resampled is None:
             deviations = self._seeds * std  # NaN of one seed
         else:
-            # From the resamples' own mean: a calibration error grows by the noise of resampling.
-            of_groups = self._stretch * (resampled - resampled.mean())
+            of_groups = self._stretch * _in_common(resampled)
             of_seeds = self._seeds * np.nan_to_num(std)
             # Both signs of what seeds add, so that a difference and its negative have one interval.
             deviations = np.concatenate([of_groups + of_seeds, of_groups - of_seeds])
