@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     cache_compilations()
     table = load_table(args.table)
     (dataset,) = {*table.scales[args.scale].values()}
-    rows: dict[str, list[RunResult]] = {}
+    rows: dict[str, dict[int, RunResult]] = {}
     for row in table.rows:
         if row.selection is None or row.selection.shuffled:
             continue
@@ -76,7 +76,10 @@ def main(argv: list[str] | None = None) -> None:
             continue
         found = [chosen_clips(arm, dataset, args.out, args.data) for arm in arms]
         shows = acting(found[0][0], args.sidecars)
-        rows[row.name] = [judged(scores, chosen, shows) for scores, chosen in found]
+        rows[row.name] = {
+            arm.table_seed: judged(scores, chosen, shows)
+            for arm, (scores, chosen) in zip(arms, found, strict=True)
+        }
     if not rows:
         raise InputError(f"--out={args.out}: no row of '{args.table}' with a selection is finished")
     table_rows.write(table, rows, METRICS)

@@ -110,14 +110,13 @@ def _has_weights(folder: Path) -> bool:
     return (folder / "checkpoints").is_dir()
 
 
-def _measured_row(row: Row, args: argparse.Namespace) -> list[RunResult]:
-    folders = [
-        arm.folder(args.out) for arm in finished_arms(row, args.dataset, args.out, args.seeds)
-    ]
-    kept = list(itertools.takewhile(_has_weights, folders))
+def _measured_row(row: Row, args: argparse.Namespace) -> dict[int, RunResult]:
+    """Returns what is measured of a row's runs that still have weights, by the table's seed."""
+    finished = finished_arms(row, args.dataset, args.out, args.seeds)
+    kept = [arm for arm in finished if _has_weights(arm.folder(args.out))]
     if len(kept) < args.seeds:
         print(f"{row.name}: {len(kept)} of {args.seeds} seeds have weights", file=sys.stderr)
-    return [measured(folder, args) for folder in kept]
+    return {arm.table_seed: measured(arm.folder(args.out), args) for arm in kept}
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -35,8 +35,16 @@ def some_files(names: Sequence[str], folder: Path, most: int) -> list[Source]:
     return [Source(str(by_stem[stem])) for stem in stems]
 
 
-def write(table: Table, rows: Mapping[str, Sequence[RunResult]], metrics: Sequence[Metric]) -> None:
-    """Prints a line of JSON for each row: mean, 95 % interval, difference from its reference."""
+def write(
+    table: Table, rows: Mapping[str, Mapping[int, RunResult]], metrics: Sequence[Metric]
+) -> None:
+    """Prints a line of JSON for each row: mean, 95 % interval, difference from its reference.
+
+    Args:
+      table: of the rows.
+      rows: their runs by the table's seed.
+      metrics: that the runs were read for.
+    """
     by_name = {row.name: row for row in table.rows}
     references = {name: table.against(by_name[name]) for name in rows}
     references = {name: own if own in rows else name for name, own in references.items()}

@@ -110,7 +110,7 @@ def _first_best(
     teachers = {name: each for name, each in run.teachers.first.items() if name in read}
     found = Validation(run, teachers).judge(state, progress.epoch)
     checkpoints.save_best(progress.epoch, state.variables)
-    return progress.with_best(found.accuracy)
+    return progress.with_best(found.score)
 
 
 def _train(
@@ -135,7 +135,7 @@ def _train(
             state = _train_epoch(run, state, teachers, epoch, tracker, bar, step)
             seconds = time.monotonic() - start
             found = judge(state, epoch)
-            progress = progress.after_epoch(found.accuracy, seconds, schedule)
+            progress = progress.after_epoch(found.score, seconds, schedule)
             if progress.is_best():
                 checkpoints.save_best(epoch, state.variables)
                 if run.teachers.promotes:  # Algorithm 1, line 21
@@ -147,7 +147,8 @@ def _train(
             tracker.flush()
             checkpoints.save_latest(epoch, state, run.train_batches.iterator, progress.as_dict())
             bar.total = (progress.end or epochs) * run.train_batches.per_epoch
-            bar.set_postfix_str(f"val {found.accuracy:.3f}, best {progress.best_accuracy:.3f}")
+            if found.score is not None:
+                bar.set_postfix_str(f"val {found.score:.3f}, best {progress.best_accuracy:.3f}")
     return state, progress
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from vidkd_jax.evaluation.metrics import per_class_accuracy, reliability_bins
 from vidkd_jax.report import closing_lines, figures, write_report
+from vidkd_jax.report.cautions import cautions
 from vidkd_jax.report.curves import by_epoch, promotions
 
 NAMES = ["Sit<b>Down</b>", "Stand & Up", "Costs $5 or $6", 'Say "it\'s"', "A" * 80]
@@ -178,6 +179,17 @@ def test_the_first_row_says_which_classes_work_and_what_is_confused(tmp_path):
     assert titles[:3] == ["Classes", "Confusion", "Most confident mistakes"]
     assert page.index("Calibration</h2>") < page.index("NLL") < page.index("Training</h2>")
     assert page.index("Training</h2>") < page.index("Data wait")
+
+
+def test_what_the_test_cannot_say_is_no_fault_of_the_network():
+    one_class = {"num_classes": 3, "video_top1": 1.0, "commonest_class": 1.0}
+    (text,) = cautions(one_class)
+    assert text.startswith("All test videos are of one class")
+    for right, said in ((1.0, "always right"), (0.0, "never right")):
+        (text,) = cautions({"confidence_auroc": 0.5, "teacher_right": right})
+        assert said in text and "nothing to rank" in text
+    (text,) = cautions({"confidence_auroc": 0.5, "teacher_right": 0.7})
+    assert "no better than chance" in text
 
 
 def test_a_network_that_says_only_the_commonest_class_is_exposed(tmp_path, report):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from vidkd_jax.run.schedule import Progress, Schedule
-from vidkd_jax.settings.config import read
 
 SCHEDULE = Schedule(
     name="plateau",
@@ -179,9 +178,10 @@ def test_a_group_drops_under_a_cosine_too():
     assert factors == pytest.approx([2.0, 2.0, 0.2, 0.02])
 
 
-@pytest.mark.parametrize(("method", "counted"), [("distillation", 3), ("dist_init", 0)])
-def test_a_run_that_takes_its_last_epoch_has_no_perfect_ones(small_config, method, counted):
-    config = small_config(
-        method__name=method, teachers__runs=("runs/t",), schedule__perfect_epochs=3
-    )
-    assert Schedule.of(read(config)).perfect_epochs == counted
+def test_where_the_last_epoch_counts_each_is_the_best_and_none_is_perfect():
+    schedule = dataclasses.replace(SCHEDULE, perfect_epochs=1, early_stopping=1, epochs=9)
+    progress = Progress(learning_rate=0.1)
+    for _ in range(4):
+        progress = progress.after_epoch(None, 1.0, schedule)
+        assert progress.is_best() and not progress.should_stop(schedule)
+    assert (progress.perfect, progress.end, progress.learning_rate) == (0, 0, 0.1)

@@ -62,6 +62,25 @@ def test_finished_runs_make_the_table(finished, capsys, monkeypatch):
     assert len(runs) == 2 * len(IN_CSV) * len(accuracies)
 
 
+def test_seeds_that_are_finished_are_shown_whichever_is_not(finished, capsys):
+    out, accuracies = finished
+    table, command = load_table("ty_table3"), ["--table=ty_table3", f"--out={out}", "--so_far"]
+
+    def forget(name, seed):
+        folder = row_arm(table.row(name), "marionette_third", seed).folder(out)
+        (folder / "summary.json").unlink()
+
+    forget("TY", 0)
+    tables.main([*command, "--seeds=2"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line[:5] == "| TY "]
+    assert line.startswith("| TY | 1 | ") and f"| {100 * accuracies['TY'][1]:.1f} [" in line
+    with (out / "ty_table3_marionette/seeds.csv").open() as file:
+        assert {r["seed"] for r in csv.DictReader(file) if r["row"] == "TY"} == {"1"}
+    forget("Baseline + Data Aug", 1)  # which TY is compared with: no seed has both
+    tables.main([*command, "--seeds=2"])
+    assert "Run, but not what they are compared with: TY" in capsys.readouterr().out
+
+
 def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
     out, accuracies = finished
     monkeypatch.setattr(runner, "run_all", lambda *_, **__: pytest.fail("it ran something"))
@@ -398,6 +417,7 @@ def test_a_table_that_cannot_be_written_is_one_line(finished):
         (["--table=ty_table3", "--config.seed=7"], "seed: the table sets it, run by run"),
         (["--table=ty_table3", "--config.data.name=x"], "the table sets it"),
         (["--table=ty_table3", "--config.augment.enabled=True"], "the table sets it"),
+        (["--table=ty_table3", "--row=TY", "--config.augment.enabled=False"], "the table sets it"),
         (["--table=ty_table3", "--out=/dev/null/tables"], "--out=.*: cannot be written"),
         (["--table=ty_table3", "--lr=1"], "unexpected argument '--lr=1'"),
         ([], "--table and --out are needed"),

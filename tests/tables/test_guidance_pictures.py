@@ -47,6 +47,14 @@ def test_weights_of_the_teachers_by_epoch(shown):
     assert set(lines) == {"one", "other"}  # a single teacher has no weight to show
 
 
+def test_weights_of_runs_of_which_one_stopped_earlier(shown):
+    path = row_arm(BOTH, "d", 1).folder(shown.out) / "metrics.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    (axes,) = PICTURES["guidance_weights"].draw(shown).axes
+    lines = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+    np.testing.assert_allclose(lines["one"], [0.55, 0.7, 0.75])  # the other keeps its last
+
+
 def test_without_several_teachers_there_are_no_weights(shown):
     table = Table("t", (ALONE,), "alone", {"marionette": {"": "d"}})
     with pytest.raises(InputError, match="no row has several teachers"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.report import figures
 from vidkd_jax.tables import Row, Table
 from vidkd_jax.tables.arms import row_arm
+from vidkd_jax.tables.page import write_page
 from vidkd_jax.tables.pictures import PICTURES, Shown
 
 TABLE = Table("t", (Row("A", "a"), Row("B", "b")), "A", {"marionette": {"": "d"}})
@@ -90,6 +92,23 @@ def test_no_mistake_that_all_make(make_runs):
     shown = make_runs(A=[0.1, 0.9, 0.9, 0.9], B=[0.9, 0.1, 0.9, 0.9])
     with pytest.raises(InputError, match="no video of d is wrong in all rows"):
         PICTURES["misclassified"].draw(shown)
+
+
+def test_a_table_is_written_although_a_picture_has_nothing_to_draw(make_runs, tmp_path, capsys):
+    shown = make_runs(A=[0.1, 0.9, 0.9, 0.9], B=[0.9, 0.1, 0.9, 0.9])
+    table = dataclasses.replace(TABLE, pictures=("misclassified",), shows_table=False)
+    column = types.SimpleNamespace(
+        heading="d", name="", dataset="d", table=table, has_rows=lambda: True
+    )
+    page = write_page(tmp_path, table, [column], tmp_path, 2, shown.data_root)
+    assert "Not drawn: figure of mistakes: no video of d is wrong" in page.read_text()
+    assert "picture 'misclassified' is not drawn" in capsys.readouterr().err
+
+
+def test_a_single_epoch_is_a_point(make_runs):
+    shown = make_runs(epochs=(1, 2), A=[0.1] * 4, B=[0.2] * 4)
+    (axes,) = PICTURES["accuracy_by_epoch"].draw(shown).axes
+    assert [line.get_marker() for line in axes.get_lines()] == ["o", "o"]
 
 
 def test_a_run_that_stopped_early_keeps_its_last_accuracy(make_runs):

@@ -46,7 +46,29 @@ def test_few_pairs_promise_no_power():
         "SD 0.7 over 3 paired seeds: too few to say how many seeds an effect wants; 4 do."
     )
     four = dataclasses.replace(three, per_seed=(0.007, -0.007, 0.0, 0.0))
-    assert "is seen in four of five studies with" in power.noise_line("again", "arm", four)
+    line = power.noise_line("again", "arm", four)
+    assert "By a paired t-test a difference of 2, 3 or 5 points is seen in four of five" in line
+    assert "with 4, 3 or 3 seeds; as 4 pairs do not say the SD exactly, 6, 4 or 3 are" in line
+
+
+def test_the_largest_sd_is_exceeded_in_one_of_five():
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0.0, 2.0, (20_000, 4)).std(axis=1, ddof=1)
+    limits = samples * power.largest_std(1.0, 4)
+    assert np.mean(limits >= 2.0) == pytest.approx(0.8, abs=0.01)
+
+
+def test_more_seeds_than_can_be_counted_and_an_unknown_sd():
+    wild = Estimate(0.0, 0.0, 0.0, 2.0, (2.0, -2.0, 0.0, 0.0))
+    assert "with 1000 or more, 1000 or more or 1000" in power.noise_line("a", "b", wild)
+    nan = float("nan")
+    unknown = Estimate(nan, nan, nan, nan, (nan,) * 4)
+    assert power.noise_line("a", "b", unknown) == "Noise floor, 'a' - 'b': not known."
+
+
+def test_a_gate_is_judged_as_it_is_printed():
+    gate = power.Gate(0.48, 0.40)  # 0.0799... in floating point
+    assert gate.is_passed and not power.Gate(0.479, 0.40).is_passed
 
 
 TEACHER = Row("teacher", "supervised_r50", only_seed=4)

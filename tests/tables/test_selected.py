@@ -211,12 +211,15 @@ def test_the_teacher_answers_until_it_is_sure(asked, tmp_path):
     ("fields", "message"),
     [
         ({"stop_at": 0.9, "student_k": 1}, "stop_at: the sampler answers no clips"),
+        ({"k": 0}, "k=0: give numbers of clips from 1 up"),
+        ({"k": ()}, "give numbers of clips from 1 up"),
+        ({"student_k": 4}, "student_k=4: give 0 to k=3"),
         ({"stop_at": (0.9, 0.0)}, "stop_at=0: give a probability above 0"),
     ],
 )
 def test_selections_that_cannot_be(fields, message):
     with pytest.raises(InputError, match=message):
-        Selection("confidence", 3, **fields)
+        Selection("confidence", **{"k": 3, **fields})
 
 
 def test_a_metric_of_clips_is_not_known_of_chosen_ones(asked, tmp_path):

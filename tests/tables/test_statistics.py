@@ -8,6 +8,10 @@ from vidkd_jax.tables.statistics import Bootstrap, compare
 OF_CLIPS = tuple(m for m in METRICS.values() if m.reader and m.reader.level != "probe")
 
 
+def by_seed(**rows):
+    return {name: dict(enumerate(runs)) for name, runs in rows.items()}
+
+
 def value(result, name, weights):
     return result.figure(METRICS[name], weights)
 
@@ -58,7 +62,7 @@ def test_paired_difference_of_equal_arms_is_exactly_zero(run_file):
     runs = [
         read_run(run_file(f"s{s}", c), OF_CLIPS) for s, c in enumerate(([1, 1, 0, 0], [1, 0, 1, 1]))
     ]
-    table = compare({"a": runs, "b": runs}, {"a": "a", "b": "a"}, OF_CLIPS)
+    table = compare(by_seed(a=runs, b=runs), {"a": "a", "b": "a"}, OF_CLIPS)
     figure, difference = table["b"]["video_top1"]
     assert figure.mean == pytest.approx(0.625) and figure.low < figure.mean < figure.high
     assert figure.std == pytest.approx(np.std([0.5, 0.75], ddof=1))
@@ -72,7 +76,7 @@ def test_difference_is_paired_by_seed(run_file):
     high = [
         read_run(run_file(f"h{s}", c), OF_CLIPS) for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))
     ]
-    rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
+    rows, references = by_seed(low=low, high=high), {"low": "low", "high": "low"}
     difference = compare(rows, references, OF_CLIPS)["high"]["video_top1"][1]
     assert difference.mean == difference.low == difference.high == 0.5
 
@@ -85,7 +89,7 @@ def test_a_row_of_fewer_seeds_is_paired_with_those(run_file):
     high = [
         read_run(run_file(f"h{s}", c), OF_CLIPS) for s, c in enumerate(([1, 1, 1, 1], [1, 0, 1, 0]))
     ]
-    rows, references = {"low": low, "high": high}, {"low": "low", "high": "low"}
+    rows, references = by_seed(low=low, high=high), {"low": "low", "high": "low"}
     figure, difference = compare(rows, references, OF_CLIPS)["high"]["video_top1"]
     assert figure.mean == 0.75 and difference.mean == difference.low == difference.high == 0.5
 
@@ -97,7 +101,7 @@ def test_a_run_that_all_seeds_share_is_compared_with_each(run_file):
     once = [read_run(run_file("once", [1, 1, 1, 1]), OF_CLIPS)]
     for reference, sign in (("low", 1), ("once", -1)):
         references = {"low": reference, "once": reference}
-        compared = compare({"low": low, "once": once}, references, OF_CLIPS, shared={"once"})
+        compared = compare(by_seed(low=low, once=once), references, OF_CLIPS, shared={"once"})
         _, difference = compared["once" if sign > 0 else "low"]["video_top1"]
         assert difference.mean == pytest.approx(sign * 0.75)
         assert difference.per_seed == pytest.approx((sign * 0.5, sign * 1.0))
@@ -108,7 +112,7 @@ def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
     """All groups are alike, so only seeds are random: 3 seeds give 2 degrees of freedom."""
     outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])
     runs = [read_run(run_file(f"s{s}", c), OF_CLIPS) for s, c in enumerate(outcomes)]
-    figure = compare({"a": runs}, {"a": "a"}, OF_CLIPS)["a"]["video_top1"][0]
+    figure = compare(by_seed(a=runs), {"a": "a"}, OF_CLIPS)["a"]["video_top1"][0]
     half = 4.303 * 0.5 / np.sqrt(3)
     assert figure.mean == pytest.approx(0.5)
     assert (figure.low, figure.high) == pytest.approx((0.5 - half, 0.5 + half), rel=0.1)
@@ -124,7 +128,7 @@ def test_the_interval_of_a_calibration_error_holds_its_estimate(tmp_path):
     groups = np.array([f"g{i % 100}" for i in range(400)])
     labels = np.where(right, 0, 1)
     result = read_run(write_run(tmp_path / "c", logits, labels, names, groups), OF_CLIPS)
-    figure = compare({"a": [result]}, {"a": "a"}, OF_CLIPS)["a"]["clip_ece"][0]
+    figure = compare(by_seed(a=[result]), {"a": "a"}, OF_CLIPS)["a"]["clip_ece"][0]
     assert figure.low < figure.mean < figure.high
 
 

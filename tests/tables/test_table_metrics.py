@@ -1,6 +1,7 @@
 """Which metrics a table shows: read from predictions or summaries, compared, printed."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -13,7 +14,7 @@ from vidkd_jax.tables import Metric, PerItem, Row, Table, load_table
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms
 from vidkd_jax.tables.metrics import METRICS, lookup
-from vidkd_jax.tables.run_results import read_predictions, read_run
+from vidkd_jax.tables.run_results import read_curve, read_predictions, read_run
 from vidkd_jax.tables.statistics import compare
 
 PROBE = Metric("probe_top1", "linear probe@1")
@@ -161,6 +162,15 @@ def test_stages_are_of_a_quarter_three_quarters_and_all_of_the_epochs(tmp_path):
     assert found == pytest.approx([0.3, 0.5, 0.6, 0.3, 0.4, 0.5])
 
 
+def test_a_run_that_takes_its_last_epoch_has_no_curve(tmp_path):
+    folder = write_curve(tmp_path / "a", [0.1, 0.2])
+    (folder / "summary.json").write_text('{"selected_on": "epoch"}')
+    with pytest.raises(InputError, match="takes the last epoch and has no validation figure"):
+        read_run(folder, lookup(("validation",)))
+    with pytest.raises(InputError, match="no validation metric 'epoch'"):
+        read_curve(folder, "epoch")
+
+
 def test_a_run_is_as_much_faster_as_it_reaches_the_others_end_sooner(tmp_path):
     shown, reaches = lookup(("speed_up", "reaches"))
     curves = {
@@ -170,7 +180,8 @@ def test_a_run_is_as_much_faster_as_it_reaches_the_others_end_sooner(tmp_path):
         "stopped": [0.1],  # which all have at epoch 1
     }
     both = [shown, reaches]
-    runs = {n: [read_run(write_curve(tmp_path / n, c), both)] * 2 for n, c in curves.items()}
+    read = {n: read_run(write_curve(tmp_path / n, c), both) for n, c in curves.items()}
+    runs = {name: {0: run, 1: run} for name, run in read.items()}
     found = compare(runs, dict.fromkeys(runs, "slow"), both)
     means = {name: found[name]["speed_up"][0].mean for name in runs}
     wanted = {"slow": 0.0, "fast": 1.0, "never": np.log2(3 / 4), "stopped": 0.0}
@@ -278,6 +289,21 @@ def test_the_papers_figures_are_of_what_is_shown(finish_rows):
     assert "(paper 61.0)" in lines[start + 2]
 
 
+def test_pairs_of_classes_are_of_the_built_in_videos_whatever_the_scale_is_called():
+    scales = {"mine": {"": "marionette_small"}, "theirs": {"": "ucf101"}}
+    both = dataclasses.replace(
+        Table("t", ROWS, "a", scales),
+        metrics=("video_top1", "video_direction"),
+        headline="video_direction",
+    )
+    assert both.at("mine") == both
+    assert [metric.name for metric in both.at("theirs").metrics] == ["video_top1"]
+    assert both.at("theirs").headline == "video_top1"
+    alone = dataclasses.replace(both, metrics=("video_motion", "video_direction"))
+    with pytest.raises(InputError, match="metrics: all are of pairs of classes"):
+        alone.at("theirs")
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -312,6 +338,11 @@ BODY = "TABLE = Table('t', (ROW,{rows}), 'a', {{'paper': {{'': 'ucf101'}}}}{tabl
         (
             HEAD.format(row=", against='b'") + BODY.format(rows="", table=""),
             "reference, against, noise: no row 'b'; valid: a",
+        ),
+        (
+            HEAD.format(row=", against='b'")
+            + BODY.format(rows=" Row('b', 'ty_r50', against='a')", table=""),
+            "row 'a': against: a - b - a goes round in a circle",
         ),
         (
             HEAD.format(row=", paper={'Video_top1': 5.0}") + BODY.format(rows="", table=""),

@@ -100,17 +100,20 @@ def _linear_probe(judged: Collected, train: Collected, options: Options) -> Foun
 
 
 def _nearest_neighbours(judged: Collected, train: Collected, options: Options) -> Found:
-    """Retrieval by cosine: whether one of the k nearest training videos has the video's class."""
+    """Retrieval by cosine: whether one of the k nearest training videos has the video's class.
+
+    Where there are fewer than k, that is whether any has it.
+    """
     del options
     known, labels, _ = train.by_video("features")
     asked, truth, _ = judged.by_video("features")
-    counts, known = [k for k in _NEIGHBOURS if k <= len(labels)], _unit(known).T
-    hits = np.zeros((len(asked), max(counts, default=0)), bool)
+    known = _unit(known).T
+    hits = np.zeros((len(asked), min(max(_NEIGHBOURS), len(labels))), bool)
     for begin in range(0, len(asked), _AT_ONCE):  # not all distances at a time: they are many
         rows = slice(begin, begin + _AT_ONCE)
         nearest = np.argsort(-(_unit(asked[rows]) @ known), axis=1, kind="stable")
         hits[rows] = labels[nearest[:, : hits.shape[1]]] == truth[rows, None]
-    return {f"retrieval_top{k}": float(hits[:, :k].any(axis=1).mean()) for k in counts}, {}
+    return {f"retrieval_top{k}": float(hits[:, :k].any(axis=1).mean()) for k in _NEIGHBOURS}, {}
 
 
 def _unit(features: np.ndarray) -> np.ndarray:

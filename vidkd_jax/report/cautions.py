@@ -24,7 +24,12 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
             "then the test numbers are too good. Train them again on these lists."
         )
     commonest = summary.get("commonest_class")
-    if commonest is not None and summary.get("video_top1", 1.0) <= commonest:
+    if commonest == 1:
+        yield (
+            "All test videos are of one class, so that the test says nothing about telling classes "
+            "apart. Add test videos of the others."
+        )
+    elif commonest is not None and summary.get("video_top1", 1.0) <= commonest:
         yield (
             f"Always answering the commonest class would be right for {percent(commonest)} of the "
             f"test videos, and this network is not right more often. {_remedy(summary, commonest)}"
@@ -35,7 +40,13 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
             f"{percent(PRETEXT_CHANCE)}: it has learnt hardly anything yet, and can teach "
             "nothing. Train for more epochs."
         )
-    if summary.get("confidence_auroc", 1.0) <= 0.5:
+    if (right := summary.get("teacher_right")) in (0, 1):
+        yield (
+            f"The teacher is {'always' if right else 'never'} right on the test clips, so that "
+            "there is nothing to rank, and the AUROC of the confidence means nothing. Test on "
+            f"{'harder videos' if right else 'videos that the teacher knows'}."
+        )
+    elif summary.get("confidence_auroc", 1.0) <= 0.5:
         yield (
             f"Its confidence ranks clips no better than chance (AUROC "
             f"{summary['confidence_auroc']:.3f}, chance 0.5): the clips that it chooses mean "

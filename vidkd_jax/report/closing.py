@@ -40,12 +40,14 @@ def closing_lines(
         found = _shares(_WITHOUT_CLASSES, summary)
     if not found:
         name = summary["selected_on"]
-        found = [f"validation {name} {summary[f'val_{name}']:.3f}"]
-    yield (
-        f"{'  '.join(found)}  ({summary['num_classes']} classes, {summary['epochs']} epochs"
-        f"{', stopped early' if summary.get('stopped_early') else ''}, "
+        score = summary.get(f"val_{name}")  # there is none where the last epoch counts
+        found = [] if score is None else [f"validation {name} {score:.3f}"]
+    stopped = ", stopped early" if summary.get("stopped_early") else ""
+    of_run = (
+        f"({summary['num_classes']} classes, {summary['epochs']} epochs{stopped}, "
         f"{summary['train_seconds'] / 60:.1f} min)"
     )
+    yield "  ".join([*found, of_run])
     if "commonest_class" in summary:
         yield f"for comparison: {baselines(summary)}"
     elif chance := _chance(summary):

@@ -77,7 +77,7 @@ def accuracy_curves(
 
 
 def curves_with_range(
-    curves: Mapping[str, np.ndarray],
+    curves: Mapping[str, Sequence[np.ndarray]],
     label: str,
     *,
     per_cent: bool = True,
@@ -89,7 +89,7 @@ def curves_with_range(
     """Draws several curves by name, as mean and range over the runs.
 
     Args:
-      curves: [runs, points] each.
+      curves: the points of each run. A run that has fewer than others keeps its last value.
       label: text beside the vertical axis.
       per_cent: whether the values are fractions, to be shown in per cent.
       places: of the points on the horizontal axis; (): epochs from 1.
@@ -101,10 +101,12 @@ def curves_with_range(
     for axes, names in zip(every, panels or [[*curves]], strict=True):
         axes.set_xlabel(below)
         for number, name in enumerate(names):
-            values = curves[name]
+            length = max(len(run) for run in curves[name])
+            values = np.stack([np.pad(r, (0, length - len(r)), "edge") for r in curves[name]])
             points = places or range(1, values.shape[1] + 1)
-            colour, marker = f"C{number % 10}", "o" if places else None
-            style = _STYLES[number // 10 % len(_STYLES)]
+            colour, style = f"C{number % 10}", _STYLES[number // 10 % len(_STYLES)]
+            known = np.flatnonzero(np.isfinite(values).any(axis=0))
+            marker = "o" if places else _marker(known.tolist())
             mean, ends = values.mean(axis=0), (values.min(axis=0), values.max(axis=0))
             axes.plot(points, mean, color=colour, linestyle=style, label=name, marker=marker)
             axes.fill_between(points, *ends, color=colour, alpha=0.15)

@@ -12,6 +12,7 @@ from vidkd_jax.augment.pretext import TRANSFORMS
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.evaluation.collect import Collected
 from vidkd_jax.evaluation.predictions import Predictions
+from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run import tracking, workdir
@@ -100,6 +101,7 @@ def _summary(
 ) -> dict[str, Any]:
     epochs = [record for record in history if "clips_per_second" in record]
     selected_on = run.settings.method.selected_on
+    has_score = selected_on != LAST_EPOCH
     return {
         **scores,
         "num_params": run.num_params(variables),
@@ -110,7 +112,7 @@ def _summary(
         "best_epoch": progress.best_epoch,
         "stopped_early": progress.epoch < run.settings.train.epochs,
         "selected_on": selected_on,
-        f"val_{selected_on}": progress.best_accuracy,
+        **({f"val_{selected_on}": progress.best_accuracy} if has_score else {}),
         # Medians over epochs: the first one compiles.
         "clips_per_second": float(np.median([r["clips_per_second"] for r in epochs])),
         "data_wait_fraction": float(np.median([r["data_wait_fraction"] for r in epochs])),

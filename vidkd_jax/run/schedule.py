@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.settings.settings import ScheduleSettings, Settings
 
 
@@ -16,9 +15,10 @@ class Schedule(ScheduleSettings):
     "plateau": the rate drops where validation accuracy does not improve (TY, section IV.A);
     "cosine": half a cosine from `learning_rate` to 0 over `epochs` (Loshchilov & Hutter 2017),
     which ends flat within a small budget; "steps": the rate drops after the epochs `drops`. Under
-    any, the rate rises over `warmup_epochs` in equal steps, epoch by epoch, to what it would be
+    each the rate rises over `warmup_epochs` in equal steps, epoch by epoch, to what it would be
     without (Goyal et al. 2017, section 2.2, who rise step by step). With `perfect_epochs` training
-    does not end at once, because small last steps improve weights, which few videos cannot show.
+    goes on for as many epochs with a falling rate: small last steps improve weights even where
+    validation, already perfect, cannot show it.
 
     Attributes:
       learning_rate: of the first epoch, where nothing warms up.
@@ -32,15 +32,9 @@ class Schedule(ScheduleSettings):
 
     @classmethod
     def of(cls, settings: Settings) -> "Schedule":
-        """Returns the schedule that a run's settings describe.
-
-        A run that takes its last epoch has no accuracy that could be perfect.
-        """
-        own = dataclasses.asdict(settings.schedule)
-        if settings.method.selected_on == LAST_EPOCH:
-            own["perfect_epochs"] = 0
+        """Returns the schedule that a run's settings describe."""
         return cls(
-            **own,
+            **dataclasses.asdict(settings.schedule),
             learning_rate=settings.optim.learning_rate,
             epochs=settings.train.epochs,
             factors=settings.optim.multipliers,
@@ -66,7 +60,7 @@ class Progress:
     Attributes:
       learning_rate: of the next epoch, before `rate` warms it up.
       epoch: epochs done.
-      best_accuracy: of validation, so far.
+      best_accuracy: of validation, so far; of a run whose last epoch counts, the epochs done.
       best_epoch: the epoch that reached it, 0 before the first validation.
       bad_epochs: epochs since the last better accuracy or drop of the rate.
       train_seconds: time spent in training epochs, all sittings together.
@@ -88,9 +82,16 @@ class Progress:
     trunk_best: float = -1.0
     trunk_best_epoch: int = 0
 
-    def after_epoch(self, accuracy: float, seconds: float, schedule: Schedule) -> "Progress":
-        """Returns the progress after one more epoch, which validated at `accuracy`."""
+    def after_epoch(self, score: float | None, seconds: float, schedule: Schedule) -> "Progress":
+        """Returns the progress after one more epoch.
+
+        Args:
+          score: of its validation; None: the last epoch counts.
+          seconds: that it trained.
+          schedule: of the run.
+        """
         epoch = self.epoch + 1
+        accuracy = _accuracy(score, epoch)
         # Strictly better, as Algorithm 1, line 20. The first epoch is always the best one so far.
         improved = not self.best_epoch or accuracy > self.best_accuracy
         # A rate that falls to 0 ends flat: of equal epochs, many on few videos, the last counts.
@@ -112,12 +113,12 @@ class Progress:
             train_seconds=self.train_seconds + seconds,
             trunk_best=self.trunk_best,
             trunk_best_epoch=self.trunk_best_epoch,
-            **self._end(accuracy, epoch, schedule),
+            **self._end(score, epoch, schedule),
         )
 
-    def _end(self, accuracy: float, epoch: int, schedule: Schedule) -> dict[str, int]:
+    def _end(self, score: float | None, epoch: int, schedule: Schedule) -> dict[str, int]:
         """Returns `perfect` and `end` after one more epoch."""
-        perfect, more = (self.perfect + 1 if accuracy == 1 else 0), schedule.perfect_epochs
+        perfect, more = (self.perfect + 1 if score == 1 else 0), schedule.perfect_epochs
         decided = more and perfect >= more and epoch + more < schedule.epochs
         return {"perfect": perfect, "end": self.end or (epoch + more if decided else 0)}
 
@@ -126,11 +127,11 @@ class Progress:
         planned = schedule.planned(self.epoch)
         return self if planned is None else dataclasses.replace(self, learning_rate=planned)
 
-    def with_best(self, accuracy: float) -> "Progress":
+    def with_best(self, score: float | None) -> "Progress":
         """Returns the progress of a fork, whose best student so far is that of the last epoch."""
         return dataclasses.replace(
             self,
-            best_accuracy=accuracy,
+            best_accuracy=_accuracy(score, self.epoch),
             best_epoch=self.epoch,
             perfect=0,
             end=0,
@@ -171,6 +172,11 @@ class Progress:
     def as_dict(self) -> dict[str, Any]:
         """Returns JSON."""
         return dataclasses.asdict(self)
+
+
+def _accuracy(score: float | None, epoch: int) -> float:
+    """Returns what epochs are compared by: without a score each is better than those before."""
+    return float(epoch) if score is None else score
 
 
 def _half_cosine(done: float) -> float:

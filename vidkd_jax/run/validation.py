@@ -19,11 +19,11 @@ class Validated(NamedTuple):
     """What validation found.
 
     Attributes:
-      accuracy: chooses the best epoch; more is better.
+      score: chooses the best epoch, more is better; None: the last epoch counts.
       scores: figures by name; all finite.
     """
 
-    accuracy: float
+    score: float | None
     scores: dict[str, float]
 
 
@@ -62,7 +62,7 @@ class Validation:
         if not np.isfinite(list(found.scores.values())).all():  # such a student is never saved
             raise RunError(diverged("the validation loss", int(state.step), epoch))
         self._student = found.collected
-        return Validated(_selected(found.scores, method.selected_on, epoch), found.scores)
+        return Validated(_selected(found.scores, method.selected_on), found.scores)
 
     def promote(self, teachers: BySource) -> None:
         """Learns what the teachers say now that the student just judged has become one of them.
@@ -89,14 +89,14 @@ def diverged(what: str, step: int, epoch: int) -> str:
     )
 
 
-def _selected(scores: dict[str, float], name: str, epoch: int) -> float:
-    """Returns the figure that chooses the best epoch.
+def _selected(scores: dict[str, float], name: str) -> float | None:
+    """Returns the figure that chooses the best epoch; None where the last one counts.
 
     Raises:
       RunError: no evaluator gives it.
     """
     if name == LAST_EPOCH:
-        return float(epoch)
+        return None
     if name not in scores:
         raise RunError(
             f"the method selects on '{name}', which its evaluators do not give; they give "

@@ -1,11 +1,15 @@
 """Locks a folder, so that two runs never write to it at the same time."""
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from vidkd_jax.errors import InputError
+
+_TRIES, _PAUSE = 20, 0.05  # to take a lock; seconds between them
 
 
 def is_held(lock: Path) -> bool:
@@ -35,11 +39,22 @@ def only_one(lock: Path, name: str = "", *, wait: bool = False) -> Iterator[None
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
+        if wait:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        elif not _try(file):
             raise InputError(
                 f"{name or lock.parent}: another run is writing there; wait until it ends, or "
                 "choose another folder"
-            ) from error
+            )
         yield
+
+
+def _try(file: IO[str]) -> bool:
+    """Locks a file unless another process keeps its lock; `is_held` has it for a moment."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+    return False

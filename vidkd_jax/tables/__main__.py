@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vidkd_jax.errors import InputError, run_command, suggest
 from vidkd_jax.tables import csv_files, page, render, runner
-from vidkd_jax.tables.arms import Arm, in_order, row_arm
+from vidkd_jax.tables.arms import Arm, row_arm
 from vidkd_jax.tables.checks import (
     check_converted,
     check_overrides,
@@ -33,11 +33,11 @@ def main(argv: list[str] | None = None) -> None:
         print("run one: python -m vidkd_jax.tables --table=NAME --out=DIR; --dry_run says its cost")
         return
     table = _checked_table(arguments, extra)
-    # Refuses two rows that would share a folder, although --row may want only one of them.
-    in_order(_wanted(table, table.rows, arguments.scale, arguments.seeds))
+    every = _wanted(table, table.rows, arguments.scale, arguments.seeds)
     rows = [row for row in table.rows if row.name in (arguments.row or [row.name])]
     wanted = _wanted(table, rows, arguments.scale, arguments.seeds)
-    check_overrides(wanted, extra)
+    # Of all rows, although --row may want only one of them: two could share a folder.
+    check_overrides(every, wanted, extra)
     if not arguments.so_far:
         check_runs(wanted, arguments.out, extra)
     if arguments.dry_run:

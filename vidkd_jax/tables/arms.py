@@ -1,14 +1,15 @@
 """The runs of a table: a row on one data set with one seed, its folder, and what it needs first."""
 
 import dataclasses
-import itertools
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables.row import SEED, Row, rows_in
 from vidkd_jax.tables.table import Table
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,28 +161,53 @@ def _check_same_run(arm: Arm, other: Arm) -> None:
 
 
 def finished_arms(row: Row, dataset: str, out: Path, seeds: int) -> list[Arm]:
-    """Returns a row's finished runs in one column, up to the first seed that is not finished."""
-    return list(itertools.takewhile(lambda arm: arm.is_finished(out), arms(row, dataset, seeds)))
+    """Returns a row's finished runs in one column, of the table's first `seeds` seeds."""
+    return [arm for arm in arms(row, dataset, seeds) if arm.is_finished(out)]
 
 
-def finished_part(table: Table, dataset: str, out: Path) -> tuple[Table, list[str], list[str]]:
+def paired(
+    row: str, reference: str, runs: Mapping[str, Mapping[int, T]], shared: Container[str]
+) -> dict[int, tuple[T, T]]:
+    """Returns a row's runs, each with the run of its reference that it is compared with, by seed.
+
+    Args:
+      row: its name.
+      reference: the name of the row that it is compared with.
+      runs: of each row, by the table's seed.
+      shared: rows of a single run, which is compared with every seed.
+    """
+    ours, theirs = runs[row], runs[reference]
+    if row in shared:
+        return {seed: (our, their) for our in ours.values() for seed, their in theirs.items()}
+    if reference in shared:
+        return {seed: (our, their) for their in theirs.values() for seed, our in ours.items()}
+    return {seed: (ours[seed], theirs[seed]) for seed in ours if seed in theirs}
+
+
+def finished_part(
+    table: Table, dataset: str, out: Path, seeds: int
+) -> tuple[Table, list[str], list[str]]:
     """Returns what can be shown of one column.
 
     Returns:
-      The table with the rows that have a finished run, and whose reference has one; the names of
-      the rows without a finished run; the names of the rows that have one, but whose reference has
-      none.
+      The table with the rows that have a finished run, and whose reference has one of the same
+      seed; the names of the rows without a finished run; the names of the rows that have one, but
+      whose reference has none of its seeds.
     """
-    finished = {row.name for row in table.rows if finished_arms(row, dataset, out, seeds=1)}
+    finished = {
+        row.name: {arm.table_seed: arm for arm in finished_arms(row, dataset, out, seeds)}
+        for row in table.rows
+    }
     by_name = {row.name: row for row in table.rows}
 
     def is_shown(name: str) -> bool:
         against = table.against(by_name[name])
-        return name in finished and (against == name or is_shown(against))
+        has_pair = bool(paired(name, against, finished, table.shared_rows()))
+        return has_pair and (against == name or is_shown(against))
 
     shown = {name for name in by_name if is_shown(name)}
     return (
         dataclasses.replace(table, rows=tuple(row for row in table.rows if row.name in shown)),
-        [name for name in by_name if name not in finished],
-        [name for name in by_name if name in finished - shown],
+        [name for name in by_name if not finished[name]],
+        [name for name in by_name if finished[name] and name not in shown],
     )

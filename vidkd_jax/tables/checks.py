@@ -27,8 +27,13 @@ def check_rows(table: Table, flag: str, names: Sequence[str]) -> None:
             raise InputError(f"{flag}: {error}") from error
 
 
-def check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
+def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence[str]) -> None:
     """Checks the command line's overrides before anything runs.
+
+    Args:
+      table: the runs of all of its rows. It could not show runs with a field that one of them sets.
+      wanted: the runs that are to be made.
+      extra: the overrides.
 
     Raises:
       InputError: an override names a field that no config has or that the table itself sets, or
@@ -36,7 +41,7 @@ def check_overrides(wanted: Sequence[Arm], extra: Sequence[str]) -> None:
     """
     runs = in_order(wanted)
     set_by_table = {"seed", TEACHERS, "data.name"}
-    set_by_table.update(field for arm in runs for field in arm.row.overrides)
+    set_by_table.update(field for arm in in_order(table) for field in arm.row.overrides)
     for flag in extra:
         field = flag.removeprefix("--config.").partition("=")[0]
         if field in set_by_table:

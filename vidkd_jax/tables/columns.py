@@ -11,7 +11,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.tables import costs, metrics, statistics
 from vidkd_jax.tables.alike import check_alike
-from vidkd_jax.tables.arms import Arm, finished_arms, finished_part
+from vidkd_jax.tables.arms import Arm, finished_arms, finished_part, paired
 from vidkd_jax.tables.power import Gate, read_gate
 from vidkd_jax.tables.row import TEACHERS, TRUNK, Row
 from vidkd_jax.tables.run_results import RunResult, read_run, read_summary
@@ -31,7 +31,8 @@ class Column:
       name: the paper's name of the data set; "" where the table has only one.
       dataset: the configs' argument.
       figures: {row: {metric: (figure, difference from the row's reference)}}.
-      seeds: how many finished runs each row has.
+      seeds: of each row's finished runs.
+      pairs: of those that are compared with a run of the row's reference.
       params: by row, millions of parameters of the student and of each teacher.
       gates: of the rows with trained teachers: how good these are.
       departures: settings that all runs were given by flags, in place of the table's.
@@ -44,7 +45,8 @@ class Column:
     name: str
     dataset: str
     figures: Mapping[str, Mapping[str, tuple[Estimate, Estimate]]]
-    seeds: Mapping[str, int]
+    seeds: Mapping[str, tuple[int, ...]]
+    pairs: Mapping[str, tuple[int, ...]]
     params: Mapping[str, tuple[float, ...]]
     minutes: Mapping[str, float]
     gates: Mapping[str, Gate]
@@ -58,12 +60,6 @@ class Column:
     def has_rows(self) -> bool:
         """Whether any row is shown."""
         return bool(self.table.rows)
-
-    def pairs(self, row: Row) -> int:
-        """Returns how many seeds a row shares with the row that it is compared with."""
-        names = row.name, self.table.against(row)
-        several = [self.seeds[name] for name in names if name not in self.table.shared_rows()]
-        return min(several, default=1)
 
     def paper(self, row: Row) -> Mapping[str, float]:
         """Returns the paper's figures of a row by metric, and the paper's costs."""
@@ -89,15 +85,18 @@ def read_column(
       InputError: the runs are not of one recipe and the same test videos, a run that one of them
         needed is gone, or a run lacks a metric of the table.
     """
-    table, missing, unpaired = finished_part(table, dataset, out)
-    finished = {row.name: finished_arms(row, dataset, out, seeds) for row in table.rows}
-    departures = check_alike((arm for runs in finished.values() for arm in runs), out)
+    table, missing, unpaired = finished_part(table, dataset, out, seeds)
+    finished = {
+        row.name: {arm.table_seed: arm for arm in finished_arms(row, dataset, out, seeds)}
+        for row in table.rows
+    }
+    departures = check_alike((arm for runs in finished.values() for arm in runs.values()), out)
     selects = any(row.selection for row in table.rows)
     measured = table.shown_metrics() if selects else metrics.in_csv(table.shown_metrics())
-    results: dict[str, list[RunResult]] = {row: [] for row in finished}
+    results: dict[str, dict[int, RunResult]] = {row: {} for row in finished}
     groups: tuple[str, ...] = ()
     for row, runs in finished.items():
-        for arm in runs:
+        for seed, arm in runs.items():
             if arm.row.selection is None:
                 result = read_run(arm.folder(out), measured)
             else:
@@ -108,32 +107,36 @@ def read_column(
                     f"'{arm.folder(out)}' was tested on other groups of videos than the runs "
                     "before it: differences would not be paired; run it again"
                 )
-            results[row].append(result)
+            results[row][seed] = result
     references = {row.name: table.against(row) for row in table.rows}
+    shared = table.shared_rows()
     return Column(
         table=table,
         missing=missing,
         unpaired=unpaired,
         name=name,
         dataset=dataset,
-        figures=statistics.compare(results, references, measured, table.shared_rows()),
-        seeds={row: len(runs) for row, runs in finished.items()},
+        figures=statistics.compare(results, references, measured, shared),
+        seeds={row: tuple(a.seed for a in runs.values()) for row, runs in finished.items()},
+        pairs={
+            row: tuple(a.seed for a, _ in paired(row, references[row], finished, shared).values())
+            for row in finished
+        },
         gates=_gates(table, finished, out),
         departures=departures,
-        params={row: _params(runs[0], out) for row, runs in finished.items()},
+        params={row: _params(next(iter(runs.values())), out) for row, runs in finished.items()},
         minutes={
-            row: float(np.mean([_minutes(arm, out) for arm in runs]))
+            row: float(np.mean([_minutes(arm, out) for arm in runs.values()]))
             for row, runs in finished.items()
         },
     )
 
 
-def _gates(table: Table, finished: Mapping[str, Sequence[Arm]], out: Path) -> dict[str, Gate]:
+def _gates(table: Table, finished: Mapping[str, Mapping[int, Arm]], out: Path) -> dict[str, Gate]:
     """Returns the gates of the rows whose runs have measured one."""
+    shared = table.shared_rows()
     found = {
-        row.name: read_gate(
-            list(zip(finished[row.name], finished[table.against(row)], strict=False)), out
-        )
+        row.name: read_gate([*paired(row.name, table.against(row), finished, shared).values()], out)
         for row in table.rows
         if table.has_gates and row.selection is None  # else the reference is no student alone
     }

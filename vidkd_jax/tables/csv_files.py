@@ -1,12 +1,10 @@
 """A table's figures for other programs: table.csv, and every run's in seeds.csv."""
 
 import csv
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from vidkd_jax.tables.columns import Column
-from vidkd_jax.tables.row import Row
 
 
 def write_csv(path: Path, columns: Sequence[Column]) -> None:
@@ -22,11 +20,11 @@ def write_csv(path: Path, columns: Sequence[Column]) -> None:
         writer.writerow(["dataset", "row", "seeds", "metric", *statistics, *differences])
         for column in columns:
             for row in column.table.rows:
-                begin = [column.dataset, row.name, column.seeds[row.name]]
+                begin = [column.dataset, row.name, len(column.seeds[row.name])]
                 paper = column.paper(row)
                 for metric, (figure, change) in column.figures[row.name].items():
                     values = (figure.mean, figure.low, figure.high, figure.std)
-                    changes = (change.mean, change.low, change.high, column.pairs(row))
+                    changes = (change.mean, change.low, change.high, len(column.pairs[row.name]))
                     writer.writerow([*begin, metric, *values, *changes, paper.get(metric, "")])
                 writer.writerow([*begin, "m_parameters", sum(column.params[row.name])])
                 writer.writerow([*begin, "minutes", column.minutes[row.name]])
@@ -39,13 +37,8 @@ def write_seeds(path: Path, columns: Sequence[Column]) -> None:
         writer.writerow(["dataset", "row", "seed", "metric", "figure"])
         for column in columns:
             for row in column.table.rows:
-                for metric, (figure, _) in column.figures[row.name].items():
-                    for seed, value in zip(_seeds(row), figure.per_seed, strict=False):
+                for metric, (figure, change) in column.figures[row.name].items():
+                    # A metric of pairs is itself a difference.
+                    seeds = (column.pairs if figure is change else column.seeds)[row.name]
+                    for seed, value in zip(seeds, figure.per_seed, strict=True):
                         writer.writerow([column.dataset, row.name, seed, metric, value])
-
-
-def _seeds(row: Row) -> Iterator[int]:
-    """Returns the seeds of a row's runs, one after the other."""
-    if row.only_seed is not None:
-        return itertools.repeat(row.only_seed)
-    return itertools.count(row.seed_offset)

@@ -34,7 +34,7 @@ def guidance_weights(shown: Shown) -> Figure:
         for number, teacher in enumerate(teachers):
             name = f"{row.name}: {teacher.name}" if several else teacher.name
             if all(f"{_WEIGHT}{number}" in run for run in runs):
-                curves[name] = np.array([run[f"{_WEIGHT}{number}"][1] for run in runs])
+                curves[name] = [np.array(run[f"{_WEIGHT}{number}"][1]) for run in runs]
     if not curves:
         raise InputError("guidance_weights: no row has several teachers and their weights")
     return figures.curves_with_range(curves, "mean weight of the teacher", per_cent=False)

@@ -25,13 +25,15 @@ def misclassified(shown: Shown) -> Figure:
     """Draws the videos that the first seed of every row gets wrong, those of most sureness first.
 
     Raises:
-      InputError: there is no such video; or the records are gone, or others than the runs'.
+      InputError: no seed of all rows is finished; there is no such video; or the records are gone,
+        or others than the runs'.
     """
-    runs = shown.runs()
-    by_seed = [
-        {name: _videos(folder) for name, folder in zip(runs, folders, strict=True)}
-        for folders in zip(*runs.values(), strict=False)
-    ]
+    runs = shown.by_seed()
+    first, *others = runs.values()
+    seeds = [seed for seed in first if all(seed in other for other in others)]
+    if not seeds:
+        raise InputError("figure of mistakes: the rows have no finished seed in common")
+    by_seed = [{name: _videos(folders[seed]) for name, folders in runs.items()} for seed in seeds]
     read = by_seed[0]
     names, labels, _ = next(iter(read.values()))
     all_rows, wrong = _mistakes_of_all(read)
@@ -40,9 +42,9 @@ def misclassified(shown: Shown) -> Figure:
     chosen = surest[wrong[surest]]
     if not len(chosen):
         raise InputError(f"figure of mistakes: no video of {shown.dataset} is wrong in all rows")
-    first = runs[shown.table.reference][0]
-    strips = _frames(first, shown.data_root, [names[v] for v in chosen])
-    class_names = json.loads((first / "evaluation.json").read_text())["class_names"]
+    run = runs[shown.table.reference][seeds[0]]
+    strips = _frames(run, shown.data_root, [names[v] for v in chosen])
+    class_names = json.loads((run / "evaluation.json").read_text())["class_names"]
     titles = {
         name: f"{name} ({mean:.0%} sure of such mistakes)"
         for name, mean in zip(runs, _sureness(by_seed), strict=True)

@@ -1,9 +1,11 @@
 """A table as an HTML page with its figures and pictures; it loads nothing from the network."""
 
 import html
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.report.page import document, figure_grid, save_picture
 from vidkd_jax.report.tables import html_table
 from vidkd_jax.tables import power, render
@@ -31,10 +33,8 @@ def write_page(
       data_root: the records' folder, for pictures with frames; "": the one that the runs had.
 
     Returns:
-      The page's path.
-
-    Raises:
-      InputError: a picture cannot be drawn of these runs.
+      The page's path. A picture that cannot be drawn of these runs is said there and on the screen:
+      hours of runs have a table all the same.
     """
     body = []
     for column in filter(Column.has_rows, columns):
@@ -44,7 +44,12 @@ def write_page(
         pictures = []
         for name in table.pictures:
             picture = PICTURES[name]
-            drawn = picture.draw(Shown(column.table, column.dataset, out, seeds, data_root))
+            try:
+                drawn = picture.draw(Shown(column.table, column.dataset, out, seeds, data_root))
+            except InputError as error:
+                print(f"picture '{name}' is not drawn: {error}", file=sys.stderr)
+                pictures.append(f"<p>Not drawn: {html.escape(str(error))}</p>")
+                continue
             stem = f"{name}_{column.dataset}" if column.name else name
             caption = html.escape(picture.caption)
             pictures.append(save_picture(folder, stem, drawn, caption, wide=True))
@@ -58,9 +63,8 @@ def write_page(
 
 def _figures(column: Column) -> list[str]:
     """Returns the HTML tables of one column: its lines, and its grid where it has one."""
-    rows = [[html.escape(cell) for cell in row] for row in render.cells(column)]
     tables = [f"<p>{html.escape(line)}</p>" for line in render.remarks(column)]
-    tables.append(html_table(render.headings(column), rows))
+    tables.append(html_table(*_escaped([render.headings(column), *render.cells(column)])))
     if gates := power.gate_lines(column.gates):
         tables.append(html_table(*_escaped(gates)))
     if grid := render.grid(column):

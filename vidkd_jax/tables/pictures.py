@@ -33,8 +33,7 @@ def accuracy_by_epoch(shown: Shown) -> Figure:
         for folder in folders:
             first, values = read_curve(folder, metric.name)
             runs.append(np.concatenate([np.full(first - 1, np.nan), values]))  # before a fork
-        length = max(len(run) for run in runs)
-        curves[name] = np.stack([np.pad(r, (0, length - len(r)), "edge") for r in runs])
+        curves[name] = runs
     label = _CURVE_LABELS.get(metric.name, f"{metric.heading} on validation")
     together: dict[str, list[str]] = {}
     for row in shown.table.rows:
@@ -50,9 +49,8 @@ def accuracy_by_clips(shown: Shown) -> Figure:
     curves = {}
     for name, row in rows.items():
         arms = finished_arms(row, shown.dataset, shown.out, shown.seeds)
-        curves[name] = np.concatenate(
-            [accuracies(arm, shown.dataset, shown.out, ks, shown.data_root) for arm in arms]
-        )
+        runs = [accuracies(arm, shown.dataset, shown.out, ks, shown.data_root) for arm in arms]
+        curves[name] = [*np.concatenate(runs)]
     return figures.curves_with_range(
         curves, "Video@1", places=ks, below="clips that the teacher sees, K", from_zero=False
     )

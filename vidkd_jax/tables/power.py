@@ -1,7 +1,7 @@
 """What a table can show: its noise floor, the seeds that an effect wants, its teachers' gate."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,8 @@ from vidkd_jax.tables.statistics import Estimate
 GATE = 0.08  # by which a teacher must be better than its student is alone
 EFFECTS = (0.02, 0.03, 0.05)
 _POWER, _ALPHA = 0.8, 0.05
-_PILOT = 4  # pairs; the SD of fewer may be half of what it is, or twice that
+_PILOT = 4  # pairs, at least; how uncertain the SD of so few is, `noise_line` says
+_SURE = 0.8  # that the SD is not larger than the one by which seeds are promised
 _MOST = 1000
 
 
@@ -41,6 +42,18 @@ def seeds_needed(std: float, effect: float) -> int:
     return _MOST
 
 
+def largest_std(std: float, count: int) -> float:
+    """Returns what the standard deviation of normal numbers hardly exceeds.
+
+    It is the upper confidence limit, of 80 %, by the chi-squared distribution.
+
+    Args:
+      std: that `count` of them have.
+      count: from 2 up.
+    """
+    return std * math.sqrt((count - 1) / stats.chi2.ppf(1 - _SURE, count - 1))
+
+
 def noise_line(row: str, reference: str, difference: Estimate) -> str:
     """Returns what a row that repeats its reference says of the whole table.
 
@@ -51,17 +64,30 @@ def noise_line(row: str, reference: str, difference: Estimate) -> str:
     """
     count = len(difference.per_seed)
     text = f"Noise floor, '{row}' - '{reference}': {100 * difference.mean:+.1f} points"
+    if math.isnan(difference.mean):
+        return f"Noise floor, '{row}' - '{reference}': not known."
     if count < 2:
         return f"{text}, one seed: how far equal runs differ is not known."
     text = f"{text}, SD {100 * difference.std:.1f} over {count} paired seeds"
     if count < _PILOT:
         return f"{text}: too few to say how many seeds an effect wants; {_PILOT} do."
-    needed = [f"{seeds_needed(difference.std, effect)}" for effect in EFFECTS]
-    points = [f"{100 * effect:.0f}" for effect in EFFECTS]
+    points = _or(f"{100 * effect:.0f}" for effect in EFFECTS)
     return (
-        f"{text}. A difference of {', '.join(points[:-1])} or {points[-1]} points is seen in four "
-        f"of five studies with {', '.join(needed[:-1])} or {needed[-1]} seeds."
+        f"{text}. By a paired t-test a difference of {points} points is seen in four of five "
+        f"studies with {_seeds(difference.std)} seeds; as {count} pairs do not say the SD "
+        f"exactly, {_seeds(largest_std(difference.std, count))} are the surer choice."
     )
+
+
+def _seeds(std: float) -> str:
+    """Returns how many seeds the effects want, in their order."""
+    needed = [seeds_needed(std, effect) for effect in EFFECTS]
+    return _or(f"{n}" if n < _MOST else f"{_MOST} or more" for n in needed)
+
+
+def _or(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}"
 
 
 class Gate(NamedTuple):
@@ -77,8 +103,8 @@ class Gate(NamedTuple):
 
     @property
     def is_passed(self) -> bool:
-        """Whether the teachers are better by `GATE` or more."""
-        return self.teachers - self.student >= GATE
+        """Whether the teachers are better by `GATE` or more, to a tenth of a point."""
+        return round(self.teachers - self.student, 3) >= GATE
 
 
 def read_gate(pairs: Sequence[tuple[Arm, Arm]], out: Path) -> Gate | None:

@@ -33,7 +33,7 @@ def cells(column: Column) -> Iterable[list[str]]:
         figures = column.figures[row.name]
         yield [
             f"{row.name} †" if _misses_gate(row, column) else row.name,
-            str(column.seeds[row.name]),
+            str(len(column.seeds[row.name])),
             *(
                 _cell(figures[metric.name][0], metric, metric.sign)
                 for metric in column.table.shown_metrics()
@@ -131,7 +131,7 @@ def _unit(metrics: Sequence[Metric]) -> str:
 
 def _interval(metrics: Sequence[Metric], columns: Sequence[Column]) -> str:
     """Returns what stands before and in the brackets."""
-    seeds = {number for column in columns for number in column.seeds.values()}
+    seeds = {len(each) for column in columns for each in column.seeds.values()}
     if not any(metric.reader for metric in metrics):
         several = "mean over seeds ± their standard deviation [95 % interval of the mean]"
         return "one seed" if seeds == {1} else several
@@ -176,8 +176,8 @@ def _change(row: Row, column: Column) -> str:
     text = _cell(column.figures[row.name][headline.name][1], headline, sign="+")
     if _has_several_references(column.table):
         text = f"{text} {against}"
-    pairs = column.pairs(row)
-    most = max(column.seeds[row.name], column.seeds[against])
+    pairs = len(column.pairs[row.name])
+    most = max(len(column.seeds[row.name]), len(column.seeds[against]))
     return text if pairs == most else f"{text} (pairs: {pairs})"
 
 
@@ -215,7 +215,8 @@ def _paper_cost(row: Row, column: Column, what: str, unit: str = "") -> str:
 
 def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Returns the lines of a table whose first row is its heads."""
-    heads, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    heads, *body = ["| " + " | ".join(row) + " |" for row in cells]
     return [heads, "|" + "---|" * len(rows[0]), *body]
 
 

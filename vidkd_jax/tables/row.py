@@ -56,6 +56,10 @@ class Selection:
         Raises:
           InputError: names the field.
         """
+        if not self.all_ks() or min(self.all_ks()) < 1:
+            raise InputError(f"k={self.k}: give numbers of clips from 1 up")
+        if not 0 <= self.student_k <= min(self.all_ks()):
+            raise InputError(f"student_k={self.student_k}: give 0 to k={min(self.all_ks())}")
         if self.stop_at is not None and self.student_k:
             raise InputError("stop_at: the sampler answers no clips there; leave student_k out")
         for threshold in self.thresholds():

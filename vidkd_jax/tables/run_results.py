@@ -12,10 +12,13 @@ import numpy as np
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.evaluation.predictions import Predictions, softmax
+from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.metric import Metric
+
+_PLACES = {"step", "epoch", "split"}  # of a record of metrics.jsonl: no metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,8 +185,8 @@ def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
     records = read_records(folder / "metrics.jsonl")
     validation = [record for record in records if record["split"] == "val"]
     values = [record.get(name) for record in validation]
-    if not values or not all(isinstance(value, int | float) for value in values):
-        measured = sorted({*validation[0]} - {"step", "epoch", "split"}) if validation else []
+    if name in _PLACES or not values or not all(isinstance(value, int | float) for value in values):
+        measured = sorted({*validation[0]} - _PLACES) if validation else []
         raise InputError(
             f"'{folder}': metrics.jsonl has no validation metric '{name}', which the table "
             f"shows{suggest(name, measured)}"
@@ -192,8 +195,17 @@ def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
 
 
 def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
-    """Returns the validation figure that chose a run's best epoch, by epoch, [e]."""
+    """Returns the validation figure that chose a run's best epoch, by epoch, [e].
+
+    Raises:
+      InputError: its method takes the last epoch, or the figure is not there.
+    """
     name = summary.get("selected_on", "clip_top1")  # which it was in old runs
+    if name == LAST_EPOCH:
+        raise InputError(
+            f"'{folder}': its method takes the last epoch and has no validation figure that the "
+            "table could follow; take the row, or metrics of the validation, out"
+        )
     return read_curve(folder, name)[1]
 
 

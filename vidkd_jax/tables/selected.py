@@ -97,15 +97,19 @@ def decided(arm: Arm, dataset: str, out: Path, data_root: str) -> tuple[Study, S
 def accuracies(
     arm: Arm, dataset: str, out: Path, ks: Sequence[int], data_root: str = ""
 ) -> np.ndarray:
-    """Returns a row's Video@1 at each K instead of its own, [passes, Ks]; see `read_selected`."""
+    """Returns a row's Video@1 at each K instead of its own, [passes, Ks]; see `read_selected`.
+
+    It is NaN where K is less than the sampler's own share of the clips.
+    """
     own = arm.row.selection
     assert own is not None
-    tops = []
-    for k in ks:
+    tops = {}
+    for k in [k for k in ks if k >= own.student_k]:
         row = dataclasses.replace(arm.row, selection=dataclasses.replace(own, k=k))
         study, _, selection = decided(dataclasses.replace(arm, row=row), dataset, out, data_root)
-        tops.append(_outcome(study, selection).top1[:, 0])
-    return np.stack(tops, axis=1)
+        tops[k] = _outcome(study, selection).top1[:, 0]
+    unknown = np.full_like(next(iter(tops.values())), np.nan)
+    return np.stack([tops.get(k, unknown) for k in ks], axis=1)
 
 
 def _best(study: Study, tried: Sequence[Selection]) -> Selection:

@@ -25,12 +25,16 @@ class Shown:
     seeds: int
     data_root: str = ""
 
-    def runs(self) -> dict[str, list[Path]]:
-        """Returns the folders of each row's finished runs."""
+    def by_seed(self) -> dict[str, dict[int, Path]]:
+        """Returns the folders of each row's finished runs, by the table's seed."""
         return {
-            row.name: [
-                arm.folder(self.out)
+            row.name: {
+                arm.table_seed: arm.folder(self.out)
                 for arm in finished_arms(row, self.dataset, self.out, self.seeds)
-            ]
+            }
             for row in self.table.rows
         }
+
+    def runs(self) -> dict[str, list[Path]]:
+        """Returns the folders of each row's finished runs, one at least."""
+        return {row: [*folders.values()] for row, folders in self.by_seed().items()}

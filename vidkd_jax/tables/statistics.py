@@ -14,11 +14,12 @@ A number of summary.json has no groups: its interval is over seeds alone.
 
 import dataclasses
 import functools
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 from scipy import stats
 
+from vidkd_jax.tables.arms import paired
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.run_results import RunResult
 
@@ -137,7 +138,7 @@ class Bootstrap:
 
 
 def compare(
-    rows: Mapping[str, Sequence[RunResult]],
+    rows: Mapping[str, Mapping[int, RunResult]],
     references: Mapping[str, str],
     metrics: Sequence[Metric],
     shared: Container[str] = (),
@@ -148,7 +149,7 @@ def compare(
     shared run is compared with every seed.
 
     Args:
-      rows: the runs of each row, in the order of their seeds, all of the same test groups.
+      rows: the runs of each row by the table's seed, all of the same test groups.
       references: the row that each row is compared with.
       metrics: that all runs were read for.
       shared: rows of a single run, which all seeds share.
@@ -156,33 +157,22 @@ def compare(
     Returns:
       {row: {metric: (figure, difference from the row's reference)}}.
     """
-    num_groups = max((len(run.groups) for runs in rows.values() for run in runs), default=0)
+    every = [run for runs in rows.values() for run in runs.values()]
+    num_groups = max((len(run.groups) for run in every), default=0)
     bootstrap = functools.cache(lambda num_seeds: Bootstrap(num_seeds, num_groups))
     compared: dict[str, dict[str, tuple[Estimate, Estimate]]] = {}
     for row, runs in rows.items():
-        pairs = list(_pairs(row, references[row], rows, shared))
+        pairs = [*paired(row, references[row], rows, shared).values()]
         ours, theirs = [run for run, _ in pairs], [reference for _, reference in pairs]
         compared[row] = {}
         for metric in metrics:
-            paired = bootstrap(len(pairs))
+            of_pairs = bootstrap(len(pairs))
             if metric.of_pair is not None:
-                found = paired.estimate_of([metric.of_pair(o.curve, t.curve) for o, t in pairs])
+                found = of_pairs.estimate_of([metric.of_pair(o.curve, t.curve) for o, t in pairs])
                 compared[row][metric.name] = (found, found)
                 continue
             compared[row][metric.name] = (
-                bootstrap(len(runs)).estimate(runs, metric),
-                paired.difference(ours, theirs, metric),
+                bootstrap(len(runs)).estimate([*runs.values()], metric),
+                of_pairs.difference(ours, theirs, metric),
             )
     return compared
-
-
-def _pairs(
-    row: str, reference: str, rows: Mapping[str, Sequence[RunResult]], shared: Container[str]
-) -> Iterable[tuple[RunResult, RunResult]]:
-    """Returns a row's runs, each with the run that it is compared with."""
-    ours, theirs = rows[row], rows[reference]
-    if row in shared:
-        ours = [*ours] * len(theirs)
-    elif reference in shared:
-        theirs = [*theirs] * len(ours)
-    return zip(ours, theirs, strict=False)

@@ -13,7 +13,7 @@ from vidkd_jax.tables.metrics import SHOWN, lookup
 from vidkd_jax.tables.row import Row
 
 FOLDER = config_files.FOLDER / "tables"
-BUILT_IN = "marionette"  # the scale of the built-in videos, which every table but one has
+_BUILT_IN = "marionette"  # begins the names of the built-in data sets
 PAPER_COSTS = ("m_parameters", "hours")  # that `Row.paper` may have beside metrics
 
 
@@ -58,11 +58,19 @@ class Table:
 
         Motion and direction are of pairs of classes, which the built-in videos alone have. Where
         one of them is the headline, it is the first other metric elsewhere.
+
+        Raises:
+          InputError: no metric is left.
         """
-        if scale == BUILT_IN:
+        if all(dataset.startswith(_BUILT_IN) for dataset in self.scales[scale].values()):
             return self
         kept = tuple(metric for metric in self.shown_metrics() if not is_of_pairs(metric))
         names = [metric.name for metric in kept]
+        if not names:
+            raise InputError(
+                f"metrics: all are of pairs of classes, which no data set of scale '{scale}' has; "
+                "add one of classes, such as video_top1"
+            )
         headline = self.headline if self.headline in names else names[0]
         return dataclasses.replace(self, metrics=kept, headline=headline)
 
@@ -198,6 +206,8 @@ def _check(table: Table) -> None:
     for name in (table.reference, *map(table.against, table.rows), *table.noise):
         if name not in names:
             raise InputError(f"reference, against, noise: no row '{name}'{suggest(name, names)}")
+    for row in table.rows:
+        _check_chain(table, row)
     table.headline_metric()
     columns = {heading for datasets in table.scales.values() for heading in datasets}
     known = columns - {""}
@@ -212,3 +222,15 @@ def _check(table: Table) -> None:
         for name in row.paper:
             if name not in known:
                 raise InputError(f"row '{row.name}': paper: no '{name}'{suggest(name, known)}")
+
+
+def _check_chain(table: Table, row: Row) -> None:
+    """Refuses a row that is compared, over others, with itself, but for a reference's own."""
+    passed = [row.name]
+    while (against := table.against(table.row(passed[-1]))) != passed[-1]:
+        if against in passed:
+            raise InputError(
+                f"row '{row.name}': against: {' - '.join([*passed, against])} goes round in a "
+                "circle; compare one of them with the table's reference"
+            )
+        passed.append(against)
