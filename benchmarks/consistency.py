@@ -31,7 +31,6 @@ from vidkd_jax.networks import weights
 from vidkd_jax.run.building import Run, build_run
 from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.runtime.compilation import cache_compilations
-from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.tables import Row, load_table
 from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.run_results import GroupSums, RunResult
@@ -51,16 +50,14 @@ def varied(run: Run, folder: Path, draws: int, test: Subset) -> Collected:
         return run.student.infer(variables, views)["logits"]
 
     batches = run.eval_batches(test, max_clips=run.settings.eval.max_clips)
-    with progress_bar(total=batches.num_batches, desc=str(folder), leave=False) as bar:
 
-        def answered(batch: dict[str, np.ndarray]) -> dict[str, Any]:
-            bar.update()
-            clip = run.shard({"clip": batch["clip"]})["clip"]
-            each = [ask(clip, key) for key in jax.random.split(next(keys), draws)]
-            beside = {name: batch[name] for name in ("label", "video", "mask")}
-            return {"logits": jnp.stack(each, axis=1), **beside}
+    def answered(batch: dict[str, np.ndarray]) -> dict[str, Any]:
+        clip = run.shard({"clip": batch["clip"]})["clip"]
+        each = [ask(clip, key) for key in jax.random.split(next(keys), draws)]
+        beside = {name: batch[name] for name in ("label", "video", "mask")}
+        return {"logits": jnp.stack(each, axis=1), **beside}
 
-        return collect(answered, batches)
+    return collect(answered, batches, str(folder))
 
 
 def terms(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:

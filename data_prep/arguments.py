@@ -2,7 +2,8 @@
 
 import argparse
 
-from vidkd_jax.annotations.files import MAX_SKIPPED, USUAL_QUALITY
+from vidkd_jax.annotations.files import MAX_SKIPPED
+from vidkd_jax.data.record_sets import USUAL_QUALITY
 from vidkd_jax.runtime.cores import usable_cores
 
 

@@ -1,8 +1,8 @@
 """Verifies finished records: `python -m data_prep.check --data=DIR [--annotations=LISTS]`.
 
 Reads every record, compares it with its row in the index and decodes every frame. With
---annotations, also compares the records with the lists; with --videos, those of data sets without
-lists with the folder of the videos. Prints one problem per line, and exits with
+--annotations, also compares the records with the lists. With --videos, compares the records of data
+sets that have no lists with the folder of the videos. Prints one problem per line, and exits with
 status 2 if there is any.
 """
 

@@ -199,3 +199,10 @@ def test_clips_of_student_and_teacher_have_one_middle(student, teacher, start):
 def test_places_of_a_network_among_a_clips_frames():
     assert samplers.places((-2, 0, 2), (-2, -1, 0, 1, 2)) == (0, 2, 4)
     assert samplers.places((0, 2), (0, 2)) is None
+
+
+def test_the_remote_clip_has_a_draw_of_its_own():
+    sampler = Tuples(frames=4, stride=2, clips=3, interval=1, remote_gap=5)
+    first, last = (sampler.sample(120, [0.5, draw]) for draw in (0.0, 0.999))
+    np.testing.assert_array_equal(first[:3], last[:3])
+    assert first[3, 0] == 0 and last[3, -1] == 119

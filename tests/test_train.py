@@ -86,7 +86,7 @@ def test_the_same_command_gives_the_same_bits_and_says_when_finished(
 
 def test_training_ends_where_validation_stays_perfect(small_config, tmp_path, monkeypatch):
     """And a run that was stopped in between ends alike."""
-    monkeypatch.setattr(validation, "_selected", lambda scores, name, epoch: 1.0)
+    monkeypatch.setattr(validation, "_selected", lambda scores, name: 1.0)
     config = small_config(train__epochs=9, schedule__perfect_epochs=1, method__name="supervised")
     whole = train.train_and_evaluate(config, tmp_path / "whole")
     assert whole["epochs"] == whole["best_epoch"] == 2 and whole["stopped_early"]

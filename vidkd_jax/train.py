@@ -77,11 +77,10 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
         # changed since its best epoch.
         answers = judging.ask(run, teachers, test, sources=("frozen",))
         found = judging.judge(run, best, test, names, answers)
-        scores = found.scores | judging.calibration(run, best, names, found.collected)
-        tracker.write(int(state.step), progress.epoch, "test", scores)
-    return results.write_results(
-        workdir, run, found.collected, scores, found.arrays, best, progress
-    )
+        calibrated = judging.calibration(run, best, names, found.collected)
+        found = found._replace(scores=found.scores | calibrated)
+        tracker.write(int(state.step), progress.epoch, "test", found.scores)
+    return results.write_results(workdir, run, found, best, progress)
 
 
 def _start(run: Run, checkpoints: Checkpoints) -> tuple[TrainState, Progress, BySource]:

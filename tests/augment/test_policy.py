@@ -323,3 +323,24 @@ def test_jitter_and_grey_change_no_other_draw():
     before, after = (augment.draw(config, key)._asdict() for config in (Augment(), both))
     for name in before.keys() - {"jitter", "grey"}:
         np.testing.assert_array_equal(before[name], after[name])
+
+
+def test_parameters_do_not_depend_on_which_operators_are_drawn():
+    drawn, values = is_drawn(draws(Augment())), draws(ALWAYS)  # of the same keys
+    ranges = np.stack([values.contrast, values.brightness, values.hue, values.blur_sigma], axis=1)
+    together = np.corrcoef(np.concatenate([drawn, ranges], axis=1), rowvar=False)
+    assert np.abs(together - np.eye(11)).max() < 4.5 / np.sqrt(NUM_DRAWS)
+
+
+def test_each_of_several_clips_of_a_video_has_a_draw_of_its_own():
+    each = apply(ALWAYS, KEY, CLIPS)
+    of_videos = apply(ALWAYS, KEY, CLIPS.reshape(2, 3, *CLIPS.shape[1:]))
+    np.testing.assert_array_equal(of_videos.reshape(each.shape), each)
+
+
+def test_colours_are_jittered_before_a_clip_is_made_grey():
+    config = only("jitter", grey=1.0)
+    key_draw, _ = jax.random.split(jax.random.split(KEY, 1)[0])
+    drawn = augment.draw(config, key_draw)
+    expected = augment.to_grey(augment.jitter(jnp.asarray(CLIPS[0]), *drawn.jitter), True)
+    np.testing.assert_allclose(apply(config, KEY, CLIPS[:1])[0], expected, atol=1e-5)

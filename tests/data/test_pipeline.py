@@ -170,7 +170,7 @@ def test_evaluation_has_every_clip_once_and_masks_the_padding(memory_subset):
     subset = memory_subset([4, 9, 3, 17])  # 1, 2, 1 and 4 clips
     batches = EvalBatches(subset, SPEC, batch_size=3, max_clips=30, reading=Reading())
     rows = list(batches)
-    assert len(rows) == batches.num_batches == 3
+    assert len(rows) == len(batches) == 3
     mask = np.concatenate([b["mask"] for b in rows])
     video = np.concatenate([b["video"] for b in rows])[mask]
     start = np.concatenate([b["clip"][:, 0, 0, 0, 0, 0] for b in rows])[mask] % 16

@@ -72,6 +72,18 @@ def test_neighbours_are_counted_up_to_fifty():
     assert shares == [1 / 4, 1 / 4, 1 / 4, 2 / 4, 3 / 4]
 
 
+def test_a_probe_does_not_see_the_scale_of_a_feature():
+    features, labels = blobs(60, 0)
+
+    def logits(scale):
+        judged = collected(features * scale, labels)
+        found = evaluators.judge(["linear_probe"], judged, judged, OPTIONS)
+        return found.arrays["linear_probe"]["logits"]
+
+    scaled = logits(np.array([1, 100, 0.01, 1]))
+    np.testing.assert_allclose(scaled, logits(1.0), rtol=1e-2, atol=1e-2)
+
+
 def test_neighbours_are_the_same_however_many_videos_are_asked_at_once(monkeypatch):
     rng = np.random.default_rng(0)
     train, test = (collected(rng.standard_normal((n, 4)), rng.integers(0, 3, n)) for n in (60, 11))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax.evaluation.collect import collect
-from vidkd_jax.evaluation.predictions import Predictions, summarise
+from vidkd_jax.evaluation.predictions import Predictions, agreement, summarise
 
 
 def batch(logits, labels, videos, mask):
@@ -55,3 +55,21 @@ def test_imbalance_does_not_look_good():
     summary = summarise(Predictions(logits, labels, np.arange(45)), average="softmax", bins=15)
     assert summary["video_top1"] == summary["commonest_class"] == pytest.approx(40 / 45)
     assert summary["mean_class_accuracy"] == pytest.approx(1 / 3)
+
+
+def test_agreement_by_hand():
+    student = [[0.7, 0.3], [0.9, 0.1]]
+    teacher = np.array([[0.8, 0.2], [0.4, 0.6]])
+    of_student = Predictions(
+        np.log(np.array(student, np.float32)), np.array([0, 0]), np.array([0, 1])
+    )
+    divergences = [
+        sum(t * np.log(t / s) for t, s in zip(*rows, strict=True))
+        for rows in zip(teacher, student, strict=True)
+    ]
+    expected = {
+        "teacher_agreement": 0.5,
+        "teacher_kl": np.mean(divergences),
+        "teacher_top1": 0.5,
+    }
+    assert agreement(of_student, teacher) == pytest.approx(expected, rel=1e-6)

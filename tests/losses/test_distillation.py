@@ -10,6 +10,7 @@ import pytest
 from absl.testing import parameterized
 from jax.test_util import check_grads
 
+from vidkd_jax import losses
 from vidkd_jax.losses import (
     classification,
     decoupled_kl,
@@ -199,3 +200,23 @@ def test_examples_in_the_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_a_class_that_the_teacher_masks_does_not_count():
+    student, masked = jnp.array([[1.0, 2.0, 0.0]]), jnp.array([[2.0, 1.0, -jnp.inf]])
+    both = jnp.array([[1.0, 2.0, -jnp.inf]])
+    how, label = {"temperature": 2.0}, jnp.array([0])
+    targets = losses.soft_targets(masked, 2.0)
+    for logits, expected in ((student, 0.3287), (both, 0.1225)):
+        found = losses.kl_divergence(logits, masked, **how)
+        np.testing.assert_allclose(found, [expected], atol=1e-4)
+        np.testing.assert_allclose(losses.kl_from_targets(logits, targets, **how), found, rtol=1e-5)
+        own_weight = 1 - targets[0, 0]  # makes the decoupled loss the plain one, times tau^2
+        decoupled = losses.decoupled_kl(logits, masked, label, other_weight=own_weight, **how)
+        np.testing.assert_allclose(decoupled, 4 * found, rtol=1e-4)
+    for loss in (
+        lambda x: losses.kl_divergence(x, masked, **how).sum(),
+        lambda x: losses.kl_from_targets(x, targets, **how).sum(),
+        lambda x: losses.decoupled_kl(x, masked, label, **how).sum(),
+    ):
+        assert np.isfinite(jax.grad(loss)(student)).all()

@@ -165,3 +165,17 @@ def test_examples_in_the_docstrings():
     result = doctest.testmod(features)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_the_huber_loss_is_linear_from_one_on():
+    student, teacher = np.array([[0.0], [0.01], [9.0]]), np.array([[0.0], [5.0], [5.01]])
+
+    def relative(x):
+        distances = np.abs(x - x.T)
+        return distances / (distances.sum() / 6)
+
+    gap = np.abs(relative(student) - relative(teacher))
+    assert gap.max() > 1
+    expected = np.where(gap <= 1, gap**2 / 2, gap - 0.5).mean(axis=1)
+    found = losses.relational_distance(*(jnp.asarray(x, jnp.float32) for x in (student, teacher)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

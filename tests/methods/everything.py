@@ -46,7 +46,7 @@ class Everything(methods.Supervised):
         label = jnp.broadcast_to(context.batch["label"][:, None], student["logits"].shape[:2])
         positive = jnp.sum(student["features/adapted"] * frozen["features"], -1)
         negatives = student["features/adapted"] @ context.memory["queue"].T
-        kept = jax.random.bernoulli(jax.random.fold_in(context.key, 1), 0.9, negatives.shape)
+        kept = jax.random.bernoulli(methods.own_key(context.key, 0), 0.9, negatives.shape)
         scores = jnp.concatenate([positive[..., None], jnp.where(kept, negatives, -10.0)], -1)
         order = context.batch["video"] % 2
         drift = jnp.square(student["logits"] - average["logits"]).mean((1, 2))

@@ -147,7 +147,7 @@ def test_the_contrast_with_banks_equals_numpy():
     queries = np.asarray(student["projection"][:, 2]), np.asarray(student["projection"][:, 0])
     for number, name in enumerate(("first_bank", "last_bank")):
         bank = np.asarray(memory[name])
-        key = jax.random.fold_in(jax.random.fold_in(KEY, 3), number)
+        key = jax.random.fold_in(methods.own_key(KEY, 2), number)
         drawn = np.asarray(jax.random.randint(key, (6, 7), 0, 5))
         for i, query in enumerate(queries[number]):
             scores = np.exp(np.append(query @ bank[VIDEOS[i]], bank[drawn[i]] @ query) / 0.07)

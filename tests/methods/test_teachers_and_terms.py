@@ -125,8 +125,56 @@ def test_relational_terms_have_the_papers_weights():
     student, teacher = outputs(0), outputs(1, width=9)
     terms = create("relational").terms(student, {"frozen": (teacher,)}, CONTEXT)
     assert (terms["distance"].weight, terms["angle"].weight) == (25.0, 50.0)
-    expected = losses.relational_angle(student["features"], teacher["features"])
-    np.testing.assert_array_equal(terms["angle"].value, expected)
+    for name, loss in (
+        ("distance", losses.relational_distance),
+        ("angle", losses.relational_angle),
+    ):
+        expected = loss(student["features"], teacher["features"])
+        np.testing.assert_array_equal(terms[name].value, expected)
+
+
+BLOCKS = {"student_blocks": ("a",), "blocks_of_teacher": ("a",)}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "read", "term"),
+    [
+        ("distillation", {}, "logits", "kl"),
+        ("decoupled", {}, "logits", "decoupled_kl"),
+        ("feature_matching", {}, "features", "features"),
+        ("relational", {}, "features", "distance"),
+        ("relational", {}, "features", "angle"),
+        ("hints", BLOCKS, "a/adapted", "hint_a"),
+        ("attention_transfer", BLOCKS, "a", "attention_a"),
+        ("dist_init", {}, "anchor0", "l1"),
+        ("dist_init", {"distance": "cross_entropy"}, "anchor0", "cross_entropy"),
+        ("mutual_learning", {}, "logits", "kl"),
+    ],
+)
+def test_a_term_moves_the_student_and_not_its_teacher(name, options, read, term):
+    blocks = dict.fromkeys(("a", "a/adapted"), (4, 2, 3, 3, 4))
+    sizes = {"logits": (4, 3), "features": (4, 5), "anchor0": (4, 5), **blocks}
+    context = CONTEXT._replace(batch={"label": jnp.asarray([0, 2, 1, 1])})
+    student, teacher = (
+        {n: jnp.asarray(RNG.normal(size=s), jnp.float32) for n, s in sizes.items()}
+        for _ in range(2)
+    )
+    method = create(name, **options)
+
+    def value(student, teacher):
+        taught = {"frozen": (teacher,), "peer": (teacher,)}
+        return method.terms(student, taught, context)[term].value.sum()
+
+    ours, theirs = jax.grad(value, (0, 1))(student, teacher)
+    assert np.abs(ours[read]).max() > 1e-5
+    assert all((leaf == 0).all() for leaf in jax.tree.leaves(theirs))
+
+
+def test_a_methods_own_draws_are_none_of_the_clips():
+    key = jax.random.key(3)
+    clips = {tuple(jax.random.key_data(each).tolist()) for each in jax.random.split(key, 64)}
+    own = {tuple(jax.random.key_data(methods.own_key(key, n)).tolist()) for n in range(8)}
+    assert len(own) == 8 and not own & clips
 
 
 def test_decoupled_passes_its_weights_on():

@@ -178,6 +178,15 @@ def test_a_group_drops_under_a_cosine_too():
     assert factors == pytest.approx([2.0, 2.0, 0.2, 0.02])
 
 
+def test_a_figure_below_minus_one_improves_like_any_other():
+    schedule = dataclasses.replace(SCHEDULE, patience=3, early_stopping=8, epochs=100)
+    progress = Progress(learning_rate=0.1)
+    for epoch in range(12):  # such as a log-likelihood
+        progress = progress.after_epoch(-3 + 0.1 * epoch, 1.0, schedule)
+    assert (progress.bad_epochs, progress.learning_rate) == (0, 0.1)
+    assert not progress.should_stop(schedule)
+
+
 def test_where_the_last_epoch_counts_each_is_the_best_and_none_is_perfect():
     schedule = dataclasses.replace(SCHEDULE, perfect_epochs=1, early_stopping=1, epochs=9)
     progress = Progress(learning_rate=0.1)

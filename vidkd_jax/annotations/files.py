@@ -9,7 +9,6 @@ from vidkd_jax.annotations.types import Dataset
 from vidkd_jax.video import VideoError, file_status
 
 MAX_SKIPPED = 0.01  # fraction of videos that may be unusable
-USUAL_QUALITY = 95  # of the JPEGs that records hold, where data_prep is told none
 MAX_MISSING = 0.05  # fraction of videos that may be missing; about 3 % of Kinetics is gone
 
 

@@ -167,8 +167,7 @@ class _LoadRows(grain.transforms.Map):
 class EvalBatches:
     """The evaluation clips of a subset, in order, each exactly once, padded to whole batches.
 
-    Attributes:
-      num_batches: the same in every process.
+    There are as many batches in every process.
     """
 
     def __init__(
@@ -184,14 +183,17 @@ class EvalBatches:
         """`max_clips=None` takes the one clip in the middle of each video."""
         _check_divisible(batch_size, process)
         rows = evaluation_rows(subset, spec, max_clips)
-        self.num_batches = -(-len(rows) // batch_size)
-        padding = np.tile([[-1, 0]], (self.num_batches * batch_size - len(rows), 1))
-        batches = np.concatenate([rows, padding]).reshape(self.num_batches, batch_size, 2)
-        dataset = grain.MapDataset.range(self.num_batches).map(
+        self._count = -(-len(rows) // batch_size)
+        padding = np.tile([[-1, 0]], (self._count * batch_size - len(rows), 1))
+        batches = np.concatenate([rows, padding]).reshape(self._count, batch_size, 2)
+        dataset = grain.MapDataset.range(self._count).map(
             _LoadRows(subset, spec, batches[:, process.index :: process.count], max_clips)
         )
         # Threads only: worker processes would have to be started again for every evaluation.
         self._dataset = _to_iterable(dataset, dataclasses.replace(reading, workers=0))
+
+    def __len__(self) -> int:
+        return self._count
 
     def __iter__(self) -> Iterator[HostBatch]:
         return iter(self._dataset)

@@ -10,8 +10,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from vidkd_jax.annotations.files import USUAL_QUALITY
 from vidkd_jax.errors import InputError
+
+USUAL_QUALITY = 95  # of the JPEGs that records hold, where data_prep is told none
 
 # The fields that the result of `read_info` always has.
 _FIELDS = ("name", "dataset", "split", "short_side", "lists", "class_names", "skipped", "counts")

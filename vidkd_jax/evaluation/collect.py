@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from vidkd_jax.evaluation.predictions import Predictions, as_clips, mean_by_video
+from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.ahead import ahead
+from vidkd_jax.runtime.progress import progress_bar
 
 _BESIDE = ("label", "video", "mask")
 
@@ -42,16 +44,21 @@ class Collected:
 NOTHING = Collected({}, np.empty(0, np.int64), np.empty(0, np.int64))  # of no clips
 
 
-def collect(predict_fn: Callable[[Any], Mapping[str, Any]], batches: Iterable[Any]) -> Collected:
+def collect(
+    predict_fn: Callable[[Any], Mapping[str, Any]], batches: Iterable[Any], title: str = ""
+) -> Collected:
     """Runs a network over evaluation batches.
 
     Args:
       predict_fn: from a batch to outputs and "label", "video", "mask" of all processes' rows; it
         need not wait for them.
       batches: as made by `EvalBatches`.
+      title: of the progress bar, which the first process shows where this takes long; "": none.
     """
     parts: list[dict[str, np.ndarray]] = []
-    for found in ahead(map(predict_fn, batches)):
+    hidden = not title or not sharding.is_main()
+    shown = progress_bar(batches, desc=title, disable=hidden, delay=5, leave=False)
+    for found in ahead(map(predict_fn, shown)):
         mask = np.asarray(found["mask"])
         parts.append({name: np.asarray(rows)[mask] for name, rows in found.items()})
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

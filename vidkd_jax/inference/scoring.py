@@ -1,10 +1,8 @@
 """Asks networks about every evaluation clip of a split, each network once, for studies."""
 
 import dataclasses
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +18,6 @@ from vidkd_jax.inference.scores import Scores
 from vidkd_jax.networks import weights
 from vidkd_jax.run import inputs
 from vidkd_jax.run.kept import Said, kept
-from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.settings import Settings
 
 SPLITS = ("val", "test")
@@ -126,13 +123,7 @@ def _cut_as(settings: Settings, loaded: Loaded) -> Loaded:
 def _ask(settings: Settings, both: Pair, asked: Asked, subset: data.Subset, title: str) -> Said:
     """Returns a network's outputs for every evaluation clip."""
     batches = inputs.eval_batches(settings, subset, both.spec, max_clips=settings.eval.max_clips)
-    with progress_bar(total=batches.num_batches, desc=title, delay=5, leave=False) as bar:
-
-        def predict(batch: dict[str, np.ndarray]) -> Mapping[str, Any]:
-            bar.update()
-            return asked.step(asked.variables, batch)
-
-        return collect(predict, batches).outputs
+    return collect(partial(asked.step, asked.variables), batches, title).outputs
 
 
 def _spans(settings: Settings, both: Pair, subset: data.Subset, rows: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""When what happens in an untrimmed video: scores of clips over time, and segments by class."""
+"""What happens when in an untrimmed video: scores of clips over time, and segments by class."""
 
 import csv
 import io

@@ -46,5 +46,5 @@ def cross_entropy(
 
 
 def nan_unless_valid(loss: jax.Array, labels: jax.Array, *, num_classes: int) -> jax.Array:
-    """Returns the loss `[b]`, with NaN where a label `[b]` is not a class number."""
+    """Returns the loss, of the shape of the labels, with NaN where a label is no class number."""
     return jnp.where((labels >= 0) & (labels < num_classes), loss, jnp.nan)

@@ -55,7 +55,8 @@ def kl_divergence(
             gradient when the temperature changes (Hinton et al., section 2). TY does not do this.
 
     Returns:
-        The loss of each example, float32 `[b]`; 0 if both networks agree.
+        The loss of each example, float32 `[b]`; 0 if both networks agree. A class that the teacher
+        masks by -inf does not count.
 
     References:
         Hinton et al., `Distilling the Knowledge in a Neural Network
@@ -71,8 +72,14 @@ def kl_divergence(
     teacher_logits = jax.lax.stop_gradient(teacher_logits)
     log_student = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
     log_teacher = jax.nn.log_softmax(teacher_logits.astype(jnp.float32) / temperature)
-    loss = jnp.sum(jnp.exp(log_teacher) * (log_teacher - log_student), axis=-1)
+    loss = _kl(log_teacher, log_student)
     return loss * jnp.where(scale_by_temperature_squared, temperature**2, 1.0)
+
+
+def _kl(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
+    """Returns KL(p || q) of log-probabilities `[b, k]`, with 0 log 0 = 0: p may mask classes."""
+    difference = jnp.where(log_p > -jnp.inf, log_p - log_q, 0.0)
+    return jnp.sum(jnp.exp(log_p) * difference, axis=-1)
 
 
 def kl_from_targets(
@@ -112,8 +119,9 @@ def kl_from_targets(
     targets = jnp.where(target_gradient, targets, jax.lax.stop_gradient(targets))
     targets = targets.astype(jnp.float32)
     log_student = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
-    # 0 log 0 = 0.
+    # 0 log 0 = 0, also where both mask a class.
     log_targets = jnp.log(jnp.where(targets > 0, targets, 1.0))
+    log_student = jnp.where((targets == 0) & (log_student == -jnp.inf), 0.0, log_student)
     loss = jnp.sum(targets * (log_targets - log_student), axis=-1)
     return loss * jnp.where(scale_by_temperature_squared, temperature**2, 1.0)
 
@@ -165,12 +173,11 @@ def decoupled_kl(
     student = student_logits.astype(jnp.float32) / temperature
     teacher = jax.lax.stop_gradient(teacher_logits).astype(jnp.float32) / temperature
     pairs = [_target_and_rest(logits, is_target) for logits in (student, teacher)]
-    target = jnp.sum(jnp.exp(pairs[1]) * (pairs[1] - pairs[0]), axis=-1)
+    target = _kl(pairs[1], pairs[0])
     rest_student, rest_teacher = (
         jax.nn.log_softmax(jnp.where(is_target, -jnp.inf, logits)) for logits in (student, teacher)
     )
-    difference = jnp.where(is_target, 0.0, rest_teacher - rest_student)
-    rest = jnp.sum(jnp.exp(rest_teacher) * difference, axis=-1)
+    rest = _kl(rest_teacher, rest_student)
     loss = temperature**2 * (target_weight * target + other_weight * rest)
     return nan_unless_valid(loss, labels, num_classes=student_logits.shape[-1])
 

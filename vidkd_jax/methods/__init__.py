@@ -15,6 +15,7 @@ from vidkd_jax.methods.base import (
     Sizes,
     Taught,
     Term,
+    own_key,
 )
 from vidkd_jax.methods.confidence import (
     ConfidenceDistillation,
@@ -73,6 +74,7 @@ __all__ = [
     "available",
     "create",
     "options",
+    "own_key",
     "register",
 ]
 

@@ -30,7 +30,7 @@ class Context(NamedTuple):
     """What a loss may read besides the networks' outputs.
 
     Attributes:
-      key: of this step; the views were drawn from it, too. Fold a number in before drawing.
+      key: of this step; the views were drawn from it, too. Draw from `own_key` of it.
       step: number of steps done before this one, int32 [].
       batch: the labels, among others.
       memory: the method's, as the step before left it.
@@ -40,6 +40,19 @@ class Context(NamedTuple):
     step: jax.Array
     batch: Batch
     memory: Memory
+
+
+def own_key(key: jax.Array, number: int) -> jax.Array:
+    """Returns a key for what a method draws in a step beside the views.
+
+    The augmentation splits the step's key, and the keys of a split are those of `fold_in` with the
+    numbers from 0: such a number would give the key of one of the clips.
+
+    Args:
+      key: of the step.
+      number: from 0, another one for each thing that is drawn.
+    """
+    return jax.random.fold_in(key, 2**31 + number)
 
 
 class Sizes(NamedTuple):

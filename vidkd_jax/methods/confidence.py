@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from vidkd_jax import losses
-from vidkd_jax.methods.base import Context, Outputs, Shapes, Taught, Term
+from vidkd_jax.methods.base import Context, Outputs, Shapes, Taught, Term, own_key
 from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.sources import Frozen, Source
 from vidkd_jax.models import Head
@@ -188,14 +188,14 @@ class ConfidenceOnly(_OfOneTeacher):
         rarer one.
         """
         right = _right(teachers, context)
-        turns = jax.random.permutation(jax.random.fold_in(context.key, _DRAW), len(right))
+        turns = jax.random.permutation(own_key(context.key, _DRAW), len(right))
         same = right[:, None] == right
         place = jnp.sum(same & (turns < turns[:, None]), axis=1)  # among its kind, from 0
         rarer = jnp.minimum(jnp.sum(right), jnp.sum(1 - right))
         return (place < rarer).astype(jnp.float32)
 
 
-_DRAW = 1  # folded into the step's key, from which the views were drawn
+_DRAW = 0  # of the own keys of a step
 
 
 def _right(teachers: Taught, context: Context) -> jax.Array:

@@ -55,7 +55,7 @@ class DistInit(WithoutLabels):
         teacher = guidance.pooled(outputs, self.guided_by)
         if self.distance == "l1":
             return {"l1": Term(1.0, losses.mean_absolute_error(anchor, teacher))}
-        targets = losses.soft_targets(teacher, 1.0)
+        targets = losses.soft_targets(jax.lax.stop_gradient(teacher), 1.0)
         value = -jnp.sum(targets * jax.nn.log_softmax(anchor), axis=-1)
         return {"cross_entropy": Term(1.0, value)}
 

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from vidkd_jax import losses
-from vidkd_jax.methods.base import Context, Outputs, Shapes, Sizes, Taught, Term
+from vidkd_jax.methods.base import Context, Outputs, Shapes, Sizes, Taught, Term, own_key
 from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.sources import Memory
 from vidkd_jax.models import Head
 from vidkd_jax.options import option
 
-_DRAW = 1  # folded into the step's key, from which the views were drawn
+_DRAW = 0  # of the own keys of a step
 _UP, _DOWN = 1 / 0.99, 1 / 1.01  # what a step multiplies the weight by, in the reference code
 
 
@@ -51,7 +51,7 @@ class LearnedConfidence(Defaults):
         """Returns the cross-entropy with hints, and -log c."""
         del teachers
         label = context.batch["label"]
-        hinted = jax.random.bernoulli(jax.random.fold_in(context.key, _DRAW), 0.5, label.shape)
+        hinted = jax.random.bernoulli(own_key(context.key, _DRAW), 0.5, label.shape)
         value = losses.hinted_cross_entropy(
             student["logits"], student["confidence"][:, 0], label, hinted
         )

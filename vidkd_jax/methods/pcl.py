@@ -11,7 +11,7 @@ from vidkd_jax import augment, losses
 from vidkd_jax.augment import pretext
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import banks
-from vidkd_jax.methods.base import Batch, Context, Outputs, Shapes, Sizes, Taught, Term
+from vidkd_jax.methods.base import Batch, Context, Outputs, Shapes, Sizes, Taught, Term, own_key
 from vidkd_jax.methods.defaults import Defaults
 from vidkd_jax.methods.sources import Frozen, Memory, Source
 from vidkd_jax.models import Head
@@ -22,7 +22,7 @@ from vidkd_jax.samplers import Sampler, Tuples
 CONTRASTS = ("in_batch", "banks", "none")
 WINDOWS = ("tuple", "clip")
 DISTILLED = ("pretext", "projection", "logits")
-_LABELS, _TRANSFORMS, _NEGATIVES = 1, 2, 3  # folded into the step's key
+_LABELS, _TRANSFORMS, _NEGATIVES = 0, 1, 2  # of the own keys of a step
 _BANKS = ("first_bank", "last_bank")
 _EVALUATION = 0  # seed of the transforms of evaluation clips, alike in all runs
 
@@ -117,7 +117,7 @@ class PretextContrast(Defaults):
         # The transforms read each pixel several times.
         never = jnp.any(batch["video"] < 0)
         seen = materialise_on_cpu(super().views(key, batch)["clip"], never)
-        keys = jax.random.split(jax.random.fold_in(key, _TRANSFORMS), len(seen))
+        keys = jax.random.split(own_key(key, _TRANSFORMS), len(seen))
         return {"clip": self._transformed(seen, self._labels(key, batch), keys)}
 
     def variants(self, batch: Batch) -> Mapping[str, jax.Array]:
@@ -183,7 +183,7 @@ class PretextContrast(Defaults):
         # the video's own row; one of the drawn rows may be it, too.
         total = jnp.zeros(len(videos))
         for number, (query, name) in enumerate(zip((last, first), _BANKS, strict=True)):
-            key = jax.random.fold_in(jax.random.fold_in(context.key, _NEGATIVES), number)
+            key = jax.random.fold_in(own_key(context.key, _NEGATIVES), number)
             shape = (len(videos), self.negatives)
             drawn = jax.random.randint(key, shape, 0, context.memory["videos"])
             bank = context.memory[name]
@@ -194,7 +194,7 @@ class PretextContrast(Defaults):
 
     def _labels(self, key: jax.Array, batch: Batch) -> jax.Array:
         """Returns which transform the middle clips undergo in a step, int [b]."""
-        return pretext.draw_labels(jax.random.fold_in(key, _LABELS), self._possible(batch))
+        return pretext.draw_labels(own_key(key, _LABELS), self._possible(batch))
 
     def _possible(self, batch: Batch) -> jax.Array:
         """Returns which transforms each tuple can undergo, bool [b, 5]."""

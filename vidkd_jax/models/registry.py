@@ -53,7 +53,7 @@ def create(
     heads: Mapping[str, Head] | None = None,
     normalisation: Normalisation = TY,
 ) -> Recogniser:
-    """Returns a backbone with a classifier.
+    """Returns a backbone with heads; `num_classes` is short for the linear head "logits".
 
     Args:
       name: one of `available()`.

@@ -48,7 +48,7 @@ _CARDS: Mapping[str, Sequence[tuple[str, str, Callable[[float], str], str]]] = {
         ("best_epoch", "Best epoch", integer, "of the tested student"),
         ("epochs", "Epochs", integer, "trained"),
         ("train_seconds", "Training", duration, "without validation"),
-        ("num_params", "Parameters", integer, "that are trained"),
+        ("num_params", "Parameters", integer, "of the network that is kept"),
         ("clips_per_second", "Clips / second", "{:.1f}".format, "in training, median epoch"),
         ("data_wait_fraction", "Data wait", percent, "of training time; 0 is best"),
         ("peak_memory_bytes", "Peak memory", gibibytes, "of the device or the process"),

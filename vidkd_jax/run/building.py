@@ -16,7 +16,7 @@ from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.run import fork, init_from, inputs, method_checks
 from vidkd_jax.run.compiled import Predict, compiled_step, predictor_of
-from vidkd_jax.run.frozen import dtype, load_frozen
+from vidkd_jax.run.frozen import load_frozen
 from vidkd_jax.run.state import MEMORY_STREAM, TrainState, create_train_state
 from vidkd_jax.run.student import (
     build_student,
@@ -197,7 +197,7 @@ def build_run(settings: Settings) -> Run:
     method_checks.check_evaluators(settings.method, student_shapes)
     patterns = [pattern for pattern, _ in settings.optim.multipliers]
     method_checks.check_patterns(patterns, student, clip_shape)
-    like_student = own_kind(student, dtype(settings))
+    like_student = own_kind(student, settings.teacher_dtype)
     first_past = random_past(settings.method.teachers, key, clip_shape, like_student, mesh)
     teachers = assemble(settings, frozen, like_student, first_past, splits.class_names)
     optimizer = optimizer_of(settings.optim)

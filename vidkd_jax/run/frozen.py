@@ -90,11 +90,6 @@ def _output_shapes(
         raise InputError(f"config.teachers.runs: '{folder}': {error}") from error
 
 
-def dtype(settings: Settings) -> str:
-    """Returns the type that teachers compute in."""
-    return settings.teachers.dtype or settings.model.dtype
-
-
 def _widened(sampler: Sampler, teachers: Sequence[Teacher]) -> Sampler:
     """Returns the sampler whose clips hold the teachers' frames, too.
 
@@ -146,9 +141,9 @@ def _networks(
         return ()
     return tuple(
         Network(
-            model=weights.network_of(teacher.card, dtype(settings), heads=source.heads).clone(
-                taps=source.blocks
-            ),
+            model=weights.network_of(
+                teacher.card, settings.teacher_dtype, heads=source.heads
+            ).clone(taps=source.blocks),
             frames=None
             if source.all_frames and teacher.card.frames == 1
             else places(own, all_frames, teacher.card),

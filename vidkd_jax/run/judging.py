@@ -1,9 +1,10 @@
 """How good a run's student is, and how far it agrees with its teachers."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +19,6 @@ from vidkd_jax.run.asking import BySource
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.compiled import Predict
 from vidkd_jax.run.kept import Said, kept
-from vidkd_jax.runtime import sharding
-from vidkd_jax.runtime.progress import progress_bar
 
 # The teachers' probabilities [m, k] for a subset's evaluation clips, by source.
 Answers = Mapping[str, np.ndarray]
@@ -217,16 +216,4 @@ def _agreements(run: Run, judged: Collected) -> dict[str, float]:
 def _collect(run: Run, predict: Predict, variables: Variables, exam: Exam) -> Collected:
     """Returns a network's outputs for an exam's clips, with a bar."""
     batches = run.eval_batches(exam.subset, max_clips=exam.max_clips)
-    with progress_bar(
-        total=batches.num_batches,
-        desc=exam.title,
-        disable=not sharding.is_main(),
-        delay=5,
-        leave=False,
-    ) as bar:
-
-        def predict_batch(batch: dict[str, np.ndarray]) -> Any:
-            bar.update()
-            return predict(variables, batch)
-
-        return collect(predict_batch, batches)
+    return collect(functools.partial(predict, variables), batches, exam.title)

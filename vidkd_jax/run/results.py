@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from vidkd_jax import report
 from vidkd_jax.augment.pretext import TRANSFORMS
 from vidkd_jax.evaluation import metrics
-from vidkd_jax.evaluation.collect import Collected
 from vidkd_jax.evaluation.predictions import Predictions
 from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
-from vidkd_jax.run import tracking, workdir
+from vidkd_jax.run import tracking
 from vidkd_jax.run.building import Run
+from vidkd_jax.run.judging import Judgement
 from vidkd_jax.run.schedule import Progress
+from vidkd_jax.runtime import machine, sharding
 from vidkd_jax.runtime.json_files import write_json
 
 _MISTAKES = 12  # the most confident ones, in the report
@@ -26,9 +26,7 @@ _MISTAKES = 12  # the most confident ones, in the report
 def write_results(
     folder: Path,
     run: Run,
-    collected: Collected,
-    scores: Mapping[str, float],
-    arrays: Mapping[str, Mapping[str, np.ndarray]],
+    found: Judgement,
     variables: Variables,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -39,31 +37,29 @@ def write_results(
     Args:
       folder: the workdir.
       run: its parts.
-      collected: the best student's outputs for the test clips. Where its classifier is among them,
-        its predictions are kept and drawn.
-      scores: the figures of all evaluators.
-      arrays: of evaluators, for pictures and tables: each goes to a file of its own,
+      found: of the best student, on the test clips. Where its classifier is among the outputs, its
+        predictions are kept and drawn. The arrays go to a file for each evaluator,
         `<evaluator>.npz`; the linear probe's with the groups of its videos.
       variables: the best student.
       progress: where training ended.
     """
-    if jax.process_index() != 0:
+    if not sharding.is_main():
         return {}
     history = tracking.read_records(folder / "metrics.jsonl")
-    summary = _summary(run, scores, variables, progress, history)
+    summary = _summary(run, found.scores, variables, progress, history)
     evaluation: dict[str, Any] = {}
-    if "logits" in collected.outputs:
-        predictions = collected.predictions()
+    if "logits" in found.collected.outputs:
+        predictions = found.collected.predictions()
         evaluation = evaluate_details(run, predictions)
         _save_predictions(folder / "predictions.npz", run, predictions)
-    if "pretext" in arrays:
-        confusion = arrays["pretext"]["confusion"].tolist()
+    if "pretext" in found.arrays:
+        confusion = found.arrays["pretext"]["confusion"].tolist()
         evaluation["pretext"] = {"transforms": list(TRANSFORMS), "confusion": confusion}
     if evaluation:
         write_json(folder / "evaluation.json", evaluation)
-    for name, found in arrays.items():
-        named: dict[str, Any] = dict(found)
-        named |= _groups(run, found["videos"]) if name == "linear_probe" else {}
+    for name, arrays in found.arrays.items():
+        named: dict[str, Any] = dict(arrays)
+        named |= _groups(run, arrays["videos"]) if name == "linear_probe" else {}
         np.savez_compressed(folder / f"{name}.npz", **named)
     report.write_report(
         folder,
@@ -117,14 +113,14 @@ def _summary(
         "clips_per_second": float(np.median([r["clips_per_second"] for r in epochs])),
         "data_wait_fraction": float(np.median([r["data_wait_fraction"] for r in epochs])),
         "train_seconds": progress.train_seconds,
-        "peak_memory_bytes": workdir.peak_memory_bytes(),
+        "peak_memory_bytes": machine.peak_memory_bytes(),
         "model_selection": run.selected_on,
         "on_other_lists": run.on_other_lists,
         "groups": dict(run.splits.groups),
         "videos": {
             name: len(getattr(run.splits, name).videos) for name in ("train", "val", "test")
         },
-        "environment": workdir.environment(),
+        "environment": machine.environment(),
     }
 
 

@@ -97,7 +97,8 @@ class Progress:
         # A rate that falls to 0 ends flat: of equal epochs, many on few videos, the last counts.
         if schedule.name == "cosine" or self.end:
             improved = not self.best_epoch or accuracy >= self.best_accuracy
-        bad_epochs = 0 if improved and accuracy > self.trunk_best else self.bad_epochs + 1
+        improved_on_trunk = not self.trunk_best_epoch or accuracy > self.trunk_best
+        bad_epochs = 0 if improved and improved_on_trunk else self.bad_epochs + 1
         learning_rate = self.learning_rate
         if (planned := schedule.planned(epoch)) is not None:
             learning_rate = planned
@@ -157,7 +158,7 @@ class Progress:
         """
         if self.end and self.epoch >= self.end:
             return True
-        own = self.best_accuracy > self.trunk_best
+        own = not self.trunk_best_epoch or self.best_accuracy > self.trunk_best
         improved = self.best_epoch if own else self.trunk_best_epoch
         return schedule.name == "plateau" and self.epoch - improved >= schedule.early_stopping
 

@@ -1,4 +1,8 @@
-"""The teachers of a run. This file alone knows what each kind of source means."""
+"""The teachers of a run: what each kind of source is to it.
+
+Averages move in `methods/defaults.py`, a peer's weights are split off in `networks/network.py`, and
+`run/validation.py` asks the best past self anew after each promotion.
+"""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -10,7 +10,6 @@ from vidkd_jax.methods import LAST_EPOCH, BestPast
 from vidkd_jax.run import judging
 from vidkd_jax.run.asking import BySource
 from vidkd_jax.run.building import Run
-from vidkd_jax.run.frozen import dtype
 from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.state import TrainState
 
@@ -74,7 +73,7 @@ class Validation:
         self._answers = {other: said for other, said in self._answers.items() if other != name}
         if "logits" not in self._student.outputs:
             return
-        if dtype(run.settings) != run.settings.model.dtype:
+        if run.settings.teacher_dtype != run.settings.model.dtype:
             self._answers |= judging.ask(run, teachers, self._exam, sources=(name,))
         else:
             self._answers[name] = self._student.predictions().clip_probabilities()

@@ -1,29 +1,22 @@
 """The folder of a run: what it holds, and whether a run may start or be resumed in it."""
 
 import contextlib
-import importlib.metadata
 import json
 import os
-import platform
-import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-
-import vidkd_jax
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.run import origins
 from vidkd_jax.run.inputs import records_identity
 from vidkd_jax.run.saved import saved_config, saved_network
-from vidkd_jax.runtime import sharding
+from vidkd_jax.runtime import machine, sharding
 from vidkd_jax.runtime.json_files import read_json, write_json
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.settings.settings import Settings
 
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 # Fields that may differ when a run is resumed: where and how it reads, what it reports, how long
 # it lasts.
 MAY_CHANGE = (
@@ -126,7 +119,7 @@ def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> Non
     (workdir / "summary.json").unlink(missing_ok=True)
     write_json(
         workdir / "config.json",
-        {**settings.as_json(), "network": network, "environment": environment()},
+        {**settings.as_json(), "network": network, "environment": machine.environment()},
     )
 
 
@@ -204,23 +197,3 @@ def _check_same(workdir: Path, settings: Settings, flag: str) -> None:
                 f"'{workdir}' holds a run with {field}={before.get(field)!r}, not "
                 f"{now.get(field)!r}; use another {flag}"
             )
-
-
-def environment() -> dict[str, Any]:
-    """Returns versions, machine and devices."""
-    return {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "cpus": os.cpu_count(),
-        "devices": [str(device) for device in jax.devices()],
-        "processes": jax.process_count(),
-        "vidkd_jax": vidkd_jax.__version__,
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
-    }
-
-
-def peak_memory_bytes() -> int:
-    """Returns the peak of the first device's memory, or of this process where there is no such."""
-    statistics = jax.local_devices()[0].memory_stats() or {}
-    process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
-    return int(statistics.get("peak_bytes_in_use", process))

@@ -186,10 +186,11 @@ class TrainSettings:
     Attributes:
       batch_size: clips, or groups of clips, in a step.
       epochs: at most.
-      repeats: passes over the training videos in an epoch, more where they are few; 0: as many as
-        make at least 64 batches.
+      repeats: passes over the training videos in an epoch; set more where videos are few; 0: as
+        many as make at least 64 batches.
       log_every: steps between two records of metrics.
-      remat: half the activations' memory for a little time.
+      remat: whether activations are computed again in the backward pass: about half of their
+        memory, a little more time.
       keep_epochs: epochs after which the whole state stays in the workdir, beside the two newest.
       fork_from: a run whose state after epoch `fork_epoch` this run goes on from; see `run.fork`.
       fork_epoch: one of that run's `keep_epochs`; 0 without `fork_from`.
@@ -272,6 +273,11 @@ class Settings:
     train: TrainSettings
     eval: EvalSettings
     distributed: bool
+
+    @property
+    def teacher_dtype(self) -> str:
+        """The type that teachers compute in."""
+        return self.teachers.dtype or self.model.dtype
 
     def as_json(self) -> dict[str, Any]:
         """Returns the sections as plain nested dictionaries of JSON types, as in config.json."""
