@@ -1,16 +1,13 @@
 """Runs independent tasks in worker processes and yields the results in the order of the tasks."""
 
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing import get_context
 from typing import TypeVar
 
 from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.workers import follow_parent
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -34,7 +31,7 @@ def run_tasks(
         return
     # "spawn", because decoders start threads and a forked process would lack those threads.
     with ProcessPoolExecutor(
-        min(num_workers, len(tasks)), get_context("spawn"), initializer=_follow_parent
+        min(num_workers, len(tasks)), get_context("spawn"), initializer=follow_parent
     ) as pool:
         try:
             # All chunks are held in memory, so hundreds of thousands of tasks get larger chunks.
@@ -47,17 +44,3 @@ def run_tasks(
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _follow_parent() -> None:
-    """Makes a worker ignore Ctrl-C, which the parent handles, and exit when the parent dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

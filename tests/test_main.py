@@ -286,3 +286,17 @@ def test_a_folder_of_converted_weights_is_no_workdir(tmp_path):
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(InputError, match=r"holds converted weights"):
         workdir.check(tmp_path, get_base_config())
+
+
+def test_a_command_that_is_told_to_end_says_how_to_go_on(tmp_path):
+    script = (
+        "import time\nfrom vidkd_jax.errors import run_command\n"
+        "def main():\n    print('begun', flush=True)\n    time.sleep(60)\nrun_command(main)"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"begun\n"
+        process.terminate()
+        _, error = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert error == b"interrupted; run the same command again to continue\n"

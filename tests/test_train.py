@@ -223,6 +223,21 @@ def test_a_run_that_another_machine_finished_meanwhile_is_left_alone(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_weights_that_are_not_finite_are_never_saved(small_config, tmp_path, monkeypatch):
+    """Also of a method whose last epoch counts, which nothing validates."""
+    epoch = train._train_epoch
+
+    def spoilt(*arguments):
+        state = epoch(*arguments)
+        params = jax.tree.map(lambda leaf: leaf * np.nan, state.variables.params)
+        return state.replace(variables=state.variables.replace(params=params))
+
+    monkeypatch.setattr(train, "_train_epoch", spoilt)
+    with pytest.raises(RunError, match=r"a weight of the student is not finite .* none yet"):
+        train.train_and_evaluate(small_config(), tmp_path)
+    assert Checkpoints(tmp_path).latest_epoch() is None
+
+
 def test_validation_that_is_not_finite_is_never_saved(small_config, tmp_path, monkeypatch):
     scores = {"clip_nll": float("nan"), "clip_top1": 0.0}
     monkeypatch.setattr(evaluators, "judge", lambda *_: evaluators.Judged(scores, {}))

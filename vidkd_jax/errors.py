@@ -7,8 +7,10 @@ import errno
 import io
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -19,8 +21,21 @@ class InputError(Exception):
     """
 
 
+class Stopped(KeyboardInterrupt):
+    """The process was told to end (SIGTERM), as schedulers do: it ends as by Ctrl-C."""
+
+
 class RunError(Exception):
     """The run cannot go on, and not for wrong input. Printed as one line; exit status 1."""
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Puts the name of a field, flag or file before the message of an `InputError`."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -58,6 +73,8 @@ def with_home(text: str) -> str:
 def run_command(main: Callable[[], None], *, goes_on: bool = True) -> None:
     """Runs a command's `main` and exits: 0 done, 2 wrong input (one line on stderr), 1 else.
 
+    Told to end by SIGTERM it ends as by Ctrl-C, with status 143, as shells count signals.
+
     The shell expands ~ only at the beginning of a word. Here it is expanded in --flag=~/path, too,
     for every flag of every command.
 
@@ -66,6 +83,15 @@ def run_command(main: Callable[[], None], *, goes_on: bool = True) -> None:
       goes_on: whether the command, run again, goes on where it was interrupted.
     """
     sys.argv[1:] = map(_understood, sys.argv[1:])
+    own = os.getpid()
+
+    def stop(number: int, _: object) -> None:
+        if os.getpid() != own:  # a forked worker
+            os._exit(128 + number)
+        signal.signal(number, signal.SIG_DFL)  # whoever repeats it does not want to wait
+        raise Stopped
+
+    signal.signal(signal.SIGTERM, stop)
     if sys.stdout is None:  # it was closed
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
@@ -81,10 +107,10 @@ def run_command(main: Callable[[], None], *, goes_on: bool = True) -> None:
         sys.exit(1)
     except OSError as error:
         sys.exit(_status_of(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         again = "; run the same command again to continue" if goes_on else ""
         print(f"interrupted{again}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(128 + signal.SIGTERM if isinstance(error, Stopped) else 1)
 
 
 def _status_of(error: OSError) -> int:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Collection
-from typing import Any
+from typing import Any, get_args
 
 from vidkd_jax.errors import InputError, suggest
 
@@ -15,8 +15,8 @@ _TESTS = {
 }
 
 
-def option(default: float, **bounds: float) -> Any:
-    """Returns a dataclass field for a number.
+def option(default: float | tuple[float, ...], **bounds: float) -> Any:
+    """Returns a dataclass field for a number, or for several of one range.
 
     Args:
       default: its value.
@@ -52,8 +52,12 @@ def check_options(section: Any, name: str) -> None:
         if value not in (known := field.metadata.get("known", (value,))):
             raise InputError(f"config.{name}.{field.name}: no '{value}'{suggest(value, known)}")
         bounds = {test: field.metadata[test] for test in _TESTS if test in field.metadata}
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"config.{name}.{field.name}: {value}; use a finite number")
-        if not all(_TESTS[test][0](value, bound) for test, bound in bounds.items()):
-            use = ", ".join(f"{_TESTS[test][1]} {bound:g}" for test, bound in bounds.items())
-            raise InputError(f"config.{name}.{field.name}: {value}; use {use}")
+        several = isinstance(value, tuple) and get_args(field.type) == (float, ...)
+        for number in value if several else (value,):
+            if several and (isinstance(number, bool) or not isinstance(number, int | float)):
+                raise InputError(f"config.{name}.{field.name}: {value}; use numbers")
+            if isinstance(number, float) and not math.isfinite(number):
+                raise InputError(f"config.{name}.{field.name}: {value}; use a finite number")
+            if not all(_TESTS[test][0](number, bound) for test, bound in bounds.items()):
+                use = ", ".join(f"{_TESTS[test][1]} {bound:g}" for test, bound in bounds.items())
+                raise InputError(f"config.{name}.{field.name}: {value}; use {use}")

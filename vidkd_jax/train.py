@@ -1,5 +1,6 @@
 """The run: build, train epoch by epoch, promote, evaluate, report."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -69,7 +70,8 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
     state, progress, teachers = _start(run, checkpoints)
     is_main, step = sharding.is_main(), int(state.step)
     with tracking.Tracker(workdir, is_main=is_main, resume_step=step) as tracker:
-        state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
+        with contextlib.closing(run.train_batches):  # testing needs its memory and cores
+            state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
         best = checkpoints.load_best(progress.best_epoch, state.variables)
         test = Exam(run.splits.test, run.settings.eval.max_clips, "test")
         names = run.settings.tested_by

@@ -1,4 +1,5 @@
 import itertools
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -158,6 +159,18 @@ def test_worker_processes_read_the_same_batches(memory_subset):
     subset = memory_subset([10] * 8)
     threads = take(train_batches(subset), 3)
     assert equal(threads, take(train_batches(subset, reading=Reading(workers=1)), 3))
+
+
+def test_workers_end_when_the_batches_are_closed(memory_subset):
+    before = {*multiprocessing.active_children()}
+    batches = train_batches(memory_subset([10] * 8), reading=Reading(workers=1))
+    next(batches)
+    workers = {*multiprocessing.active_children()} - before
+    assert workers
+    batches.close()
+    for worker in workers:
+        worker.join(timeout=20)
+        assert not worker.is_alive()
 
 
 def test_crop_larger_than_a_video_is_refused(memory_subset):

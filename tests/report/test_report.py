@@ -181,6 +181,24 @@ def test_the_first_row_says_which_classes_work_and_what_is_confused(tmp_path):
     assert page.index("Training</h2>") < page.index("Data wait")
 
 
+def test_the_report_draws_each_teachers_weight_by_its_name():
+    train = by_epoch(
+        [
+            {"step": e, "epoch": e, "split": "train", "loss": 2.0, "loss/contrast": 2.0}
+            | {"weight0": 0.5 + 0.1 * e, "weight1": 0.5 - 0.1 * e}
+            for e in (1, 2)
+        ],
+        "train",
+    )
+    (axes,) = figures.weight_curves(train, ["outfit", "motion"]).axes
+    lines = {line.get_label(): [*line.get_ydata()] for line in axes.get_lines()}
+    assert lines == {"outfit": pytest.approx([0.6, 0.7]), "motion": pytest.approx([0.4, 0.3])}
+    assert figures.weight_curves(train, ["outfit"]) is None
+    assert figures.weight_curves({}, ["outfit", "motion"]) is None
+    (axes,) = figures.loss_curves(train, {}).axes  # the only part is the whole loss
+    assert [line.get_label() for line in axes.get_lines()] == ["train, total"]
+
+
 def test_what_the_test_cannot_say_is_no_fault_of_the_network():
     one_class = {"num_classes": 3, "video_top1": 1.0, "commonest_class": 1.0}
     (text,) = cautions(one_class)

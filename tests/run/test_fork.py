@@ -229,6 +229,18 @@ def test_a_finished_fork_knows_its_trunk_by_its_weights(trunk, forked, tmp_path)
         train.train_and_evaluate(other, tmp_path / "fork")
 
 
+def test_a_trunk_that_has_not_improved_for_longer_than_the_fork_waits_is_refused(
+    trunk, forked, tmp_path, monkeypatch
+):
+    """Its own schedule went on; a plateau of few epochs would stop before the first one."""
+    state, progress = load_epoch(trunk, 1)
+    stale = {**progress, "epoch": 9, "best_epoch": 1}
+    monkeypatch.setattr(beginning, "load_epoch", lambda *_: (state, stale))
+    config = forked(schedule__name="plateau", schedule__early_stopping=5)
+    with pytest.raises(InputError, match=r"schedule\.early_stopping: 5 epochs, but .* epoch 1,"):
+        train._start(build(config), Checkpoints(tmp_path))
+
+
 def test_a_trunk_selected_on_the_test_list_is_handed_on(trunk, forked, tmp_path):
     copy = shutil.copytree(trunk, tmp_path / "copy")
     config = json.loads((copy / "config.json").read_text())

@@ -211,6 +211,19 @@ def test_a_teachers_answers_are_kept_for_further_runs(
         ask(run, None, "test")
 
 
+def test_answers_that_cannot_be_kept_are_not_asked_for(teacher_run, small_config, tmp_path):
+    run = build(taught(small_config, teacher_run))
+    (network,) = run.teachers.networks["frozen"]
+    (tmp_path / "file").write_text("")
+
+    def ask():
+        raise AssertionError("asked")
+
+    where = {"settings": run.settings, "subset": run.splits.val, "spec": run.spec, "max_clips": 3}
+    with pytest.raises(InputError, match=r"config\.eval\.keep_answers: .*file' cannot be written"):
+        kept.kept(tmp_path / "file", "digest", network, ask, **where)
+
+
 def test_what_was_kept_of_fewer_outputs_is_asked_again(teacher_run, small_config, tmp_path):
     """A study wants a network's confidence, too, of which a run has kept the classifier alone."""
     run = build(taught(small_config, teacher_run))
@@ -392,6 +405,9 @@ def test_a_folder_that_is_no_run_is_named(small_config, tmp_path):
     (tmp_path / "begun").mkdir()
     with pytest.raises(InputError, match="begun' holds no weights"):
         build(taught(small_config, tmp_path / "begun"))
+    near = rf"^config\.teachers\.runs: .*bgun' is no folder \(did you mean '{tmp_path}/begun'\?\)"
+    with pytest.raises(InputError, match=near):
+        build(taught(small_config, tmp_path / "bgun"))
     (tmp_path / "begun/config.json").write_text("{}")
     with pytest.raises(InputError, match="begun' is not finished; run its command again"):
         build(taught(small_config, tmp_path / "begun"))

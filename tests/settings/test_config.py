@@ -209,6 +209,8 @@ def test_unknown_and_ill_typed_fields(field, value, message):
         ("method.label_smoothing", 1.0, "less than 1"),
         ("optim.multipliers", (("(", 0.1),), r"give \(pattern, factor\) pairs"),
         ("optim.multipliers", (("a", -1.0),), r"give \(pattern, factor\) pairs"),
+        ("optim.multipliers", (("a", float("inf")),), r"give \(pattern, factor\) pairs"),
+        ("train.fork_epoch", -1, "at least 0"),
         ("train.keep_epochs", (3, 1), "use rising numbers of epochs"),
         ("train.keep_epochs", (0,), "from 1 up"),
         ("model.residual", "circle", "did you mean 'circular'"),

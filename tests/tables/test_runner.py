@@ -1,12 +1,13 @@
 """The order of runs, parallel runs on several GPUs, and runs that fail."""
 
 import contextlib
+import os
 import sys
 
 import pytest
 from tqdm import tqdm
 
-from vidkd_jax.errors import RunError
+from vidkd_jax.errors import RunError, Stopped
 from vidkd_jax.run.workdir import lock_of
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.tables import Row, load_table, runner
@@ -184,3 +185,22 @@ def test_runs_at_a_time_share_out_the_gpus(given, slot, cards, monkeypatch):
     alone = runner.environment(0, 1)
     assert alone.get("CUDA_VISIBLE_DEVICES") == given
     assert "XLA_PYTHON_CLIENT_PREALLOCATE" not in alone
+
+
+def test_a_table_that_is_told_to_end_ends_its_runs(tmp_path, monkeypatch):
+    pid = tmp_path / "pid"
+    script = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    monkeypatch.setattr(runner, "command", lambda *_: [sys.executable, "-c", script])
+    wanted = [row_arm(Row("a", "supervised_r18"), "marionette", 0)]
+    done = runner.wait
+
+    def stop(*arguments):  # as the handler of SIGTERM does in the middle of waiting
+        if pid.exists() and pid.read_text():
+            raise Stopped
+        return done(arguments[0], 0.05, *arguments[2:])
+
+    monkeypatch.setattr(runner, "wait", stop)
+    with pytest.raises(Stopped):
+        runner.run_all(wanted, tmp_path, jobs=1, extra=[], title="t")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

@@ -184,7 +184,17 @@ def test_the_interval_over_seeds_and_groups_holds_the_truth(
         ]
         found = bootstrap.estimate(runs, metric)
         held.append(found.low <= 0.5 <= found.high)
-    assert 0.9 < np.mean(held) <= (0.985 if of_both == 0.1 else 1.0)
+    assert 0.9 < np.mean(held) <= (0.99 if of_both == 0.1 else 1.0)
+
+
+def test_two_seeds_that_agree_by_chance_leave_the_groups_their_part():
+    halves = [0.2, 0.8, 0.4, 0.6]
+    runs = [of_groups(np.array(means)) for means in (halves, halves[::-1])]  # of one mean
+    metric, bootstrap = METRICS["video_top1"], Bootstrap(2, 4)
+    both = bootstrap.estimate(runs, metric)
+    alone = bootstrap.estimate([of_groups(np.mean([halves, halves[::-1]], axis=0))] * 2, metric)
+    assert both.std == 0
+    assert (both.low, both.high) == pytest.approx((alone.low, alone.high))
 
 
 def test_of_one_seed_and_one_group_nothing_is_known():

@@ -17,6 +17,7 @@ from vidkd_jax.data.clips import ClipSpec, HostBatch, Row, load_batch, random_ro
 from vidkd_jax.data.splits import Subset
 from vidkd_jax.errors import InputError
 from vidkd_jax.runtime.cores import usable_cores
+from vidkd_jax.runtime.workers import follow_parent
 
 _MOST_THREADS = 16  # each holds a batch
 _ORDER, _CLIPS = 0, 1  # what a stream of random numbers is for
@@ -31,7 +32,7 @@ class Reading:
     Attributes:
       threads: that read, in each process that reads; 0: see `num_threads`.
       workers: processes that read; 0: threads of this process only.
-      prefetch: how many batches are read ahead.
+      prefetch: how many batches are read ahead, but no fewer than threads, each of which has one.
     """
 
     threads: int = 2
@@ -145,6 +146,10 @@ class TrainBatches:
     def __next__(self) -> HostBatch:
         return next(self.iterator)
 
+    def close(self) -> None:
+        """Ends the threads or processes that read ahead; there are no batches after."""
+        self.iterator.close()
+
 
 class _LoadRows(grain.transforms.Map):
     """Reads one evaluation batch: rows of (position, place in its grid), padded with (-1, 0)."""
@@ -237,6 +242,7 @@ def _to_iterable(dataset: Any, reading: Reading) -> Any:
         if not flags.FLAGS.is_parsed():  # Grain reads flags; a library's caller may have none
             flags.FLAGS.mark_as_parsed()
         iterable = iterable.mp_prefetch(
-            grain.multiprocessing.MultiprocessingOptions(num_workers=reading.workers)
+            grain.multiprocessing.MultiprocessingOptions(num_workers=reading.workers),
+            worker_init_fn=follow_parent,
         )
     return iterable

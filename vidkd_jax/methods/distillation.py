@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from vidkd_jax import losses
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods.base import Context, Outputs, Taught, Term
-from vidkd_jax.methods.sources import Average, Frozen, Source
+from vidkd_jax.methods.sources import Average, Frozen, Source, check_weights
 from vidkd_jax.methods.supervised import Supervised
 from vidkd_jax.options import option
 
@@ -72,12 +72,12 @@ class Distillation(SoftTargets):
         student without a confidence of ConDi, section 4.3.
     """
 
-    teacher_weights: tuple[float, ...] = ()
+    teacher_weights: tuple[float, ...] = option((), at_least=0)
     label_weight: float = option(1.0, at_least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_weights(self.teacher_weights)
+        check_weights(self.teacher_weights)
         if not (self.label_weight or self.kd_weight):
             raise InputError(
                 "config.method.label_weight: 0 with kd_weight=0 leaves nothing to learn from; set "
@@ -110,12 +110,6 @@ class Distillation(SoftTargets):
                 "one each"
             )
         return [weight / sum(weights) for weight in weights]
-
-
-def _check_weights(weights: tuple[float, ...]) -> None:
-    numbers = all(isinstance(weight, int | float) for weight in weights)
-    if not numbers or (weights and not (min(weights) >= 0 and sum(weights) > 0)):
-        raise InputError(f"config.method.teacher_weights: {weights}; use numbers from 0 up")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from vidkd_jax.methods import guidance as guidance_lib
 from vidkd_jax.methods import queues
 from vidkd_jax.methods.base import Context, Outputs, Shapes, Sizes, Taught, Term
 from vidkd_jax.methods.defaults import Defaults, WithoutLabels
-from vidkd_jax.methods.sources import Frozen, Memory, Source
+from vidkd_jax.methods.sources import Frozen, Memory, Source, check_weights
 from vidkd_jax.models import Head
 from vidkd_jax.options import choice, option
 from vidkd_jax.samplers import Sampler, Segments
@@ -47,10 +47,12 @@ class DifferentiatedTeachers(WithoutLabels):
         "offline", by `accuracies`; for each video by itself "online1", by the similarity of its
         positive pair, or "online2", by the rank of this similarity.
       teacher_weights: of "fixed"; (): all alike.
-      accuracies: of "offline": what a student of each single teacher reaches, in per cent.
+      accuracies: of "offline": what a student of each single teacher reaches (not the teacher), in
+        per cent.
       shares: "softmax" of what "offline" and "online" go by, or "division" by its sum. The paper
-        has the softmax for "offline" and does not say for the others. Online division may leave out
-        for good a teacher whose first similarities are small.
+        has the softmax for "offline", by which ten points leave the better teacher nearly alone,
+        and does not say for the others. Online division may leave out for good a teacher whose
+        first similarities are small.
       fused: what is weighted, "losses" (section 4.3.3) or "features" (eq. 1). The similarity to a
         weighted sum of features is the weighted sum of the similarities, so that queued features
         carry no old weights. Teachers of one width then share one map; those of several widths,
@@ -65,8 +67,8 @@ class DifferentiatedTeachers(WithoutLabels):
     queue: int = option(1024, at_least=1)
     temperature: float = option(0.07, more_than=0)
     weights: str = choice("fixed", guidance_lib.WEIGHTS)
-    teacher_weights: tuple[float, ...] = ()
-    accuracies: tuple[float, ...] = ()
+    teacher_weights: tuple[float, ...] = option((), at_least=0)
+    accuracies: tuple[float, ...] = option((), at_least=0, at_most=100)
     shares: str = choice("softmax", guidance_lib.SHARES)
     fused: str = choice("losses", FUSED)
     unit: bool = True
@@ -86,12 +88,7 @@ class DifferentiatedTeachers(WithoutLabels):
                 f"config.method.shares: '{self.shares}', but weights='fixed' are shares already; "
                 "leave it out"
             )
-        if any(weight < 0 for weight in self.teacher_weights) or (
-            self.teacher_weights and not sum(self.teacher_weights)
-        ):
-            raise InputError(
-                f"config.method.teacher_weights: {self.teacher_weights}; use 0 or more, not all 0"
-            )
+        check_weights(self.teacher_weights)
         if self.guidance == "image" and not self.overlap:
             raise InputError(
                 "config.method.overlap: False, but with guidance='image' teachers see any one "

@@ -6,11 +6,13 @@ variables, under the same name.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+
+from vidkd_jax.errors import InputError
 
 Memory = Mapping[str, Any]  # arrays, or pytrees of arrays, by name
 
@@ -93,3 +95,11 @@ class Peer:
 
 
 Source = Frozen | BestPast | Average | Peer
+
+
+def check_weights(weights: Sequence[float]) -> None:
+    """Refuses weights of teachers, from 0 up, of which none counts; (): all count alike."""
+    if weights and not sum(weights):
+        raise InputError(
+            f"config.method.teacher_weights: {tuple(weights)}; use numbers from 0 up, not all 0"
+        )

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +158,18 @@ def load_card(folder: Path) -> Card:
         raise InputError(f"the run in '{folder}' is not finished; run its command again")
     what = "holds no weights" if folder.is_dir() else "is no folder"
     raise InputError(
-        f"'{folder}' {what}; give a folder that `python -m vidkd_jax.convert` wrote, or "
-        "the workdir of a finished run"
+        f"'{folder}' {what}{_beside(folder)}; give a folder that `python -m vidkd_jax.convert` "
+        "wrote, or the workdir of a finished run"
     )
+
+
+def _beside(folder: Path) -> str:
+    """Returns the folder of the nearest name beside one that is not there, as a question."""
+    if folder.exists() or not folder.parent.is_dir():
+        return ""
+    names = {path.name for path in folder.parent.iterdir() if path.is_dir()}
+    near = get_close_matches(folder.name, names, n=1)
+    return f" (did you mean '{folder.parent / near[0]}'?)" if near else ""
 
 
 def check_split(field: str, folder: Path, card: Card, *, dataset: str, split: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 # The epochs and the values of a metric, two lists of the same length.
 Curve = tuple[list[int], list[float]]
 
-_NOT_METRICS = ("step", "epoch", "split")
+NOT_METRICS = frozenset({"step", "epoch", "split"})  # of a record
 
 
 def by_epoch(history: Sequence[Mapping[str, Any]], split: str) -> dict[str, Curve]:
@@ -24,7 +24,7 @@ def by_epoch(history: Sequence[Mapping[str, Any]], split: str) -> dict[str, Curv
         steps = max(record["step"] - last_step, 1)
         last_step = record["step"]
         for name, value in record.items():
-            if name not in _NOT_METRICS and isinstance(value, int | float):
+            if name not in NOT_METRICS and isinstance(value, int | float):
                 sums[name][record["epoch"]] += steps * value
                 weights[name][record["epoch"]] += steps
     return {

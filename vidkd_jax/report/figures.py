@@ -28,6 +28,8 @@ def loss_curves(train: Mapping[str, Curve], val: Mapping[str, Curve]) -> Figure 
     figure, (axes,) = _epoch_axes("loss")
     _line(axes, train["loss"], "train, total", _INK, width=2.2)
     parts = sorted(name for name in train if name.startswith("loss/"))
+    if [train[name] for name in parts] == [train["loss"]]:
+        parts = []  # the only one, of weight 1: the same line
     for i, name in enumerate(parts):
         label = name.removeprefix("loss/").replace("_", " ")
         colour = _PART_COLOURS[i % len(_PART_COLOURS)]
@@ -72,6 +74,24 @@ def accuracy_curves(
             axes.plot(stars, heights, "*", color=_AMBER, markersize=11, label="best so far")
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.legend()
+    return figure
+
+
+def weight_curves(train: Mapping[str, Curve], teachers: Sequence[str]) -> Figure | None:
+    """Draws the mean weight of each teacher; None where there are not several with weights.
+
+    Args:
+        train: metrics by epoch, "weight0" of the first teacher, and so on.
+        teachers: their names.
+    """
+    names = {f"weight{number}": teacher for number, teacher in enumerate(teachers)}
+    if len(names) < 2 or not names.keys() <= train.keys():
+        return None
+    figure, (axes,) = _epoch_axes("mean weight")
+    for i, (name, teacher) in enumerate(names.items()):
+        _line(axes, train[name], teacher, f"C{i % 10}", width=2.2)
+    axes.set_ylim(0, 1)
     axes.legend()
     return figure
 

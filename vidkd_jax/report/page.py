@@ -50,7 +50,7 @@ def write_report(
         _section("Confidence", "", tables.cards("confidence", summary)),
         _section("Features", "", tables.cards("features", summary)),
         _pretext(folder, summary, evaluation),
-        _training(folder, summary, history),
+        _training(folder, config, summary, history),
         _setting("Configuration", config),
         _setting("Environment", summary.get("environment")),
     ]
@@ -67,12 +67,19 @@ def _document(config: Mapping[str, Any], summary: Mapping[str, Any], body: str) 
         (config.get("data") or {}).get("name"),
         f"seed {config['seed']}" if "seed" in config else None,
     ]
+    if teachers := _teachers(config):
+        facts.append(f"taught by {', '.join(teachers)}")
     facts += [f"{count:,} {split} videos" for split, count in summary.get("videos", {}).items()]
     subtitle = html.escape(" · ".join(str(fact) for fact in facts if fact))
     warnings = "\n".join(
         f'<p class="warning">{html.escape(text)}</p>' for text in cautions(summary)
     )
     return document(name, subtitle, f"{warnings}\n{body}")
+
+
+def _teachers(config: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the trained teachers' folders."""
+    return [Path(run).name for run in (config.get("teachers") or {}).get("runs") or ()]
 
 
 def document(title: str, subtitle: str, body: str) -> str:
@@ -97,7 +104,10 @@ def document(title: str, subtitle: str, body: str) -> str:
 
 
 def _training(
-    folder: Path, summary: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
+    folder: Path,
+    config: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
 ) -> str:
     train, val = curves.by_epoch(history, "train"), curves.by_epoch(history, "val")
     promoted = curves.promotions(history)
@@ -128,6 +138,12 @@ def _training(
             "agreement",
             figures.agreement_curves(val),
             "Agreement with the teacher on validation clips, by epoch",
+        ),
+        save_picture(
+            folder,
+            "weights",
+            figures.weight_curves(train, _teachers(config)),
+            "Mean weight of each teacher by epoch",
         ),
         save_picture(
             folder, "learning_rate", figures.learning_rate_curve(train), "Learning rate by epoch"

@@ -51,7 +51,8 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
       state: the fork's own, before the first step.
 
     Raises:
-      InputError: the trunk did not keep the epoch, or trained what the fork does not have.
+      InputError: the trunk did not keep the epoch, trained what the fork does not have, or has not
+        improved for longer than the fork waits for it.
     """
     train = run.settings.train
     trunk, epoch = Path(train.fork_from), train.fork_epoch
@@ -84,12 +85,19 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     memory = jax.tree.map(lambda old, new: jax.device_put(new, old.sharding), memory, filled)
     if fresh and sharding.is_main():
         print(f"{trunk}: fork begins afresh with {', '.join(fresh)}", file=sys.stderr)
-    progress = Progress(**saved_progress).under(Schedule.of(run.settings))
+    schedule = Schedule.of(run.settings)
+    progress = Progress(**saved_progress).under(schedule)
     before = saved_settings(trunk, any_method=True)
     if before is None or before.method.selected_on != run.settings.method.selected_on:
         progress = dataclasses.replace(
             progress, best_accuracy=-1.0, best_epoch=0
         )  # of another kind
+    elif dataclasses.replace(progress, end=0).should_stop(schedule):
+        raise InputError(
+            f"config.schedule.early_stopping: {schedule.early_stopping} epochs, but '{trunk}' was "
+            f"best after epoch {progress.best_epoch}, and a fork after epoch {epoch} would stop "
+            "at once; use more, or an earlier train.fork_epoch"
+        )
     return rest.replace(memory=memory), progress
 
 

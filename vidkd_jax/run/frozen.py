@@ -8,7 +8,7 @@ import numpy as np
 
 from vidkd_jax import samplers
 from vidkd_jax.data import Splits
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, naming
 from vidkd_jax.methods import Shapes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
@@ -84,10 +84,8 @@ def _output_shapes(
     Raises:
       InputError: it has no block that the method reads.
     """
-    try:
+    with naming(f"config.teachers.runs: '{folder}'"):
         return network.output_shapes(teacher.variables, window)
-    except InputError as error:
-        raise InputError(f"config.teachers.runs: '{folder}': {error}") from error
 
 
 def _widened(sampler: Sampler, teachers: Sequence[Teacher]) -> Sampler:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, naming
 from vidkd_jax.models import Normalisation, lookup
 from vidkd_jax.models.normalisation import default_normalisation
 from vidkd_jax.networks import public_names, weights
@@ -27,7 +27,7 @@ def normalisation(settings: Settings, *, in_channels: int) -> Normalisation:
     model = settings.model
     if not model.init_from:
         return default_normalisation(in_channels, model.residual)
-    card = weights.load_card(Path(model.init_from))
+    (card,) = cards(model)
     found = {
         **{name: getattr(card, name) for name in ("model", "width", "in_channels")},
         "residual": card.normalisation.residual,
@@ -56,7 +56,8 @@ def normalisation(settings: Settings, *, in_channels: int) -> Normalisation:
 
 def cards(model: ModelSettings) -> list[weights.Card]:
     """Returns the card of the weights to start from; none where there are none."""
-    return [weights.load_card(Path(model.init_from))] if model.init_from else []
+    with naming("config.model.init_from"):
+        return [weights.load_card(Path(model.init_from))] if model.init_from else []
 
 
 def first_variables(model: ModelSettings, fresh: Variables, anew: Mapping[str, str]) -> Variables:

@@ -7,6 +7,7 @@ the same question alone, from a run or from a study.
 import dataclasses
 import hashlib
 import json
+import os
 import uuid
 import zipfile
 import zlib
@@ -58,7 +59,7 @@ def kept(
       outputs: that `ask` returns. What was kept of fewer outputs is asked again.
 
     Raises:
-      InputError: the file is damaged.
+      InputError: the file is damaged, or the folder cannot be written to.
     """
     if folder is None or jax.process_count() > 1:
         return ask()
@@ -67,9 +68,30 @@ def kept(
     before = _load(path) if path.exists() else {}
     if before and {*outputs} <= before.keys():
         return before
+    _make_writable(folder)  # before the network answers, which takes long
     said = {**before, **ask()}
     _save(path, said)
     return said
+
+
+def _make_writable(folder: Path) -> None:
+    """Makes a folder.
+
+    Raises:
+      InputError: it cannot be made, or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError as error:
+        raise InputError(
+            f"config.eval.keep_answers: '{folder}' cannot be written ({error.strerror}); choose "
+            "another folder"
+        ) from error
+    if not writable:
+        raise InputError(
+            f"config.eval.keep_answers: '{folder}' cannot be written; choose another folder"
+        )
 
 
 def _identity(
@@ -104,7 +126,6 @@ def _save(path: Path, said: Said) -> None:
 
     Each writer has a temporary file of its own: runs at the same time may answer the same question.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     with temporary.open("wb") as file:
         np.savez_compressed(file, **dict[str, Any](said))

@@ -109,9 +109,12 @@ def _summary(
         "stopped_early": progress.epoch < run.settings.train.epochs,
         "selected_on": selected_on,
         **({f"val_{selected_on}": progress.best_accuracy} if has_score else {}),
-        # Medians over epochs: the first one compiles.
-        "clips_per_second": float(np.median([r["clips_per_second"] for r in epochs])),
-        "data_wait_fraction": float(np.median([r["data_wait_fraction"] for r in epochs])),
+        # Medians over epochs: the first one compiles. There are none where metrics.jsonl was lost.
+        **{
+            name: float(np.median([record[name] for record in epochs]))
+            for name in ("clips_per_second", "data_wait_fraction")
+            if epochs
+        },
         "train_seconds": progress.train_seconds,
         "peak_memory_bytes": machine.peak_memory_bytes(),
         "model_selection": run.selected_on,

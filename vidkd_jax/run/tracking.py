@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,17 @@ def _hidden(name: str) -> Iterator[None]:
 
 # Where PyTorch is installed, tensorboardX imports it, in 1.6 s, for graphs that are not used here.
 with _hidden("torch"):
-    from tensorboardX import SummaryWriter
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.summary import scalar
 
 
 class Tracker:
     """Writes the records of a run; in all processes but the first it writes nothing.
 
-    A record is one JSON object per line: "step", "epoch", "split", and metrics.
+    A record is one JSON object per line: "step", "epoch", "split", and metrics. Both files are
+    written by the caller's thread: a full disk is its error, and not that of a thread which is then
+    missing.
     """
 
     def __init__(self, workdir: Path, *, is_main: bool, resume_step: int) -> None:
@@ -49,7 +54,10 @@ class Tracker:
         temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
         temporary.replace(self._path)
         self._file = self._path.open("a", buffering=1)
-        self._events = SummaryWriter(str(workdir / "events"), purge_step=resume_step + 1)
+        (workdir / "events").mkdir(exist_ok=True)
+        self._events = EventsWriter(str(workdir / "events" / "events"))
+        begin = SessionLog(status=SessionLog.START)  # TensorBoard drops what a killed run had after
+        self._events.write_event(Event(step=resume_step + 1, session_log=begin))
 
     def write(self, step: int, epoch: int, split: str, metrics: Mapping[str, Any]) -> None:
         """Appends one record."""
@@ -61,7 +69,8 @@ class Tracker:
         )
         for name, value in values.items():
             if isinstance(value, (int, float)):
-                self._events.add_scalar(f"{split}/{name}", value, step)
+                summary, now = scalar(f"{split}/{name}", value), time.time()
+                self._events.write_event(Event(step=step, wall_time=now, summary=summary))
 
     def flush(self) -> None:
         """Writes what is buffered: a run that goes on from a checkpoint repeats nothing before."""
@@ -74,17 +83,18 @@ class Tracker:
     def __exit__(self, *_: object) -> None:
         """Flushes and closes the files."""
         if self._is_main:
-            self._file.close()
-            self._events.close()
+            with contextlib.closing(self._events), self._file:
+                pass
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """Returns the records of a metrics.jsonl; lines cut by a kill are left out."""
+    """Returns the records of a metrics.jsonl; lines that a kill or a power cut damaged are not."""
     records = []
     if path.exists():
-        for line in path.read_text().splitlines():
+        for line in path.read_text(errors="replace").splitlines():
             with contextlib.suppress(json.JSONDecodeError):
-                records.append(json.loads(line))
+                if isinstance(record := json.loads(line), dict) and "step" in record:
+                    records.append(record)
     return records
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidkd_jax import samplers
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, naming
 from vidkd_jax.methods import Frozen, Source
 from vidkd_jax.models import lookup
 from vidkd_jax.networks import weights
@@ -56,7 +56,8 @@ def load(settings: Settings, class_names: Sequence[str], own: Sampler) -> tuple[
         raise InputError(
             f"config.teachers.dtype: method '{settings.method_name}' has no teacher; leave it ''"
         )
-    teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
+    with naming("config.teachers.runs"):
+        teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
     for folder, teacher in zip(folders, teachers, strict=True):
         if source and source.reads_logits:
             _check_classes(folder, teacher.card, class_names, settings.method_name)

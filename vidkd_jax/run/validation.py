@@ -1,7 +1,9 @@
 """How good the student is after an epoch, beside what its teachers say of the same clips."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from vidkd_jax.errors import RunError
@@ -52,13 +54,16 @@ class Validation:
           epoch: that it has finished.
 
         Raises:
-          RunError: a figure is not finite, or the evaluators do not give the method's own.
+          RunError: weights or a figure are not finite, or the evaluators do not give the method's
+            own figure. Such a student is never saved.
         """
+        if not _are_finite(state.variables):
+            raise RunError(diverged("a weight of the student", int(state.step), epoch))
         run, method = self._run, self._run.settings.method
         moving = judging.ask(run, run.teachers.moving(state), self._exam)
         answers = {**self._answers, **moving}
         found = judging.judge(run, state.variables, self._exam, method.validated_by, answers)
-        if not np.isfinite(list(found.scores.values())).all():  # such a student is never saved
+        if not np.isfinite(list(found.scores.values())).all():
             raise RunError(diverged("the validation loss", int(state.step), epoch))
         self._student = found.collected
         return Validated(_selected(found.scores, method.selected_on), found.scores)
@@ -77,6 +82,12 @@ class Validation:
             self._answers |= judging.ask(run, teachers, self._exam, sources=(name,))
         else:
             self._answers[name] = self._student.predictions().clip_probabilities()
+
+
+@jax.jit
+def _are_finite(tree: Any) -> jax.Array:
+    """Returns whether all numbers of a tree are finite, bool []."""
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
 
 
 def diverged(what: str, step: int, epoch: int) -> str:

@@ -1,6 +1,7 @@
 """Whether settings go together: all that can be told without data; errors name the field."""
 
 import dataclasses
+import math
 import re
 from typing import Any
 
@@ -51,7 +52,7 @@ def _validate_optimiser(settings: Settings) -> None:
     if schedule.warmup_epochs >= epochs:
         raise InputError(
             f"config.schedule.warmup_epochs: {schedule.warmup_epochs} of train.epochs={epochs}: "
-            "the learning rate would never be reached; use fewer"
+            "the learning rate would never be reached; use fewer of them, such as 0"
         )
     for field in dataclasses.fields(ScheduleSettings):
         if field.name == "factor" and schedule.group_drops:
@@ -71,7 +72,7 @@ def _validate_drops(settings: Settings) -> None:
     _check_epochs("train.keep_epochs", settings.train.keep_epochs)
     patterns = []
     for pair in settings.optim.multipliers:
-        if not (_is_pattern(pair) and isinstance(pair[1], int | float) and pair[1] >= 0):
+        if not (_is_pattern(pair) and _is_factor(pair[1])):
             raise InputError(
                 f"config.optim.multipliers: {pair!r}; give (pattern, factor) pairs, such as "
                 "(('confidence', 0.1),)"
@@ -109,6 +110,10 @@ def _validate_fork(settings: Settings) -> None:
             "config.model.init_from: train.fork_from already says where the student begins; set "
             "one of them"
         )
+
+
+def _is_factor(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value >= 0
 
 
 def _is_pattern(pair: Any) -> bool:

@@ -203,7 +203,7 @@ class TrainSettings:
     remat: bool = False
     keep_epochs: tuple[int, ...] = ()
     fork_from: str = ""
-    fork_epoch: int = 0
+    fork_epoch: int = option(0, at_least=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidkd_jax import data
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, naming
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs, workdir
 from vidkd_jax.tables.arms import Arm, in_order
@@ -21,10 +21,8 @@ def check_rows(table: Table, flag: str, names: Sequence[str]) -> None:
       InputError: it lacks one.
     """
     for name in names:
-        try:
+        with naming(flag):
             table.row(name)
-        except InputError as error:
-            raise InputError(f"{flag}: {error}") from error
 
 
 def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence[str]) -> None:

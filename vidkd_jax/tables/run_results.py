@@ -13,12 +13,11 @@ import numpy as np
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.evaluation.predictions import Predictions, softmax
 from vidkd_jax.methods import LAST_EPOCH
+from vidkd_jax.report.curves import NOT_METRICS
 from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.metric import Metric
-
-_PLACES = {"step", "epoch", "split"}  # of a record of metrics.jsonl: no metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,9 +183,9 @@ def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
     """
     records = read_records(folder / "metrics.jsonl")
     validation = [record for record in records if record["split"] == "val"]
-    values = [record.get(name) for record in validation]
-    if name in _PLACES or not values or not all(isinstance(value, int | float) for value in values):
-        measured = sorted({*validation[0]} - _PLACES) if validation else []
+    values = [record.get(name) for record in validation if name not in NOT_METRICS]
+    if not values or not all(isinstance(value, int | float) for value in values):
+        measured = sorted({*validation[0]} - NOT_METRICS) if validation else []
         raise InputError(
             f"'{folder}': metrics.jsonl has no validation metric '{name}', which the table "
             f"shows{suggest(name, measured)}"

@@ -4,16 +4,17 @@ Several such commands share the work, also on several machines that see the same
 the first run that no other command has taken.
 """
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from vidkd_jax.errors import RunError
+from vidkd_jax.errors import RunError, Stopped
 from vidkd_jax.run import workdir
 from vidkd_jax.runtime.lock import is_held
 from vidkd_jax.runtime.progress import progress_bar
@@ -88,17 +89,19 @@ def run_all(
       RunError: a run failed; the message names its log. Runs that do not need it finish first.
     """
     queue, slots = _Queue(wanted, out), list(range(jobs))
+    started: list[subprocess.Popen[bytes]] = []
     running: dict[Future[str | None], tuple[Arm, int]] = {}
     with (
         progress_bar(total=len(queue.pending), desc=title, unit="run") as bar,
         ThreadPoolExecutor(jobs) as pool,
+        _stopped_together(started),
     ):
         try:
             while queue.pending or running:
                 for arm in queue.take(len(slots)):
                     # A finished run, too: it says so in seconds, or refuses another config.
                     slot, arguments = slots.pop(0), command(arm, out, extra)
-                    running[pool.submit(_run, arm, out, arguments, slot, jobs)] = arm, slot
+                    running[pool.submit(_run, arm, out, arguments, slot, jobs, started)] = arm, slot
                 if queue.pending and not running:
                     time.sleep(_WAIT)  # other commands have taken all that is left
                 for future in wait(running, _WAIT, FIRST_COMPLETED).done:
@@ -120,8 +123,28 @@ def run_all(
         raise RunError(f"{count} runs failed; the first: {failed[0]}")
 
 
-def _run(arm: Arm, out: Path, arguments: list[str], slot: int, jobs: int) -> str | None:
+@contextlib.contextmanager
+def _stopped_together(started: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
+    """Hands SIGTERM on to the runs; Ctrl-C reaches them by itself."""
+    try:
+        yield
+    except Stopped:
+        for process in started:
+            process.terminate()
+        raise
+
+
+def _run(
+    arm: Arm,
+    out: Path,
+    arguments: list[str],
+    slot: int,
+    jobs: int,
+    started: list["subprocess.Popen[bytes]"],
+) -> str | None:
     """Runs one command on its share of the cores; returns what failed, None where nothing did.
+
+    The process is added to those that have been `started`.
 
     Raises:
       _LateError: another command has taken the run, or finished it, since this one was started.
@@ -136,6 +159,7 @@ def _run(arm: Arm, out: Path, arguments: list[str], slot: int, jobs: int) -> str
         process = subprocess.Popen(
             arguments, stdout=file, stderr=subprocess.STDOUT, env=environment(slot, jobs)
         )
+        started.append(process)
         os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
         status = process.wait()
     if not status:

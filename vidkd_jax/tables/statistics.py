@@ -57,22 +57,23 @@ def _stretch(num_groups: int) -> float:
     return float(tails * np.sqrt(num_groups / (num_groups - 1)))
 
 
-def _in_common(resampled: np.ndarray) -> np.ndarray:
-    """Returns how far resampled groups move what all runs have in common.
+def _share_in_common(resampled: np.ndarray) -> float:
+    """Returns how much of the deviation by resampled groups would stay if there were many runs.
 
     Args:
       resampled: a figure of each run for each resample, [s, r].
-
-    Returns:
-      Deviations of the mean over runs [r], from the resamples' own mean (a calibration error grows
-      by the noise of resampling), narrowed to the variance that does not vanish with many runs.
     """
-    count, of_mean = len(resampled), resampled.mean(axis=0)
-    deviations, variance = of_mean - of_mean.mean(), of_mean.var()
+    count, variance = len(resampled), resampled.mean(axis=0).var()
     if count == 1 or variance == 0:
-        return deviations
+        return 1.0
     of_run_and_group = (resampled.var(axis=1).mean() - variance) * count / (count - 1)
-    return deviations * np.sqrt(np.clip(1 - of_run_and_group / (count * variance), 0, 1))
+    return float(np.sqrt(np.clip(1 - of_run_and_group / (count * variance), 0, 1)))
+
+
+def _ends(deviations: np.ndarray) -> tuple[float, float]:
+    """Returns the ends of the middle 95 %."""
+    low, high = np.quantile(deviations, (0.025, 0.975))
+    return float(low), float(high)
 
 
 class Bootstrap:
@@ -108,13 +109,16 @@ class Bootstrap:
         mean = float(per_seed.mean())
         std = float(per_seed.std(ddof=1)) if len(per_seed) > 1 else float("nan")
         if resampled is None:
-            deviations = self._seeds * std  # NaN of one seed
+            low, high = _ends(self._seeds * std)  # NaN of one seed
         else:
-            of_groups = self._stretch * _in_common(resampled)
-            of_seeds = self._seeds * np.nan_to_num(std)
+            of_groups = resampled.mean(axis=0)
+            # From the resamples' own mean: a calibration error grows by the noise of resampling.
+            of_groups = self._stretch * (of_groups - of_groups.mean())
+            in_common, of_seeds = _share_in_common(resampled) * of_groups, self._seeds * std
             # Both signs of what seeds add, so that a difference and its negative have one interval.
-            deviations = np.concatenate([of_groups + of_seeds, of_groups - of_seeds])
-        low, high = np.quantile(deviations, (0.025, 0.975))
+            both = _ends(np.concatenate([in_common + of_seeds, in_common - of_seeds]))
+            alone = _ends(of_groups)  # the groups' part is no less, even if seeds agree by chance
+            low, high = np.fmin(both[0], alone[0]), np.fmax(both[1], alone[1])
         each = tuple(per_seed.tolist())
         return Estimate(mean, mean + float(low), mean + float(high), std, each)
 
