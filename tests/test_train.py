@@ -22,7 +22,7 @@ from vidkd_jax.evaluation.predictions import Predictions, summarise
 from vidkd_jax.networks import checkpoints as checkpoints_lib
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
-from vidkd_jax.run import building, validation
+from vidkd_jax.run import beginning, building, validation
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.run.schedule import Progress
 from vidkd_jax.run.tracking import read_records
@@ -153,7 +153,7 @@ def test_interrupted_with_adamw_and_a_warm_up_is_the_same_run(small_config, tmp_
 def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, small_config):
     workdir, summary = finished
     run = build(small_config())
-    _, progress, teachers = train._start(run, Checkpoints(workdir))
+    _, progress, teachers = beginning.begin(run, Checkpoints(workdir))
     best = Checkpoints(workdir).load_best(summary["best_epoch"], run.initial_state().variables)
     assert progress.best_epoch == summary["best_epoch"]
     for ours, theirs in zip(
@@ -252,7 +252,7 @@ def test_best_of_an_epoch_whose_other_half_was_lost_is_dropped(finished, small_c
     shutil.rmtree(tmp_path / "lost" / "checkpoints" / "latest" / "3")
     run = build(small_config())
     with Checkpoints(tmp_path / "lost") as checkpoints:
-        _, progress, _ = train._start(run, checkpoints)  # the best of epoch 3 is still there
+        _, progress, _ = beginning.begin(run, checkpoints)  # the best of epoch 3 is still there
     assert progress.epoch == 2
     kept = [path.name for path in (tmp_path / "lost/checkpoints/best").iterdir()]
     assert all(int(name) <= 2 for name in kept if name.isdigit())
@@ -287,7 +287,7 @@ def test_checkpoint_of_another_number_of_processes_is_named(
         Checkpoints(tmp_path / "pair") as checkpoints,
         pytest.raises(InputError, match=r"latest/3' was written by 1 processes; start as many"),
     ):
-        train._start(run, checkpoints)
+        beginning.begin(run, checkpoints)
 
 
 def test_what_a_kill_left_of_a_first_checkpoint_is_none(finished, small_config, tmp_path):
@@ -383,7 +383,7 @@ def test_steps_and_multipliers_reach_the_optimiser(small_config, tmp_path):
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.001, 0.001])
     run = build(config)
     with Checkpoints(tmp_path) as checkpoints:
-        state, _, _ = train._start(run, checkpoints)
+        state, _, _ = beginning.begin(run, checkpoints)
     assert state.opt_state.hyperparams["factors"].tolist() == pytest.approx([0.05])
 
 

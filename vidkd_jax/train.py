@@ -13,8 +13,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from vidkd_jax.errors import RunError
-from vidkd_jax.evaluation import evaluators
-from vidkd_jax.networks.checkpoints import Checkpoints
+from vidkd_jax.networks.checkpoints import Checkpoints, has_checkpoint
 from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.run.asking import BySource
@@ -54,7 +53,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     if sharding.is_main() and (devices := sharding.describe()):
         print(devices, file=sys.stderr)
     run = build_run(settings)
-    resumed = workdir_lib.has_checkpoint(workdir)
+    resumed = has_checkpoint(workdir)
     digests = origins.of_run(workdir, settings, run.frozen_digests, resumed=resumed)
     network = {**run.card.as_json(), **digests}
     keep = settings.train.keep_epochs
@@ -67,7 +66,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
 
 def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> dict[str, Any]:
     """Trains from where the run stands, evaluates the best student and writes the results."""
-    state, progress, teachers = _start(run, checkpoints)
+    state, progress, teachers = beginning.begin(run, checkpoints)
     is_main, step = sharding.is_main(), int(state.step)
     with tracking.Tracker(workdir, is_main=is_main, resume_step=step) as tracker:
         with contextlib.closing(run.train_batches):  # testing needs its memory and cores
@@ -83,35 +82,6 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
         found = found._replace(scores=found.scores | calibrated)
         tracker.write(int(state.step), progress.epoch, "test", found.scores)
     return results.write_results(workdir, run, found, best, progress)
-
-
-def _start(run: Run, checkpoints: Checkpoints) -> tuple[TrainState, Progress, BySource]:
-    """Returns state, progress and teachers: of the newest checkpoint, of a trunk, or fresh ones."""
-    state, progress = run.initial_state(), Progress(run.settings.optim.learning_rate)
-    if checkpoints.latest_epoch() is not None:
-        state, saved = checkpoints.load_latest(state, run.train_batches.iterator)
-        progress = Progress(**saved)
-    elif run.settings.train.fork_from:
-        state, progress = beginning.from_trunk(run, state)
-        progress = _first_best(run, state, progress, checkpoints)
-    else:
-        state = beginning.from_weights(run, state)
-    teachers = run.teachers.first
-    if run.teachers.promotes and progress.best_epoch:
-        best = checkpoints.load_best(progress.best_epoch, state.variables)
-        teachers = run.teachers.promoted(teachers, best)
-    return state, progress, teachers
-
-
-def _first_best(
-    run: Run, state: TrainState, progress: Progress, checkpoints: Checkpoints
-) -> Progress:
-    """Makes the student with which a fork begins its best one so far; returns the progress."""
-    read = evaluators.sources_of(run.settings.method.validated_by)
-    teachers = {name: each for name, each in run.teachers.first.items() if name in read}
-    found = Validation(run, teachers).judge(state, progress.epoch)
-    checkpoints.save_best(progress.epoch, state.variables)
-    return progress.with_best(found.score)
 
 
 def _train(

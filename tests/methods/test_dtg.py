@@ -15,6 +15,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.methods import guidance, queues
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
+from vidkd_jax.run import beginning
 from vidkd_jax.run.tracking import read_records
 
 RNG = np.random.default_rng(6)
@@ -316,7 +317,7 @@ def test_what_was_learnt_beside_other_teachers_begins_afresh(
 
     def begun(teacher, **start):
         run = build(small_config(**options, teachers__runs=(teacher,), **start))
-        state, _, _ = train._start(run, Checkpoints(tmp_path / "nothing"))
+        state, _, _ = beginning.begin(run, Checkpoints(tmp_path / "nothing"))
         kept = np.array_equal(state.variables.params["anchor0"]["kernel"], anchor)
         return kept, (np.asarray(state.memory["queue"]["videos"]) >= 0).any()
 

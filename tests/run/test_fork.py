@@ -67,7 +67,7 @@ def test_a_fork_that_changes_nothing_ends_as_its_trunk_to_the_bit(trunk, forked,
 
 def test_another_seed_draws_other_clips_from_the_same_state(trunk, forked, tmp_path):
     config = forked(seed=7)
-    state, progress, _ = train._start(build(config), Checkpoints(tmp_path / "start"))
+    state, progress, _ = beginning.begin(build(config), Checkpoints(tmp_path / "start"))
     saved, _ = load_epoch(trunk, 1)
     assert same(state.variables.params, saved["variables"]["params"])
     assert progress.epoch == progress.best_epoch == 1
@@ -88,7 +88,7 @@ def test_a_killed_fork_goes_on_to_the_same_bits(forked, tmp_path):
 def test_teaching_yourself_begins_with_the_trunk_as_its_teacher(trunk, forked, tmp_path):
     run = build(forked(method__name="teaching_yourself"))
     with Checkpoints(tmp_path) as checkpoints:
-        state, progress, teachers = train._start(run, checkpoints)
+        state, progress, teachers = beginning.begin(run, checkpoints)
     (teacher,) = teachers["best"]
     assert same(teacher.params, state.variables.params)
     assert progress.best_epoch == 1
@@ -100,7 +100,7 @@ def test_the_first_best_of_a_fork_is_judged_beside_its_teachers(trunk, forked, t
     teacher = (str(trunk),)
     run = build(forked(method__name="confidence_distillation", teachers__runs=teacher))
     with Checkpoints(tmp_path) as checkpoints:
-        state, progress, _ = train._start(run, checkpoints)
+        state, progress, _ = beginning.begin(run, checkpoints)
     assert progress.best_epoch == 1 and 0 <= progress.best_accuracy <= 1
     assert set(state.variables.params) == {"backbone", "logits", "confidence"}
     assert "fork begins afresh with" in capsys.readouterr().err
@@ -108,7 +108,7 @@ def test_the_first_best_of_a_fork_is_judged_beside_its_teachers(trunk, forked, t
 
 def test_a_moving_average_begins_at_the_trunk(trunk, forked, tmp_path):
     run = build(forked(method__name="moving_average"))
-    state, _, _ = train._start(run, Checkpoints(tmp_path))
+    state, _, _ = beginning.begin(run, Checkpoints(tmp_path))
     assert same(state.memory["average"].params, state.variables.params)
 
 
@@ -128,7 +128,7 @@ def test_adapters_begin_afresh_and_are_listed(trunk, forked, tmp_path, capsys):
     }
     config = forked(method__name="hints", teachers__runs=(str(trunk),), **hints)
     run = build(config)
-    state, _, _ = train._start(run, Checkpoints(tmp_path))
+    state, _, _ = beginning.begin(run, Checkpoints(tmp_path))
     saved, _ = load_epoch(trunk, 1)
     own = state.variables.params
     assert same(own["backbone"], saved["variables"]["params"]["backbone"])
@@ -238,7 +238,7 @@ def test_a_trunk_that_has_not_improved_for_longer_than_the_fork_waits_is_refused
     monkeypatch.setattr(beginning, "load_epoch", lambda *_: (state, stale))
     config = forked(schedule__name="plateau", schedule__early_stopping=5)
     with pytest.raises(InputError, match=r"schedule\.early_stopping: 5 epochs, but .* epoch 1,"):
-        train._start(build(config), Checkpoints(tmp_path))
+        beginning.begin(build(config), Checkpoints(tmp_path))
 
 
 def test_a_trunk_selected_on_the_test_list_is_handed_on(trunk, forked, tmp_path):

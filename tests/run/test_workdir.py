@@ -2,7 +2,7 @@
 
 import pytest
 
-from vidkd_jax.run import workdir
+from vidkd_jax.networks.checkpoints import has_checkpoint
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_a_run_goes_on_from_a_state_and_a_best_student(tmp_path, latest, best, g
     for name, epochs in (("latest", latest), ("best", best)):
         for epoch in epochs:
             (tmp_path / "checkpoints" / name / epoch).mkdir(parents=True)
-    assert workdir.has_checkpoint(tmp_path) == goes_on
+    assert has_checkpoint(tmp_path) == goes_on

@@ -10,8 +10,9 @@ import pytest
 from vidkd_jax.runtime.materialise import materialise_on_cpu
 
 
-def test_the_array_is_what_it_was() -> None:
-    x = jnp.arange(12.0).reshape(3, 4) / 7
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "uint8", "bool"])
+def test_the_array_is_what_it_was(dtype: str) -> None:
+    x = (jnp.arange(12.0).reshape(3, 4) * 5 / 7).astype(dtype)
     found = jax.jit(materialise_on_cpu)(x, jnp.zeros((), bool))
     np.testing.assert_array_equal(found, x)
 

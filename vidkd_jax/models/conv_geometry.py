@@ -112,7 +112,7 @@ def materialise(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Returns `x`, computed only once and written to memory.
 
     XLA's CPU backend would otherwise compute BatchNorm, ReLU and residual sums again for each copy
-    of a convolution's input. If the first weight of the kernel is NaN, `x` becomes NaN, which the
-    convolution would become anyway.
+    of a convolution's input. If the first weight of the kernel is NaN, the result is wrong, and the
+    convolution is NaN whatever its input.
     """
     return once.materialise(x, jnp.isnan(kernel.ravel()[0]))

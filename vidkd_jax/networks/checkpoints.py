@@ -9,6 +9,7 @@ there.
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,18 +35,42 @@ def _abstract(tree: Any) -> Any:
     return jax.tree.map(leaf, tree)
 
 
+def _folder(workdir: Path, kind: str) -> Path:
+    """Returns the folder of the checkpoints of a kind, "latest" or "best"."""
+    return (workdir / "checkpoints" / kind).absolute()
+
+
+def _saved_epochs(workdir: Path, kind: str) -> list[int]:
+    """Returns the epochs of the checkpoints of a kind, in order; [] where there are none."""
+    folder = _folder(workdir, kind)
+    # Path.is_dir raises where a parent folder is not readable; os.path.isdir does not.
+    if not os.path.isdir(folder):  # noqa: PTH112
+        return []
+    # Only finished checkpoints have a number as their name.
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+
+
+def has_checkpoint(workdir: Path) -> bool:
+    """Whether the folder holds a checkpoint that a run can go on from.
+
+    There must be a state and, of its epoch or one before, a best student: a run that is killed
+    while its first epoch is written may leave one of them, and then begins anew.
+    """
+    latest, best = (_saved_epochs(workdir, kind) for kind in ("latest", "best"))
+    return bool(latest and best) and best[0] <= latest[-1]
+
+
 class Checkpoints:
     """The checkpoints of one run, by epoch."""
 
     def __init__(self, workdir: Path, *, keep_epochs: Sequence[int] = ()) -> None:
         """Opens the folder; the checkpoints after the epochs `keep_epochs` are never deleted."""
-        folder = (workdir / "checkpoints").absolute()
         policies = ocp.training.preservation_policies
         keep_two = policies.LatestN(2)
         keep = policies.AnyPreservationPolicy([keep_two, policies.CustomSteps(keep_epochs)])
         self._latest, self._best = (
             ocp.training.Checkpointer(
-                folder / name,
+                _folder(workdir, name),
                 preservation_policy=policy,
                 cleanup_tmp_directories=True,
                 context=_own_barriers(name),
@@ -177,6 +202,11 @@ def load_variables(folder: Path) -> Variables:
         return Variables(**ocp.load_checkpointables(folder, {"variables": as_numpy})["variables"])
 
 
+def load_best_of(workdir: Path, epoch: int) -> Variables:
+    """Returns the best student of a run, NumPy, as `load_variables`; `epoch` is its epoch."""
+    return load_variables(_folder(workdir, "best") / str(epoch))
+
+
 def load_epoch(workdir: Path, epoch: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns the state and the progress that a run saved after an epoch.
 
@@ -190,14 +220,13 @@ def load_epoch(workdir: Path, epoch: int) -> tuple[dict[str, Any], dict[str, Any
     Raises:
       InputError: the epoch was not kept, or its checkpoint is damaged.
     """
-    latest = (workdir / "checkpoints" / "latest").absolute()
-    kept = sorted(int(p.name) for p in latest.glob("*") if p.name.isdigit())
+    kept = _saved_epochs(workdir, "latest")
     if epoch not in kept:
         raise InputError(
             f"'{workdir}' holds no checkpoint after epoch {epoch}, but after epochs "
             f"{', '.join(map(str, kept)) or 'none'}; train it with train.keep_epochs=({epoch},)"
         )
-    folder = latest / str(epoch)
+    folder = _folder(workdir, "latest") / str(epoch)
     with _readable(folder, "make it again"):
         found = ocp.checkpointables_metadata(folder)
         as_numpy = jax.tree.map(

@@ -19,7 +19,7 @@ from flax.traverse_util import flatten_dict
 from vidkd_jax import models
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.models import Head, Normalisation
-from vidkd_jax.networks.checkpoints import load_variables, save_variables
+from vidkd_jax.networks.checkpoints import load_best_of, load_variables, save_variables
 from vidkd_jax.networks.network import Variables, student_of
 from vidkd_jax.runtime.json_files import read_json, write_json
 
@@ -238,11 +238,10 @@ def load(folder: Path) -> tuple[Card, Variables]:
       InputError: it is neither, or is damaged.
     """
     card = load_card(folder)
-    weights = folder / "weights"
-    if not (folder / "model.json").is_file():
-        best_epoch = json.loads((folder / "summary.json").read_text()).get("best_epoch")
-        weights = folder / "checkpoints" / "best" / str(best_epoch)
-    return card, student_of(load_variables(weights))
+    if (folder / "model.json").is_file():
+        return card, student_of(load_variables(folder / "weights"))
+    best_epoch = json.loads((folder / "summary.json").read_text()).get("best_epoch")
+    return card, student_of(load_best_of(folder, best_epoch))
 
 
 def digest(variables: Variables) -> str:

@@ -1,25 +1,71 @@
-"""The state that a run begins with: of weights, or of another run from which it forks."""
+"""Where a run begins: at its newest checkpoint, at another run from which it forks, or afresh."""
 
 import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.networks.checkpoints import load_epoch
+from vidkd_jax.evaluation import evaluators
+from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
 from vidkd_jax.run import init_from, origins
+from vidkd_jax.run.asking import BySource
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.optimizer import path_names
 from vidkd_jax.run.saved import saved_network, saved_settings
 from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.run.state import TrainState
+from vidkd_jax.run.validation import Validation
 from vidkd_jax.runtime import sharding
 
 _SAID = "memory/queue/"  # what a run's own teachers have said of earlier batches
+
+
+class Start(NamedTuple):
+    """Where a run stands.
+
+    Attributes:
+      state: on the devices.
+      progress: the epochs that are done.
+      teachers: variables of those that do not live in the state, by source.
+    """
+
+    state: TrainState
+    progress: Progress
+    teachers: BySource
+
+
+def begin(run: Run, checkpoints: Checkpoints) -> Start:
+    """Returns where a run stands: at its newest checkpoint, at a trunk, or at its first step."""
+    state, progress = run.initial_state(), Progress(run.settings.optim.learning_rate)
+    if checkpoints.latest_epoch() is not None:
+        state, saved = checkpoints.load_latest(state, run.train_batches.iterator)
+        progress = Progress(**saved)
+    elif run.settings.train.fork_from:
+        state, progress = from_trunk(run, state)
+        progress = _first_best(run, state, progress, checkpoints)
+    else:
+        state = from_weights(run, state)
+    teachers = run.teachers.first
+    if run.teachers.promotes and progress.best_epoch:
+        best = checkpoints.load_best(progress.best_epoch, state.variables)
+        teachers = run.teachers.promoted(teachers, best)
+    return Start(state, progress, teachers)
+
+
+def _first_best(
+    run: Run, state: TrainState, progress: Progress, checkpoints: Checkpoints
+) -> Progress:
+    """Makes the student with which a fork begins its best one so far; returns the progress."""
+    read = evaluators.sources_of(run.settings.method.validated_by)
+    teachers = {name: each for name, each in run.teachers.first.items() if name in read}
+    found = Validation(run, teachers).judge(state, progress.epoch)
+    checkpoints.save_best(progress.epoch, state.variables)
+    return progress.with_best(found.score)
 
 
 def from_weights(run: Run, state: TrainState) -> TrainState:

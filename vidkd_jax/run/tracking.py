@@ -88,7 +88,7 @@ class Tracker:
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """Returns the records of a metrics.jsonl; lines that a kill or a power cut damaged are not."""
+    """Returns the records of a metrics.jsonl, without lines that a kill or a power cut damaged."""
     records = []
     if path.exists():
         for line in path.read_text(errors="replace").splitlines():

@@ -9,6 +9,7 @@ from typing import Any
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.checkpoints import has_checkpoint
 from vidkd_jax.run import origins
 from vidkd_jax.run.inputs import records_identity
 from vidkd_jax.run.saved import saved_config, saved_network
@@ -121,25 +122,6 @@ def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> Non
         workdir / "config.json",
         {**settings.as_json(), "network": network, "environment": machine.environment()},
     )
-
-
-def has_checkpoint(workdir: Path) -> bool:
-    """Whether the folder holds a checkpoint that a run can go on from.
-
-    There must be a state and, of its epoch or one before, a best student: a run that is killed
-    while its first epoch is written may leave one of them, and then begins anew.
-    """
-    latest, best = (_epochs(workdir / "checkpoints" / name) for name in ("latest", "best"))
-    return bool(latest and best) and min(best) <= max(latest)
-
-
-def _epochs(folder: Path) -> list[int]:
-    """Returns the epochs of the checkpoints in a folder, which may be missing."""
-    # Path.is_dir raises where a parent folder is not readable; os.path.isdir does not.
-    if not os.path.isdir(folder):  # noqa: PTH112
-        return []
-    # Only finished checkpoints have a number as their name.
-    return [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
 
 
 def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:

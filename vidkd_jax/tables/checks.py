@@ -1,15 +1,15 @@
 """What is checked before a table's runs begin: its rows, overrides, records and weights."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 from vidkd_jax import data
 from vidkd_jax.errors import InputError, naming
+from vidkd_jax.networks.checkpoints import has_checkpoint
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs, workdir
 from vidkd_jax.tables.arms import Arm, in_order
-from vidkd_jax.tables.resolving import resolve, root_of
+from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import TEACHERS
 from vidkd_jax.tables.table import Table
 
@@ -57,10 +57,8 @@ def check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> Non
     runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
     for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
         settings = resolve(arm, extra).data
-        which = inputs.records_of(settings)
         if settings.source == "records":
-            root = Path(root_of(extra) or which.root)
-            data.open_records(dataclasses.replace(which, root=root))
+            data.open_records(inputs.records_of(settings))
 
 
 def check_runs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
@@ -71,11 +69,9 @@ def check_runs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """
     for arm in in_order(wanted):
         folder = arm.folder(out)
-        if not arm.is_finished(out) and not workdir.has_checkpoint(folder):
+        if not arm.is_finished(out) and not has_checkpoint(folder):
             continue
-        settings = resolve(arm, extra)
-        data = dataclasses.replace(settings.data, root=root_of(extra) or settings.data.root)
-        workdir.check(folder, dataclasses.replace(settings, seed=arm.seed, data=data), "--out")
+        workdir.check(folder, resolve(arm, extra), "--out")
 
 
 def check_converted(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:

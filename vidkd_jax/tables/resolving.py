@@ -25,9 +25,9 @@ _PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's tex
 
 
 def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
-    """Returns a run's settings, validated.
+    """Returns a run's settings, validated: as its command has them.
 
-    The folders of needed runs are in them, relative to the folder of the tables.
+    But the folders of needed runs are relative to the folder of the tables.
 
     Args:
       arm: the run.
@@ -42,6 +42,9 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
         raise InputError(f"row '{arm.row.name}': no config '{arm.row.config}'{nearest}")
     get_config = runpy.run_path(str(path))["get_config"]
     config: ConfigDict = get_config(arm.dataset)
+    config.seed = arm.seed
+    if root := root_of(extra):
+        config.data.root = root
     for field, value in arm.overrides(Path()).items():
         config_lib.set_field(config, field, value)
     for flag in extra:
