@@ -2,6 +2,9 @@
 
 import dataclasses
 import itertools
+import os
+import subprocess
+import sys
 
 import cv2
 import jax
@@ -344,3 +347,33 @@ def test_colours_are_jittered_before_a_clip_is_made_grey():
     drawn = augment.draw(config, key_draw)
     expected = augment.to_grey(augment.jitter(jnp.asarray(CLIPS[0]), *drawn.jitter), True)
     np.testing.assert_allclose(apply(config, KEY, CLIPS[:1])[0], expected, atol=1e-5)
+
+
+_COMPARED = """
+import dataclasses, jax, numpy as np
+from vidkd_jax import augment
+
+pcl = dataclasses.replace(augment.Augment.none(), jitter=0.8, grey=0.2, blur=0.5)
+pixels = np.random.default_rng(0).integers(0, 256, (6, 2, 24, 24, 3), np.uint8)
+key = jax.random.key(3)
+for config in (augment.Augment(), pcl):
+    seen = lambda pixels: augment.apply(config, key, augment.normalise(jax.numpy.asarray(pixels)))
+    print(np.abs(jax.jit(seen)(pixels) - seen(pixels)).max())
+"""
+
+
+def test_optimised_it_is_what_it_is_step_by_step():
+    """A compiler may compute a colour twice, with other roundings: no choice may hang on them.
+
+    The other tests compile without optimisation.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _COMPARED],
+        env={**os.environ, "XLA_FLAGS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    differences = [float(line) for line in done.stdout.split()]
+    assert len(differences) == 2 and max(differences) < 2e-5

@@ -53,20 +53,33 @@ def adjust_hue(clip: jax.Array, turns: jax.Array | float) -> jax.Array:
         The rotated clip, `[t, h, w, 3]`.
     """
     rgb = clip.astype(jnp.float32)
-    red, green, blue = rgb[..., :1], rgb[..., 1:2], rgb[..., 2:]
+    planes = rgb[..., :1], rgb[..., 1:2], rgb[..., 2:]
+    rotated = _rotated(planes, turns, jnp.array(_HUE_OFFSETS)).astype(clip.dtype)
+    return jnp.where(turns == 0, clip, rotated)
+
+
+def _rotated(
+    planes: Sequence[jax.Array], turns: jax.Array | float, offset: jax.Array | float
+) -> jax.Array:
+    """Returns the channel of an offset on the colour circle after a rotation of the hue.
+
+    The largest channel is found by comparing channels, not by where it equals their maximum: XLA
+    may compute both anew, with other roundings, and where two channels are nearly equal, either is
+    right.
+    """
+    red, green, blue = planes
     value = jnp.maximum(jnp.maximum(red, green), blue)
     chroma = value - jnp.minimum(jnp.minimum(red, green), blue)
     divisor = jnp.where(chroma > 0, chroma, 1.0)  # grey stays grey, whatever its hue
     sixths = jnp.where(
-        value == red,
+        (red >= green) & (red >= blue),
         (green - blue) / divisor,
-        jnp.where(value == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
+        jnp.where(green >= blue, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
     )
-    position = sixths + 6.0 * turns + jnp.array(_HUE_OFFSETS)
+    position = sixths + 6.0 * turns + offset
     position = position - 6.0 * jnp.floor(position / 6.0)
     share_removed = jnp.clip(2.0 - jnp.abs(position - 2.0), 0.0, 1.0)
-    rotated = (value - chroma * share_removed).astype(clip.dtype)
-    return jnp.where(turns == 0, clip, rotated)
+    return value - chroma * share_removed
 
 
 def to_grey(clip: jax.Array, grey: jax.Array | bool) -> jax.Array:
@@ -107,9 +120,11 @@ def jitter(
     planes = blend(-1.0, brightness)
     planes = blend(jnp.mean(_luminance(planes), axis=(1, 2), keepdims=True), contrast)
     planes = blend(_luminance(planes), saturation)
-    # Without this barrier it would compute all of that once for every use by the hue, too.
-    jittered = jax.lax.optimization_barrier(jnp.stack(planes, axis=-1))
-    return adjust_hue(jittered, hue).astype(clip.dtype)
+    rotated = [
+        jnp.where(hue == 0, plane, _rotated(planes, hue, offset))
+        for plane, offset in zip(planes, _HUE_OFFSETS, strict=True)
+    ]
+    return jax.lax.optimization_barrier(jnp.stack(rotated, axis=-1)).astype(clip.dtype)
 
 
 def _planes(clip: jax.Array) -> list[jax.Array]:
