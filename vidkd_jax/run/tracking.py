@@ -93,7 +93,7 @@ def read_records(path: Path) -> list[dict[str, Any]]:
     if path.exists():
         for line in path.read_text(errors="replace").splitlines():
             with contextlib.suppress(json.JSONDecodeError):
-                if isinstance(record := json.loads(line), dict) and "step" in record:
+                if isinstance(record := json.loads(line), dict) and "split" in record:
                     records.append(record)
     return records
 
