@@ -124,6 +124,7 @@ def jitter(
         jnp.where(hue == 0, plane, _rotated(planes, hue, offset))
         for plane, offset in zip(planes, _HUE_OFFSETS, strict=True)
     ]
+    # Without this barrier it would compute all of that again for what reads the clip, too.
     return jax.lax.optimization_barrier(jnp.stack(rotated, axis=-1)).astype(clip.dtype)
 
 

@@ -165,6 +165,16 @@ def finished_arms(row: Row, dataset: str, out: Path, seeds: int) -> list[Arm]:
     return [arm for arm in arms(row, dataset, seeds) if arm.is_finished(out)]
 
 
+def finished_by_seed(
+    rows: Iterable[Row], dataset: str, out: Path, seeds: int
+) -> dict[str, dict[int, Arm]]:
+    """Returns the finished runs of each row in one column, by the table's seed."""
+    return {
+        row.name: {arm.table_seed: arm for arm in finished_arms(row, dataset, out, seeds)}
+        for row in rows
+    }
+
+
 def paired(
     row: str, reference: str, runs: Mapping[str, Mapping[int, T]], shared: Container[str]
 ) -> dict[int, tuple[T, T]]:
@@ -194,10 +204,7 @@ def finished_part(
       seed; the names of the rows without a finished run; the names of the rows that have one, but
       whose reference has none of its seeds.
     """
-    finished = {
-        row.name: {arm.table_seed: arm for arm in finished_arms(row, dataset, out, seeds)}
-        for row in table.rows
-    }
+    finished = finished_by_seed(table.rows, dataset, out, seeds)
     by_name = {row.name: row for row in table.rows}
 
     def is_shown(name: str) -> bool:

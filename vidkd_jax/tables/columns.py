@@ -11,7 +11,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.tables import costs, metrics, statistics
 from vidkd_jax.tables.alike import check_alike
-from vidkd_jax.tables.arms import Arm, finished_arms, finished_part, paired
+from vidkd_jax.tables.arms import Arm, finished_by_seed, finished_part, paired
 from vidkd_jax.tables.power import Gate, read_gate
 from vidkd_jax.tables.row import TEACHERS, TRUNK, Row
 from vidkd_jax.tables.run_results import RunResult, read_run, read_summary
@@ -86,10 +86,7 @@ def read_column(
         needed is gone, or a run lacks a metric of the table.
     """
     table, missing, unpaired = finished_part(table, dataset, out, seeds)
-    finished = {
-        row.name: {arm.table_seed: arm for arm in finished_arms(row, dataset, out, seeds)}
-        for row in table.rows
-    }
+    finished = finished_by_seed(table.rows, dataset, out, seeds)
     departures = check_alike((arm for runs in finished.values() for arm in runs.values()), out)
     selects = any(row.selection for row in table.rows)
     measured = table.shown_metrics() if selects else metrics.in_csv(table.shown_metrics())

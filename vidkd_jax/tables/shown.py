@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from vidkd_jax.tables.arms import finished_arms
+from vidkd_jax.tables.arms import finished_by_seed
 from vidkd_jax.tables.table import Table
 
 
@@ -27,12 +27,10 @@ class Shown:
 
     def by_seed(self) -> dict[str, dict[int, Path]]:
         """Returns the folders of each row's finished runs, by the table's seed."""
+        finished = finished_by_seed(self.table.rows, self.dataset, self.out, self.seeds)
         return {
-            row.name: {
-                arm.table_seed: arm.folder(self.out)
-                for arm in finished_arms(row, self.dataset, self.out, self.seeds)
-            }
-            for row in self.table.rows
+            row: {seed: arm.folder(self.out) for seed, arm in runs.items()}
+            for row, runs in finished.items()
         }
 
     def runs(self) -> dict[str, list[Path]]:
