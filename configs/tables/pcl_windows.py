@@ -1,4 +1,4 @@
-"""PCL: one window for all clips of a tuple, or one for each, as in its released code."""
+"""PCL: a window for each clip of a tuple, as in its released code, or one for all of them."""
 
 import dataclasses
 
@@ -17,8 +17,8 @@ TABLE = dataclasses.replace(
             dataclasses.replace(row, against=row.name),
             dataclasses.replace(
                 row,
-                name=f"{row.name}, a window for each clip",
-                overrides={"method.windows": "clip"},
+                name=f"{row.name}, one window for all clips",
+                overrides={"method.windows": "tuple"},
                 against=row.name,
             ),
         )

@@ -229,7 +229,7 @@ _PCL = {
     "segments": "adjacent",
     "fifth": "repeat",
     "remote_gap": 16,
-    "windows": "tuple",
+    "windows": "clip",
     "contrast": "in_batch",
     "contrast_weight": 0.5,
     "contrast_temperature": 0.07,

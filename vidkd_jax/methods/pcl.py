@@ -20,7 +20,7 @@ from vidkd_jax.runtime.materialise import materialise_on_cpu
 from vidkd_jax.samplers import Sampler, Tuples
 
 CONTRASTS = ("in_batch", "banks", "none")
-WINDOWS = ("tuple", "clip")
+WINDOWS = ("clip", "tuple")
 DISTILLED = ("pretext", "projection", "logits")
 _LABELS, _TRANSFORMS, _NEGATIVES = 0, 1, 2  # of the own keys of a step
 _BANKS = ("first_bank", "last_bank")
@@ -43,8 +43,8 @@ class PretextContrast(Defaults):
       fifth: likewise. With "remote" a video that has no room for a clip from far away has no fifth
         transform, and another one is drawn, as in the released code.
       remote_gap: frames at least between the tuple and the remote clip; 16 in the code.
-      windows: whether one window is cut for all clips of a "tuple", or one for each "clip", as in
-        the code. The paper does not say.
+      windows: whether each "clip" is cut by a window of its own, as in the code, or all clips of a
+        "tuple" by one, which may tell its first and last clip by the scene. The paper does not say.
       contrast: "in_batch": `losses.two_clip_contrast`, the paper's; "banks": the released code's
         two banks of features; "none".
       contrast_weight: alpha of eq. 5; 0.5 in the paper.
@@ -62,7 +62,7 @@ class PretextContrast(Defaults):
     segments: str = choice("adjacent", pretext.SEGMENTS)
     fifth: str = choice("repeat", pretext.FIFTH)
     remote_gap: int = option(16, at_least=0)
-    windows: str = choice("tuple", WINDOWS)
+    windows: str = choice("clip", WINDOWS)
     contrast: str = choice("in_batch", CONTRASTS)
     contrast_weight: float = option(0.5, at_least=0)
     contrast_temperature: float = option(0.07, more_than=0)
