@@ -1,8 +1,10 @@
 """The tables command from its flags to its page, with finished runs that were not trained."""
 
 import csv
+import itertools
 import json
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -29,6 +31,12 @@ def finished(tmp_path):
             for arm in arms(row, "marionette_third", 2)
         ]
     return tmp_path, accuracies
+
+
+def without_missing(capsys):
+    """Returns the lines of a dry run but for those of missing records."""
+    lines = capsys.readouterr().out.splitlines()
+    return [line for line in lines if not line.startswith("Not there yet: ")]
 
 
 def test_finished_runs_make_the_table(finished, capsys, monkeypatch):
@@ -248,7 +256,7 @@ def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
             "--config.train.epochs=6",
         ]
     )
-    *lines, total = capsys.readouterr().out.splitlines()
+    *lines, total = without_missing(capsys)
     table = load_table("ty_table3")
     runs, prices = lines[::2], lines[1::2]
     assert len(runs) == 2 * len(table.rows) and not list(tmp_path.iterdir())
@@ -256,7 +264,18 @@ def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
     # Every row trains on the same videos: all that are not held out.
     assert {line.split(",")[0].strip() for line in prices} == {"396 videos x 18 passes"}
     assert any("seed1000" in line and "--config.seed=1000" in line for line in runs)
-    assert total.startswith("14 runs")
+    assert total.startswith("14 runs") and "GFLOP/s (the forward pass of " in total
+
+
+def test_a_network_s_speed_is_measured(monkeypatch):
+    """A clock that goes on by a second a call: four clips take one."""
+    clock = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
+    narrow = row_arm(Row("a", "supervised_r18", {"model.width": 1 / 16}), "marionette", 0)
+    costed = costs.cost(narrow)
+    assert costs.flops_per_second(narrow) == pytest.approx(
+        4 * costed.flops / costed.videos / costed.passes / 3
+    )
 
 
 def test_dry_run_says_what_is_left(finished, capsys):
@@ -265,7 +284,7 @@ def test_dry_run_says_what_is_left(finished, capsys):
     for arm in arms(ty, "marionette_third", 2):
         (arm.folder(out) / "summary.json").unlink()
     tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--dry_run"])
-    *lines, total, left = capsys.readouterr().out.splitlines()
+    *lines, total, left = without_missing(capsys)
     assert total.startswith("14 runs") and left.startswith("2 of them are left to run, about ")
     # The time is reckoned with what the finished runs took.
     costly = [float(p.split(" FLOPs")[0].split()[-1]) for p in lines[1::2] if "(finished)" in p]
@@ -277,7 +296,7 @@ def test_dry_run_says_what_is_left(finished, capsys):
         path.write_text(json.dumps(config))
     shorter = ["--table=ty_table3", f"--out={out}", "--seeds=2", "--config.train.epochs=6"]
     tables.main([*shorter, "--dry_run"])  # the 3 that they did cost as much as before
-    assert f" at {speed:,.0f} GFLOP/s (as" in capsys.readouterr().out.splitlines()[-2]
+    assert f" at {speed:,.0f} GFLOP/s (as" in without_missing(capsys)[-2]
     unfinished = [
         line
         for line, price in zip(lines[::2], lines[1::2], strict=True)
@@ -343,6 +362,21 @@ def test_missing_records_are_refused_before_anything_runs(tmp_path, monkeypatch)
     with pytest.raises(InputError, match=message) as e:
         tables.main(["--table=ty_table7", f"--out={tmp_path}", "--seeds=1"])
     assert "\n" not in str(e.value) and f"--out={tmp_path}/none" in str(e.value)
+
+
+def test_all_records_that_are_missing_are_said_at_once_and_before_a_decision(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("VIDKD_DATA", str(tmp_path))
+    monkeypatch.setattr(costs, "flops_per_second", lambda *_: 1e9)
+    flags = ["--table=strong_teachers", f"--out={tmp_path}", "--seeds=1"]
+    with pytest.raises(InputError) as refused:
+        tables.main(flags)
+    tables.main([*flags, "--dry_run"])
+    said = [f"Not there yet: {line}" for line in str(refused.value).splitlines()]
+    names = [line.split("'")[1] for line in said]
+    assert {"marionette_study", "marionette_teachers"} == set(names) and len(names) == 2
+    assert capsys.readouterr().out.splitlines()[-len(said) :] == said
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,9 @@ def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
     """All groups are alike, so only seeds are random: 3 seeds give 2 degrees of freedom."""
     outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])
     runs = [read_run(run_file(f"s{s}", c), OF_CLIPS) for s, c in enumerate(outcomes)]
-    figure = compare(by_seed(a=runs), {"a": "a"}, OF_CLIPS)["a"]["video_top1"][0]
+    nothing = [read_run(run_file(f"n{s}", [0] * 4), OF_CLIPS) for s in range(3)]
+    rows = by_seed(a=runs, b=nothing)
+    figure = compare(rows, {"a": "b", "b": "b"}, OF_CLIPS)["a"]["video_top1"][1]
     half = 4.303 * 0.5 / np.sqrt(3)
     assert figure.mean == pytest.approx(0.5)
     assert (figure.low, figure.high) == pytest.approx((0.5 - half, 0.5 + half), rel=0.1)
@@ -195,6 +197,15 @@ def test_two_seeds_that_agree_by_chance_leave_the_groups_their_part():
     alone = bootstrap.estimate([of_groups(np.mean([halves, halves[::-1]], axis=0))] * 2, metric)
     assert both.std == 0
     assert (both.low, both.high) == pytest.approx((alone.low, alone.high))
+
+
+def test_the_interval_of_a_share_ends_at_nothing_and_at_all():
+    runs = [of_groups(np.array([mean] * 4)) for mean in (0.05, 0.95)]
+    metric, bootstrap = METRICS["video_top1"], Bootstrap(2, 4)
+    figure = bootstrap.estimate(runs, metric)
+    assert (figure.low, figure.high) == (0, 1)
+    difference = bootstrap.difference(runs, runs[::-1], metric)
+    assert difference.low < -1 and difference.high > 1  # of which half would be no news
 
 
 def test_of_one_seed_and_one_group_nothing_is_known():

@@ -48,17 +48,28 @@ def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence
         resolve(arm, extra)
 
 
+def missing_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> list[str]:
+    """Returns what unfinished runs lack of their records, a line for each data set."""
+    runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
+    missing: dict[str, None] = {}
+    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
+        settings = resolve(arm, extra).data
+        if settings.source == "records":
+            try:
+                data.open_records(inputs.records_of(settings))
+            except InputError as error:
+                missing[str(error)] = None
+    return list(missing)
+
+
 def check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """Checks that the records of all unfinished runs are there, before hours go into the first.
 
     Raises:
-      InputError: some are missing.
+      InputError: some are missing; it names all of them.
     """
-    runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
-    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
-        settings = resolve(arm, extra).data
-        if settings.source == "records":
-            data.open_records(inputs.records_of(settings))
+    if missing := missing_records(wanted, out, extra):
+        raise InputError("\n".join(missing))
 
 
 def check_runs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:

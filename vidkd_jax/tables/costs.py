@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vidkd_jax import models
 from vidkd_jax.errors import InputError
-from vidkd_jax.models.costs import count, matmul_flops_per_second
+from vidkd_jax.models.costs import count, forward_flops_per_second
 from vidkd_jax.networks.weights import Card, load_card
 from vidkd_jax.run import inputs
 from vidkd_jax.run.teachers import forward_passes
@@ -37,10 +37,6 @@ _VIDEOS = {
     **dict.fromkeys(("marionette_scene", "marionette_outfit"), (5_040, 6)),
     "marionette_motion": (5_040, 7),
 }
-# Speed of a run, divided by that of a large matrix product. Training steps alone reach 0.7 to 1.3
-# on one core (`jax_mfu` in benchmarks/results), and a tenth in networks of few channels; validation
-# and reading videos take time, too.
-_EFFICIENCY = 0.5
 _BACKWARD = 2  # cost of the backward pass in forward passes: gradients of inputs and of kernels
 
 
@@ -106,13 +102,18 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
 
 def _macs(settings: Settings, num_classes: int) -> int:
     """Returns the MACs of the student for one row of a batch, all of its clips together."""
-    data, method = settings.data, settings.method
-    sampler = inputs.student_sampler(settings)
-    clips = sampler.num_clips if method.clips is None else len(method.clips)
-    _, _, frames, *_ = inputs.window_shapes(data, sampler)["clip"]
+    clips = settings.method.clips
+    each = inputs.student_sampler(settings).num_clips if clips is None else len(clips)
+    shape = _clip_shape(settings)
+    return each * _count_macs(settings.model.name, settings.model.width, num_classes, shape)
+
+
+def _clip_shape(settings: Settings) -> tuple[int, int, int, int]:
+    """Returns [t, h, w, c] of a clip that the student sees."""
+    data = settings.data
+    _, _, frames, *_ = inputs.window_shapes(data, inputs.student_sampler(settings))["clip"]
     size = data.size or data.crop
-    shape = (frames, size, size, inputs.in_channels(data))
-    return clips * _count_macs(settings.model.name, settings.model.width, num_classes, shape)
+    return frames, size, size, inputs.in_channels(data)
 
 
 @functools.cache
@@ -124,10 +125,20 @@ def _count_macs(name: str, width: float, classes: int, shape: tuple[int, int, in
     return count(models.create(name, classes, in_channels=shape[-1], width=width), shape)[1]
 
 
-def machine_flops_per_second(dtype: str) -> float:
-    """Returns the FLOPs per second that a run may reach here: half of a large matrix product's.
+def flops_per_second(arm: Arm, extra: Sequence[str] = ()) -> float:
+    """Returns the FLOPs per second that a run's network reaches on this machine, by measuring it.
+
+    That is its forward pass, which takes seconds to compile. Validation and reading videos take
+    time, too.
 
     Args:
-      dtype: of the networks' computations, such as "float32".
+      arm: the run.
+      extra: as in `resolve`.
     """
-    return _EFFICIENCY * matmul_flops_per_second(dtype)
+    settings = resolve(arm, extra)
+    model, shape = settings.model, _clip_shape(settings)
+    num_classes = _VIDEOS[settings.data.name][1]
+    network = models.create(
+        model.name, num_classes, in_channels=shape[-1], width=model.width, dtype=model.dtype
+    )
+    return forward_flops_per_second(network, shape)

@@ -1,12 +1,13 @@
 """What a table would cost: every run's command, and the time that is left."""
 
 import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax.tables import costs, runner
 from vidkd_jax.tables.arms import Arm, in_order
-from vidkd_jax.tables.resolving import resolve
+from vidkd_jax.tables.checks import missing_records
 from vidkd_jax.tables.row import TRUNK
 from vidkd_jax.tables.run_results import read_summary
 
@@ -18,7 +19,7 @@ def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     for arm in runs:
         known[_kind(arm)] = known.get(_kind(arm)) or costs.cost(arm, extra, out)
     finished = [arm for arm in runs if arm.is_finished(out)]
-    speed, whose = _speed(finished, out, known, resolve(runs[0], extra).model.dtype)
+    speed, whose = _speed(finished, out, known) or _measured(runs, known, extra)
     for arm in runs:
         cost, done = known[_kind(arm)], " (finished)" if arm.is_finished(out) else ""
         print(shlex.join(runner.command(arm, out, extra)))
@@ -33,6 +34,8 @@ def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     )
     if missing := sorted({f for arm in runs for f in arm.converted(out) if not f.exists()}):
         print(f"Without converted weights that are not there: {', '.join(map(str, missing))}")
+    for lacking in missing_records(wanted, out, extra):
+        print(f"Not there yet: {lacking}")
     if finished:
         left = total - _flops(finished, known)
         count = len(runs) - len(finished)
@@ -49,9 +52,9 @@ def _flops(runs: Iterable[Arm], known: Mapping[str, costs.Cost]) -> float:
 
 
 def _speed(
-    finished: Sequence[Arm], out: Path, known: Mapping[str, costs.Cost], dtype: str
-) -> tuple[float, str]:
-    """Returns the FLOPs per second to reckon with, and whose speed it is."""
+    finished: Sequence[Arm], out: Path, known: Mapping[str, costs.Cost]
+) -> tuple[float, str] | None:
+    """Returns the FLOPs per second of the finished runs, and that it is theirs."""
     flops = seconds = 0.0
     for arm in finished:
         if arm.needs(TRUNK):  # a fork's time holds its trunk's
@@ -61,8 +64,17 @@ def _speed(
         seconds += summary["train_seconds"]
     if seconds:
         return flops / seconds, "as the finished ones trained, without validation and test"
-    product = f"half of this machine's {dtype} matrix product"
-    return costs.machine_flops_per_second(dtype), f"{product}; narrow networks reach far less"
+    return None
+
+
+def _measured(
+    runs: Sequence[Arm], known: Mapping[str, costs.Cost], extra: Sequence[str]
+) -> tuple[float, str]:
+    """Returns the FLOPs per second of the costliest run's network, and that it is its."""
+    costliest = max(runs, key=lambda arm: known[_kind(arm)].flops)
+    print("measuring a network's speed ...", file=sys.stderr)
+    said = f"the forward pass of '{costliest.row.name}' here, without validation and test"
+    return costs.flops_per_second(costliest, extra), said
 
 
 def _hours(seconds: float) -> str:

@@ -71,6 +71,11 @@ class Metric:
     note: str = ""
     in_papers: bool = False
 
+    @property
+    def is_share(self) -> bool:
+        """Whether the figure lies between 0 and 1, as no figure that may be negative does."""
+        return self.per_cent and not self.sign
+
     def text(self, figure: float, sign: str = "") -> str:
         """Returns a figure of this metric as a table prints it: 12.3 per cent, or 1.234."""
         return f"{100 * figure:{sign}.1f}" if self.per_cent else f"{figure:{sign}.{self.decimals}f}"

@@ -123,8 +123,12 @@ class Bootstrap:
         return Estimate(mean, mean + float(low), mean + float(high), std, each)
 
     def estimate(self, runs: Sequence[RunResult], metric: Metric) -> Estimate:
-        """Returns the mean over seeds, with its interval."""
-        return self._estimate(*self._resampled(runs, metric))
+        """Returns the mean over seeds, with its interval; that of a share ends at 0 and at 1."""
+        found = self._estimate(*self._resampled(runs, metric))
+        if not metric.is_share:
+            return found
+        low, high = np.clip((found.low, found.high), 0, 1).tolist()
+        return dataclasses.replace(found, low=low, high=high)
 
     def estimate_of(self, per_seed: Sequence[float]) -> Estimate:
         """Returns the mean of one number of each seed, with its interval over seeds."""
