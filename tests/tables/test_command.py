@@ -374,8 +374,10 @@ def test_all_records_that_are_missing_are_said_at_once_and_before_a_decision(
         tables.main(flags)
     tables.main([*flags, "--dry_run"])
     said = [f"Not there yet: {line}" for line in str(refused.value).splitlines()]
-    names = [line.split("'")[1] for line in said]
-    assert {"marionette_study", "marionette_teachers"} == set(names) and len(names) == 2
+    folders = [line.split("'")[3] for line in said]
+    assert sorted(folders) == [
+        f"{tmp_path}/marionette_{name}/split1" for name in ("study", "teachers", "teachers_flow")
+    ]
     assert capsys.readouterr().out.splitlines()[-len(said) :] == said
 
 
