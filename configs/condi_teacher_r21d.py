@@ -1,7 +1,8 @@
 """The second teacher of ConDi's samplers: an R(2+1)D-34, or a small R(2+1)D for processors.
 
-The thesis has the one of Ghadiyaram et al. (2019), trained as they do: 65 million videos before
-Kinetics. It can also be had with `python -m vidkd_jax.convert`.
+The thesis has the one of Ghadiyaram et al. (2019), which has learnt from 65 million videos before
+Kinetics-400, and can be had with `python -m vidkd_jax.convert`. Here it is trained as the first
+teacher is.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py. Train it
 on other videos than the samplers', or it is always right there, and they learn nothing.
@@ -9,6 +10,7 @@ on other videos than the samplers', or it is always right there, and they learn 
 
 from ml_collections import ConfigDict
 
+from vidkd_jax.settings.paper_recipes import build_clip_teacher
 from vidkd_jax.settings.recipes import SMALL_SETS, build
 
 
@@ -24,10 +26,4 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
             data__sampler="clip",
             augment__enabled=False,
         )
-    return build(
-        "condi_teacher_r21d",
-        dataset,
-        model__name="ig65m_r2plus1d_34",
-        method__name="supervised",
-        eval__average="logits",
-    )
+    return build_clip_teacher("condi_teacher_r21d", dataset, model__name="ig65m_r2plus1d_34")

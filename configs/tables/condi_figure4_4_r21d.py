@@ -11,5 +11,9 @@ _KS = {row.name: row.selection.k for row in _FIGURE.rows if row.selection}
 TABLE = dataclasses.replace(
     _FIGURE,
     title="ConDi Figures 4.4 to 4.6: Video@1 by the number of clips, R(2+1)D-34",
+    scales={
+        **_FIGURE.scales,
+        "paper": {**_FIGURE.scales["paper"], **{"Kinetics": _TABLE.scales["paper"][""]}},
+    },
     rows=tuple(row.choosing(_KS[row.name], paper={}) for row in _TABLE.rows if row.name in _KS),
 )

@@ -117,6 +117,23 @@ def test_a_still_image_network_from_a_file_of_the_first_pytorch(tmp_path):
     assert (found.num_classes, found.frames, found.has_classifier) == (365, 1, True)
 
 
+def test_a_still_image_network_is_inflated_to_haras_3d_resnet(tmp_path):
+    """What a repeated image gives inside a clip is what the image gave."""
+    images = random_state(model="tsn_resnet18", frames=1, size=224)
+    images = {n: v[:, :, 0] if v.ndim == 5 else v for n, v in images.items()}
+    np.savez(tmp_path / "images.npz", **images)
+    out = tmp_path / "out"
+    flags = ["--model=hara_r3d_18", "--width=0.03125", "--inflate"]
+    main([*flags, f"--checkpoint={tmp_path / 'images.npz'}", f"--out={out}"])
+    _, variables = weights.load(out)
+    inflated = to_torch(variables, "fc")
+    assert {*inflated} == {*images}
+    for name, array in inflated.items():
+        summed = array.sum(2) if array.ndim == 5 else array
+        np.testing.assert_allclose(summed, images[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    assert inflated["layer4.1.conv2.weight"].shape[2] == 3
+
+
 def test_half_precision_becomes_single(state, tmp_path):
     torch = pytest.importorskip("torch")
     halved = {name: torch.tensor(value.copy()).bfloat16() for name, value in state.items()}

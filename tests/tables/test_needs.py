@@ -14,9 +14,10 @@ from vidkd_jax.run import origins
 from vidkd_jax.tables import SEED, Row, Table, alike, checks, columns, costs, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables import table as table_lib
-from vidkd_jax.tables.arms import in_order, row_arm
+from vidkd_jax.tables.arms import arms, in_order, row_arm
 from vidkd_jax.tables.forks import forked, other_clips, trunk
 from vidkd_jax.tables.resolving import resolve
+from vidkd_jax.tables.table import available
 
 TEACHER = Row("t", "supervised_r50", seed_offset=7)
 STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
@@ -166,7 +167,7 @@ def test_a_teacher_with_one_seed_teaches_all_seeds(tmp_path):
     students = [Row("s", "distillation_r18", {"teachers.runs": (teacher,)})]
     arms = in_order([row_arm(row, "marionette", seed) for seed in (0, 1) for row in students])
     assert [(arm.row.name, arm.seed) for arm in arms] == [("t", 4), ("s", 0), ("s", 1)]
-    assert students[0].slug == "distillation_r18+from(supervised_r50+seed=4)"
+    assert students[0].slug_in("d") == "distillation_r18+from(supervised_r50+seed=4)"
 
 
 def test_a_seed_may_draw_the_videos_alike_in_all_rows(tmp_path):
@@ -199,9 +200,9 @@ def test_forks_of_one_trunk_began_with_one_state(tmp_path):
 def test_a_folder_says_which_rows_are_needed():
     start = "model.init_from=from(supervised_r18+seed_offset=5+dataset=kinetics400)"
     row = dataclasses.replace(TUNED, overrides={**TUNED.overrides, "teachers.runs": (TEACHER,)})
-    assert row.slug == f"distillation_r18+{start}+from(supervised_r50)"
+    assert row.slug_in("d") == f"distillation_r18+{start}+from(supervised_r50)"
     row = dataclasses.replace(row, overrides={"teachers.runs": (TEACHER, "weights/r50")})
-    assert row.slug == "distillation_r18+from(supervised_r50)+from(weights_r50)"
+    assert row.slug_in("d") == "distillation_r18+from(supervised_r50)+from(weights_r50)"
     ways = [
         {"model.init_from": Row("a", "supervised_r18", seed_offset=offset, dataset=dataset)}
         for offset in (0, 1)
@@ -209,7 +210,7 @@ def test_a_folder_says_which_rows_are_needed():
     ]
     ways.append({"teachers.runs": (Row("a", "supervised_r18", dataset="marionette"),)})
     ways.append({"teachers.runs": (Row("a", "supervised_r18", dataset=""),)})
-    assert len({Row("b", "ty_r18", overrides).slug for overrides in ways}) == len(ways)
+    assert len({Row("b", "ty_r18", overrides).slug_in("d") for overrides in ways}) == len(ways)
 
 
 def test_a_needed_row_of_a_needed_row_follows_its_data_set():
@@ -239,6 +240,33 @@ def test_rows_that_would_share_a_folder_are_refused_also_where_one_is_wanted(tmp
     monkeypatch.setattr(tables, "load_table", lambda _: table)
     with pytest.raises(InputError, match="give their teachers one seed_offset"):
         tables.main(["--table=t", f"--out={tmp_path}", "--row=two", "--dry_run"])
+
+
+@pytest.mark.parametrize("name", [name for name in available() if name.startswith("condi_")])
+def test_the_networks_of_small_sets_begin_with_those_of_kinetics(name):
+    """ConDi, section 4.3.1: UCF101 and SSv2 are too small to begin at random."""
+    table = load_table(name)
+    for dataset in table.scales["paper"].values():
+        for arm in in_order(arm for row in table.rows for arm in arms(row, dataset, 1)):
+            settings = resolve(arm)
+            teaches = arm.row.config.startswith("condi_teacher")
+            second = arm.row.config.endswith("r21d")
+            begins = Path(settings.model.init_from).parts
+            if arm.dataset in ("kinetics400", "kinetics600"):
+                assert not begins and settings.optim.learning_rate == 0.1
+                assert not teaches or arm.dataset == ("kinetics400" if second else "kinetics600")
+            else:
+                assert begins[1] == ("kinetics400" if teaches and second else "kinetics600")
+                assert settings.optim.learning_rate == 0.01
+            assert settings.eval.average == "softmax"  # section 3.1.2
+            assert settings.optim.weight_decay == (1e-3 if teaches else 5e-4)
+
+
+def test_a_folder_s_name_leaves_out_what_a_column_does_without():
+    first = Row("first", "ty_r18", dataset={"ucf101": "kinetics400", "kinetics400": ""})
+    row = Row("row", "ty_r18", {"model.init_from": first})
+    assert row.slug_in("kinetics400") == "ty_r18"
+    assert row.slug_in("ucf101") == "ty_r18+model.init_from=from(ty_r18)"
 
 
 def test_pretraining_costs_minutes_and_no_parameters(tmp_path):

@@ -27,7 +27,9 @@ def test_what_it_needs_may_have_the_same_videos():
     (teacher,) = rows_in(found.overrides["teachers.runs"])
     assert dict(teacher.overrides) == OWN
     assert teacher.only_seed is None and teacher.seed_offset == 100  # each seed's own videos
-    assert found.overrides["optim.name"] == "sgd" and found.slug != part(TAUGHT, 0.25).slug
+    assert found.overrides["optim.name"] == "sgd" and found.slug_in("d") != part(
+        TAUGHT, 0.25
+    ).slug_in("d")
     start = Row("fine-tuned", "finetune_r3d", {"model.init_from": Row("start", "pcl_r3d")})
     assert dict(part(start, 0.25, needed=True).overrides["model.init_from"].overrides) == OWN
 

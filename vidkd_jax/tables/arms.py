@@ -29,9 +29,14 @@ class Arm:
     seed: int
     table_seed: int
 
+    @property
+    def kind(self) -> Path:
+        """The folder of runs that differ by their seeds alone, relative to all tables' runs."""
+        return Path(self.dataset, self.row.slug_in(self.dataset))
+
     def folder(self, out: Path) -> Path:
         """Returns the run's workdir; `out` is the folder that all tables share."""
-        return out / "runs" / self.dataset / self.row.slug / f"seed{self.seed}"
+        return out / "runs" / self.kind / f"seed{self.seed}"
 
     def is_finished(self, out: Path) -> bool:
         """Whether the run has its results. A run that is resumed deletes its summary first."""

@@ -44,7 +44,7 @@ def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence
         field = flag.removeprefix("--config.").partition("=")[0]
         if field in set_by_table:
             raise InputError(f"--config.{field}: the table sets it, run by run; leave it out")
-    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
+    for arm in {arm.kind: arm for arm in runs}.values():
         resolve(arm, extra)
 
 
@@ -52,7 +52,7 @@ def missing_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> l
     """Returns what unfinished runs lack of their records, a line for each data set."""
     runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
     missing: dict[str, None] = {}
-    for arm in {(arm.dataset, arm.row.slug): arm for arm in runs}.values():
+    for arm in {arm.kind: arm for arm in runs}.values():
         settings = resolve(arm, extra).data
         if settings.source == "records":
             try:

@@ -15,13 +15,13 @@ from vidkd_jax.tables.run_results import read_summary
 def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """Prints every run's command and cost, the sum, and how much of it is left to run."""
     runs = in_order(wanted)
-    known: dict[str, costs.Cost] = {}
+    known: dict[Path, costs.Cost] = {}
     for arm in runs:
-        known[_kind(arm)] = known.get(_kind(arm)) or costs.cost(arm, extra, out)
+        known[arm.kind] = known.get(arm.kind) or costs.cost(arm, extra, out)
     finished = [arm for arm in runs if arm.is_finished(out)]
     speed, whose = _speed(finished, out, known) or _measured(runs, known, extra)
     for arm in runs:
-        cost, done = known[_kind(arm)], " (finished)" if arm.is_finished(out) else ""
+        cost, done = known[arm.kind], " (finished)" if arm.is_finished(out) else ""
         print(shlex.join(runner.command(arm, out, extra)))
         print(
             f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
@@ -42,24 +42,19 @@ def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
         print(f"{count} of them are left to run, about {_hours(left / speed)}")
 
 
-def _kind(arm: Arm) -> str:
-    """Returns what runs that cost the same have in common."""
-    return f"{arm.dataset}/{arm.row.slug}"
-
-
-def _flops(runs: Iterable[Arm], known: Mapping[str, costs.Cost]) -> float:
-    return sum(known[_kind(arm)].flops for arm in runs)
+def _flops(runs: Iterable[Arm], known: Mapping[Path, costs.Cost]) -> float:
+    return sum(known[arm.kind].flops for arm in runs)
 
 
 def _speed(
-    finished: Sequence[Arm], out: Path, known: Mapping[str, costs.Cost]
+    finished: Sequence[Arm], out: Path, known: Mapping[Path, costs.Cost]
 ) -> tuple[float, str] | None:
     """Returns the FLOPs per second of the finished runs, and that it is theirs."""
     flops = seconds = 0.0
     for arm in finished:
         if arm.needs(TRUNK):  # a fork's time holds its trunk's
             continue
-        summary, cost = read_summary(arm.folder(out)), known[_kind(arm)]
+        summary, cost = read_summary(arm.folder(out)), known[arm.kind]
         flops += summary["epochs"] / cost.epochs * cost.flops  # it may have stopped early
         seconds += summary["train_seconds"]
     if seconds:
@@ -68,10 +63,10 @@ def _speed(
 
 
 def _measured(
-    runs: Sequence[Arm], known: Mapping[str, costs.Cost], extra: Sequence[str]
+    runs: Sequence[Arm], known: Mapping[Path, costs.Cost], extra: Sequence[str]
 ) -> tuple[float, str]:
     """Returns the FLOPs per second of the costliest run's network, and that it is its."""
-    costliest = max(runs, key=lambda arm: known[_kind(arm)].flops)
+    costliest = max(runs, key=lambda arm: known[arm.kind].flops)
     print("measuring a network's speed ...", file=sys.stderr)
     said = f"the forward pass of '{costliest.row.name}' here, without validation and test"
     return costs.flops_per_second(costliest, extra), said

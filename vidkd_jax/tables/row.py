@@ -150,23 +150,27 @@ class Row:
         """Returns whether there is such a run in a column whose argument is `column`."""
         return bool(self.dataset_in(column))
 
-    @property
-    def slug(self) -> str:
-        """The name of the row's folder: equal for equal rows of different tables.
+    def slug_in(self, column: str) -> str:
+        """Returns the name of the row's folder: equal for equal rows of different tables.
 
-        The rows that it needs are in the name. Of a teacher the seed offset is not, because
-        finished runs have the names that they have: `in_order` refuses two rows that would share
-        a folder.
+        The rows that it needs are in the name, but for one that this column does without. Of a
+        teacher the seed offset is not, because finished runs have the names that they have:
+        `in_order` refuses two rows that would share a folder.
+
+        Args:
+          column: the config's argument of the row's run.
         """
         parts = [self.config]
         taught = ""
         for field, value in sorted(self.overrides.items()):
+            if isinstance(value, Row) and not value.is_in(column):
+                continue
             if not rows_in(value):
                 parts.append(f"{field}={value}")
             elif field == TEACHERS:
-                taught = _names(value, with_offset=False)
+                taught = _names(value, column, with_offset=False)
             else:
-                parts.append(f"{field}={_names(value, with_offset=True)}")
+                parts.append(f"{field}={_names(value, column, with_offset=True)}")
         parts += filter(None, [taught])  # teachers stand last
         name = file_name("+".join(parts))
         if len(name) <= _LONGEST_NAME:
@@ -185,7 +189,7 @@ def rows_in(value: Any) -> tuple[Row, ...]:
     return tuple(part for part in parts if isinstance(part, Row))
 
 
-def _names(value: Any, *, with_offset: bool) -> str:
+def _names(value: Any, column: str, *, with_offset: bool) -> str:
     """Returns an override that names rows, as a part of a folder's name."""
     names = []
     for part in value if isinstance(value, tuple) else (value,):
@@ -197,6 +201,6 @@ def _names(value: Any, *, with_offset: bool) -> str:
             # A mapping is a function of the column, which is in the path already.
             own = part.dataset if isinstance(part.dataset, str) else ""
             dataset = f"+dataset={own}" if own else ""
-            name = f"{part.slug}{offset}{dataset}"
+            name = f"{part.slug_in(part.dataset_in(column))}{offset}{dataset}"
         names.append(f"from({name})")
     return "+".join(names)
