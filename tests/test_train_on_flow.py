@@ -10,6 +10,7 @@ from data_prep import build, flow
 from data_prep.marionette.dataset import Job, write_dataset
 from data_prep.marionette.presets import Preset
 from vidkd_jax import train
+from vidkd_jax.data.record_sets import may_be_same
 from vidkd_jax.errors import InputError
 from vidkd_jax.settings.config import get_base_config, read, set_field
 
@@ -101,6 +102,37 @@ def test_a_student_of_rgb_learns_from_a_teacher_of_flow(config, flow_run):
     assert float(metrics["loss/features"]) > 0
     with pytest.raises(InputError, match=r"sees flow; use 'rgb_flow'"):
         small_runs.build(config(data__modality="rgb", **taught))
+
+
+def test_a_student_forks_from_rgb_alone_to_learn_from_a_teacher_of_flow(config, flow_run, tmp_path):
+    """Both of them have read the same RGB records, and the teacher the same flow."""
+    student = {"data__modality": "rgb", "train__epochs": 2}
+    train.train_and_evaluate(config(**student, train__keep_epochs=(1,)), tmp_path / "trunk")
+    fork = {"train__fork_from": str(tmp_path / "trunk"), "train__fork_epoch": 1}
+    taught = {
+        **student,
+        **fork,
+        "data__modality": "rgb_flow",
+        "method__name": "distillation",
+        "teachers__runs": (str(flow_run),),
+    }
+    train.train_and_evaluate(config(**taught), tmp_path / "fork")
+    assert json.loads((tmp_path / "fork/summary.json").read_text())["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        ("a-1", "a-1", True),
+        ("a-1", "a-1 a-1-90", True),  # RGB, and RGB with flow of another JPEG quality
+        ("a-1-90", "a-1 a-1-90", True),  # that flow alone, which a cross-fitted teacher may see
+        ("a-1", "", True),
+        ("a-1", "b-1 b-1", False),
+        ("a-1", "a-2 a-2-90", False),
+    ],
+)
+def test_which_records_may_be_the_same(ours, theirs, same):
+    assert may_be_same(ours, theirs) == may_be_same(theirs, ours) == same
 
 
 def test_flow_that_no_network_sees_is_refused(config):

@@ -166,6 +166,17 @@ class RecordSet:
         return shlex.quote(str(self.root / f"{name}_videos"))
 
 
+def may_be_same(identity: str, other: str) -> bool:
+    """Returns whether two runs may have read the same records, at least of one modality.
+
+    Args:
+      identity: as of `RecordSet.identity`; "": not known.
+      other: likewise.
+    """
+    ours, theirs = {*identity.split()}, {*other.split()}
+    return not (ours and theirs and ours.isdisjoint(theirs))
+
+
 def _quality(info: dict[str, Any]) -> str:
     """Returns what tells records of another JPEG quality than the usual one apart."""
     quality = info.get("quality", USUAL_QUALITY)

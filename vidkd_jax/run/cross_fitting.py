@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vidkd_jax.data import Splits
+from vidkd_jax.data.record_sets import may_be_same
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import Shapes
 from vidkd_jax.run import inputs
@@ -61,7 +62,7 @@ def teacher_of_videos(
     own = inputs.records_identity(settings.data)
     for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
         card = teacher.card
-        if card.dataset != settings.data.name or (card.records and own and card.records != own):
+        if card.dataset != settings.data.name or not may_be_same(card.records, own):
             raise InputError(
                 f"{_FIELD}: '{folder}' was trained on other records than data.name="
                 f"'{settings.data.name}' here, so its folds are others; use one of these"

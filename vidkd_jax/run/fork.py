@@ -8,6 +8,7 @@ on: set beside the trunk, it shows how far two equal arms end apart.
 
 from pathlib import Path
 
+from vidkd_jax.data.record_sets import may_be_same
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.run import origins, workdir
@@ -57,7 +58,7 @@ def trunk_cards(settings: Settings, records: str) -> list[weights.Card]:
                 f"{before.get(field)!r}; a fork keeps it"
             )
     card = workdir.saved_card(trunk)
-    if card.records and records and card.records != records:
+    if not may_be_same(card.records, records):
         raise InputError(
             f"config.train.fork_from: '{trunk}' was run on other videos or lists than those which "
             "are there now; a fork keeps its videos: run the trunk again"
