@@ -4,6 +4,7 @@ Each frame is decoded once, resized, and stored as JPEG.
 """
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
         flags["split"] = args.split
     if any(entry.split == "val" for entry in dataset.entries):
         flags["val"] = "val"
-    if args.out != Path("data"):
+    if args.out != Path(os.environ.get("VIDKD_DATA") or "data"):
         flags["root"] = args.out
     words = [f"--config={config}", *(f"--config.data.{name}={v}" for name, v in flags.items())]
     words.append(f"--workdir=runs/{dataset.name}")

@@ -78,6 +78,7 @@ class Conversion(Generic[Task]):
             videos are unusable, or the disk is full.
         """
         output, classes = self.output, _describe_classes(self.dataset.class_names)
+        _check_name(output.root)
         _read_finished(output, self.settings)  # raises before anything is written
         with clear_disk_errors(output.root), only_one(output.config / ".lock"):
             if finished := _read_finished(output, self.settings):
@@ -97,6 +98,16 @@ class Conversion(Generic[Task]):
         counts = ", ".join(f"{split} {len(videos)}" for split, videos in splits.items())
         print(f"{output.records}: {counts} videos; skipped {skipped} of {len(results)}")
         print("\n".join(said))
+
+
+def _check_name(root: Path) -> None:
+    """Refuses a folder whose records could not be written, hours later."""
+    try:
+        str(root).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"--out={str(root)!a}: the name is not UTF-8 text; choose another"
+        ) from None
 
 
 def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] | None:
@@ -150,7 +161,8 @@ def _stage(conversion: Conversion[Any], workers: int) -> list[Result]:
         )
         for entry in conversion.dataset.entries
     ]
-    results = run_tasks(conversion.stage, tasks, workers)
+    paths = [entry.path for entry in conversion.dataset.entries]
+    results = run_tasks(conversion.stage, tasks, workers, paths)
     return list(progress_bar(results, desc="converting", total=len(tasks), unit="video"))
 
 

@@ -11,6 +11,7 @@ from data_prep.output import Converted
 from vidkd_jax.annotations import Dataset
 from vidkd_jax.data.splits import classes_without, held_out_groups
 from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.settings import DataSettings
 from vidkd_jax.video.rate import describe_rates
 
@@ -94,17 +95,47 @@ def find_alike(splits: Mapping[str, Sequence[Converted]]) -> list[tuple[str, str
     by_time = {v.video.created: v for v in train if v.video.created}
     if len(by_time) == 1 and len(train) > 1:
         by_time = {}  # all were written by one program in one second, which says nothing
-    known = np.stack([_thumbnail(v) for v in train])
-    found = []
-    for video in test:
-        other = by_time.get(video.video.created)
-        thumbnail = _thumbnail(video)
-        distances = np.abs(known - thumbnail).mean(axis=1)
-        if thumbnail.std() > _FLAT and distances.min() < _ALIKE * thumbnail.std():
-            other = train[int(distances.argmin())]
-        if other is not None:
-            found.append((video.entry.id, other.entry.id))
+    with progress_bar(total=len(train) + len(test), desc="comparing pictures", unit="video") as bar:
+
+        def thumbnail_of(video: Converted) -> np.ndarray:
+            bar.update()
+            return _thumbnail(video)
+
+        nearest = _Nearest([thumbnail_of(video) for video in train])
+        found = []
+        for video in test:
+            other, near = by_time.get(video.video.created), nearest.to(thumbnail_of(video))
+            if near is not None:
+                other = train[near]
+            if other is not None:
+                found.append((video.entry.id, other.entry.id))
     return found
+
+
+class _Nearest:
+    """Finds the most similar of many thumbnails.
+
+    Two of them differ by no less than their mean grey values do, so that most need no comparison.
+    """
+
+    def __init__(self, thumbnails: Sequence[np.ndarray]) -> None:
+        every = np.stack(thumbnails)
+        means = every.mean(axis=1)
+        self._order = np.argsort(means, kind="stable")
+        self._every, self._means = every[self._order], means[self._order]
+
+    def to(self, thumbnail: np.ndarray) -> int | None:
+        """Returns the place of the one that is most similar; None: none is similar enough."""
+        spread, mean = thumbnail.std(), thumbnail.mean()
+        if spread <= _FLAT:
+            return None
+        most = _ALIKE * spread
+        first, end = np.searchsorted(self._means, (mean - 1.01 * most, mean + 1.01 * most))
+        if first == end:
+            return None
+        distances = np.abs(self._every[first:end] - thumbnail).mean(axis=1)
+        nearest = int(distances.argmin())
+        return int(self._order[first + nearest]) if distances[nearest] < most else None
 
 
 def _thumbnail(converted: Converted) -> np.ndarray:

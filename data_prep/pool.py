@@ -14,7 +14,10 @@ Result = TypeVar("Result")
 
 
 def run_tasks(
-    function: Callable[[Task], Result], tasks: Sequence[Task], num_workers: int
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    num_workers: int,
+    names: Sequence[object] | None = None,
 ) -> Iterator[Result]:
     """Yields `function(task)` for each task, in order.
 
@@ -22,6 +25,7 @@ def run_tasks(
       function: A function defined at module level.
       tasks: The arguments, which must be picklable.
       num_workers: Number of processes. With 1, the tasks run in this process.
+      names: What a message calls each task; None: as it is.
 
     Raises:
       InputError: A worker was killed from outside, for example because memory ran out.
@@ -33,14 +37,17 @@ def run_tasks(
     with ProcessPoolExecutor(
         min(num_workers, len(tasks)), get_context("spawn"), initializer=follow_parent
     ) as pool:
+        # All chunks are held in memory, so hundreds of thousands of tasks get larger chunks.
+        chunk, done = min(8, 1 + len(tasks) // 10_000), 0
         try:
-            # All chunks are held in memory, so hundreds of thousands of tasks get larger chunks.
-            chunk = min(8, 1 + len(tasks) // 10_000)
-            yield from pool.map(function, tasks, chunksize=chunk)
+            for result in pool.map(function, tasks, chunksize=chunk):
+                yield result
+                done += 1
         except BrokenProcessPool as error:
             raise InputError(
-                "a worker process was killed (out of memory?); run the same command again to "
-                "continue, with fewer --workers"
+                f"a worker process was killed (out of memory?), at '{(names or tasks)[done]}' or "
+                "soon after; run the same command again to continue, with fewer --workers; where "
+                "one is killed again and again, leave out what it works on"
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import cv2
 import simplejpeg
 
 from vidkd_jax.video import VideoError, VideoStream, file_status
@@ -124,6 +125,8 @@ def stage_video(task: StagingTask) -> StagedVideo | SkippedVideo:
         staged = read_staged(task.target, fingerprint) or _convert(task, fingerprint)
     except VideoError as error:
         return SkippedVideo(task.source, error.cause)
+    except (MemoryError, cv2.error) as error:
+        return SkippedVideo(task.source, f"cannot be resized: {str(error) or 'out of memory'}")
     if staged.num_damaged and not task.keep_damaged:
         return SkippedVideo(
             task.source, f"damaged: FFmpeg had to patch {staged.num_damaged} frames"

@@ -184,6 +184,7 @@ def test_kinetics(tmp_path, layout, test):
     assert [e.path for e in dataset.entries[::2]] == [videos / name for name in layout]
     expected = {"train": 2, "val": 1, "test": 1} if test == "labelled" else {"train": 2, "test": 1}
     assert counts(dataset) == expected
+    assert ("own labelled test videos" in "".join(dataset.notices)) == (test == "labelled")
 
 
 def test_mini_kinetics_is_what_its_id_lists_name(tmp_path):
@@ -332,6 +333,12 @@ def test_csv(tmp_path):
         assert all(e.path.exists() for e in dataset.entries)
 
 
+def test_blanks_at_the_ends_of_some_lines_are_no_fields(tmp_path):
+    text = "a/1.mp4 0 \na/2.mp4 1\nb/3.mp4 0  \nb/4.mp4 1\n"
+    dataset = read_dataset("csv", write(tmp_path, own__csv=text) / "own.csv", touch(tmp_path / "v"))
+    assert [entry.label for entry in sorted(dataset.entries, key=lambda e: e.id)] == [0, 1, 0, 1]
+
+
 def test_csv_columns_in_any_order_and_labels_that_are_numbers(tmp_path):
     rows = [["Label", " Path"], *[[str(i % 11), f"{i}.mp4"] for i in range(44)]]
     dataset = read_dataset("csv", make_csv(tmp_path / "x.csv", rows), touch(tmp_path / "v"))
@@ -443,7 +450,12 @@ def test_groups_are_guessed_from_the_names_of_clips(tmp_path):
     ("name", "recording"),
     [
         ("IMG_1234_0003", "IMG_1234"),
-        ("GX010042-2", "GX010042"),
+        ("GX010042-2", "GoPro 0042"),
+        ("GX010042", "GoPro 0042"),
+        ("gh020042", "GoPro 0042"),
+        ("GOPR0042", "GoPro 0042"),
+        ("GP010042_cut3", "GoPro 0042"),
+        ("GX0100421", ""),
         ("lecture7_clip05", "lecture7"),
         ("IMG_1234 (2)", "IMG_1234"),
         ("IMG_1234", ""),
@@ -457,6 +469,20 @@ def test_groups_are_guessed_from_the_names_of_clips(tmp_path):
 )
 def test_what_a_name_says_of_its_recording(name, recording):
     assert recording_of(name) == recording
+
+
+def test_chapters_of_a_gopro_are_one_recording_and_its_previews_no_videos(tmp_path):
+    names = [
+        f"{c}/GX0{k}000{n}.MP4" for n, c in ((1, "a"), (2, "a"), (3, "b"), (4, "b")) for k in (1, 2)
+    ]
+    names += [name.replace("GX", "GL").replace("MP4", "LRV") for name in names]
+    dataset = read_dataset("folder", None, touch(tmp_path / "v", *names))
+    found = groups_of(dataset)
+    assert len(found) == 8 and set(found.values()) == {
+        (f"GoPro 000{n}", "guessed") for n in (1, 2, 3, 4)
+    }
+    for n in (1, 2, 3, 4):
+        assert len({e.split for e in dataset.entries if e.group == f"GoPro 000{n}"}) == 1
 
 
 def test_a_guess_that_leaves_a_class_one_group_is_not_made(tmp_path):

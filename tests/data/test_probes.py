@@ -50,6 +50,21 @@ def test_a_changed_video_is_decoded_again(monkeypatch, paths):
     assert after[1].num_frames == 7 and after[::2] == before[::2]
 
 
+def test_another_video_of_the_same_size_is_decoded_anew(paths):
+    (before,) = probes.probe_all(paths[:1], "train")
+    size = paths[0].stat().st_size
+    write_square(paths[1], direction=0, seed=1, num_frames=before.num_frames - 2)
+    other = paths[1].read_bytes()
+    free = b"free"  # an atom that holds nothing
+    paths[0].write_bytes(
+        other + (size - len(other)).to_bytes(4, "big") + free.ljust(size - len(other) - 4, b"\0")
+    )
+    assert paths[0].stat().st_size == size
+    os.utime(paths[0], ns=(1, 1))
+    (after,) = probes.probe_all(paths[:1], "train")
+    assert after.num_frames == before.num_frames - 2
+
+
 def test_what_cannot_be_read_is_said_each_time(paths, capsys):
     paths[1].write_bytes(b"no video")
     for _ in range(2):

@@ -1,5 +1,7 @@
 """Wrong lists and arguments end the command with status 2 and print one line."""
 
+import os
+
 import pytest
 
 from data_prep import build
@@ -59,6 +61,13 @@ def test_out_that_cannot_be_written(small, command):
     assert status == 2
     assert f"--out={small['out']}" in line
     assert "choose an --out that can be written to" in line
+
+
+def test_out_whose_name_is_no_text_is_refused_before_anything_is_converted(small, command):
+    out = small["out"] / os.fsdecode(b"out_\xe9")
+    status, line = command(build.main, **{**small, "out": out})
+    assert status == 2 and "the name is not UTF-8 text; choose another" in line
+    assert not small["out"].exists()
 
 
 def test_out_inside_the_folder_that_is_read(small, command):

@@ -11,7 +11,7 @@ import pytest
 from record_files import index
 from video_files import numbered_frames
 
-from data_prep import build
+from data_prep import build, notices
 from data_prep import check as check_records
 from vidkd_jax import main
 from vidkd_jax.data import RecordDataset, RecordSet, open_records
@@ -210,6 +210,27 @@ def test_the_next_command_is_right(tmp_path, flags, expected):
     assert config.data.name == dataset.name
     assert (config.data.short_side, config.data.fps) == (values["short_side"], values["fps"])
     assert config.data.crop <= config.data.short_side
+
+
+def test_the_next_command_names_the_folder_where_another_one_is_usual(monkeypatch):
+    values = dict(dataset="ucf101", short_side=128, fps=0.0, split=1, name=None)
+    dataset = build.Dataset("ucf101", ("a", "b"), ())
+    monkeypatch.setenv("VIDKD_DATA", "usual")
+    for out, named in (("data", True), ("usual", False)):
+        line = build.next_command(argparse.Namespace(**values, out=Path(out)), dataset)
+        assert (f"--config.data.root={out}" in line) == named
+
+
+def test_a_picture_is_compared_with_all_that_can_be_alike():
+    rng = np.random.default_rng(0)
+    every = rng.uniform(0, 255, (40, 1)) + rng.normal(0, 20, (40, 256))
+    nearest = notices._Nearest([*every.astype(np.float32)])
+    for place, thumbnail in enumerate(every):
+        assert nearest.to((thumbnail + rng.normal(0, 0.5, 256)).astype(np.float32)) == place
+        assert nearest.to((thumbnail + rng.normal(0, 5, 256)).astype(np.float32)) is None
+        darker = (thumbnail - 0.02 * thumbnail.std()).astype(np.float32)  # by less than the limit
+        assert nearest.to(darker) == place
+    assert nearest.to(np.full(256, every[0].mean(), np.float32)) is None  # shows nothing
 
 
 def test_the_next_command_is_printed(rates, capsys):

@@ -1,12 +1,14 @@
 """Reading frame i by seeking gives the same frame as decoding from the beginning."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 from video_files import numbered_frames
 
-from vidkd_jax.video import VideoError, probe, random_access, read_frames, write_video
+from vidkd_jax.video import VideoError, iter_frames, probe, random_access, read_frames, write_video
 
 REAL_VIDEOS = sorted(Path(__file__).parents[2].joinpath("../shared/videos").glob("*.*"))
 NUM_FRAMES = 60
@@ -76,3 +78,66 @@ def test_frames_that_do_not_exist(tmp_path, suffix):
     with pytest.raises(VideoError, match="frame -1"):
         read_frames(path, [-1])
     assert read_frames(path, []).shape == (0, 48, 64, 3)
+
+
+def without_vops(path, out, dropped, bits_of_time):
+    """Copies an MPEG-4 video, with packets that hold no frame in place of some."""
+    with av.open(str(path)) as source, av.open(str(out), "w") as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        for number, packet in enumerate(packets):
+            content = bytes(packet)
+            if number in dropped:
+                at = content.index(b"\0\0\1\xb6") + 4
+                bits = "".join(f"{byte:08b}" for byte in content[at : at + 8])
+                kept = bits.index("0", 2) + 2 + bits_of_time + 1  # type and time of the frame
+                bits = f"{bits[:kept]}01"  # it is not coded
+                bits = bits.ljust(-(-len(bits) // 8) * 8, "1")
+                content = content[:at] + bytes(
+                    int(bits[i : i + 8], 2) for i in range(0, len(bits), 8)
+                )
+            new = av.Packet(content)
+            new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
+            new.is_keyframe, new.duration, new.stream = packet.is_keyframe, packet.duration, copy
+            target.mux(new)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_packets_without_a_frame_are_not_counted(tmp_path, suffix):
+    """An encoder of MPEG-4 drops frames so."""
+    path = tmp_path / "all.mp4"
+    write_video(path, numbered_frames(30), 25, codec="mpeg4", options={"g": "10"})
+    out = tmp_path / f"dropped{suffix}"
+    without_vops(path, out, dropped=(4, 15, 17), bits_of_time=5)
+    every = list(iter_frames(out))
+    assert len(every) == 27 == probe(out).num_frames
+    assert random_access.glance(out) is None
+    for number, expected in enumerate(every):
+        assert np.array_equal(read_frames(out, [number])[0], expected)
+
+
+def test_a_decoded_frame_must_be_the_one_that_the_table_has_next():
+    table = random_access._Table(np.arange(4), np.array([0]), (8, 8), 1.0, 1.0)
+    frames = [SimpleNamespace(pts=pts) for pts in (0, 1, 3)]
+    seen = random_access._until(iter(frames), 3, table)
+    assert [next(seen).pts, next(seen).pts] == [0, 1]
+    with pytest.raises(random_access._TableError):
+        next(seen)
+    late = random_access._until(iter(frames[2:]), 3, table)
+    assert next(late).pts == 3  # decoding may begin anywhere
+
+
+@pytest.mark.parametrize(
+    ("times", "keys", "exact"),
+    [
+        ((0, 2, 1, 3), (0,), True),
+        ((2, 0, 1, 3), (0,), False),  # cut at a keyframe that frames before it need
+        ((0, 1, 1, 3), (0,), False),
+        ((0, 1, 2, None), (0,), False),
+        ((0, 1, 2, 3), (1,), False),
+    ],
+)
+def test_which_packets_determine_the_frames(times, keys, exact):
+    packets = [random_access._Packet(t, n in keys, True) for n, t in enumerate(times)]
+    assert random_access._is_exact(packets) == exact

@@ -70,6 +70,8 @@ def _cut(text: str, delimiter: str, path: Path) -> Iterator[Line]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     for fields in reader:
         stripped = [field.strip() for field in fields]
+        while delimiter == " " and stripped and not stripped[-1]:  # blanks at the line's end
+            stripped.pop()
         if any(stripped):
             yield f"{path}:{reader.line_num}", stripped
 

@@ -18,10 +18,17 @@ _CLIP = re.compile(
 )
 
 
+# GX010042, GX020042: chapters 1 and 2 of a GoPro's recording 42; GOPR0042, GP010042 of older ones.
+_CHAPTER = re.compile(r"G(?:[HX]\d\d|P\d\d|OPR)(?P<recording>\d{4})", re.IGNORECASE)
+
+
 def recording_of(stem: str) -> str:
     """Returns what a name such as IMG_1234_0003 says of its recording (IMG_1234), or ""."""
     found = _CLIP.fullmatch(stem)
-    return found["recording"] if found else ""
+    recording = found["recording"] if found else stem
+    if chapter := _CHAPTER.fullmatch(recording):
+        return f"GoPro {chapter['recording']}"
+    return recording if found else ""
 
 
 def guess_groups(listed: Sequence[Listed]) -> list[Listed]:

@@ -94,7 +94,12 @@ def _read(
     else:
         class_names = sorted({row["label"].strip() for _, row in rows})
     listed = [_listed(where, row, class_names) for where, row in rows]
-    return make_dataset(name, class_names, listed, VideoFolder(videos))
+    dataset = make_dataset(name, class_names, listed, VideoFolder(videos))
+    if not any(line.split == "test" for line in listed):
+        return dataset
+    said = "the test split is of the lists' own labelled test videos, not of the validation videos "
+    said += "that the literature reports; delete those rows to test on the latter"
+    return dataclasses.replace(dataset, notices=(*dataset.notices, said))
 
 
 def _is_wanted(row: Mapping[str, str], wanted: Mapping[str, frozenset[str]]) -> bool:

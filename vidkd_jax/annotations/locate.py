@@ -28,7 +28,6 @@ VIDEO_SUFFIXES = frozenset(
         ".h265",
         ".hevc",
         ".insv",
-        ".lrv",
         ".m1v",
         ".m2t",
         ".m2ts",

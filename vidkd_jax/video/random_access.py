@@ -31,6 +31,8 @@ from vidkd_jax.video.reader import (
 # (hidden frames), .avi (no display time stamps) and streams that can start anywhere.
 _EXACT_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 _EXACT_CODECS = {"h264", "hevc", "mpeg4", "vp9", "mjpeg"}
+# Of MPEG-4, a packet of so few bytes may hold no frame: an encoder has dropped one there.
+_LARGEST_EMPTY = 15
 # The number of tables in the cache; about 50 MB for videos of 300 frames.
 _CACHED_TABLES = 20_000
 
@@ -252,13 +254,14 @@ def _read_table(path: Path, num_bytes: int, mtime_ns: int) -> _Table | None:
     with open_stream(path) as (container, stream):
         if container.format.name not in _EXACT_CONTAINERS:
             return None
-        if stream.codec_context.name not in _EXACT_CODECS:
+        codec = stream.codec_context.name
+        if codec not in _EXACT_CODECS:
             return None
         with ffmpeg_errors(path, "corrupt"):
             for packet in container.demux(stream):
                 if not packet.size:
                     continue
-                is_whole = not (packet.is_discard or packet.is_corrupt)
+                is_whole = not (packet.is_discard or packet.is_corrupt or _is_empty(packet, codec))
                 packets.append(_Packet(packet.pts, bool(packet.is_keyframe), is_whole))
                 if first is None:
                     first = next(iter(stream.decode(packet)), None)
@@ -270,6 +273,10 @@ def _read_table(path: Path, num_bytes: int, mtime_ns: int) -> _Table | None:
     times = np.sort(np.array([p.time for p in packets], np.int64))
     keyframes = np.sort(np.array([p.time for p in packets if p.is_keyframe], np.int64))
     return _Table(times, keyframes, size, unit, rate)
+
+
+def _is_empty(packet: av.Packet, codec: str) -> bool:
+    return codec == "mpeg4" and packet.size <= _LARGEST_EMPTY
 
 
 def _shown_size(path: Path, frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
