@@ -50,7 +50,7 @@ _CONFIDENT = 0.5
 def classes(answer: VideoAnswer, names: Sequence[str]) -> np.ndarray:
     """Returns the class of each frame by the timeline's segments, str [frames]; "": none."""
     found = np.full(answer.num_frames, "", dtype=object)
-    for segment in timeline.segments(timeline.clips(answer, names)):
+    for segment in timeline.segments(answer, timeline.clips(answer, names)):
         begin, end = (round(segment[key] * answer.fps) for key in ("start", "end"))
         found[begin:end] = segment["class"]
     return found

@@ -59,12 +59,17 @@ def test_calibrated_probabilities(run, square_videos, tmp_path, capsys):
         logits = saved["logits"][own]
     file = next((square_videos / "videos").rglob(f"{name}.mp4"))
     some = ["--selector=entropy", "--k=9"]
+    times = tmp_path / "t.json"
     for flags, temperature in (([], 4), (some, 2), (["--stop_at=1"], 2)):
-        predict.main([f"--run={copy}", "--json", "--calibrated", *flags, str(file)])
+        flags = ["--json", "--calibrated", f"--timeline={times}", *flags]
+        predict.main([f"--run={copy}", *flags, str(file)])
         (found,) = objects(capsys.readouterr().out)
         got = {entry["name"]: entry["probability"] for entry in found["classes"]}
         wanted = softmax(logits / temperature).mean(axis=0)
         np.testing.assert_allclose([got["Left"], got["Right"]], wanted, atol=1e-5)
+        (timeline,) = json.loads(times.read_text())
+        clips = [clip["probability"] for clip in timeline["clips"]]  # of one clip alone
+        np.testing.assert_allclose(clips, softmax(logits / 2).max(axis=1), atol=1e-5)
     del summary["video_temperature"]
     (copy / "summary.json").write_text(json.dumps(summary))
     with pytest.raises(InputError, match=r"--calibrated: --run=.*copy has no 'video_temp"):

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import threading
 
 import cv2
@@ -152,6 +153,35 @@ def test_a_timeline_and_a_picture(networks, files, tmp_path, capsys):
     assert pixels.shape[0] > 300 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
 
 
+def test_clips_that_are_chosen_unseen_one_by_one_have_times_and_pictures(
+    networks, files, tmp_path, capsys
+):
+    for selector in ("random", "equidistant"):
+        flags = [f"--selector={selector}", "--stop_at=1", "--json"]
+        flags += [f"--timeline={tmp_path / 't.csv'}", f"--picture={tmp_path / 'p.png'}"]
+        asked(networks, [files / "a.mp4"], *flags)
+        (found,) = objects(capsys.readouterr().out)
+        assert found["clips_seen"] == 10 == len(found["chosen"])
+        assert (tmp_path / "p.png").exists()
+        assert (tmp_path / "t.csv").read_text().count(",clip,") == 10
+
+
+def test_the_teacher_has_its_own_temperature(networks, files, tmp_path, capsys):
+    for name, temperature in (("teacher", 2.0), ("sampler", 7.0)):
+        shutil.copytree(networks / name, tmp_path / name)
+        fitted = {"clip_temperature": temperature, "video_temperature": 5.0}
+        (tmp_path / name / "summary.json").write_text(json.dumps(fitted))
+    flags = ["--selector=equidistant", "--k=1", "--json", files / "a.mp4"]
+    probabilities = []
+    for how in ([], ["--calibrated"]):
+        asked(tmp_path, [files / "a.mp4"], *how, *map(str, flags[:-1]))
+        (found,) = objects(capsys.readouterr().out)
+        got = {entry["name"]: entry["probability"] for entry in found["classes"]}
+        probabilities.append(got["Left"])
+    plain, cold = np.log(np.array(probabilities)) - np.log1p(-np.array(probabilities))
+    assert plain == pytest.approx(2 * cold, rel=1e-3)
+
+
 def test_a_timeline_has_all_clips_of_a_long_video(video_run, tmp_path, capsys):
     """Evaluation sees up to 30 clips of a video; what happens between them would be missed."""
     write_square(tmp_path / "long.mp4", direction=0, seed=3, num_frames=300)
@@ -204,6 +234,7 @@ def test_a_pipe_is_a_video(video_run, files, tmp_path, capsys):
         (["--timeline=folder.csv"], r"--timeline=folder\.csv: cannot be written"),
         (["--picture=p.png", "rtsp://camera"], "a stream cannot be read again to be drawn"),
         (["--selector=equidistant", "rtsp://camera"], "'rtsp://camera' is a stream, whose length"),
+        (["rtsp://a", "rtsp://b"], "'rtsp://b' is a second stream, and nobody would watch it"),
     ],
 )
 def test_wrong_flags(networks, files, flags, message, tmp_path, monkeypatch):
@@ -232,6 +263,11 @@ def test_networks_that_do_not_fit(networks, video_run, files, tmp_path):
     )
     refused("knows 2 classes, --teacher=.*other knows 3", teacher=changed(num_classes=3))
     refused("trained with data.fps=0, but --teacher=.*other with 12", teacher=changed(fps=12.0))
+    seen_wider = changed()
+    config = json.loads((seen_wider / "config.json").read_text())
+    config["data"]["crop"] = config["data"]["short_side"]
+    (seen_wider / "config.json").write_text(json.dumps(config))
+    refused(r"sampler: sees \d\d% of a frame's short side .* 100%; give runs", teacher=seen_wider)
     refused("other: its classifier is random", teacher=changed(has_classifier=False))
     refused("mute: has no classifier; name it with --run", teacher=networks / "mute")
     refused("no head 'confidence'", "--selector=confidence", run="teacher")

@@ -7,9 +7,11 @@ a line each; with --json an object a line.
 """
 
 import argparse
+import itertools
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
@@ -32,6 +34,8 @@ from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.samplers import Contiguous
 
+_REFRESH = 1.0  # seconds
+
 
 def main(argv: list[str] | None = None) -> None:
     """Predicts; see `--help`.
@@ -51,6 +55,11 @@ def main(argv: list[str] | None = None) -> None:
     _check_places(args, both)
     sources = [source for name in args.videos for source in _sources(name)]
     live = [source.name for source in sources if source.live]
+    if len(live) > 1:
+        raise InputError(
+            f"'{live[1]}' is a second stream, and nobody would watch it while '{live[0]}' runs; "
+            "give each stream a command of its own"
+        )
     if args.picture and live:
         raise InputError(f"--picture={args.picture}: a stream cannot be read again to be drawn")
     if args.max_clips and live:
@@ -105,10 +114,27 @@ def _answer(
 def _engine(
     args: argparse.Namespace, both: Pair, choice: Choice, bar: tqdm, ended: Callable[[], bool]
 ) -> Engine:
-    size = args.batch_size or 0
     return Engine(
-        both, choice, batch_size=size, wrap=lambda step: announced(step, bar), ended=ended
+        both,
+        choice,
+        batch_size=args.batch_size or 0,
+        wrap=lambda step: announced(step, bar),
+        ended=ended,
+        taken=_counted(bar),
     )
+
+
+def _counted(bar: tqdm) -> Callable[[], None]:
+    """Returns what counts a clip more beside the bar: a long video is one step of it."""
+    counts, shown = itertools.count(1), [time.monotonic()]
+
+    def taken() -> None:
+        bar.set_postfix_str(f"{next(counts)} clips read", refresh=False)
+        if time.monotonic() - shown[0] > _REFRESH:
+            shown[0] = time.monotonic()
+            bar.refresh()
+
+    return taken
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from small_networks import save_sampler
 from squares import write_square
 from video_files import as_stream
 
+from vidkd_jax import samplers
+from vidkd_jax.data.clips import centre_crop
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.predictions import Predictions, sigmoid, softmax
 from vidkd_jax.inference import engine as engines
@@ -24,11 +26,12 @@ from vidkd_jax.inference.answers import Failure
 from vidkd_jax.inference.batching import Batcher
 from vidkd_jax.inference.choice import Choice
 from vidkd_jax.inference.engine import Engine
-from vidkd_jax.inference.loaded import load
+from vidkd_jax.inference.loaded import cutting_of, load
 from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.sources import Source
 from vidkd_jax.inference.study import Study
 from vidkd_jax.run.saved import saved_settings
+from vidkd_jax.video import read_frames
 
 LENGTHS = (31, 5, 80, 24, 12, 50)  # frames: 4, 1, 10, 3, 1 and 6 clips
 
@@ -193,6 +196,9 @@ def test_clips_that_the_teacher_does_not_come_to_are_not_read(both, files, monke
         choice = Choice("random", k=5, stop_at=stop_at)
         (each,) = Engine(both, choice, batch_size=4).answer(files[2:3])
         assert each.seen == clips == len(read)
+        # Where they are is known of those that were read last, too.
+        assert {*each.teacher.clips.tolist()} == each.spans.keys()
+        assert each.spans == {clip: (8 * clip, 8 * clip + 7) for clip in each.spans}
         read.clear()
 
 
@@ -293,6 +299,54 @@ def test_memory_holds_the_best_clips_only(both, tmp_path, monkeypatch):
     (each,) = Engine(both, choice, batch_size=4).answer([Source(str(tmp_path / "long.mp4"))])
     assert each.num_clips == 100 and each.seen == 3
     assert max(kept for kept, _ in most) == 3 and max(sent for _, sent in most) < 3 * 4
+
+
+def test_memory_of_many_videos_does_not_grow_with_their_number(both, files, monkeypatch):
+    """As many wait for the teacher as fill two batches, of which each holds its part."""
+    clip = 4 * 24 * 24 * 3
+    monkeypatch.setattr(engines, "_HELD_TOGETHER", 8 * clip)
+    held, advance = [], engines._Pass._advance
+
+    def counting(self, *, wait):
+        advance(self, wait=wait)
+        held.append(sum(len(video.candidates) for _, video in self._open))
+
+    monkeypatch.setattr(engines._Pass, "_advance", counting)
+    choice = Choice("confidence", stop_at=1.0)
+    found = list(Engine(both, choice, batch_size=2, threads=1).answer(files * 4))
+    assert all(each.seen == each.num_clips for each in found)
+    assert max(held) <= 8 + 2 * 2
+
+
+def test_the_sampler_sees_the_middle_of_the_teachers_clip(video_run, files, tmp_path):
+    """As beside the teacher in training: two frames of seven, whose middle is the fourth."""
+    teacher = save_sampler(tmp_path / "teacher", video_run, seed=5, confidence=False)
+    sampler = save_sampler(tmp_path / "sampler", video_run, seed=6, frames=2, stride=1, sampler={})
+    beside = pairs.pair(load("--teacher", teacher), load("--run", sampler))
+    (each,) = Engine(beside, Choice("entropy", k=1), batch_size=4).answer(files[:1])
+    run = load("--run", sampler)
+    frames = read_frames(files[0].name, short_side=run.cutting.short_side)
+    top, left = centre_crop(*frames.shape[1:3], 24)
+    cut = frames[:, top : top + 24, left : left + 24]
+    asked = pairs._asked(run, None)
+    shift = samplers.start_beside((0, 1), (0, 2, 4, 6))  # the teacher's start, seen from it
+    clips = np.stack([cut[8 * n - shift : 8 * n - shift + 2][None] for n in range(4)])
+    batch = {"clip": clips, **{name: np.zeros(4, np.int32) for name in ("label", "video", "mask")}}
+    wanted = asked.step(asked.variables, batch)["logits"]
+    assert shift == -3 and each.num_clips == 4
+    np.testing.assert_allclose(each.sampler, wanted, atol=1e-4)
+
+
+def test_how_a_run_cuts_and_averages(video_run):
+    fields = {"data.sampler": "still", "eval.average": "logits", "data.crop": 48}
+    cutting = cutting_of(fields, load("--run", video_run).card)
+    assert (cutting.still, cutting.average, cutting.crop) == (True, "logits", 48)
+    assert not cutting_of({"data.sampler": "clip"}, load("--run", video_run).card).still
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_named(both, files):
+    with pytest.raises(InputError, match=r"--batch_size=1000000000000: so many clips do not fit"):
+        list(Engine(both, Choice(), batch_size=10**12).answer(files[:1]))
 
 
 def test_a_study_finds_what_the_engine_answers(video_run, square_videos, tmp_path):

@@ -1,8 +1,11 @@
 """Clips of videos in one pass and by number: the same frames as the evaluation's, in any case."""
 
+import contextlib
 import os
 import threading
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from squares import write_square
@@ -10,7 +13,7 @@ from video_files import damage, encode, moving_texture, numbered_frames
 
 from vidkd_jax import video
 from vidkd_jax.data.clips import ClipSpec, centre_crop
-from vidkd_jax.inference import sources
+from vidkd_jax.inference import lanes, sources
 from vidkd_jax.inference.lanes import read_ahead
 from vidkd_jax.inference.sources import Clip, End, Reading, Source, read
 from vidkd_jax.samplers import Contiguous, Segments, Tuples, still
@@ -109,13 +112,16 @@ def test_frames_at_another_rate(videos):
         np.concatenate([clip.pixels[0] for clip in got]),
         frames[OWN.grid(16, 99)[:, 0].ravel(), top : top + 24, left : left + 24],
     )
+    _, end = found(videos / "31.mp4", reading(fps=6.0, choose=lambda index, n: np.array([0])))
+    assert (end.num_frames, end.fps) == (len(frames), 6.0)
 
 
 def test_a_clip_can_be_read_again(videos):
     for how, source in ((reading(WIDE), "64.mp4"), (reading(OWN, still=True), "31.avi")):
         clips, end = found(videos / source, how)
         again = sources.reread(how, Source(str(videos / source)), end.num_frames, 2)
-        np.testing.assert_array_equal(again, clips[2].pixels)
+        np.testing.assert_array_equal(again.pixels, clips[2].pixels)
+        assert (again.number, again.span) == (2, clips[2].span)
 
 
 def test_a_video_that_breaks_off_is_an_error_at_its_end(videos, tmp_path):
@@ -177,6 +183,56 @@ def test_videos_are_read_ahead_in_their_order(videos):
         if isinstance(each, End)
     ]
     assert ends == [(i, {"31": 4, "no": 0, "8.": 1, "64": 8}[n[:2]]) for i, n in enumerate(names)]
+
+
+def test_a_stream_is_opened_when_it_is_its_turn(videos, monkeypatch):
+    opened = []
+    monkeypatch.setattr(
+        lanes, "read", lambda _, index, source: opened.append(index) or iter([End(index + 1)])
+    )
+    many = [Source("a"), Source("-", live=True), Source("b"), Source("c")]
+    ends = []
+    for index, _ in read_ahead(many, reading(), threads=3):
+        ends.append(index)
+        assert max(opened) <= (0 if index == 0 else 3)
+    assert ends == [0, 1, 2, 3] == opened
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_frames_at_uneven_times_are_told(tmp_path, suffix):
+    """Ten frames in a third of a second, then ten in ten seconds: clips are not where they seem."""
+    path = tmp_path / f"uneven{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 30)
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(np.full((36, 48, 3), 9 * number, np.uint8))
+            frame.pts = number if number < 10 else 10 + 30 * (number - 10)
+            frame.time_base = Fraction(1, 30)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    _, streamed = found(path, reading())
+    _, sought = found(path, reading(choose=lambda index, n: np.array([0])))
+    assert streamed.drift > 2 and sought.drift == pytest.approx(streamed.drift, abs=0.05)
+    _, even = found(path, reading(fps=6.0))
+    assert even.drift == 0
+
+
+def test_an_mp4_in_a_pipe_whose_index_is_at_the_end_is_told(tmp_path):
+    """One that is larger than what FFmpeg keeps of a pipe."""
+    pipe, rng = tmp_path / "pipe", np.random.default_rng(0)
+    write_video(tmp_path / "a.mp4", rng.integers(0, 256, (40, 64, 64, 3), np.uint8), 25)
+    os.mkfifo(pipe)
+    content = (tmp_path / "a.mp4").read_bytes()
+
+    def fill():
+        with contextlib.suppress(BrokenPipeError), pipe.open("wb") as file:
+            file.write(content)
+
+    threading.Thread(target=fill, daemon=True).start()
+    (*_, end) = read(reading(), 0, Source(str(pipe), live=True))
+    assert "has its index at the end, so it cannot be read from a pipe" in str(end.error)
 
 
 def test_what_reading_raises_reaches_the_reader(videos):

@@ -42,6 +42,10 @@ class VideoAnswer:
       scores: the selector's score of each clip, float64 [n]; None: it has none.
       sampler: the sampler's logits, float32 [n, k]; None: there are none.
       confidence: the sampler's z~ in [0, 1], float64 [n]; None: there is none.
+      of_clip: factors of the teacher's and the sampler's logits where a clip stands alone; 1 but
+        where they have been divided by the temperature of a video's mean.
+      step: frames from one clip's start to the next one's, where none is left out; 0: clips have
+        no place in time.
       notices: what a person should know, a line each.
     """
 
@@ -58,6 +62,8 @@ class VideoAnswer:
     scores: np.ndarray | None = None
     sampler: np.ndarray | None = None
     confidence: np.ndarray | None = None
+    of_clip: tuple[float, float] = (1.0, 1.0)
+    step: int = 0
     notices: tuple[str, ...] = ()
 
     def by(self, clip: int) -> str:
@@ -74,13 +80,17 @@ class VideoAnswer:
         begin, end = self.spans[clip]
         return begin / self.fps, min(end, self.num_frames) / self.fps
 
+    def are_neighbours(self, clip: int, other: int) -> bool:
+        """Whether a clip is followed by another one without a clip between them."""
+        return self.spans[other][0] - self.spans[clip][0] <= self.step
+
     def clip_probabilities(self) -> dict[int, np.ndarray]:
         """Returns the probabilities [k] of each clip that a classifier saw, the teacher's first."""
         found: dict[int, np.ndarray] = {}
         if self.sampler is not None:
-            found |= dict(enumerate(softmax(self.sampler)))
+            found |= dict(enumerate(softmax(self.of_clip[1] * self.sampler)))
         rows: dict[int, list[np.ndarray]] = {}
         for clip, logits in zip(self.teacher.clips.tolist(), self.teacher.logits, strict=True):
-            rows.setdefault(clip, []).append(softmax(logits))
+            rows.setdefault(clip, []).append(softmax(self.of_clip[0] * logits))
         found |= {clip: np.mean(each, axis=0) for clip, each in rows.items()}
         return dict(sorted(found.items()))

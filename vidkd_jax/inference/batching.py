@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.inference.pair import Asked, Pair
 
 Rows = Mapping[str, np.ndarray]  # one clip's outputs by name
@@ -25,7 +26,7 @@ class Batcher:
         self, asked: Asked, batch_size: int, *, wrap: Callable[[Step], Step] = lambda step: step
     ) -> None:
         """`wrap` changes the compiled function, such as to say that it is being compiled."""
-        self._asked, self._size, self._step = asked, batch_size, wrap(asked.step)
+        self._asked, self.size, self._step = asked, batch_size, wrap(asked.step)
         self._keys: list[Hashable] = []
         self._clips = np.empty(0, np.uint8)
         self._sent: deque[tuple[list[Hashable], Mapping[str, Any]]] = deque()
@@ -33,10 +34,10 @@ class Batcher:
     def put(self, key: Hashable, pixels: np.ndarray) -> None:
         """Takes a clip, uint8 [n, t, h, w, c], which `ready` names by its key."""
         if not self._keys:  # a new array each time: the device may read the old one in place
-            self._clips = np.zeros((self._size, *pixels.shape), np.uint8)
+            self._clips = self._empty(pixels.shape)
         self._clips[len(self._keys)] = pixels
         self._keys.append(key)
-        if len(self._keys) == self._size:
+        if len(self._keys) == self.size:
             self.flush()
 
     def flush(self) -> None:
@@ -61,16 +62,24 @@ class Batcher:
         self, clip_shape: tuple[int, ...], clock: Callable[[], float] = time.perf_counter
     ) -> float:
         """Returns what a clip costs in a full batch: the faster of two calls, after compiling."""
-        clips, taken = np.zeros((self._size, *clip_shape), np.uint8), []
+        clips, taken = self._empty(clip_shape), []
         jax.block_until_ready(self._send(clips))
         for _ in range(2):
             started = clock()
             jax.block_until_ready(self._send(clips))
             taken.append(clock() - started)
-        return min(taken) / self._size
+        return min(taken) / self.size
+
+    def _empty(self, clip_shape: tuple[int, ...]) -> np.ndarray:
+        try:
+            return np.zeros((self.size, *clip_shape), np.uint8)
+        except (MemoryError, ValueError):
+            raise InputError(
+                f"--batch_size={self.size}: so many clips do not fit into memory; give fewer"
+            ) from None
 
     def _send(self, clips: np.ndarray) -> Mapping[str, Any]:
-        numbers = np.zeros(self._size, np.int32)
+        numbers = np.zeros(self.size, np.int32)
         batch = {"clip": clips, "label": numbers, "video": numbers, "mask": numbers == 0}
         return self._step(self._asked.variables, batch)
 

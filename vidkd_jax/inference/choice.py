@@ -83,9 +83,12 @@ class Choice:
         self._check_outputs(pair)
         alone = isinstance(pair.spec.sampler, Contiguous)
         if not alone and not (found.takes_all and self.stop_at is None):
+            flag, remedy = f"--selector={self.selector}", "use --selector=dense"
+            if found.takes_all:
+                flag, remedy = f"--stop_at={self.stop_at:g}", "leave it out"
             raise InputError(
-                f"--selector={self.selector}: the run sees {pair.spec.sampler.describe()}; only "
-                "single contiguous clips can be chosen one by one; use --selector=dense"
+                f"{flag}: the run sees {pair.spec.sampler.describe()}; only single contiguous "
+                f"clips can be chosen one by one; {remedy}"
             )
         if not alone and self.max_clips is None:
             raise InputError(

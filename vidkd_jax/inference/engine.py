@@ -27,10 +27,12 @@ from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.sources import Clip, End, Reading, Source, reread
 from vidkd_jax.inference.tracked import Tracked
 from vidkd_jax.runtime.cores import usable_cores
+from vidkd_jax.samplers import Contiguous
 from vidkd_jax.video import VideoError
 
 _MOST_VIDEOS = 8  # that are read at the same time
-_HELD_BYTES = 2**26  # of the pixels of one video's candidates; the others are read again
+# Of the pixels of one video's candidates, and of those of all together; others are read again.
+_HELD_BYTES, _HELD_TOGETHER = 2**26, 2**29
 
 
 class Engine:
@@ -52,6 +54,7 @@ class Engine:
         threads: int = 0,
         wrap: Callable[[Step], Step] = lambda step: step,
         ended: Callable[[], bool] | None = None,
+        taken: Callable[[], None] = lambda: None,
     ) -> None:
         """Makes an engine; nothing is compiled before the first batch.
 
@@ -63,12 +66,13 @@ class Engine:
           threads: videos that are decoded at the same time; 0: one a core, up to 8.
           wrap: see `Batcher`.
           ended: see `Reading`.
+          taken: called for each clip that has been read.
 
         Raises:
           InputError: the choice does not fit the networks.
         """
         choice.check(pair)
-        self.pair, self.choice, self._wrap = pair, choice, wrap
+        self.pair, self.choice, self._wrap, self.taken = pair, choice, wrap, taken
         self.threads = threads or min(usable_cores(), _MOST_VIDEOS)
         self._batch_size = batch_size or pair.cutting.batch_size
         self.reading = Reading(
@@ -155,10 +159,14 @@ class _Pass:
             yield from self._finished()
 
     def _begin(self, index: int) -> Tracked:
-        most = max(_HELD_BYTES // math.prod(self._engine.pair.clip_shape), 1)
+        source, clip = self._sources[index], math.prod(self._engine.pair.clip_shape)
+        most = max(_HELD_BYTES // clip, 1)
         if self._choice.stop_at is None and self._choice.seconds is None:
             most = min(most, self._choice.wanted(most))
-        return Tracked(self._sources[index], self._engine.generator(index), Candidates(most))
+        elif not source.live:  # as many wait for the teacher as fill a batch, and the next one
+            waiting = min(len(self._sources), 2 * self._teacher.size)
+            most = max(min(most, _HELD_TOGETHER // waiting // clip), 1)
+        return Tracked(source, self._engine.generator(index), Candidates(most))
 
     def _take(self, index: int, video: Tracked, found: Clip | End) -> None:
         """Takes a clip, or the end of a video."""
@@ -168,6 +176,7 @@ class _Pass:
                 self._fail(video, found.error)
         else:
             video.spans[found.number] = found.span
+            self._engine.taken()
             if self._sampler is not None:
                 video.unscored[found.number] = found.pixels
                 self._sampler.put((video, found.number), found.pixels)
@@ -264,7 +273,9 @@ class _Pass:
         if number in video.candidates:
             return video.candidates[number]
         assert video.end is not None
-        return reread(self._engine.reading, video.source, video.end.num_frames, number)
+        clip = reread(self._engine.reading, video.source, video.end.num_frames, number)
+        video.spans[number] = clip.span  # where the clip had not been read before
+        return clip.pixels
 
     def _fail(self, video: Tracked, error: VideoError | None) -> None:
         video.error, video.done = error, True
@@ -281,7 +292,7 @@ class _Pass:
 
     def _answer(self, index: int, video: Tracked) -> VideoAnswer:
         assert video.end is not None and video.order is not None
-        teacher = video.teacher
+        teacher, pair = video.teacher, self._engine.pair
         return VideoAnswer(
             source=video.source,
             probabilities=video.probabilities(self._average),
@@ -296,5 +307,7 @@ class _Pass:
             scores=video.scores(self._selector, self._engine.generator(index)),
             sampler=video.output("logits"),
             confidence=video.evidence.confidence,
-            notices=notices(video, self._choice, self._engine.pair),
+            of_clip=(pair.teacher.of_clip, pair.sampler.of_clip if pair.sampler else 1.0),
+            step=pair.own.frames * pair.own.stride if isinstance(pair.own, Contiguous) else 0,
+            notices=notices(video, self._choice, pair),
         )

@@ -16,22 +16,25 @@ def read_ahead(
 ) -> Generator[tuple[int, Clip | End], None, None]:
     """Yields (number of the source, clip or end), source after source, each read in a thread.
 
+    A live source is not opened before it is its turn: it would not wait.
+
     Args:
       sources: the videos.
       reading: which clips are read.
       threads: videos that are read at the same time.
     """
     stop, open_ones = threading.Event(), deque[tuple[int, _Lane]]()
-    todo = enumerate(sources)
+    todo = deque(enumerate(sources))
 
     def begin() -> None:
-        for index, source in todo:
+        while todo and len(open_ones) < max(threads, 1):
+            if todo[0][1].live and open_ones:
+                return
+            index, source = todo.popleft()
             open_ones.append((index, _Lane(read(reading, index, source), stop)))
-            return
 
     try:
-        for _ in range(max(threads, 1)):
-            begin()
+        begin()
         while open_ones:
             index, lane = open_ones[0]
             for found in lane:

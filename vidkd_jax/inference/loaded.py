@@ -27,6 +27,7 @@ class Cutting:
       max_clips: of a video.
       average: of a video's clips: "softmax" or "logits".
       batch_size: clips at a time.
+      known: whether a run says so; else it is what is usual.
     """
 
     short_side: int = DataSettings.short_side
@@ -36,6 +37,7 @@ class Cutting:
     max_clips: int = EvalSettings.max_clips
     average: str = EvalSettings.average
     batch_size: int = EvalSettings.batch_size
+    known: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,6 +51,7 @@ class Loaded:
       cutting: how its run cuts and averages.
       temperature: that its logits are divided by, so that its probabilities are calibrated; 1: as
         they are.
+      clip_temperature: likewise, of a clip that is not averaged with others.
       dtype: that its run computed in.
     """
 
@@ -57,6 +60,7 @@ class Loaded:
     variables: Variables
     cutting: Cutting
     temperature: float = 1.0
+    clip_temperature: float = 1.0
     dtype: str = ModelSettings.dtype
 
     @property
@@ -90,7 +94,7 @@ def load(flag: str, folder: Path) -> Loaded:
 
 
 def calibrated(loaded: Loaded, folder: Path, level: str) -> Loaded:
-    """Returns a network with the temperature that its run has fitted on its validation videos.
+    """Returns a network with the temperatures that its run has fitted on its validation videos.
 
     Args:
       loaded: from `load`. One without a classifier stays as it is.
@@ -102,14 +106,18 @@ def calibrated(loaded: Loaded, folder: Path, level: str) -> Loaded:
     """
     if not loaded.answers:
         return loaded
-    field = f"{level}_temperature"
     summary = read_json(folder / "summary.json") or {}
-    if field not in summary:
-        raise InputError(
-            f"--calibrated: {loaded.name} has no '{field}' in its summary.json: it was made by an "
-            "older version, or is no run; leave --calibrated out, or train it again"
-        )
-    return dataclasses.replace(loaded, temperature=summary[field])
+    for field in (f"{level}_temperature", "clip_temperature"):
+        if field not in summary:
+            raise InputError(
+                f"--calibrated: {loaded.name} has no '{field}' in its summary.json: it was made by "
+                "an older version, or is no run; leave --calibrated out, or train it again"
+            )
+    return dataclasses.replace(
+        loaded,
+        temperature=summary[f"{level}_temperature"],
+        clip_temperature=summary["clip_temperature"],
+    )
 
 
 def _saved(name: str, folder: Path) -> dict[str, Any]:
@@ -149,6 +157,7 @@ def cutting_of(saved: Mapping[str, Any], card: weights.Card) -> Cutting:
             max_clips=saved.get("eval.max_clips", Cutting.max_clips),
             average=saved.get("eval.average", Cutting.average),
             batch_size=saved.get("eval.batch_size", Cutting.batch_size),
+            known=True,
         )
     if not card.size:
         return Cutting()

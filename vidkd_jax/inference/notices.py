@@ -4,6 +4,8 @@ from vidkd_jax.inference.choice import Choice
 from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.tracked import Tracked
 
+_DRIFT = 0.5  # seconds, from which on clips are hard to find by their times
+
 
 def notices(video: Tracked, choice: Choice, pair: Pair) -> tuple[str, ...]:
     """Returns the lines; each begins with what is the matter, and with the video's name."""
@@ -16,6 +18,12 @@ def notices(video: Tracked, choice: Choice, pair: Pair) -> tuple[str, ...]:
         found.append(
             f"short: {name}: has {end.num_frames} frames, a clip has {pair.own.span}; its last "
             "frame is repeated"
+        )
+    if end.drift > _DRIFT and end.fps:
+        found.append(
+            f"uneven: {name}: its frames come at uneven times, and times of clips, which go by its "
+            f"average rate, are off by up to {end.drift:.1f} s; a run with data.fps goes by the "
+            "frames' own times"
         )
     if choice.k is not None and choice.k > end.num_clips:
         found.append(

@@ -22,6 +22,8 @@ from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.networks.predicting import predict_step
 from vidkd_jax.samplers import Contiguous, Sampler
 
+_ALIKE = 0.05  # difference of two windows' shares of a frame that is due to rounding
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Asked:
@@ -32,12 +34,19 @@ class Asked:
       variables: its weights.
       outputs: names.
       temperature: that its logits are divided by.
+      clip_temperature: that those of a clip alone are to be divided by instead.
     """
 
     network: Network
     variables: Variables
     outputs: tuple[str, ...]
     temperature: float = 1.0
+    clip_temperature: float = 1.0
+
+    @property
+    def of_clip(self) -> float:
+        """The factor that makes its answer of a clip of many the answer of a clip alone."""
+        return self.temperature / self.clip_temperature
 
     @functools.cached_property
     def step(self) -> Callable[[Variables, Mapping[str, Any]], Mapping[str, jax.Array]]:
@@ -159,6 +168,13 @@ def check_fit(teacher: Loaded, sampler: Loaded) -> None:
             f"{sampler.name}: was trained with data.fps={of_sampler.fps:g}, but {teacher.name} "
             f"with {of_teacher.fps:g}; give runs of one frame rate"
         )
+    cuttings = teacher.cutting, sampler.cutting
+    shares = [cutting.crop / cutting.short_side for cutting in cuttings]
+    if all(cutting.known for cutting in cuttings) and abs(shares[0] - shares[1]) > _ALIKE:
+        raise InputError(
+            f"{sampler.name}: sees {shares[1]:.0%} of a frame's short side (data.crop of "
+            f"data.short_side), {teacher.name} {shares[0]:.0%}; give runs that see as much"
+        )
     if teacher.cutting.still != sampler.cutting.still:
         still = teacher if teacher.cutting.still else sampler
         raise InputError(
@@ -213,7 +229,8 @@ def _asked(loaded: Loaded, frames: tuple[int, ...] | None) -> Asked:
         size=card.size or None,
         clips=card.clips,
     )
-    return Asked(network, jax.device_put(loaded.variables), outputs, loaded.temperature)
+    temperatures = loaded.temperature, loaded.clip_temperature
+    return Asked(network, jax.device_put(loaded.variables), outputs, *temperatures)
 
 
 def _assemble(

@@ -80,7 +80,7 @@ def _draw(
         panel.imshow(_middle(answer, clip, fps))
         panel.set_title(_caption(answer, clip), fontsize=7, color=colour)
         if column == 0:
-            name = Path(answer.source.name).name
+            name = Path(answer.source.name).name.encode("utf-8", "backslashreplace").decode()
             panel.set_ylabel(f"{name}\n{title}", fontsize=7, parse_math=False)
 
 

@@ -64,6 +64,7 @@ class End:
       fps: frames a second of these; 0: not known.
       num_damaged: frames that FFmpeg had to patch, of those that were decoded.
       seconds: that reading took.
+      drift: seconds that a clip's time may be wrong by, where frames come at uneven times.
       error: why the video cannot be read, or why a live source ended.
     """
 
@@ -72,6 +73,7 @@ class End:
     fps: float = 0.0
     num_damaged: int = 0
     seconds: float = 0.0
+    drift: float = 0.0
     error: VideoError | None = None
 
 
@@ -152,12 +154,14 @@ def _read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
     by_number = seekable is not None and len(plan) < _SEEK_BELOW * filling
     damaged = yield from (_sought if by_number else _passed)(reading, path, plan)
     fps = reading.fps or info.fps
-    yield End(len(own), info.num_frames, fps, max(damaged, info.num_damaged))
+    drift = 0.0 if reading.fps else video.drift(path)
+    yield End(len(own), info.num_frames, fps, max(damaged, info.num_damaged), drift=drift)
 
 
-def reread(reading: Reading, source: Source, num_frames: int, number: int) -> np.ndarray:
-    """Returns the pixels of a clip of a file, uint8 [n, t, h, w, 3], by its frames' numbers."""
-    return _by_number(reading, Path(source.name), reading.shown(num_frames)[number])[0]
+def reread(reading: Reading, source: Source, num_frames: int, number: int) -> Clip:
+    """Returns a clip of a file, by its frames' numbers."""
+    own, shown = reading.grid(reading.own, num_frames)[number], reading.shown(num_frames)[number]
+    return Clip(number, _span(own), _by_number(reading, Path(source.name), shown)[0])
 
 
 def _by_number(reading: Reading, path: Path, shown: np.ndarray) -> tuple[np.ndarray, int]:
@@ -226,7 +230,8 @@ def _stream(reading: Reading, source: Source) -> Iterator[Clip | End]:
             raise error
         yield from cut.rest()
         fps = reading.fps or stream.fps
-        yield End(cut.number, cut.num_frames, fps, stream.num_damaged, error=error)
+        counted = cut.number, cut.num_frames, fps, stream.num_damaged
+        yield End(*counted, drift=stream.drift, error=error)
 
 
 class _Cut:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,11 @@ def clips(answer: VideoAnswer, names: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def segments(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def segments(answer: VideoAnswer, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Returns runs of neighbouring clips whose most probable class is the same.
 
     Args:
+      answer: of the video.
       rows: of `clips`.
 
     Returns:
@@ -64,7 +66,8 @@ def segments(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if row["class"] is None:
             continue
         last = runs[-1][-1] if runs else None
-        if last and last["class"] == row["class"] and last["clip"] + 1 == row["clip"]:
+        alike = last is not None and last["class"] == row["class"]
+        if last and alike and answer.are_neighbours(last["clip"], row["clip"]):
             runs[-1].append(row)
         else:
             runs.append([row])
@@ -104,19 +107,23 @@ class Timeline:
         """Writes the file, also where something came between, with the videos before that."""
         if kind is None or self._videos:
             self.write()
+        if kind is not None and self._videos:
+            print(f"{self._path} holds the first {len(self._videos)} videos", file=sys.stderr)
 
     def add(self, answer: VideoAnswer) -> None:
         """Takes a video."""
         rows = clips(answer, self._names)
         self._videos.append(
-            {"video": answer.source.name, "segments": segments(rows), "clips": rows}
+            {"video": answer.source.name, "segments": segments(answer, rows), "clips": rows}
         )
 
     def write(self) -> None:
         """Writes the file; names that are not text are escaped."""
         as_json = self._path.suffix.lower() == ".json"
         text = json.dumps(self._videos, indent=1, ensure_ascii=False) if as_json else self._csv()
-        self._path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        partial = self._path.with_name(f"{self._path.name}.partial")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        partial.replace(self._path)  # a full disk leaves the file of before
 
     def _csv(self) -> str:
         text = io.StringIO()

@@ -140,6 +140,19 @@ def glance(path: str | Path, *, fps: float = 0.0) -> VideoInfo | None:
         return None
 
 
+def drift(path: str | Path) -> float:
+    """Returns what `VideoStream.drift` is in the end, as far as a file's packets tell; else 0.
+
+    Raises:
+      VideoError: The file cannot be read.
+    """
+    table = _read_table(*_identified(Path(path)))
+    if table is None or not table.rate:
+        return 0.0
+    seconds = (table.times - table.times[0]) * table.unit
+    return float(np.abs(seconds - np.arange(len(seconds)) / table.rate).max())
+
+
 def _find(path: Path, wanted: list[int], fps: float) -> _Found:
     """Finds the requested frames (`wanted`, sorted), in the fast way if possible."""
     file = _identified(path)

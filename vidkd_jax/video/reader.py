@@ -108,6 +108,8 @@ class VideoStream:
       stored_size: (height, width) of the frames that the iterator yields.
       num_frames: Number of frames yielded so far.
       num_damaged: Number of damaged frames decoded so far; see `VideoInfo`.
+      drift: Most seconds between a frame's time and that of its number at the average rate, so far;
+        0 at a rate of one's own, which goes by the times.
     """
 
     def __init__(
@@ -131,13 +133,15 @@ class VideoStream:
         """
         self.path = str(path) if live else Path(path)  # a Path would change an address
         self.num_frames = self.num_damaged = 0
+        self.drift = 0.0
         self._context = open_live(str(path)) if live else open_stream(Path(path))
         container, stream = self._context.__enter__()
         try:
             self.fps = float(stream.average_rate or 0)
             self.created = str(container.metadata.get("creation_time", ""))
-            decoded = self._counting(decode_from_here(self.path, container, stream))
-            first = next(decoded, None)
+            frames = decode_from_here(self.path, container, stream)
+            decoded = self._counting(frames, 0.0 if fps else float(stream.time_base or 0))
+            first = self._first(decoded, container) if live else next(decoded, None)
             if first is None:
                 raise VideoError(self.path, "no frame can be decoded")
             self._to_rgb = ToRGB(self.path)
@@ -152,9 +156,34 @@ class VideoStream:
             self.close()
             raise
 
-    def _counting(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        for frame in frames:
+    def _first(
+        self, frames: Iterator[av.VideoFrame], container: av.container.InputContainer
+    ) -> av.VideoFrame | None:
+        """Returns the first frame of a live source.
+
+        Raises:
+          VideoError: there is none; of a file in a pipe that must be sought in, it says so.
+        """
+        try:
+            return next(frames, None)
+        except VideoError as error:
+            if "mp4" not in container.format.name:
+                raise
+            raise VideoError(
+                self.path,
+                "this mp4 has its index at the end, so it cannot be read from a pipe; name the "
+                "file, or move the index: ffmpeg -i FILE -c copy -movflags +faststart OTHER.mp4",
+            ) from error
+
+    def _counting(self, frames: Iterator[av.VideoFrame], unit: float) -> Iterator[av.VideoFrame]:
+        """Yields frames, and counts what is wrong; `unit` is of their times, 0: without these."""
+        begin = None
+        for number, frame in enumerate(frames):
             self.num_damaged += frame.is_corrupt
+            if frame.pts is not None and unit and self.fps:
+                begin = frame.pts * unit - number / self.fps if begin is None else begin
+                off = frame.pts * unit - number / self.fps - begin
+                self.drift = max(self.drift, abs(off))
             yield frame
 
     def __iter__(self) -> Iterator[np.ndarray]:
