@@ -163,7 +163,7 @@ def test_clips_that_are_chosen_unseen_one_by_one_have_times_and_pictures(
         (found,) = objects(capsys.readouterr().out)
         assert found["clips_seen"] == 10 == len(found["chosen"])
         assert (tmp_path / "p.png").exists()
-        assert (tmp_path / "t.csv").read_text().count(",clip,") == 10
+        assert (tmp_path / "t.csv").read_text().count("a.mp4,clip,") == 10
 
 
 def test_the_teacher_has_its_own_temperature(networks, files, tmp_path, capsys):
