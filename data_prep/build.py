@@ -4,7 +4,6 @@ Each frame is decoded once, resized, and stored as JPEG.
 """
 
 import argparse
-import os
 import shlex
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from vidkd_jax.annotations.files import MAX_MISSING, fingerprint, fingerprint_fi
 from vidkd_jax.data.record_sets import TASKS
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.settings import recipes
+from vidkd_jax.settings.config import usual_root
+from vidkd_jax.settings.settings import DataSettings
 
 # Short sides of recipes that differ from the papers' 128 pixels.
 _RECIPE_SIZES = {"marionette": 56, "utd_mhad": 64}
@@ -134,7 +135,7 @@ def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
         flags["split"] = args.split
     if any(entry.split == "val" for entry in dataset.entries):
         flags["val"] = "val"
-    if args.out != Path(os.environ.get("VIDKD_DATA") or "data"):
+    if args.out != Path(usual_root() or DataSettings.root):
         flags["root"] = args.out
     words = [f"--config={config}", *(f"--config.data.{name}={v}" for name, v in flags.items())]
     words.append(f"--workdir=runs/{dataset.name}")

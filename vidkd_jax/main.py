@@ -1,6 +1,5 @@
 """The command line: flags only. `python -m vidkd_jax.main --config=ty_r18`."""
 
-import os
 import runpy
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.settings import config_files
-from vidkd_jax.settings.config import get_base_config, read
+from vidkd_jax.settings.config import get_base_config, read, usual_root
 from vidkd_jax.settings.recipes import DATASETS
 from vidkd_jax.settings.settings import flatten
 from vidkd_jax.train import train_and_evaluate
@@ -83,7 +82,7 @@ def parse_flags(argv: list[str]) -> ConfigDict:
         config = _CONFIG.value
     except Exception as error:  # whatever a config file may raise
         raise InputError(_explain(given, path, error)) from error
-    if (root := os.environ.get("VIDKD_DATA")) and "config.data.root" not in given:
+    if (root := usual_root()) and "config.data.root" not in given:
         config.data.root = root
     logging.set_verbosity(logging.FATAL)  # libraries narrate; what fails is raised as well
     return config

@@ -13,7 +13,7 @@ TABLE = dataclasses.replace(
     title="ConDi Figures 4.4 to 4.6: Video@1 by the number of clips, R(2+1)D-34",
     scales={
         **_FIGURE.scales,
-        "paper": {**_FIGURE.scales["paper"], **{"Kinetics": _TABLE.scales["paper"][""]}},
+        "paper": {**_FIGURE.scales["paper"], "Kinetics": _TABLE.scales["paper"][""]},
     },
     rows=tuple(row.choosing(_KS[row.name], paper={}) for row in _TABLE.rows if row.name in _KS),
 )

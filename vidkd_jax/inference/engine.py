@@ -308,6 +308,6 @@ class _Pass:
             sampler=video.output("logits"),
             confidence=video.evidence.confidence,
             of_clip=(pair.teacher.of_clip, pair.sampler.of_clip if pair.sampler else 1.0),
-            step=pair.own.frames * pair.own.stride if isinstance(pair.own, Contiguous) else 0,
+            step=pair.own.step if isinstance(pair.own, Contiguous) else 0,
             notices=notices(video, self._choice, pair),
         )

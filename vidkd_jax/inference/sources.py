@@ -154,7 +154,7 @@ def _read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
     by_number = seekable is not None and len(plan) < _SEEK_BELOW * filling
     damaged = yield from (_sought if by_number else _passed)(reading, path, plan)
     fps = reading.fps or info.fps
-    drift = 0.0 if reading.fps else video.drift(path)
+    drift = video.drift(path) if seekable and not reading.fps else 0.0
     yield End(len(own), info.num_frames, fps, max(damaged, info.num_damaged), drift=drift)
 
 
@@ -250,7 +250,7 @@ class _Cut:
     @property
     def _start(self) -> int:
         """The first frame of the next clip; see `samplers.grid_starts`."""
-        return self.number * self._clips.frames * self._clips.stride
+        return self.number * self._clips.step
 
     def add(self, frame: np.ndarray) -> Iterator[Clip]:
         """Takes a frame; yields the clips that it completes."""

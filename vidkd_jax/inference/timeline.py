@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vidkd_jax.inference.answers import VideoAnswer
+from vidkd_jax.runtime.json_files import write_text
 
 SUFFIXES = (".csv", ".json")
 _DIGITS = 6
@@ -121,9 +122,7 @@ class Timeline:
         """Writes the file; names that are not text are escaped."""
         as_json = self._path.suffix.lower() == ".json"
         text = json.dumps(self._videos, indent=1, ensure_ascii=False) if as_json else self._csv()
-        partial = self._path.with_name(f"{self._path.name}.partial")
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-        partial.replace(self._path)  # a full disk leaves the file of before
+        write_text(self._path, text, encoding="utf-8", errors="backslashreplace", newline="")
 
     def _csv(self) -> str:
         text = io.StringIO()

@@ -1,4 +1,4 @@
-"""Writes JSON files atomically, and reads them with an error of one line if they are damaged."""
+"""Writes text and JSON atomically, and reads JSON with an error of one line if it is damaged."""
 
 import json
 import os
@@ -8,11 +8,19 @@ from typing import Any
 from vidkd_jax.errors import InputError
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file; if the process is killed, the file has the old or the new content."""
+def write_text(path: Path, text: str, **how: Any) -> None:
+    """Writes a file as `Path.write_text` does, whose keyword arguments `how` are.
+
+    If the process is killed or the disk is full, the file has the old or the new content.
+    """
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=2) + "\n")
+    temporary.write_text(text, **how)
     temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file; see `write_text`."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -29,7 +29,12 @@ class Contiguous:
     @property
     def offsets(self) -> tuple[int, ...]:
         """The frames that are read, counted from the clip's start."""
-        return self.others or tuple(range(0, self.frames * self.stride, self.stride))
+        return self.others or tuple(range(0, self.step, self.stride))
+
+    @property
+    def step(self) -> int:
+        """From a clip's start to the next one's, where clips follow each other."""
+        return self.frames * self.stride
 
     @property
     def span(self) -> int:
@@ -52,7 +57,7 @@ class Contiguous:
 
     def grid(self, num_frames: int, most: int) -> np.ndarray:
         """Returns non-overlapping clips; see `grid_starts`."""
-        starts = grid_starts(num_frames, self.span, step=self.frames * self.stride, most=most)
+        starts = grid_starts(num_frames, self.span, step=self.step, most=most)
         return np.stack([frames_at(start, self.offsets, num_frames) for start in starts])[:, None]
 
     def describe(self) -> str:

@@ -1,6 +1,7 @@
 """The door: the `ConfigDict` that files in configs/ and flags change, and how a run reads it."""
 
 import dataclasses
+import os
 from typing import Any
 
 from ml_collections import ConfigDict, config_dict
@@ -34,6 +35,11 @@ def all_options() -> dict[str, Any]:
     Methods that share an option agree on its type.
     """
     return {o: v for name in methods.available() for o, v in methods.options(name).items()}
+
+
+def usual_root() -> str:
+    """Returns the records' folder that the variable VIDKD_DATA names; "" where it is not set."""
+    return with_home(os.environ.get("VIDKD_DATA", ""))
 
 
 def read(config: ConfigDict) -> Settings:

@@ -1,6 +1,5 @@
 """The settings of a table's run: its config, with the row's overrides and the command line's."""
 
-import os
 import runpy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
-from vidkd_jax.errors import InputError, suggest, with_home
+from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.settings import config as config_lib
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.settings import Settings
@@ -72,4 +71,4 @@ def root_of(extra: Sequence[str]) -> str:
     """Returns the records' folder by the flag or by VIDKD_DATA; "" where neither is given."""
     flag = "--config.data.root="
     given = [value.removeprefix(flag) for value in extra if value.startswith(flag)]
-    return given[-1] if given else with_home(os.environ.get("VIDKD_DATA", ""))
+    return given[-1] if given else config_lib.usual_root()
