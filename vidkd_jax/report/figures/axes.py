@@ -1,0 +1,42 @@
+"""What all pictures share: colours, axes, lines."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from vidkd_jax.report.curves import Curve
+
+BLUE, GREY, AMBER, INK = "#2563eb", "#94a3b8", "#d97706", "#1e293b"
+
+
+def epoch_axes(label: str, *, count: int = 1) -> tuple[Figure, list[Axes]]:
+    """Returns a figure of axes side by side, with one vertical scale."""
+    width = 6.4 if count == 1 else 4.2 * count
+    figure = Figure(figsize=(width, 3.6), layout="constrained")
+    every: list[Axes] = figure.subplots(1, count, squeeze=False, sharey=True)[0].tolist()
+    every[0].set_ylabel(label)
+    for axes in every:
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        clean(axes)
+    return figure, every
+
+
+def clean(axes: Axes) -> None:
+    """Takes away what does not show data."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.grid(axis="y", color="#e2e8f0")
+    axes.set_axisbelow(True)
+
+
+def line(axes: Axes, curve: Curve, label: str, colour: str, width: float = 1.5) -> None:
+    """Draws one curve."""
+    axes.plot(*curve, color=colour, linewidth=width, marker=marker_of_few(curve[0]), label=label)
+
+
+def marker_of_few(epochs: Sequence[int]) -> str | None:
+    """Returns a marker for the points if there are few; a line of one point would be invisible."""
+    return "o" if len(epochs) <= 3 else None

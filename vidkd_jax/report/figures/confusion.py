@@ -1,0 +1,56 @@
+"""Draws the confusion matrix."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from vidkd_jax.report.figures.axes import INK
+
+_MAX_NAMED_CLASSES = 110  # with more classes, their names would be too small to read
+_MAX_COUNTED_CLASSES = 16  # with more classes, the numbers in the cells would be too small
+_LABEL_LENGTH = 24
+
+
+def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
+    """Draws the confusion matrix: rows are true classes, columns predictions; each row sums to 1.
+
+    A class whose name the font cannot draw is shown by its number.
+    """
+    counts = np.asarray(confusion, float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    k = len(counts)
+    side = float(np.clip(3.0 + 0.3 * k, 4.5, 13))
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set(xlabel="prediction", ylabel="true class")
+    bar = figure.colorbar(image, ax=axes, shrink=0.7, format=PercentFormatter(1))
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    if k <= _MAX_NAMED_CLASSES:
+        labels = [_shorten(name) if _is_drawable(name) else str(i) for i, name in enumerate(names)]
+        size = min(9.0, 600 / k)  # points; the largest picture has about 700 points for the rows
+        axes.set_xticks(range(k), labels, rotation=90, fontsize=size, parse_math=False)
+        axes.set_yticks(range(k), labels, fontsize=size, parse_math=False)
+    if k <= _MAX_COUNTED_CLASSES:
+        for row, column in np.argwhere(counts > 0):
+            colour = "white" if shares[row, column] > 0.55 else INK
+            text = f"{counts[row, column]:.0f}"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return figure
+
+
+def _is_drawable(name: Any) -> bool:
+    """Returns whether the font has all letters of a name; it draws missing letters as boxes."""
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    return all(font.get_char_index(ord(letter)) for letter in str(name))
+
+
+def _shorten(name: Any) -> str:
+    text = str(name)
+    return text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…"
