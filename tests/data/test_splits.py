@@ -113,6 +113,19 @@ def test_folds_deal_out_the_training_groups_whatever_validates(memory_dataset):
     assert load(datasets).folds == {}
 
 
+def test_cross_validation_has_every_training_group_once(memory_dataset):
+    datasets = {"train": crossed(memory_dataset), "test": memory_dataset([20, 20])}
+    validated: list[str] = []
+    for fold in (1, 2, 3):
+        splits = load(datasets, folds=3, fold=fold, val="fold")
+        left_out = {video.group for video in splits.val.videos}
+        assert {splits.folds[group] for group in left_out} == {fold}
+        assert left_out.isdisjoint(video.group for video in splits.train.videos)
+        assert len(splits.val.videos) + len(splits.train.videos) == len(datasets["train"].videos)
+        validated += left_out
+    assert sorted(validated) == sorted(splits.folds)
+
+
 def test_folds_of_groups_of_one_class_each_have_every_class(memory_dataset):
     groups = [f"{c}_g{g}" for g in range(4) for c in range(3)]
     videos = memory_dataset([20] * 12, num_classes=3, groups=groups).videos

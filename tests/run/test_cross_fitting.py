@@ -116,6 +116,10 @@ def test_rows_are_picked_whatever_their_shape():
         ({"method__name": "dist_init"}, "method 'dist_init' compares features"),
         ({"change": {"dataset": "other"}}, "was trained on other records than data.name='ucf101'"),
         ({"change": {"records": "0"}}, "was trained on other records"),
+        (
+            {"change": {"selected_on": "fold"}},
+            r"chosen by the videos that it is to teach .*groups'",
+        ),
         ({"change": {"width": 1 / 16}}, "outputs have different shapes; use networks of one kind"),
     ],
 )

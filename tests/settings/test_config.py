@@ -150,6 +150,7 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
         ({"data.folds": 2}, r"data\.folds: 2 would do nothing; set data\.fold for a teacher"),
         ({"data.folds": 2, "data.fold": 3}, r"data\.fold: 3 of data\.folds=2; use two folds"),
         ({"data.folds": 1, "data.fold": 1}, r"data\.fold: 1 of data\.folds=1; use two folds"),
+        ({"data.val": "fold"}, r"data\.val: 'fold' validates on the groups of one fold; set"),
         (
             {"teachers.cross_fitted": True, "data.folds": 2, "data.fold": 1},
             r"teachers\.cross_fitted: .* student trains on all folds",

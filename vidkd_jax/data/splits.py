@@ -72,7 +72,7 @@ def load_splits(
     Args:
       open_split: Opens a split by name: "train", "val" or "test".
       val: Where validation videos come from: "groups" holds out whole groups of the training split,
-        "val" or "test" uses the split of that name.
+        "fold" those of the fold; "val" or "test" uses the split of that name.
       val_fraction: Fraction of the training groups that is held out.
       fraction: Fraction of the training videos of each class that is used.
       subset_seed: Which of them, where they are a fraction.
@@ -87,8 +87,9 @@ def load_splits(
     test = open_split("test")
     videos = list(train.videos)
     fold_of = folds_of_groups(videos, folds) if folds else {}
-    if val == "groups":
-        held_out = held_out_groups(videos, val_fraction)
+    if val in ("groups", "fold"):
+        of_fold = {group for group, number in fold_of.items() if number == fold}
+        held_out = of_fold if val == "fold" else held_out_groups(videos, val_fraction)
         validation = Subset(train, [video for video in videos if video.group in held_out])
         videos = [video for video in videos if video.group not in held_out]
     else:

@@ -43,7 +43,7 @@ class Card:
       split: number of its official split; 0: not known.
       records: `RecordSet.identity` of these; "": not known, or straight from video files.
       selected_on: the videos that chose the best epoch of this network and of its teachers:
-        "groups", "val", or "test" where the test list chose any of them; "": not known.
+        "groups", "fold", "val", or "test" where the test list chose any of them; "": not known.
       on_other_lists: whether this network, or one of its teachers, may have been trained on test
         videos of these records; see the function of this name.
       has_classifier: False where the checkpoint had none: "logits" is random, or is not there.

@@ -52,6 +52,11 @@ def teacher_of_videos(
         raise InputError(
             "config.method.teacher_weights: cross-fitted teachers are one teacher; leave it ()"
         )
+    if any(teacher.card.selected_on == "fold" for teacher in teachers):
+        raise InputError(
+            f"{_FIELD}: a teacher's best epoch was chosen by the videos that it is to teach "
+            "(data.val='fold'); train the teachers with data.val='groups'"
+        )
     found = [(teacher.card.folds, teacher.card.fold) for teacher in teachers]
     if sorted(found) != [(folds, fold) for fold in range(1, folds + 1)]:
         said = ", ".join(f"fold {fold} of {count}" for count, fold in found)

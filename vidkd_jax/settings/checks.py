@@ -141,6 +141,11 @@ def _validate_folds(settings: Settings) -> None:
             f"config.data.fold: {fold} of data.folds={folds}; use two folds or more, and one of "
             "them"
         )
+    if settings.data.val == "fold" and not fold:
+        raise InputError(
+            "config.data.val: 'fold' validates on the groups of one fold; set data.folds to their "
+            "number, and data.fold to the one"
+        )
     if crossed and (not folds or fold):
         raise InputError(
             f"config.teachers.cross_fitted: with data.folds={folds} and data.fold={fold}; its "

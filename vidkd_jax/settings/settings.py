@@ -78,9 +78,11 @@ class DataSettings:
       size: side that the student sees the window at; 0: as it is.
       fraction: of each class' training videos.
       subset_seed: which videos `fraction` takes; it is not the run's seed.
-      val: "groups": held out of training by group; or "val" / "test": that split.
+      val: "groups": held out of training by group; "fold": the groups of `fold`, for
+        cross-validation; or "val" / "test": that split.
       val_fraction: of the training groups.
-      folds: that the training groups are dealt out to, for cross-fitted teachers; 0: none.
+      folds: that the training groups are dealt out to, for cross-fitted teachers and for
+        cross-validation; 0: none.
       fold: whose groups, from 1 to `folds`, do not train; 0: all do.
       threads: that read, in each process that reads; 0: one a core, up to 16; workers share cores.
       workers: processes that read; 0: threads only.
@@ -104,7 +106,7 @@ class DataSettings:
     size: int = option(0, at_least=0)
     fraction: float = option(1.0, more_than=0, at_most=1)
     subset_seed: int = option(0, at_least=0)
-    val: str = choice("groups", ("groups", "val", "test"))
+    val: str = choice("groups", ("groups", "fold", "val", "test"))
     val_fraction: float = option(0.1, more_than=0, at_most=1)
     folds: int = option(0, at_least=0)
     fold: int = option(0, at_least=0)

@@ -85,7 +85,9 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
             f"{', '.join(_VIDEOS)}"
         )
     videos, num_classes = _VIDEOS[name]
-    held_out = data.val_fraction if data.val == "groups" else 0.0
+    held_out = 1 / data.folds if data.fold else 0.0
+    if data.val == "groups":
+        held_out += (1 - held_out) * data.val_fraction
     training = round(videos * data.fraction * (1 - held_out))
     forward = _macs(settings, num_classes)
     teachers = [_macs(resolve(teacher, extra), num_classes) for teacher in arm.needs(TEACHERS)]
