@@ -10,6 +10,7 @@ from flax import linen as nn
 from jax.ad_checkpoint import checkpoint_name
 
 from vidkd_jax.models.conv import conv3d
+from vidkd_jax.models.pooling import max_pool
 
 # Names the outputs of convolutions for a policy of `jax.checkpoint`. Everything else is cheap to
 # compute again.
@@ -26,9 +27,7 @@ batch_norm = partial(nn.BatchNorm, epsilon=1e-5, momentum=0.9)
 
 # The max-pool after the stem of Hara et al. and of the 3D ShuffleNets. It halves time, height and
 # width, and pads with minus infinity.
-stem_pool = partial(
-    nn.max_pool, window_shape=(3, 3, 3), strides=(2, 2, 2), padding=((1, 1), (1, 1), (1, 1))
-)
+stem_pool = partial(max_pool, window=(3, 3, 3), strides=(2, 2, 2), padding=((1, 1), (1, 1), (1, 1)))
 
 
 class Conv3D(nn.Module):

@@ -19,6 +19,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.models.backbone import Backbone, scaled
 from vidkd_jax.models.layers import Conv3D, batch_norm
 from vidkd_jax.models.normalisation import CAFFE2, IMAGENET
+from vidkd_jax.models.pooling import max_pool
 
 
 class _Block(nn.Module):
@@ -100,9 +101,9 @@ class FrameResNet(nn.Module):
         x = conv(scaled(64, self.width), (taps, 7, 7), (halving, 2, 2), name="conv1")(clip)
         x = nn.relu(norm(name="bn1")(x))
         if self.pool == "unpadded":
-            x = nn.max_pool(x, (2, 3, 3), (2, 2, 2))
+            x = max_pool(x, (2, 3, 3), (2, 2, 2))
         else:
-            x = nn.max_pool(x, (1, 3, 3), (halving, 2, 2), ((0, 0), (1, 1), (1, 1)))
+            x = max_pool(x, (1, 3, 3), (halving, 2, 2), ((0, 0), (1, 1), (1, 1)))
         for stage, num_blocks in enumerate(self.stage_sizes):
             for index in range(num_blocks):
                 x = _Block(
@@ -115,7 +116,7 @@ class FrameResNet(nn.Module):
                     name=f"layer{stage + 1}.{index}",
                 )(x)
             if self.inflated and stage == 0:
-                x = nn.max_pool(x, (2, 1, 1), (2, 1, 1))
+                x = max_pool(x, (2, 1, 1), (2, 1, 1))
         return jnp.mean(x.astype(jnp.float32), axis=(1, 2, 3))
 
 

@@ -22,6 +22,7 @@ from flax import linen as nn
 
 from vidkd_jax.models.backbone import Backbone, scaled
 from vidkd_jax.models.layers import Conv3D, batch_norm
+from vidkd_jax.models.pooling import max_pool
 
 _SHORTCUT_INIT = nn.initializers.glorot_uniform()
 
@@ -116,7 +117,7 @@ class PreActivationResNet3D(nn.Module):
         x = nn.relu(norm(name="stage1_norm")(x))
         if self.pooled:
             size = (3, 3, 3)
-            x = nn.max_pool(x, size, strides, same_padding(x.shape, size, strides))
+            x = max_pool(x, size, strides, same_padding(x.shape, size, strides))
         for stage, num_blocks in enumerate(self.stage_sizes):
             for index in range(num_blocks):
                 halve = stage > 0 and index == 0

@@ -19,6 +19,7 @@ from vidkd_jax.models.backbone import Backbone, scaled
 from vidkd_jax.models.factorised import factorised
 from vidkd_jax.models.layers import Conv3D, batch_norm, torch_uniform
 from vidkd_jax.models.normalisation import UNIT
+from vidkd_jax.models.pooling import max_pool
 
 
 class C3D(nn.Module):
@@ -51,7 +52,7 @@ class C3D(nn.Module):
         for stage, features in enumerate((64, 128, 256, 512, 512), start=1):
             if stage > 1:  # the first pool does not change the number of frames
                 pool = (1, 2, 2) if stage == 2 else (2, 2, 2)
-                x = nn.max_pool(x, pool, strides=pool)
+                x = max_pool(x, pool, pool)
             for part in ("a", "b") if stage > 2 else ("",):
                 x = Conv3D(scaled(features, self.width), name=f"conv{stage}{part}", **options)(x)
                 x = nn.relu(norm(name=f"bn{stage}{part}")(x))
