@@ -40,9 +40,11 @@ TORCH = ["torch==2.13.0"]
 CONVERT = [*TORCH, "h5py", "safetensors"]
 # For TV-L1 optical flow (`python -m data_prep.flow --algorithm=tvl1`). DIS needs only OpenCV.
 FLOW = ["scikit-image>=0.24"]
+# `jax.export` writes its files with it, and JAX does not depend on it.
+EXPORT = ["flatbuffers"]
 LINT = ["import-linter", "mypy", "pre-commit", "ruff"]
 # A test builds the wheel with setuptools; since 70.1 that needs no other package.
-TEST = ["pytest", "pytest-xdist", "scipy", "setuptools>=70.1", *FLOW]
+TEST = ["pytest", "pytest-xdist", "scipy", "setuptools>=70.1", *FLOW, *EXPORT]
 
 setup(
     name="vidkd_jax",
@@ -55,6 +57,7 @@ setup(
     python_requires=">=3.11",
     install_requires=CORE,
     extras_require={
+        "export": EXPORT,
         "flow": FLOW,
         "test": TEST,
         "convert": CONVERT,

@@ -1,4 +1,4 @@
-"""Writes text and JSON atomically, and reads JSON with an error of one line if it is damaged."""
+"""Writes text, bytes and JSON atomically, and reads JSON; damage is an error of one line."""
 
 import json
 import os
@@ -15,6 +15,13 @@ def write_text(path: Path, text: str, **how: Any) -> None:
     """
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, **how)
+    temporary.replace(path)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file as `write_text` does."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(data)
     temporary.replace(path)
 
 
