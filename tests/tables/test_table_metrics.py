@@ -217,7 +217,7 @@ def test_a_number_of_the_summary_has_an_interval_over_seeds(finish_rows):
     assert b[3].startswith("72.0 ± 2.8 [")
     mean, low, high = read_interval(b[4])  # paired: of 0.2 and 0.22
     assert mean == 21.0 and (low, high) == pytest.approx((21 - 12.7, 21 + 12.7), abs=2)
-    assert "Of linear probe@1 the interval is over seeds alone, and one seed has none." in text
+    assert "Of 'linear probe@1' the interval is over seeds alone, and one seed has none." in text
     with (out / "t/table.csv").open() as file:
         found = [r["metric"] for r in csv.DictReader(file) if r["row"] == "b"]
     every = "clip_top1 video_top1 clip_ece video_ece clip_overconfidence video_overconfidence"
@@ -237,7 +237,7 @@ def test_a_number_of_one_seeds_summary_has_no_interval(finish_rows):
         path.unlink()  # which nothing reads then: a run of pretraining may have none
     text = write(out, table(metrics=(PROBE,), headline="probe_top1"), seeds=1)
     assert "| b | 1 | 75.0 | +25.0 |" in text
-    assert "Per cent; one seed. Of linear probe@1" in text
+    assert "Per cent; one seed. Of 'linear probe@1'" in text
     with (out / "t/table.csv").open() as file:
         (found,) = [r for r in csv.DictReader(file) if (r["row"], r["metric"]) == ("b", PROBE.name)]
     assert (found["mean"], found["low"], found["difference_high"]) == ("0.75", "nan", "nan")

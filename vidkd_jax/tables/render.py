@@ -146,7 +146,7 @@ def _interval(metrics: Sequence[Metric], columns: Sequence[Column]) -> str:
 
 def _without_groups(metrics: Sequence[Metric]) -> str:
     """Returns which figures have an interval over seeds alone; "" where none has."""
-    names = [metric.heading for metric in metrics if metric.reader is None]
+    names = [f"'{metric.heading}'" for metric in metrics if metric.reader is None]
     if not names:
         return ""
     return f"Of {', '.join(names)} the interval is over seeds alone, and one seed has none."
