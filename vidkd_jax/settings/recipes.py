@@ -84,7 +84,7 @@ DATASETS: dict[str, dict[str, Any]] = {
     },
     # Real people on a processor. Left and right make classes; a video is one action of one to three
     # seconds, at 30 frames a second: clips show the whole of it. Of the four subjects that train,
-    # one validates. That clips show the whole was chosen by the test subjects (RESULTS.md).
+    # one validates. That clips show the whole is what cross-validation chooses (RESULTS.md).
     "utd_mhad": {
         **_LAPTOP,
         "data.name": "utd_mhad",
