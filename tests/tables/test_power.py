@@ -19,6 +19,7 @@ def test_seeds_as_tables_of_power_have_them():
     assert power.seeds_needed(1.0, 0.8) == 15
     assert power.seeds_needed(0.03, 0.03) == 10
     assert power.seeds_needed(0.0, 0.02) == 2
+    assert power.seeds_needed(1e-17, 0.02) == 2  # by rounding
     assert power.seeds_needed(1.0, 1e-4) == 1000
 
 

@@ -221,3 +221,10 @@ def test_the_opposite_of_a_difference_has_the_opposite_interval():
         for pair in ((ours, theirs), (theirs, ours))
     )
     assert (found.low, found.high) == pytest.approx((-opposite.high, -opposite.low))
+
+
+def test_the_interval_of_a_share_of_runs_ends_at_0_and_1():
+    found = Bootstrap(2, 0).estimate_of([1.0, 0.0], METRICS["reaches"])
+    assert (found.mean, found.low, found.high) == (0.5, 0.0, 1.0)
+    free = Bootstrap(2, 0).estimate_of([1.0, 0.0], METRICS["speed_up"])
+    assert free.low < 0 and free.high > 1

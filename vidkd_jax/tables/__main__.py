@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax.errors import InputError, run_command, suggest
+from vidkd_jax.runtime.json_files import write_text
 from vidkd_jax.tables import csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, row_arm
 from vidkd_jax.tables.checks import (
@@ -193,7 +194,7 @@ def write_table(
         raise InputError(f"--so_far: '{table.reference}' has no finished run in '{out}'; run it")
     _make_folder(folder)
     text = render.markdown(table, columns)
-    (folder / "table.md").write_text(text)
+    write_text(folder / "table.md", text, encoding="utf-8")
     csv_files.write_csv(folder / "table.csv", columns)
     csv_files.write_seeds(folder / "seeds.csv", columns)
     return f"{text}\n{page.write_page(folder, table, columns, out, seeds, data_root)}"

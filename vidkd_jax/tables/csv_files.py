@@ -15,7 +15,7 @@ def write_csv(path: Path, columns: Sequence[Column]) -> None:
     """
     statistics = ("mean", "low", "high", "std_over_seeds")
     differences = ("difference", "difference_low", "difference_high", "pairs", "paper_per_cent")
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["dataset", "row", "seeds", "metric", *statistics, *differences])
         for column in columns:
@@ -32,7 +32,7 @@ def write_csv(path: Path, columns: Sequence[Column]) -> None:
 
 def write_seeds(path: Path, columns: Sequence[Column]) -> None:
     """Writes a line for each run and metric, fractions as in table.csv, for other statistics."""
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["dataset", "row", "seed", "metric", "figure"])
         for column in columns:

@@ -22,6 +22,9 @@ _SURE = 0.8  # that the SD is not larger than the one by which seeds are promise
 _MOST = 1000
 
 
+_HUGE = 30.0  # shift of which the tail is 1, and SciPy's NaN
+
+
 def seeds_needed(std: float, effect: float) -> int:
     """Returns how many paired seeds a two-sided t-test needs to see an effect.
 
@@ -37,7 +40,7 @@ def seeds_needed(std: float, effect: float) -> int:
     for count in range(2, _MOST):
         threshold = stats.t.ppf(1 - _ALPHA / 2, count - 1)
         shift = effect / std * math.sqrt(count) if std else math.inf
-        if not math.isfinite(shift) or stats.nct.sf(threshold, count - 1, shift) >= _POWER:
+        if shift > _HUGE or stats.nct.sf(threshold, count - 1, shift) >= _POWER:
             return count
     return _MOST
 

@@ -124,15 +124,11 @@ class Bootstrap:
 
     def estimate(self, runs: Sequence[RunResult], metric: Metric) -> Estimate:
         """Returns the mean over seeds, with its interval; that of a share ends at 0 and at 1."""
-        found = self._estimate(*self._resampled(runs, metric))
-        if not metric.is_share:
-            return found
-        low, high = np.clip((found.low, found.high), 0, 1).tolist()
-        return dataclasses.replace(found, low=low, high=high)
+        return _within(self._estimate(*self._resampled(runs, metric)), metric)
 
-    def estimate_of(self, per_seed: Sequence[float]) -> Estimate:
-        """Returns the mean of one number of each seed, with its interval over seeds."""
-        return self._estimate(np.asarray(per_seed), None)
+    def estimate_of(self, per_seed: Sequence[float], metric: Metric) -> Estimate:
+        """Returns the mean of one number of each seed; its interval, over seeds, as above."""
+        return _within(self._estimate(np.asarray(per_seed), None), metric)
 
     def difference(
         self, runs: Sequence[RunResult], reference: Sequence[RunResult], metric: Metric
@@ -143,6 +139,14 @@ class Bootstrap:
         if ours_resampled is None or theirs_resampled is None:
             return self._estimate(ours - theirs, None)
         return self._estimate(ours - theirs, ours_resampled - theirs_resampled)
+
+
+def _within(found: Estimate, metric: Metric) -> Estimate:
+    """Returns an estimate whose interval ends at 0 and at 1, where the metric is a share."""
+    if not metric.is_share:
+        return found
+    low, high = np.clip((found.low, found.high), 0, 1).tolist()
+    return dataclasses.replace(found, low=low, high=high)
 
 
 def compare(
@@ -176,7 +180,8 @@ def compare(
         for metric in metrics:
             of_pairs = bootstrap(len(pairs))
             if metric.of_pair is not None:
-                found = of_pairs.estimate_of([metric.of_pair(o.curve, t.curve) for o, t in pairs])
+                each = [metric.of_pair(o.curve, t.curve) for o, t in pairs]
+                found = of_pairs.estimate_of(each, metric)
                 compared[row][metric.name] = (found, found)
                 continue
             compared[row][metric.name] = (
