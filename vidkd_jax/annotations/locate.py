@@ -167,10 +167,13 @@ class VideoFolder:
     def _inside(self, path: Path, where: str) -> Path:
         try:
             target = path.resolve()
-        except (OSError, RuntimeError) as error:  # Python 3.13 raises the one, 3.11 the other
+            loops = target.is_symlink()  # Python 3.13 leaves a link that it cannot follow
+        except (OSError, RuntimeError):  # as 3.12 and 3.11 say it
+            loops = True
+        if loops:
             raise InputError(
                 f"{where}: {path} is a link that leads back to itself; replace it by the file"
-            ) from error
+            )
         if not target.is_relative_to(self._resolved_root):
             raise InputError(
                 f"{where}: {path} is a link that leads out of the video folder {self.root}; "
