@@ -87,7 +87,7 @@ def test_calibrated_probabilities_have_the_clips_temperature(video_run, tmp_path
         (["--platforms=gpu"], r"--platforms=gpu: give some of cpu,cuda,rocm,tpu"),
         (["--platforms="], r"--platforms=: give some of"),
         (["--run=nothing"], "'nothing' is no folder"),
-        (["--out=taken"], r"--out=taken: File exists; name another folder"),
+        (["--out=taken"], r"--out=taken: cannot be written \(File exists\); choose another"),
     ],
 )
 def test_wrong_input(flags, message, video_run, tmp_path, monkeypatch):

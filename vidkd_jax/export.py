@@ -16,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from vidkd_jax import __version__, augment, samplers
+from vidkd_jax import __version__, samplers
 from vidkd_jax.errors import InputError, RunError, run_command
 from vidkd_jax.inference import pair
-from vidkd_jax.inference.loaded import calibrated, load
+from vidkd_jax.inference.loaded import add_run, calibrated, load
 from vidkd_jax.inference.pair import Pair
-from vidkd_jax.runtime.json_files import write_bytes, write_json
+from vidkd_jax.runtime.json_files import make_folder, write_bytes, write_json
 
 NETWORK, DESCRIPTION = "network.jaxexport", "network.json"
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.calibrated:
         run = calibrated(run, args.run, "clip")
     answering = pair.pair(run, None)
-    _make(args.out)
+    make_folder("--out", args.out)
     print("exporting: traces the network for each platform", file=sys.stderr)
     data = serialised(answering, platforms)
     _check(answering, data)
@@ -122,10 +122,10 @@ def _probabilities(answering: Pair) -> Any:
 
     def answer(clips: jax.Array) -> jax.Array:
         clips = clips.reshape(-1, *answering.clip_shape)
-        outputs = asked.network.infer(asked.variables, augment.plain({"clip": clips}))
-        own, _ = asked.network.split(outputs)
-        logits = own["logits"].astype(jnp.float32)
-        return jax.nn.softmax(logits / asked.temperature, axis=-1)
+        rows = jnp.zeros(clips.shape[0], jnp.int32)
+        batch = {"clip": clips, "label": rows, "video": rows, "mask": rows == 0}
+        logits = asked.step(asked.variables, batch)["logits"].astype(jnp.float32)
+        return jax.nn.softmax(logits, axis=-1)
 
     return answer
 
@@ -143,18 +143,6 @@ def _check(answering: Pair, data: bytes) -> None:
         )
 
 
-def _make(folder: Path) -> None:
-    """Makes the folder that is written to.
-
-    Raises:
-      InputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out={folder}: {error.strerror}; name another folder") from error
-
-
 def _platforms(text: str) -> tuple[str, ...]:
     """Returns the names in a list with commas.
 
@@ -169,13 +157,8 @@ def _platforms(text: str) -> tuple[str, ...]:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.export", description=__doc__)
+    add_run(parser)
     add = parser.add_argument
-    add(
-        "--run",
-        required=True,
-        type=Path,
-        help="workdir of a finished run, or a folder of converted weights",
-    )
     add("--out", required=True, type=Path, help="folder to write to")
     add("--calibrated", action="store_true", help="probabilities by the run's clip_temperature")
     add("--platforms", default=",".join(_USUAL), help=f"where it shall run ({','.join(_USUAL)})")

@@ -25,7 +25,7 @@ from vidkd_jax.inference import output, pair, picture, timeline
 from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.choice import Choice, K
 from vidkd_jax.inference.engine import Engine
-from vidkd_jax.inference.loaded import Loaded, calibrated, load
+from vidkd_jax.inference.loaded import Loaded, add_run, calibrated, load
 from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.selectors import lookup
 from vidkd_jax.inference.sources import Source
@@ -200,13 +200,8 @@ def _usual(run: Loaded, *, alone: bool) -> str:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m vidkd_jax.predict", description=__doc__)
+    add_run(parser)
     add = parser.add_argument
-    add(
-        "--run",
-        required=True,
-        type=Path,
-        help="workdir of a finished run, or a folder of converted weights",
-    )
     add("--teacher", type=Path, help="workdir of the run that answers; --run then chooses clips")
     add("--selector", help="dense, random, equidistant, entropy or confidence")
     add("--k", type=int, help=f"clips of a video that answer ({K})")

@@ -87,16 +87,15 @@ def load_splits(
     test = open_split("test")
     videos = list(train.videos)
     fold_of = folds_of_groups(videos, folds) if folds else {}
+    left_out = {group for group, number in fold_of.items() if number == fold}
     if val in ("groups", "fold"):
-        of_fold = {group for group, number in fold_of.items() if number == fold}
-        held_out = of_fold if val == "fold" else held_out_groups(videos, val_fraction)
+        held_out = left_out if val == "fold" else held_out_groups(videos, val_fraction)
         validation = Subset(train, [video for video in videos if video.group in held_out])
         videos = [video for video in videos if video.group not in held_out]
     else:
         source = test if val == "test" else open_split(val)
         validation = Subset(source, list(source.videos))
-    if fold:
-        videos = [video for video in videos if fold_of[video.group] != fold]
+    videos = [video for video in videos if video.group not in left_out]
     splits = Splits(
         train=Subset(train, balanced_subset(videos, fraction, subset_seed)),
         val=validation,

@@ -1,5 +1,6 @@
 """A network that answers, from the folder of its run: its weights, and how its clips are cut."""
 
+import argparse
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,6 +73,16 @@ class Loaded:
     def believes(self) -> bool:
         """Whether it says how sure it is that the teacher will be right."""
         return CONFIDENCE in self.card.heads
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Adds the flag that names the network of a command."""
+    parser.add_argument(
+        "--run",
+        required=True,
+        type=Path,
+        help="workdir of a finished run, or a folder of converted weights",
+    )
 
 
 def load(flag: str, folder: Path) -> Loaded:

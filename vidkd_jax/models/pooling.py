@@ -19,8 +19,8 @@ def max_pool(
 ) -> jax.Array:
     """Returns the largest value of each window; among equal ones the first has the gradient.
 
-    XLA's CPU backend computes the gradient of a pool number by number, which took four fifths of
-    the step of a narrow C3D. There it is computed axis by axis, with the same result.
+    XLA's CPU backend computes the gradient of a pool number by number, which took a quarter of a
+    step of PCL with a narrow C3D. There it is computed axis by axis, with the same result.
 
     Args:
       x: [b, t, h, w, c].

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from vidkd_jax.runtime.json_files import write_text
+
 
 @contextlib.contextmanager
 def _hidden(name: str) -> Iterator[None]:
@@ -50,9 +52,7 @@ class Tracker:
             for record in read_records(self._path)
             if record["step"] <= resume_step and record["split"] != "test"  # tested anew at the end
         ]
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
-        temporary.replace(self._path)
+        write_text(self._path, "".join(json.dumps(record) + "\n" for record in records))
         self._file = self._path.open("a", buffering=1)
         (workdir / "events").mkdir(exist_ok=True)
         self._events = EventsWriter(str(workdir / "events" / "events"))

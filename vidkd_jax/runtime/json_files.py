@@ -1,11 +1,27 @@
 """Writes text, bytes and JSON atomically, and reads JSON; damage is an error of one line."""
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from vidkd_jax.errors import InputError
+
+
+def make_folder(flag: str, folder: Path) -> None:
+    """Makes the folder that a flag names, such as "--out", if it is not there.
+
+    Raises:
+      InputError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{flag}={folder}: cannot be written ({error.strerror}); choose another"
+        ) from error
 
 
 def write_text(path: Path, text: str, **how: Any) -> None:
@@ -13,15 +29,21 @@ def write_text(path: Path, text: str, **how: Any) -> None:
 
     If the process is killed or the disk is full, the file has the old or the new content.
     """
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, **how)
-    temporary.replace(path)
+    with _replacing(path) as temporary:
+        temporary.write_text(text, **how)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes a file as `write_text` does."""
+    with _replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Gives a path beside a file; what is written there takes the file's place at the end."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
+    yield temporary
     temporary.replace(path)
 
 

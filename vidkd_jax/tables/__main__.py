@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax.errors import InputError, run_command, suggest
-from vidkd_jax.runtime.json_files import write_text
+from vidkd_jax.runtime.json_files import make_folder, write_text
 from vidkd_jax.tables import csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, row_arm
 from vidkd_jax.tables.checks import (
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         print_costs(wanted, arguments.out, extra)
         return
     if not arguments.so_far:
-        _make_folder(arguments.out)
+        make_folder("--out", arguments.out)
         check_records(wanted, arguments.out, extra)
         check_converted(wanted, arguments.out, extra)
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
@@ -135,15 +135,6 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
     return table
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"--out={folder}: cannot be written ({error.strerror}); choose another"
-        ) from error
-
-
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 up")
@@ -192,7 +183,7 @@ def write_table(
     ]
     if not any(map(Column.has_rows, columns)):
         raise InputError(f"--so_far: '{table.reference}' has no finished run in '{out}'; run it")
-    _make_folder(folder)
+    make_folder("--out", folder)
     text = render.markdown(table, columns)
     write_text(folder / "table.md", text, encoding="utf-8")
     csv_files.write_csv(folder / "table.csv", columns)

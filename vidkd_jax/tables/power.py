@@ -20,8 +20,6 @@ _POWER, _ALPHA = 0.8, 0.05
 _PILOT = 4  # pairs, at least; how uncertain the SD of so few is, `noise_line` says
 _SURE = 0.8  # that the SD is not larger than the one by which seeds are promised
 _MOST = 1000
-
-
 _HUGE = 30.0  # shift of which the tail is 1, and SciPy's NaN
 
 

@@ -24,6 +24,14 @@ def epoch_axes(label: str, *, count: int = 1) -> tuple[Figure, list[Axes]]:
     return figure, every
 
 
+def twin_axes(axes: Axes, label: str) -> Axes:
+    """Returns axes with a scale of their own, at the right, over others."""
+    twin: Axes = axes.twinx()
+    twin.set_ylabel(label)
+    twin.spines[["top", "right"]].set_visible(False)
+    return twin
+
+
 def clean(axes: Axes) -> None:
     """Takes away what does not show data."""
     axes.spines[["top", "right"]].set_visible(False)

@@ -7,7 +7,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from vidkd_jax.report.curves import Curve
-from vidkd_jax.report.figures.axes import AMBER, BLUE, GREY, INK, epoch_axes, line, marker_of_few
+from vidkd_jax.report.figures.axes import (
+    AMBER,
+    BLUE,
+    GREY,
+    INK,
+    epoch_axes,
+    line,
+    marker_of_few,
+    twin_axes,
+)
 
 _PART_COLOURS = ("#0d9488", "#7c3aed", "#db2777", "#65a30d", "#0891b2")
 _STYLES = ("-", "--", ":")  # of each ten curves, as there are ten colours
@@ -159,11 +168,9 @@ def speed_curves(train: Mapping[str, Curve]) -> Figure | None:
     axes.set_ylim(bottom=0)
     handles = list(axes.lines)
     if "data_wait_fraction" in train:
-        waiting = axes.twinx()
+        waiting = twin_axes(axes, "waiting for data")
         waiting.set_ylim(0, 1)
         waiting.yaxis.set_major_formatter(PercentFormatter(1))
-        waiting.set_ylabel("waiting for data")
-        waiting.spines[["top", "right"]].set_visible(False)
         line(waiting, train["data_wait_fraction"], "waiting for data", AMBER)
         handles += waiting.lines
     axes.legend(handles=handles)
@@ -178,9 +185,7 @@ def agreement_curves(val: Mapping[str, Curve]) -> Figure | None:
     line(axes, val["teacher_agreement"], "same class as the teacher", BLUE, width=2.2)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
-    distance = axes.twinx()
-    distance.set_ylabel("KL(teacher || student), nats")
-    distance.spines[["top", "right"]].set_visible(False)
+    distance = twin_axes(axes, "KL(teacher || student), nats")
     line(distance, val["teacher_kl"], "KL(teacher || student)", AMBER)
     distance.set_ylim(bottom=0)
     axes.legend(handles=[*axes.lines, *distance.lines])
