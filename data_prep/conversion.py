@@ -26,7 +26,7 @@ from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.annotations import SPLITS, Dataset, Entry
 from vidkd_jax.annotations.files import exists
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, check_text
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.runtime.progress import progress_bar
 
@@ -78,7 +78,7 @@ class Conversion(Generic[Task]):
             videos are unusable, or the disk is full.
         """
         output, classes = self.output, _describe_classes(self.dataset.class_names)
-        _check_name(output.root)
+        check_text("--out", str(output.root))  # else fails hours later
         _read_finished(output, self.settings)  # raises before anything is written
         with clear_disk_errors(output.root), only_one(output.config / ".lock"):
             if finished := _read_finished(output, self.settings):
@@ -98,16 +98,6 @@ class Conversion(Generic[Task]):
         counts = ", ".join(f"{split} {len(videos)}" for split, videos in splits.items())
         print(f"{output.records}: {counts} videos; skipped {skipped} of {len(results)}")
         print("\n".join(said))
-
-
-def _check_name(root: Path) -> None:
-    """Refuses a folder whose records could not be written, hours later."""
-    try:
-        str(root).encode()
-    except UnicodeEncodeError:
-        raise InputError(
-            f"--out={str(root)!a}: the name is not UTF-8 text; choose another"
-        ) from None
 
 
 def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] | None:

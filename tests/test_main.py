@@ -57,6 +57,11 @@ def fails_with_one_line(result, *parts):
         (["--config=configs/ty_r18.py", "--config.method.name=kd"], ["method.name", "supervised"]),
         (["--config=configs/ty_r18.py", "--config.data.crop=200"], ["data.crop", "short_side"]),
         (["--config=configs/ty_r18.py", "--wrkdir=x"], ["wrkdir"]),
+        (["--config=ty_r18", "--workdir=w\udcff"], ["--workdir='w\\udcff': the name is not UTF-8"]),
+        (
+            ["--config=ty_r18", "--config.eval.keep_answers=w\udcff"],
+            ["config.eval.keep_answers='w\\udcff': the name is not UTF-8 text; choose another"],
+        ),
         (["--config=configs/ty_r18.py", "train"], ["unexpected argument 'train'"]),
     ],
 )

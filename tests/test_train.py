@@ -246,6 +246,56 @@ def test_validation_that_is_not_finite_is_never_saved(small_config, tmp_path, mo
     assert Checkpoints(tmp_path).latest_epoch() is None
 
 
+def test_another_config_is_refused_although_the_best_student_is_gone(
+    finished, small_config, tmp_path
+):
+    workdir = shutil.copytree(finished[0], tmp_path / "lost")
+    shutil.rmtree(workdir / "checkpoints" / "best")
+    (workdir / "summary.json").unlink()
+    before = (workdir / "config.json").read_text()
+    with pytest.raises(InputError, match=r"holds a run with optim\.learning_rate=0\.01, not 0\.5"):
+        train.train_and_evaluate(small_config(optim__learning_rate=0.5), workdir)
+    assert (workdir / "config.json").read_text() == before
+    with pytest.raises(InputError, match=r"best/\d' is gone, the best student of the run; delete"):
+        train.train_and_evaluate(small_config(train__epochs=4), workdir)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("summary.json", "[]", r"summary\.json' is damaged \(it holds no object of fields\); del"),
+        ("summary.json", "null", r"summary\.json' is damaged"),
+        ("summary.json", '{"a": 1}', r"summary\.json' is no run's summary; delete it"),
+        ("config.json", "[1]", r"config\.json' is damaged"),
+        ("config.json", '{"a": 1}', r"config\.json' is no run's config; copy it again"),
+    ],
+)
+def test_json_of_another_shape_is_named(name, text, message, finished, small_config, tmp_path):
+    workdir = shutil.copytree(finished[0], tmp_path / "run")
+    (workdir / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        train.train_and_evaluate(small_config(), workdir)
+
+
+def test_records_of_another_shape_are_passed_over(tmp_path):
+    good = {"step": 1, "epoch": 1, "split": "val", "clip_top1": 0.5}
+    lines = ["[]", "3", '{"split": "val"}', json.dumps(good), '{"step": 1, "epo']
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
+    assert read_records(tmp_path / "metrics.jsonl") == [good]
+
+
+def test_fewer_epochs_than_are_done_are_refused(finished, small_config):
+    with pytest.raises(InputError, match=r"train\.epochs: 2, but the run in '.*' has done 3; give"):
+        train.train_and_evaluate(small_config(train__epochs=2), finished[0])
+
+
+def test_epochs_that_decide_when_a_perfect_run_ends_stay(small_config, tmp_path):
+    perfect = {"schedule__perfect_epochs": 5}
+    train.train_and_evaluate(small_config(train__epochs=1, **perfect), tmp_path)
+    with pytest.raises(InputError, match=r"holds a run with train\.epochs=1, not 3"):
+        train.train_and_evaluate(small_config(**perfect), tmp_path)
+
+
 def test_best_of_an_epoch_whose_other_half_was_lost_is_dropped(finished, small_config, tmp_path):
     workdir, _ = finished
     shutil.copytree(workdir, tmp_path / "lost")

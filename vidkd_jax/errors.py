@@ -9,6 +9,8 @@ import os
 import re
 import signal
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -38,7 +40,25 @@ def naming(where: str) -> Iterator[None]:
         raise InputError(f"{where}: {error}") from error
 
 
+# What reading a damaged file may raise.
+DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def check_text(where: str, value: str) -> None:
+    """Refuses a name that is not UTF-8, as files on Linux may have: no JSON could hold it.
+
+    Args:
+      where: the flag or field whose value it is.
+      value: as the command line gives it.
+
+    Raises:
+      InputError: it is not UTF-8.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{where}={value!a}: the name is not UTF-8 text; choose another") from None
 
 
 def is_disk_full(error: BaseException | None) -> bool:

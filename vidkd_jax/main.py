@@ -8,7 +8,7 @@ from typing import Any
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
+from vidkd_jax.errors import InputError, check_text, is_disk_full, run_command, suggest
 from vidkd_jax.report import closing_lines
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.runtime import sharding
@@ -39,6 +39,7 @@ def main() -> None:
     if config.distributed:
         sharding.initialize()
     workdir = Path(_WORKDIR.value or Path("runs") / config.name)
+    check_text("--workdir", str(workdir))
     already = (workdir_lib.check(workdir, read(config)) and "already ") or ""
     summary = _run(config, workdir)
     if sharding.is_main():

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from vidkd_jax.errors import RunError
-from vidkd_jax.networks.checkpoints import Checkpoints, has_checkpoint
+from vidkd_jax.networks.checkpoints import Checkpoints, saved_epoch
 from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.run.asking import BySource
@@ -53,7 +53,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
     if sharding.is_main() and (devices := sharding.describe()):
         print(devices, file=sys.stderr)
     run = build_run(settings)
-    resumed = has_checkpoint(workdir)
+    resumed = saved_epoch(workdir) > 0
     digests = origins.of_run(workdir, settings, run.frozen_digests, resumed=resumed)
     network = {**run.card.as_json(), **digests}
     keep = settings.train.keep_epochs

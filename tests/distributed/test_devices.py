@@ -1,6 +1,8 @@
 """The same run on one device, and on two processes with two devices each."""
 
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from record_files import build_squares
 from squares import SMALL_RUN
 
 from vidkd_jax.run.tracking import read_records
@@ -121,10 +124,34 @@ def test_what_one_process_finds_wrong_stops_all(fields, tmp_path):
     assert all("another run is writing there" in each for each in said)
 
 
-def test_processes_that_see_other_videos_stop(fields, tmp_path):
-    fewer = {**fields, "data.fraction": 0.5}
-    said = fail(*pair(tmp_path, fields, fewer, devices=1))
-    assert all("the videos differ between the processes" in each for each in said)
+def test_processes_that_see_other_videos_stop(fields, square_videos, tmp_path):
+    """The same settings, but each host its own folder."""
+    (tmp_path / "videos").symlink_to(square_videos / "videos")
+    lists = shutil.copytree(square_videos / "annotations", tmp_path / "annotations")
+    trained = (lists / "trainlist01.txt").read_text().splitlines()
+    (lists / "trainlist01.txt").write_text("\n".join(trained[:-1]) + "\n")
+    other = {**fields, "data.root": str(build_squares(tmp_path, tmp_path / "records"))}
+    said = fail(*pair(tmp_path / "run", fields, other, devices=1))
+    assert all("the videos: not the same in all processes" in each for each in said)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("optim.learning_rate", 0.5), ("method.name", "supervised")]
+)
+def test_processes_with_other_settings_stop(field, value, fields, tmp_path):
+    said = fail(*pair(tmp_path, fields, {**fields, field: value}, devices=1))
+    wanted = f"error: config.{field}: not the same in all processes; start all with the same flags"
+    assert all(wanted in each for each in said)
+
+
+def test_a_process_that_is_told_to_end_ends(fields, tmp_path):
+    started = pair(tmp_path, {**fields, "train.epochs": 500}, devices=1)
+    wait_for(tmp_path / "checkpoints/latest/1", started)
+    for process in started:
+        process.terminate()
+    for process in started:
+        assert "interrupted" in process.communicate(timeout=60)[1]
+        assert process.returncode == 128 + signal.SIGTERM
 
 
 def test_processes_that_nobody_started_are_one_line(fields, tmp_path):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vidkd_jax.errors import is_disk_full
+from vidkd_jax.errors import InputError, is_disk_full
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.networks.network import Variables
 
@@ -57,6 +57,20 @@ def test_an_epoch_of_which_one_half_was_lost_is_done_again(tmp_path, lost):
         assert saved == progress(2)
         checkpoints.load_best(2, variables)
     assert not list((tmp_path / "checkpoints").glob("*/3"))
+
+
+@pytest.mark.parametrize(("best_of_3", "lost"), [(1, "1"), (3, "2")])
+def test_a_best_student_that_is_gone_is_named_before_anything_is_trained(tmp_path, best_of_3, lost):
+    variables = network(0.0)
+    with Checkpoints(tmp_path) as checkpoints:
+        for epoch, best in ((1, 1), (2, min(best_of_3, 2)), (3, best_of_3)):
+            if best == epoch:
+                checkpoints.save_best(epoch, variables)
+            checkpoints.save_latest(epoch, variables, numbers(), progress(best))
+    shutil.rmtree(tmp_path / "checkpoints" / "best")
+    with pytest.raises(InputError, match=rf"best/{lost}' is gone, .* delete '.*checkpoints' to"):
+        Checkpoints(tmp_path)
+    assert {"2", "3"} <= {path.name for path in (tmp_path / "checkpoints/latest").iterdir()}
 
 
 def test_a_best_student_of_an_older_epoch_stays(tmp_path):

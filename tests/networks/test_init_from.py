@@ -116,6 +116,14 @@ def test_weights_that_learnt_from_the_test_videos_are_refused(finished, small_co
         init_from.normalisation(read(config), in_channels=3)
 
 
+def test_weights_that_learnt_from_the_videos_left_out_are_refused(finished, small_config):
+    config = small_config(
+        model__init_from=str(finished[0]), data__folds=3, data__fold=2, data__val="fold"
+    )
+    with pytest.raises(InputError, match=r"init_from: '.*' was trained on videos of fold 2 of 3"):
+        init_from.normalisation(read(config), in_channels=3)
+
+
 def test_a_folder_without_weights_is_refused(small_config, tmp_path):
     with pytest.raises(InputError, match="holds no weights; give a folder that"):
         build(small_config(model__init_from=str(tmp_path)))

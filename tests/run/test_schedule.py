@@ -77,6 +77,22 @@ def test_a_fork_that_changes_nothing_has_the_rates_and_the_end_of_its_trunk(late
     assert trunk.learning_rate < 0.1
 
 
+def test_a_fork_of_a_fork_waits_for_what_the_first_trunk_had_reached():
+    fork = run([0.3], run([0.5, 0.4]).with_best(0.4))
+    again = fork.with_best(0.3)
+    assert (again.trunk_best, again.trunk_best_epoch) == (0.5, 1)
+    assert run([0.45], again).learning_rate < 0.1  # its third epoch that is no better
+    assert run([0.55], again).learning_rate == 0.1
+    better = run([0.6], run([0.5, 0.4]).with_best(0.4)).with_best(0.6)
+    assert (better.trunk_best, better.trunk_best_epoch) == (0.6, 3)
+
+
+def test_what_another_figure_has_not_improved_does_not_count():
+    fork = run([0.5, *[0.4] * 2]).selected_anew().with_best(0.1)
+    assert fork.bad_epochs == 0 and not fork.trunk_best_epoch
+    assert run([0.2], fork).best_epoch == 4
+
+
 @pytest.mark.parametrize("name", ["plateau", "cosine", "steps"])
 def test_where_nothing_is_left_to_gain_the_rate_falls_and_training_ends(name):
     """Perfect for two epochs in a row (the first is alone): two more epochs, then the end."""

@@ -427,6 +427,15 @@ def test_a_teacher_of_other_data_is_named(teacher_run, small_config, names, spli
         trained.load(read(config), names, Contiguous(4, 2))
 
 
+def test_a_teacher_that_knows_the_fold_is_refused(teacher_run, small_config):
+    folds = {"data__folds": 2, "data__fold": 1, "data__val": "fold"}
+    config = taught(small_config, teacher_run, **folds)
+    with pytest.raises(
+        InputError, match=r"teachers\.runs: '.*' was trained on videos of fold 1 of"
+    ):
+        trained.load(read(config), ("Left", "Right"), Contiguous(4, 2))
+
+
 def test_a_corrected_command_may_use_the_workdir_of_one_that_never_trained(
     teacher_run, small_config, tmp_path
 ):

@@ -9,8 +9,7 @@ from typing import Any
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
-from vidkd_jax.run.saved import saved_fields
-from vidkd_jax.runtime.json_files import read_json
+from vidkd_jax.run.saved import saved_fields, saved_summary
 from vidkd_jax.settings.settings import DataSettings, EvalSettings, ModelSettings
 
 CONFIDENCE = "confidence"  # the output that is the logit of z~ (thesis, section 3.1.1)
@@ -117,7 +116,7 @@ def calibrated(loaded: Loaded, folder: Path, level: str) -> Loaded:
     """
     if not loaded.answers:
         return loaded
-    summary = read_json(folder / "summary.json") or {}
+    summary = saved_summary(folder)
     for field in (f"{level}_temperature", "clip_temperature"):
         if field not in summary:
             raise InputError(

@@ -50,21 +50,26 @@ def _saved_epochs(workdir: Path, kind: str) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
 
-def has_checkpoint(workdir: Path) -> bool:
-    """Whether the folder holds a checkpoint that a run can go on from.
+def saved_epoch(workdir: Path) -> int:
+    """Returns the epoch from which a run in the folder goes on; 0 where it begins anew.
 
-    There must be a state and, of its epoch or one before, a best student: a run that is killed
-    while its first epoch is written may leave one of them, and then begins anew.
+    A run that is killed while its first epoch is written may leave a state without its best
+    student, or this without a state, and then begins anew.
     """
     latest, best = (_saved_epochs(workdir, kind) for kind in ("latest", "best"))
-    return bool(latest and best) and best[0] <= latest[-1]
+    is_half = latest == [1] and 1 not in best
+    return latest[-1] if latest and not is_half else 0
 
 
 class Checkpoints:
     """The checkpoints of one run, by epoch."""
 
     def __init__(self, workdir: Path, *, keep_epochs: Sequence[int] = ()) -> None:
-        """Opens the folder; the checkpoints after the epochs `keep_epochs` are never deleted."""
+        """Opens the folder; the checkpoints after the epochs `keep_epochs` are never deleted.
+
+        Raises:
+          InputError: a checkpoint is damaged, or the best student that it tells of is gone.
+        """
         policies = ocp.training.preservation_policies
         keep_two = policies.LatestN(2)
         keep = policies.AnyPreservationPolicy([keep_two, policies.CustomSteps(keep_epochs)])
@@ -81,18 +86,31 @@ class Checkpoints:
         self._drop_halves()
 
     def _drop_halves(self) -> None:
-        """Deletes what is left of an epoch whose other half was lost: it is done again."""
+        """Deletes what is left of the newest epoch if its other half was lost: it is done again."""
         best = {checkpoint.step for checkpoint in self._best.checkpoints}
+        half = None
+        for epoch in sorted((each.step for each in self._latest.checkpoints), reverse=True):
+            wanted = epoch if epoch in best else self._best_epoch(epoch)
+            if wanted in best:
+                break
+            if wanted != epoch or half:
+                raise InputError(
+                    f"checkpoint '{self._best.directory / str(wanted)}' is gone, the best student "
+                    f"of the run; {_begin_again(self._best.directory)}"
+                )
+            half = epoch
+        if half:
+            self._latest.delete(half)
         done = self.latest_epoch() or 0
-        if done and done not in best:
-            with self._readable_latest(done):
-                saved = self._latest.checkpointables_metadata(done).custom_metadata
-                if saved["best_epoch"] == done:
-                    self._latest.delete(done)
-                    done = self.latest_epoch() or 0
         for checkpoint in list(self._best.checkpoints):
             if checkpoint.step > done:
                 self._best.delete(checkpoint.step, missing_ok=True)
+
+    def _best_epoch(self, epoch: int) -> int:
+        """Returns which epoch was the best one when an epoch was saved."""
+        with self._readable_latest(epoch):
+            saved = self._latest.checkpointables_metadata(epoch).custom_metadata
+            return int(saved["best_epoch"])
 
     def save_latest(self, epoch: int, state: Any, data: Any, progress: dict[str, Any]) -> None:
         """Begins to save all that the run needs to go on after `epoch`.
@@ -164,8 +182,7 @@ class Checkpoints:
         """
         self._wait()
         path = self._best.directory / str(epoch)
-        remedy = f"delete '{path.parent.parent}' to start again, or use another --workdir"
-        with _readable(path, remedy):
+        with _readable(path, _begin_again(path.parent)):
             loaded = self._best.load_checkpointables(epoch, {"variables": _abstract(variables)})
         return loaded["variables"]
 
@@ -182,6 +199,11 @@ class Checkpoints:
             self._latest.close()
         finally:
             self._best.close()
+
+
+def _begin_again(kind: Any) -> str:
+    """Returns the remedy where a best student is lost, whose checkpoints are in this folder."""
+    return f"delete '{kind.parent}' to start again, or use another --workdir"
 
 
 def save_variables(folder: Path, variables: Variables) -> None:

@@ -21,7 +21,7 @@ from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.networks.checkpoints import load_best_of, load_variables, save_variables
 from vidkd_jax.networks.network import Variables, student_of
-from vidkd_jax.runtime.json_files import read_json, write_json
+from vidkd_jax.runtime.json_files import read_object, write_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,9 +151,9 @@ def load_card(folder: Path) -> Card:
       InputError: it is neither.
     """
     if (path := folder / "model.json").is_file():
-        return card_of(path, read_json(path))
+        return card_of(path, read_object(path))
     if (path := folder / "summary.json").is_file():
-        return card_of(path, (read_json(path) or {}).get("network"))
+        return card_of(path, read_object(path).get("network"))
     if (folder / "config.json").is_file():
         raise InputError(f"the run in '{folder}' is not finished; run its command again")
     what = "holds no weights" if folder.is_dir() else "is no folder"
@@ -172,8 +172,10 @@ def _beside(folder: Path) -> str:
     return f" (did you mean '{folder.parent / near[0]}'?)" if near else ""
 
 
-def check_split(field: str, folder: Path, card: Card, *, dataset: str, split: int) -> None:
-    """Refuses weights that were trained on videos which the run tests on.
+def check_split(
+    field: str, folder: Path, card: Card, *, dataset: str, split: int, folds: int, fold: int
+) -> None:
+    """Refuses weights that were trained on videos which the run tests on, or leaves out.
 
     Args:
       field: of the config, that names the folder.
@@ -181,14 +183,22 @@ def check_split(field: str, folder: Path, card: Card, *, dataset: str, split: in
       card: of these weights.
       dataset: of the run.
       split: number of its official split.
+      folds: that its training groups are dealt out to.
+      fold: the one that it leaves out; 0: none.
 
     Raises:
-      InputError: they are of another split of the same data set.
+      InputError: they are of another split of the same data set, or have left out another fold.
     """
     if card.dataset == dataset and card.split not in (0, split):
         raise InputError(
             f"config.{field}: '{folder}' was trained on split {card.split} of {dataset}, which "
             f"holds test videos of split {split}; use one of split {split}"
+        )
+    if card.dataset == dataset and fold and (card.folds, card.fold) != (folds, fold):
+        raise InputError(
+            f"config.{field}: '{folder}' was trained on videos of fold {fold} of {folds}, which "
+            "this run leaves out to validate or to be asked about them (data.fold); train it with "
+            f"data.folds={folds} and data.fold={fold}, too"
         )
 
 
@@ -240,7 +250,7 @@ def load(folder: Path) -> tuple[Card, Variables]:
     card = load_card(folder)
     if (folder / "model.json").is_file():
         return card, student_of(load_variables(folder / "weights"))
-    best_epoch = json.loads((folder / "summary.json").read_text()).get("best_epoch")
+    best_epoch = read_object(folder / "summary.json").get("best_epoch", 0)
     return card, student_of(load_best_of(folder, best_epoch))
 
 

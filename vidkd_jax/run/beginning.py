@@ -135,9 +135,7 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     progress = Progress(**saved_progress).under(schedule)
     before = saved_settings(trunk, any_method=True)
     if before is None or before.method.selected_on != run.settings.method.selected_on:
-        progress = dataclasses.replace(
-            progress, best_accuracy=-1.0, best_epoch=0
-        )  # of another kind
+        progress = progress.selected_anew()
     elif dataclasses.replace(progress, end=0).should_stop(schedule):
         raise InputError(
             f"config.schedule.early_stopping: {schedule.early_stopping} epochs, but '{trunk}' was "

@@ -14,7 +14,7 @@ from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
-from vidkd_jax.run import fork, init_from, inputs, method_checks
+from vidkd_jax.run import fork, init_from, inputs, method_checks, origins, workdir
 from vidkd_jax.run.compiled import Predict, compiled_step, predictor_of
 from vidkd_jax.run.frozen import load_frozen
 from vidkd_jax.run.state import MEMORY_STREAM, TrainState, create_train_state
@@ -172,16 +172,35 @@ class Run:
         }
 
 
+def _check_processes(settings: Settings) -> None:
+    """Refuses processes that do not train by the same settings.
+
+    Raises:
+      InputError: names the field; all processes raise it.
+    """
+    remedy = "start all with the same flags"
+    sharding.check_same(lambda: {"config.method.name": settings.method_name}, remedy)
+    shared = {
+        f"config.{field}": repr(value)
+        for field, value in settings.by_field().items()
+        if field not in {*workdir.PER_HOST, *origins.FIELDS}  # folders may lie elsewhere
+    }
+    sharding.check_same(lambda: shared, remedy)
+
+
 def build_run(settings: Settings) -> Run:
     """Opens the data and builds the networks, the teachers and the compiled step.
 
     Raises:
       InputError: names what in the config or the data is wrong.
     """
+    _check_processes(settings)
     name, records = settings.data.name, inputs.records_identity(settings.data)
     trunk = fork.trunk_cards(settings, records)
     splits = inputs.load_splits(settings.data)
-    sharding.check_same("config.data: the videos", splits.fingerprint)
+    sharding.check_same(
+        lambda: {"config.data, the videos": splits.fingerprint()}, "all must see the same files"
+    )
     mesh, key = sharding.create_mesh(), jax.random.key(settings.seed)
     sharding.check_divisible("train.batch_size", settings.train.batch_size, mesh)
     sharding.check_divisible("eval.batch_size", settings.eval.batch_size, mesh)

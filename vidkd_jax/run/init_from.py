@@ -50,6 +50,8 @@ def normalisation(settings: Settings, *, in_channels: int) -> Normalisation:
         card,
         dataset=settings.data.name,
         split=settings.data.split,
+        folds=settings.data.folds,
+        fold=settings.data.fold,
     )
     return card.normalisation
 

@@ -9,8 +9,6 @@ import hashlib
 import json
 import os
 import uuid
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +20,10 @@ import numpy as np
 from vidkd_jax.data import Subset
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.pipeline import evaluation_frames
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import DAMAGED, InputError
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run import inputs
 from vidkd_jax.settings.settings import Settings
-
-_DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 # A network's outputs for evaluation clips by name, each [m, ...].
 Said = Mapping[str, np.ndarray]
@@ -141,7 +137,7 @@ def _load(path: Path) -> Said:
     try:
         with np.load(path) as saved:
             return {name: saved[name] for name in saved.files}
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise InputError(
             f"'{path}' holds no answers about clips ({type(error).__name__}); delete it, and the "
             "network is asked again"

@@ -1,13 +1,22 @@
-"""What a run's config.json says: its settings, and the network that it trains."""
+"""What a run's folder says: config.json its settings and its network, summary.json its results."""
 
 from pathlib import Path
 from typing import Any
 
 from vidkd_jax import methods
 from vidkd_jax.errors import InputError
-from vidkd_jax.runtime.json_files import read_json
+from vidkd_jax.runtime.json_files import read_object
 from vidkd_jax.settings.config import from_json, get_base_config, read
 from vidkd_jax.settings.settings import Settings, flatten
+
+
+def saved_summary(workdir: Path) -> dict[str, Any]:
+    """Returns a run's summary.json; {} where it is not finished.
+
+    Raises:
+      InputError: the file is damaged.
+    """
+    return read_object(workdir / "summary.json")
 
 
 def saved_network(workdir: Path) -> dict[str, Any]:
@@ -46,6 +55,8 @@ def saved_settings(workdir: Path, *, any_method: bool = False) -> Settings | Non
     saved = _saved(workdir)
     if not saved:
         return None
+    if "method" not in saved:
+        raise _no_config(workdir)
     for beside in ("environment", "network"):
         saved.pop(beside, None)
     if any_method and saved["method"]["name"] not in methods.available():
@@ -68,7 +79,13 @@ def _saved(workdir: Path) -> dict[str, Any]:
     Raises:
       InputError: it is damaged.
     """
-    saved = read_json(workdir / "config.json") or {}
-    if not isinstance(saved, dict):
-        raise InputError(f"'{workdir / 'config.json'}' is damaged: it holds no object")
+    saved = read_object(workdir / "config.json")
+    network, method = saved.get("network", {}), saved.get("method", {"name": ""})
+    if not (isinstance(network, dict) and isinstance(method, dict) and "name" in method):
+        raise _no_config(workdir)
     return saved
+
+
+def _no_config(workdir: Path) -> InputError:
+    path = workdir / "config.json"
+    return InputError(f"'{path}' is no run's config; copy it again from where the run was made")

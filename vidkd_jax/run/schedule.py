@@ -130,14 +130,26 @@ class Progress:
 
     def with_best(self, score: float | None) -> "Progress":
         """Returns the progress of a fork, whose best student so far is that of the last epoch."""
+        forked_twice = self.trunk_best_epoch and self.trunk_best >= self.best_accuracy
         return dataclasses.replace(
             self,
             best_accuracy=_accuracy(score, self.epoch),
             best_epoch=self.epoch,
             perfect=0,
             end=0,
-            trunk_best=self.best_accuracy,
-            trunk_best_epoch=self.best_epoch,
+            trunk_best=self.trunk_best if forked_twice else self.best_accuracy,
+            trunk_best_epoch=self.trunk_best_epoch if forked_twice else self.best_epoch,
+        )
+
+    def selected_anew(self) -> "Progress":
+        """Returns the progress of a fork that another figure than its trunk's selects."""
+        return dataclasses.replace(
+            self,
+            best_accuracy=-1.0,
+            best_epoch=0,
+            bad_epochs=0,
+            trunk_best=-1.0,
+            trunk_best_epoch=0,
         )
 
     def rate(self, schedule: Schedule) -> float:

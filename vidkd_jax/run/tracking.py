@@ -50,7 +50,8 @@ class Tracker:
         records = [
             record
             for record in read_records(self._path)
-            if record["step"] <= resume_step and record["split"] != "test"  # tested anew at the end
+            if record.get("step", resume_step + 1) <= resume_step
+            and record["split"] != "test"  # tested anew at the end
         ]
         write_text(self._path, "".join(json.dumps(record) + "\n" for record in records))
         self._file = self._path.open("a", buffering=1)
@@ -93,7 +94,8 @@ def read_records(path: Path) -> list[dict[str, Any]]:
     if path.exists():
         for line in path.read_text(errors="replace").splitlines():
             with contextlib.suppress(json.JSONDecodeError):
-                if isinstance(record := json.loads(line), dict) and "split" in record:
+                record = json.loads(line)
+                if isinstance(record, dict) and {"epoch", "split"} <= record.keys():
                     records.append(record)
     return records
 

@@ -69,6 +69,8 @@ def load(settings: Settings, class_names: Sequence[str], own: Sampler) -> tuple[
             teacher.card,
             dataset=settings.data.name,
             split=settings.data.split,
+            folds=settings.data.folds,
+            fold=settings.data.fold,
         )
     _check_modality(settings, teachers)
     _check_clips(settings, source, teachers, own)

@@ -1,5 +1,7 @@
 """How good the student is after an epoch, beside what its teachers say of the same clips."""
 
+import sys
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +16,7 @@ from vidkd_jax.run.asking import BySource
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.state import TrainState
+from vidkd_jax.runtime import sharding
 
 
 class Validated(NamedTuple):
@@ -45,6 +48,7 @@ class Validation:
         self._exam = Exam(run.splits.val, None, "val")
         self._answers = judging.ask(run, teachers, self._exam)
         self._student = NOTHING
+        self._warned = False
 
     def judge(self, state: TrainState, epoch: int) -> Validated:
         """Returns how good the student is.
@@ -66,7 +70,22 @@ class Validation:
         if not np.isfinite(list(found.scores.values())).all():
             raise RunError(diverged("the validation loss", int(state.step), epoch))
         self._student = found.collected
+        self._warn(found.scores)
         return Validated(_selected(found.scores, method.selected_on), found.scores)
+
+    def _warn(self, scores: Mapping[str, float]) -> None:
+        """Says once if the figure that chooses the best epoch cannot tell epochs apart."""
+        name, right = self._run.settings.method.selected_on, scores.get("teacher_right")
+        if self._warned or name != "confidence_auroc" or right not in (0, 1):
+            return
+        self._warned = True
+        if sharding.is_main():
+            print(
+                f"\nthe teacher is {'always' if right else 'never'} right on the validation clips, "
+                f"so that {name} is the same after every epoch and the first one counts: validate "
+                "on more videos (data.val_fraction), or on some that did not train the teacher",
+                file=sys.stderr,
+            )
 
     def promote(self, teachers: BySource) -> None:
         """Learns what the teachers say now that the student just judged has become one of them.

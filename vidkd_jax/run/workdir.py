@@ -9,28 +9,31 @@ from typing import Any
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
-from vidkd_jax.networks.checkpoints import has_checkpoint
+from vidkd_jax.networks.checkpoints import saved_epoch
 from vidkd_jax.run import origins
 from vidkd_jax.run.inputs import records_identity
-from vidkd_jax.run.saved import saved_config, saved_network
+from vidkd_jax.run.saved import saved_config, saved_network, saved_summary
 from vidkd_jax.runtime import machine, sharding
-from vidkd_jax.runtime.json_files import read_json, write_json
+from vidkd_jax.runtime.json_files import write_json
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.settings.settings import Settings
 
-# Fields that may differ when a run is resumed: where and how it reads, what it reports, how long
-# it lasts.
-MAY_CHANGE = (
-    "name",
-    "train.epochs",
-    "train.log_every",
-    "train.keep_epochs",
+# Fields that may differ from host to host: where and how it reads.
+PER_HOST = (
     "data.root",
     "data.videos",  # the same videos may lie elsewhere; `records_identity` compares them
     "data.annotations",
     "data.threads",
     "data.prefetch",
     "eval.keep_answers",
+)
+# Fields that may differ when a run is resumed: these, what it reports, how long it lasts.
+MAY_CHANGE = (
+    *PER_HOST,
+    "name",
+    "train.epochs",
+    "train.log_every",
+    "train.keep_epochs",
     "eval.keep_features",
     "eval.batch_size",  # each clip is answered by itself
 )
@@ -53,18 +56,30 @@ def check(workdir: Path, settings: Settings, flag: str = "--workdir") -> dict[st
       Its summary where it is finished and wants no more epochs, None otherwise.
 
     Raises:
-      InputError: the folder holds a run of another config, a damaged one, or converted weights.
+      InputError: the folder holds a run of another config or of more epochs, a damaged one, or
+        converted weights.
     """
-    if os.path.exists(workdir / "model.json"):  # noqa: PTH110 - as in `read_json`
+    if os.path.exists(workdir / "model.json"):  # noqa: PTH110 - as in `read_object`
         raise InputError(
             f"{flag}: '{workdir}' holds converted weights, which would be taken for the run's; "
             "choose another"
         )
-    summary = read_json(workdir / "summary.json")
-    if summary or has_checkpoint(workdir):  # else nothing was trained that could be mixed up
+    summary = saved_summary(workdir)
+    if summary and not {"epochs", "stopped_early"} <= summary.keys():
+        raise InputError(
+            f"'{workdir / 'summary.json'}' is no run's summary; delete it and run the same command "
+            "again"
+        )
+    epochs = summary.get("epochs") or saved_epoch(workdir)
+    if epochs:  # else nothing was trained that could be mixed up
         _check_same(workdir, settings, flag)
         _check_records(workdir, settings, flag)
-    if summary and (summary["stopped_early"] or summary["epochs"] >= settings.train.epochs):
+    if epochs > settings.train.epochs:
+        raise InputError(
+            f"config.train.epochs: {settings.train.epochs}, but the run in '{workdir}' has done "
+            f"{epochs}; give that many or more, or use another {flag}"
+        )
+    if summary and (summary["stopped_early"] or epochs == settings.train.epochs):
         return summary
     return None
 
@@ -127,7 +142,7 @@ def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> Non
 def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
     """Refuses to resume a run whose first weights or teachers are other networks now."""
     saved = saved_network(workdir)
-    if not saved or not has_checkpoint(workdir):
+    if not saved or not saved_epoch(workdir):
         return
     now = json.loads(json.dumps(network))  # tuples are lists in a file
     if "normalisation" in saved:  # its field for residual frames is younger than some runs
@@ -171,7 +186,9 @@ def _check_same(workdir: Path, settings: Settings, flag: str) -> None:
     if not before:
         return
     may_change = {*MAY_CHANGE, *origins.FIELDS}  # of these the weights count: `origins.check`
-    if settings.schedule.name == "cosine":  # its length decides on the rate of every epoch
+    # A cosine's length decides on the rate of every epoch; and whether a perfect run ends sooner
+    # depends on how long it has.
+    if settings.schedule.name == "cosine" or settings.schedule.perfect_epochs:
         may_change -= {"train.epochs"}
     for field in sorted({*before, *now} - may_change):
         if before.get(field) != now.get(field):

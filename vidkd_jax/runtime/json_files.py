@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, check_text
 
 
 def make_folder(flag: str, folder: Path) -> None:
     """Makes the folder that a flag names, such as "--out", if it is not there.
 
     Raises:
-      InputError: It cannot be made.
+      InputError: It cannot be made, or its name could not be written into files.
     """
+    check_text(flag, str(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -52,17 +53,20 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Returns the value in the file, or None if there is no file.
+def read_object(path: Path) -> dict[str, Any]:
+    """Returns the object in a JSON file; {} if there is no file.
 
     Raises:
-      InputError: The file is damaged or cannot be read.
+      InputError: The file is damaged, holds something else, or cannot be read.
     """
     if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises if a parent is not readable
-        return None
+        return {}
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
+        if not isinstance(value, dict):
+            raise ValueError("it holds no object of fields")
     except (OSError, ValueError) as error:
         raise InputError(
             f"'{path}' is damaged ({error}); delete it and run the same command again"
         ) from error
+    return value

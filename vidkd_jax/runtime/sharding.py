@@ -30,6 +30,8 @@ def initialize() -> None:
     Raises:
       InputError: JAX cannot find the processes, or cannot reach them.
     """
+    # Else JAX would catch a SIGTERM to tell the others of it, and the process would run on.
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         number, own = (
             int(os.environ[name]) if name in os.environ else None
@@ -74,12 +76,22 @@ def raise_together(error: InputError | None) -> None:
         raise error
 
 
-def check_same(what: str, value: Callable[[], str]) -> None:
-    """Raises InputError in all processes if `value()` differs between them."""
-    if jax.process_count() > 1:
-        digest = np.frombuffer(hashlib.sha256(value().encode()).digest(), np.uint8)
-        if len({row.tobytes() for row in multihost_utils.process_allgather(digest)}) > 1:
-            raise InputError(f"{what} differ between the processes; all must see the same files")
+def check_same(values: Callable[[], Mapping[str, str]], remedy: str) -> None:
+    """Raises InputError in all processes if a value differs between them.
+
+    Args:
+      values: returns them by what they are. Their names must be the same in all processes.
+      remedy: ends the message.
+    """
+    if jax.process_count() == 1:
+        return
+    own = values()
+    digests = [hashlib.sha256(value.encode()).digest() for value in own.values()]
+    table = np.frombuffer(b"".join(digests), np.uint8).reshape(len(own), -1)
+    differs = np.ptp(multihost_utils.process_allgather(table), axis=0).any(axis=-1)
+    for name, different in zip(own, differs, strict=True):
+        if different:
+            raise InputError(f"{name}: not the same in all processes; {remedy}")
 
 
 def create_mesh() -> Mesh:

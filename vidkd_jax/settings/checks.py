@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from vidkd_jax import models
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, check_text
 from vidkd_jax.settings.settings import DataSettings, ScheduleSettings, Settings
 
 # Settings of the schedule that not every schedule reads. `group_drops`, which every schedule reads,
@@ -194,6 +194,10 @@ def _validate_values(settings: Settings) -> None:
     """Checks what the bounds of single fields cannot say."""
     if not 0 <= settings.seed < _SEEDS:
         raise InputError(f"config.seed: {settings.seed}; use at least 0, less than {_SEEDS}")
+    for field, value in settings.by_field().items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str):
+                check_text(f"config.{field}", text)
     runs = settings.teachers.runs
     if not all(isinstance(folder, str) for folder in runs):
         raise InputError(f"config.teachers.runs: {runs}; name folders")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vidkd_jax import data
 from vidkd_jax.errors import InputError, naming
-from vidkd_jax.networks.checkpoints import has_checkpoint
+from vidkd_jax.networks.checkpoints import saved_epoch
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs, workdir
 from vidkd_jax.tables.arms import Arm, in_order
@@ -48,9 +48,20 @@ def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence
         resolve(arm, extra)
 
 
+def is_done(arm: Arm, out: Path, extra: Sequence[str]) -> bool:
+    """Whether a run has its results, and its command wants no more epochs.
+
+    Raises:
+      InputError: the folder holds a run of other settings, of more epochs, or on other videos.
+    """
+    if not arm.is_finished(out):
+        return False
+    return workdir.check(arm.folder(out), resolve(arm, extra), "--out") is not None
+
+
 def missing_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> list[str]:
     """Returns what unfinished runs lack of their records, a line for each data set."""
-    runs = [arm for arm in in_order(wanted) if not arm.is_finished(out)]
+    runs = [arm for arm in in_order(wanted) if not is_done(arm, out, extra)]
     missing: dict[str, None] = {}
     for arm in {arm.kind: arm for arm in runs}.values():
         settings = resolve(arm, extra).data
@@ -80,7 +91,7 @@ def check_runs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     """
     for arm in in_order(wanted):
         folder = arm.folder(out)
-        if not arm.is_finished(out) and not has_checkpoint(folder):
+        if not arm.is_finished(out) and not saved_epoch(folder):
             continue
         workdir.check(folder, resolve(arm, extra), "--out")
 
@@ -92,7 +103,7 @@ def check_converted(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> N
       InputError: some are missing, or see other frames.
     """
     for arm in in_order(wanted):
-        if arm.is_finished(out) or not arm.converted(out):
+        if not arm.converted(out) or is_done(arm, out, extra):
             continue
         frames = resolve(arm, extra).data.frames
         for folder in arm.converted(out):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vidkd_jax.tables import costs, runner
 from vidkd_jax.tables.arms import Arm, in_order
-from vidkd_jax.tables.checks import missing_records
+from vidkd_jax.tables.checks import is_done, missing_records
 from vidkd_jax.tables.row import TRUNK
 from vidkd_jax.tables.run_results import read_summary
 
@@ -18,10 +18,10 @@ def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     known: dict[Path, costs.Cost] = {}
     for arm in runs:
         known[arm.kind] = known.get(arm.kind) or costs.cost(arm, extra, out)
-    finished = [arm for arm in runs if arm.is_finished(out)]
+    finished = [arm for arm in runs if is_done(arm, out, extra)]
     speed, whose = _speed(finished, out, known) or _measured(runs, known, extra)
     for arm in runs:
-        cost, done = known[arm.kind], " (finished)" if arm.is_finished(out) else ""
+        cost, done = known[arm.kind], " (finished)" if arm in finished else ""
         print(shlex.join(runner.command(arm, out, extra)))
         print(
             f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
