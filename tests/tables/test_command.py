@@ -3,6 +3,8 @@
 import csv
 import itertools
 import json
+import os
+import subprocess
 import sys
 import time
 
@@ -68,6 +70,16 @@ def test_finished_runs_make_the_table(finished, capsys, monkeypatch):
     assert [each["TY", str(seed), "video_top1"] for seed in (0, 1)] == accuracies["TY"]
     assert [each[other, str(seed), "video_top1"] for seed in (1000, 1001)] == accuracies[other]
     assert len(runs) == 2 * len(IN_CSV) * len(accuracies)
+
+
+def test_a_table_is_written_as_utf_8_in_any_locale(finished):
+    out, _ = finished
+    environment = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = ["-m", "vidkd_jax.tables", "--table=ty_table3", f"--out={out}", "--seeds=2"]
+    subprocess.run([sys.executable, *command, "--so_far"], check=True, env=environment)
+    folder = out / "ty_table3_marionette"
+    assert "\N{PLUS-MINUS SIGN}" in (folder / "table.md").read_text("utf-8")
+    assert "TY" in (folder / "seeds.csv").read_text("utf-8")
 
 
 def test_seeds_that_are_finished_are_shown_whichever_is_not(finished, capsys):
@@ -397,6 +409,44 @@ def test_runs_of_other_settings_are_refused_before_anything_runs(
         tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", *flags])
 
 
+def test_a_dry_run_counts_what_goes_on(finished, capsys):
+    """Runs of 3 epochs, not stopped early, are asked for 4."""
+    out, _ = finished
+    fields = {"name": "plateau", "perfect_epochs": 0, "warmup_epochs": 0}
+    for path in out.rglob("summary.json"):
+        summary = json.loads(path.read_text())
+        path.write_text(json.dumps({**summary, "stopped_early": False}))
+    for path in out.rglob("config.json"):
+        config = json.loads(path.read_text())
+        config["schedule"] |= fields
+        path.write_text(json.dumps(config))
+    longer = [f"--config.schedule.{field}={value}" for field, value in fields.items()]
+    command = ["--table=ty_table3", f"--out={out}", "--seeds=2", "--dry_run", *longer]
+    tables.main([*command, "--config.train.epochs=4"])
+    assert "(finished)" not in capsys.readouterr().out
+    tables.main([*command, "--config.train.epochs=3"])
+    left = without_missing(capsys)[-1]
+    assert left.startswith("0 of them are left to run")
+    with pytest.raises(InputError, match=r"train\.epochs: 2, but the run in '.*' has done 3; give"):
+        tables.main([*command, "--config.train.epochs=2"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("summary.json", "[]", r"summary\.json' is damaged"),
+        ("summary.json", '{"epochs": 3}', r"summary\.json has no number '"),
+        ("config.json", None, "has no config.json, so it is not known whether it compares"),
+    ],
+)
+def test_a_finished_run_without_a_part_of_it_is_one_line(finished, name, text, message):
+    out, _ = finished
+    path = next(out.rglob("seed0")) / name
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
+
+
 @pytest.mark.parametrize("damage", ["gone", "half"])
 def test_a_finished_run_without_its_predictions_is_one_line(finished, damage):
     out, _ = finished
@@ -455,6 +505,7 @@ def test_a_table_that_cannot_be_written_is_one_line(finished):
         (["--table=ty_table3", "--config.augment.enabled=True"], "the table sets it"),
         (["--table=ty_table3", "--row=TY", "--config.augment.enabled=False"], "the table sets it"),
         (["--table=ty_table3", "--out=/dev/null/tables"], "--out=.*: cannot be written"),
+        (["--table=ty_table3", "--out=t\udcff"], r"--out='t\\udcff': the name is not UTF-8 text"),
         (["--table=ty_table3", "--lr=1"], "unexpected argument '--lr=1'"),
         ([], "--table and --out are needed"),
         (["--table=ty_table3", "--so_far", "--row=TY"], "leave --row out"),

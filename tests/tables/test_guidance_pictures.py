@@ -72,6 +72,16 @@ def test_features_of_ten_classes_of_every_row(shown):
         assert places.shape == (26, 2) and np.isfinite(places).all()
 
 
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 nothing"])
+def test_features_that_are_gone_or_damaged_are_named(damage, shown):
+    path = row_arm(BOTH, "d", 0).folder(shown.out) / "features.npz"
+    path.unlink()
+    if damage:
+        path.write_bytes(damage)
+    with pytest.raises(InputError, match=r"seed0' left cannot be read .*delete the folder"):
+        PICTURES["features_by_class"].draw(shown)
+
+
 def test_captions_are_for_readers_of_the_page():
     for picture in PICTURES.values():
         assert picture.caption.endswith(".") and "InputError" not in picture.caption

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import threading
 
 import pytest
 from tqdm import tqdm
@@ -90,6 +91,28 @@ def test_a_failure_is_none_of_another_command_whatever_it_says(
         (folder / "summary.json").touch()
     with pytest.raises(RunError, match=r"1 of 1 runs failed; .*another run is writing there"):
         run_one(script, taken=taken)
+
+
+def test_a_run_that_was_about_to_start_is_not_when_all_are_stopped(tmp_path, monkeypatch):
+    """The signal comes after the pool has been given the run, and before its process begins."""
+    start, told = runner._Processes.start, threading.Event()
+
+    def late(self, arguments, **how):
+        assert told.wait(timeout=60)
+        return start(self, arguments, **how)
+
+    def stopped(*_):
+        told_later = threading.Timer(0.5, told.set)
+        told_later.start()
+        raise Stopped
+
+    script = f"open({str(tmp_path / 'begun')!r}, 'w')"
+    monkeypatch.setattr(runner, "command", lambda *_: [sys.executable, "-c", script])
+    monkeypatch.setattr(runner._Processes, "start", late)
+    monkeypatch.setattr(runner, "wait", stopped)
+    with pytest.raises(Stopped):
+        runner.run_all([ARM], tmp_path, jobs=1, extra=[], title="t")
+    assert told.is_set() and not (tmp_path / "begun").exists()
 
 
 def test_the_error_of_a_run_is_found_between_progress_bars(run_one):

@@ -160,7 +160,7 @@ def test_every_row_answers_as_all_runs_were_told(asked, tmp_path):
 def test_a_run_without_its_config_is_one_line(asked, tmp_path):
     (path,) = tmp_path.glob("runs/marionette_teachers/*/seed3/config.json")
     path.unlink()
-    with pytest.raises(InputError, match=r"seed3' has no config\.json any more; run the table"):
+    with pytest.raises(InputError, match=r"seed3' has no config\.json, so it is not known"):
         written(tmp_path)
 
 

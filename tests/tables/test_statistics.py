@@ -108,6 +108,22 @@ def test_a_run_that_all_seeds_share_is_compared_with_each(run_file):
         assert len(compared["once"]["video_top1"][0].per_seed) == 1
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_the_chance_of_a_run_that_many_are_compared_with_counts(first, run_file):
+    """All groups are alike: of 3 differences to one run the variance is s^2 / 3 + s^2."""
+    outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])
+    many = [read_run(run_file(f"s{s}", c), OF_CLIPS) for s, c in enumerate(outcomes)]
+    once = [read_run(run_file("once", [0] * 4), OF_CLIPS)]
+    rows = by_seed(many=many, once=once)
+    row, reference = ("many", "once") if first else ("once", "many")
+    compared = compare(rows, {row: reference, reference: reference}, OF_CLIPS, shared={"once"})
+    figure = compared[row]["video_top1"][1]
+    half = 4.303 * 0.5 * np.sqrt(1 / 3 + 1)
+    assert figure.high - figure.low == pytest.approx(2 * half, rel=0.1)
+    own = compared["many"]["video_top1"][0]  # of its own mean nothing changes
+    assert own.high - own.low == pytest.approx(min(1, 2 * 4.303 * 0.5 / np.sqrt(3)), rel=0.1)
+
+
 def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
     """All groups are alike, so only seeds are random: 3 seeds give 2 degrees of freedom."""
     outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])

@@ -125,6 +125,63 @@ def test_what_the_probe_answers_is_read_from_its_own_file(random_run):
         read_run(random_run, shown[:1])
 
 
+def write_fork(folder, values, start=None):
+    """Writes a fork after epoch 2; `start` is the figure of its first student, if that is best."""
+    history = [{"step": 1, "split": "val", "epoch": e, "top": v} for e, v in enumerate(values, 3)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history))
+    best = 2 if start else 2 + int(np.argmax(values)) + 1
+    summary = {"selected_on": "top", "best_epoch": best, "val_top": start or max(values)}
+    (folder / "summary.json").write_text(json.dumps(summary))
+
+
+@pytest.mark.parametrize(
+    ("values", "start", "expected"),
+    [
+        ([0.5, 0.4, 0.6], None, {"epochs_to_converge": 5, "validation": 0.6, "worse_epochs": 0.5}),
+        ([0.3, 0.4], 0.5, {"epochs_to_converge": 2, "validation": 0.5, "below_best": 0.15}),
+    ],
+)
+def test_epochs_of_a_fork_count_from_its_trunks_first(values, start, expected, tmp_path):
+    write_fork(tmp_path, values, start)
+    found = read_run(tmp_path, lookup(expected)).numbers
+    assert found == pytest.approx(expected)
+
+
+def test_a_fork_is_no_sooner_than_its_trunk(tmp_path):
+    """Both reach 0.6, the trunk after 4 epochs, the fork in the third of its own."""
+    write_fork(tmp_path, [0.5, 0.55, 0.6])
+    speed_up = METRICS["speed_up"]
+    curve = read_run(tmp_path, [speed_up]).curve
+    assert speed_up.of_pair(curve, np.array([0.1, 0.3, 0.5, 0.6, 0.6])) == np.log2(4 / 5)
+    assert METRICS["reaches"].of_pair(curve, np.array([0.1, 0.6])) == 1
+
+
+def test_a_stage_before_the_fork_is_one_line(tmp_path):
+    write_fork(tmp_path, [0.5] * 6)
+    with pytest.raises(InputError, match=r"begin after the first 25% of all.*take the metric out"):
+        read_run(tmp_path, [METRICS["early_stage"]])
+
+
+def _wrong(*_):
+    raise TypeError("of unknown kind")
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        Metric("mine", "mine", PerItem("video", _wrong)),
+        Metric("mine", "mine", PerItem("video", METRICS["video_top1"].reader.terms, _wrong)),
+        Metric("mine", "mine", of_curve=_wrong),
+        Metric("mine", "mine", of_pair=_wrong),
+    ],
+    ids=["terms", "combine", "of_curve", "of_pair"],
+)
+def test_a_metric_of_a_table_s_own_that_raises_is_one_line(metric, finish_rows):
+    out = finish_rows({}, seeds=1)
+    with pytest.raises(InputError, match=r"metrics: 'mine' of .* TypeError: of unknown kind; corr"):
+        write(out, table(metrics=(metric,), headline="mine"), seeds=1)
+
+
 @pytest.mark.parametrize(
     ("curve", "epochs", "worse", "below"),
     [

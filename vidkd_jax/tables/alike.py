@@ -1,7 +1,6 @@
 """Whether finished runs compare: the same videos, and one recipe but for what their rows set."""
 
 import functools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights as weights_lib
 from vidkd_jax.run import origins, workdir
-from vidkd_jax.run.saved import saved_config, saved_network
+from vidkd_jax.run.saved import saved_config, saved_network, saved_summary
 from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import TEACHERS, TRUNK, rows_in
@@ -55,9 +54,13 @@ def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
     weights: dict[Path, str] = {}  # digest by run, as the first run says that knows it
     for arm in in_order(runs):
         folder = arm.folder(out)
-        if not (folder / "config.json").exists():
+        if not (saved := saved_config(folder)):
+            if arm.is_finished(out):
+                raise InputError(
+                    f"'{folder}' has no config.json, so it is not known whether it compares; copy "
+                    "it again from where the run was made, or delete the folder and run it again"
+                )
             continue
-        saved = saved_config(folder)
         found.append(_Saved(folder, saved, _departures(arm, saved)))
         _check_recipe(found)
         _check_needed(arm, saved, folder)
@@ -156,9 +159,9 @@ def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[
         state = Path(trunk) / f"epoch {named['train.fork_epoch']}"
         known += zip([state], network.get(origins.START, ()), strict=False)
     known += [(folder, _digest(folder)) for folder in arm.converted(out)]
-    own = arm.folder(out) / "summary.json"
-    if own.exists() and (digest := json.loads(own.read_text()).get("weights")):
-        known.append((own.parent, digest))
+    own = arm.folder(out)
+    if digest := saved_summary(own).get("weights"):
+        known.append((own, digest))
     return known
 
 

@@ -14,7 +14,7 @@ from vidkd_jax.tables.alike import check_alike
 from vidkd_jax.tables.arms import Arm, finished_by_seed, finished_part, paired
 from vidkd_jax.tables.power import Gate, read_gate
 from vidkd_jax.tables.row import TEACHERS, TRUNK, Row
-from vidkd_jax.tables.run_results import RunResult, read_run, read_summary
+from vidkd_jax.tables.run_results import RunResult, read_number, read_run
 from vidkd_jax.tables.selected import read_selected
 from vidkd_jax.tables.statistics import Estimate
 from vidkd_jax.tables.table import Table
@@ -140,19 +140,20 @@ def _gates(table: Table, finished: Mapping[str, Mapping[int, Arm]], out: Path) -
     return {row: gate for row, gate in found.items() if gate is not None}
 
 
-def _summary(arm: Arm, out: Path) -> Mapping[str, Any]:
+def _figure(arm: Arm, out: Path, name: str) -> float:
+    """Returns a number of a finished run's summary."""
     if not arm.is_finished(out):
         raise InputError(
             f"'{arm.folder(out)}' has no results any more, and a finished run was made with it; "
             "run the table without --so_far, which makes them again"
         )
-    return read_summary(arm.folder(out))
+    return read_number(arm.folder(out), name)
 
 
 def _params(arm: Arm, out: Path) -> tuple[float, ...]:
     """Returns the parameters, in millions, of the student and of each teacher."""
     others = {a.folder(out): a for a in (*arm.needs(TEACHERS), *arm.answering())}
-    runs = [_summary(a, out)["num_params"] for a in (arm, *others.values())]
+    runs = [_figure(a, out, "num_params") for a in (arm, *others.values())]
     converted = [costs.of_card(load_card(folder))[0] for folder in arm.converted(out, TEACHERS)]
     return tuple(count / 1e6 for count in (*runs, *converted))
 
@@ -166,7 +167,7 @@ def _minutes(arm: Arm, out: Path) -> float:
 
     def add(run: Arm, *, is_trunk: bool = False) -> None:
         if not is_trunk:
-            seconds[run.folder(out)] = _summary(run, out)["train_seconds"]
+            seconds[run.folder(out)] = _figure(run, out, "train_seconds")
         trunks = run.needs(TRUNK)
         for needed in run.needs():
             add(needed, is_trunk=needed in trunks)

@@ -1,26 +1,36 @@
-"""Metrics of a run's validation curve: when it got how far."""
+"""Metrics of a run's validation curve: when it got how far.
+
+A fork's curve is NaN for the epochs of its trunk: epochs are counted from the trunk's first one.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.tables.metric import Metric
 
 
 def _epochs_to_converge(curve: np.ndarray) -> float:
     """Returns the first epoch, counted from 1, with at least 95 % of the best figure."""
-    return float(np.flatnonzero(curve >= 0.95 * curve.max())[0] + 1)
+    return float(epochs_to(curve, 0.95 * np.nanmax(curve)))
+
+
+def _gaps(curve: np.ndarray) -> np.ndarray:
+    """Returns how far each epoch but the run's own first is below the best one before, [e]."""
+    own = curve[~np.isnan(curve)]
+    return np.maximum.accumulate(own)[:-1] - own[1:]
 
 
 def _worse_epochs(curve: np.ndarray) -> float:
     """Returns the share of the epochs after the first that are below the best one before."""
-    best = np.maximum.accumulate(curve)
-    return float((curve[1:] < best[:-1]).mean()) if len(curve) > 1 else 0.0
+    gaps = _gaps(curve)
+    return float((gaps > 0).mean()) if len(gaps) else 0.0
 
 
 def _below_best(curve: np.ndarray) -> float:
     """Returns how far these epochs are below the best one before, on average; 0 without any."""
-    gaps = np.maximum.accumulate(curve)[:-1] - curve[1:]
+    gaps = _gaps(curve)
     return float(gaps[gaps > 0].mean()) if (gaps > 0).any() else 0.0
 
 
@@ -29,7 +39,12 @@ def _stage(share: float, *, best: bool) -> Callable[[np.ndarray], float]:
 
     def figure(curve: np.ndarray) -> float:
         until = curve[: max(round(share * len(curve)), 1)]
-        return float(until.max() if best else until[-1])
+        if np.isnan(until[-1]):
+            raise InputError(
+                f"a fork's own epochs begin after the first {share:.0%} of all, which the table "
+                "shows a figure of; fork earlier, or take the metric out of the table"
+            )
+        return float(np.nanmax(until) if best else until[-1])
 
     return figure
 
@@ -45,13 +60,13 @@ def _speed_up(curve: np.ndarray, reference: np.ndarray) -> float:
     It is the better figure of the worse run. The reference's own end would be reached by it for
     certain and by the other by luck, and two equal runs would seem to differ.
     """
-    level = min(curve.max(), reference.max())
+    level = min(np.nanmax(curve), np.nanmax(reference))
     return float(np.log2(epochs_to(reference, level) / epochs_to(curve, level)))
 
 
 def _reaches(curve: np.ndarray, reference: np.ndarray) -> float:
     """Returns 1 where a run reaches the reference's last figure in any epoch, else 0."""
-    return float(curve.max() >= reference[-1])
+    return float(np.nanmax(curve) >= reference[-1])
 
 
 # PCL+KD 2024, section 3.5.3: epochs 0 to 50, 50 to 150, 150 to 200.

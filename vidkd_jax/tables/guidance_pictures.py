@@ -9,6 +9,7 @@ from vidkd_jax.report.curves import by_epoch
 from vidkd_jax.run.saved import saved_network
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.tables.row import TEACHERS, rows_in
+from vidkd_jax.tables.run_results import readable
 from vidkd_jax.tables.shown import Shown
 
 _WEIGHT = "weight"  # of the training metrics weight0, weight1, ...
@@ -41,7 +42,11 @@ def guidance_weights(shown: Shown) -> Figure:
 
 
 def features_by_class(shown: Shown) -> Figure:
-    """Draws t-SNE maps of the test videos' features, a map a row (DTG-Net, Figure 4)."""
+    """Draws t-SNE maps of the test videos' features, a map a row (DTG-Net, Figure 4).
+
+    Raises:
+      InputError: a run's features.npz is missing or damaged.
+    """
     from sklearn.manifold import TSNE  # a second to import: only where asked for
 
     runs = shown.runs()
@@ -49,7 +54,7 @@ def features_by_class(shown: Shown) -> Figure:
     for axes, (name, folders) in zip(
         figure.subplots(1, len(runs), squeeze=False)[0], runs.items(), strict=True
     ):
-        with np.load(folders[0] / "features.npz") as arrays:
+        with readable(folders[0]), np.load(folders[0] / "features.npz") as arrays:
             features, labels = arrays["features"], arrays["labels"]
         known = labels < _CLASSES
         perplexity = min(30.0, (known.sum() - 1) / 3)

@@ -50,7 +50,7 @@ class Metric:
         `of_curve`'s or `of_pair`'s, or where both are None the number that summary.json has under
         `name`.
       of_curve: from the validation figure that chose the run's best epoch, by epoch, [e], to the
-        metric.
+        metric. Of a fork it is NaN for its trunk's epochs.
       of_pair: from this curve of a run and that of the run which it is compared with, of the same
         seed, to the metric.
       sign: "+" to print the sign of positive figures, too.

@@ -1,6 +1,7 @@
 """The metrics that a table can show, by name."""
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.tables.curve_metrics import OF_CURVES, OF_STAGES
@@ -89,6 +90,26 @@ def lookup(metrics: Iterable[str | Metric]) -> tuple[Metric, ...]:
             raise InputError(f"metrics: '{metric.name}' stands there twice; leave one out")
         found[metric.name] = metric
     return tuple(found.values())
+
+
+@contextlib.contextmanager
+def naming_metric(metric: Metric) -> Iterator[None]:
+    """Turns whatever a metric of a table's own raises into one line.
+
+    Raises:
+      InputError: names the metric.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if METRICS.get(metric.name) is metric:
+            raise
+        raise InputError(
+            f"metrics: '{metric.name}' of the table's own: {type(error).__name__}: {error}; "
+            "correct it, and --so_far makes the table of the finished runs"
+        ) from error
 
 
 def in_csv(shown: Sequence[Metric]) -> tuple[Metric, ...]:

@@ -14,7 +14,7 @@ from vidkd_jax.data import open_records
 from vidkd_jax.errors import InputError
 from vidkd_jax.run import inputs
 from vidkd_jax.run.saved import saved_network
-from vidkd_jax.tables.run_results import read_predictions, read_settings
+from vidkd_jax.tables.run_results import read_predictions, read_settings, readable
 from vidkd_jax.tables.shown import Shown
 
 _VIDEOS = 4  # how many TY's Figure 4 shows
@@ -25,8 +25,8 @@ def misclassified(shown: Shown) -> Figure:
     """Draws the videos that the first seed of every row gets wrong, those of most sureness first.
 
     Raises:
-      InputError: no seed of all rows is finished; there is no such video; or the records are gone,
-        or others than the runs'.
+      InputError: no seed of all rows is finished; there is no such video; what a run left is
+        damaged; or the records are gone, or others than the runs'.
     """
     runs = shown.by_seed()
     first, *others = runs.values()
@@ -44,7 +44,8 @@ def misclassified(shown: Shown) -> Figure:
         raise InputError(f"figure of mistakes: no video of {shown.dataset} is wrong in all rows")
     run = runs[shown.table.reference][seeds[0]]
     strips = _frames(run, shown.data_root, [names[v] for v in chosen])
-    class_names = json.loads((run / "evaluation.json").read_text())["class_names"]
+    with readable(run):
+        class_names = json.loads((run / "evaluation.json").read_text())["class_names"]
     titles = {
         name: f"{name} ({mean:.0%} sure of such mistakes)"
         for name, mean in zip(runs, _sureness(by_seed), strict=True)

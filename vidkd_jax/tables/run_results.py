@@ -3,21 +3,21 @@
 import contextlib
 import dataclasses
 import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.errors import DAMAGED, InputError, suggest
 from vidkd_jax.evaluation.predictions import Predictions, softmax
 from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.report.curves import NOT_METRICS
-from vidkd_jax.run.saved import saved_settings
+from vidkd_jax.run.saved import saved_settings, saved_summary
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.metric import Metric
+from vidkd_jax.tables.metrics import naming_metric
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RunResult:
       sums: by metric, of metrics that are read from predictions.
       numbers: by metric, of metrics that are one number of a run.
       curve: the validation figure that chose its best epoch, by epoch, [e], where a metric compares
-        it with another run's; else empty.
+        it with another run's; else empty. Of a fork it is NaN for its trunk's epochs.
     """
 
     groups: tuple[str, ...]
@@ -72,7 +72,8 @@ class RunResult:
             return np.full(1 if weights is None else len(weights), self.numbers[metric.name])
         sums = self.sums[metric.name]
         weights = np.ones((1, len(sums.count))) if weights is None else weights
-        return metric.reader.combine(weights @ sums.terms) / (weights @ sums.count)
+        with naming_metric(metric):
+            return metric.reader.combine(weights @ sums.terms) / (weights @ sums.count)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,7 @@ class SavedPredictions:
 
 
 @contextlib.contextmanager
-def _readable(folder: Path) -> Iterator[None]:
+def readable(folder: Path) -> Iterator[None]:
     """Turns what a missing or damaged file raises into one line.
 
     Raises:
@@ -107,7 +108,7 @@ def _readable(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise InputError(
             f"what the run in '{folder}' left cannot be read ({error}); delete the folder and run "
             "it again"
@@ -120,7 +121,7 @@ def read_predictions(folder: Path) -> SavedPredictions:
     Raises:
       InputError: they are missing or damaged.
     """
-    with _readable(folder):
+    with readable(folder):
         how = json.loads((folder / "config.json").read_text())["eval"]
         with np.load(folder / "predictions.npz") as arrays:
             names, video_of_clip = np.unique(arrays["videos"], return_inverse=True)
@@ -139,9 +140,9 @@ def read_summary(folder: Path) -> Mapping[str, Any]:
     Raises:
       InputError: it is missing or damaged.
     """
-    with _readable(folder):
-        summary: Mapping[str, Any] = json.loads((folder / "summary.json").read_text())
-        return summary
+    if not (summary := saved_summary(folder)):
+        raise InputError(f"'{folder}' has no results in its summary.json; delete it and run again")
+    return summary
 
 
 def read_settings(folder: Path) -> Settings:
@@ -196,6 +197,8 @@ def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
 def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
     """Returns the validation figure that chose a run's best epoch, by epoch, [e].
 
+    Of a fork it is NaN before, but for its start where that is the best epoch.
+
     Raises:
       InputError: its method takes the last epoch, or the figure is not there.
     """
@@ -205,14 +208,33 @@ def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
             f"'{folder}': its method takes the last epoch and has no validation figure that the "
             "table could follow; take the row, or metrics of the validation, out"
         )
-    return read_curve(folder, name)[1]
+    first, values = read_curve(folder, name)
+    curve = np.concatenate([np.full(first - 1, np.nan), values])
+    if first > 1 and summary.get("best_epoch") == first - 1:
+        with readable(folder):
+            curve[first - 2] = summary[f"val_{name}"]
+    return curve
 
 
 def _number(folder: Path, summary: Mapping[str, Any], metric: Metric) -> float:
     if metric.of_curve is not None:
-        return metric.of_curve(_own_curve(folder, summary))
-    name = metric.name
-    value = summary.get(name)
+        with naming_metric(metric):
+            return metric.of_curve(_own_curve(folder, summary))
+    return read_number(folder, metric.name, summary)
+
+
+def read_number(folder: Path, name: str, summary: Mapping[str, Any] | None = None) -> float:
+    """Returns a number of a finished run's summary.
+
+    Args:
+      folder: of the run.
+      name: of the number.
+      summary: of the run, where it has been read.
+
+    Raises:
+      InputError: the summary is missing or damaged, or has no such number.
+    """
+    value = (read_summary(folder) if summary is None else summary).get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(
             f"'{folder}': summary.json has no number '{name}', which the table shows; run it again "
@@ -226,19 +248,19 @@ def _sums(folder: Path, metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dic
     names: tuple[str, ...] = ()
     sums = {}
     for of_probe in (False, True):
-        asked = {
-            metric.name: metric.reader
+        asked = [
+            (metric, metric.reader)
             for metric in metrics
             if metric.reader and (metric.reader.level == "probe") == of_probe
-        }
+        ]
         if not asked:
             continue
         items, names, bins = (_probe_items if of_probe else _items)(folder)
-        for name, reader in asked.items():
+        for metric, reader in asked:
             probabilities, labels, groups = items[reader.level]
-            with _readable(folder):  # such as a label that is no class
+            with readable(folder), naming_metric(metric):  # such as a label that is no class
                 terms = reader.terms(probabilities, labels, bins)
-            sums[name] = GroupSums.of(terms, groups, len(names))
+                sums[metric.name] = GroupSums.of(terms, groups, len(names))
     return names, sums
 
 
@@ -273,7 +295,7 @@ def _probe_items(folder: Path) -> tuple[_Items, tuple[str, ...], int]:
             "version, or its method has no probe; delete its summary.json, and the same command "
             "tests it again"
         )
-    with _readable(folder), np.load(folder / "linear_probe.npz") as arrays:
+    with readable(folder), np.load(folder / "linear_probe.npz") as arrays:
         names, groups = np.unique(arrays["groups"], return_inverse=True)
         bins = json.loads((folder / "config.json").read_text())["eval"]["calibration_bins"]
         items = {"probe": (softmax(arrays["logits"]), arrays["labels"], groups)}

@@ -4,15 +4,16 @@ Several such commands share the work, also on several machines that see the same
 the first run that no other command has taken.
 """
 
-import contextlib
 import os
 import re
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 from vidkd_jax.errors import RunError, Stopped
 from vidkd_jax.run import workdir
@@ -80,6 +81,31 @@ class _Queue:
         return taken
 
 
+class _Processes:
+    """The runs that have been started, until all are stopped: then no other one starts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._stopped = False
+
+    def start(self, arguments: Sequence[str], **how: Any) -> "subprocess.Popen[bytes] | None":
+        """Starts a process as `subprocess.Popen` does; returns None if all are stopped."""
+        with self._lock:
+            if self._stopped:
+                return None
+            process = subprocess.Popen(arguments, **how)
+            self._started.append(process)
+            return process
+
+    def stop(self, *, hand_on: bool) -> None:
+        """Lets no other process start; hands SIGTERM on to those that have, or not."""
+        with self._lock:
+            self._stopped = True
+            for process in self._started if hand_on else ():
+                process.terminate()
+
+
 def run_all(
     wanted: Iterable[Arm], out: Path, *, jobs: int, extra: Sequence[str], title: str
 ) -> None:
@@ -88,20 +114,19 @@ def run_all(
     Raises:
       RunError: a run failed; the message names its log. Runs that do not need it finish first.
     """
-    queue, slots = _Queue(wanted, out), list(range(jobs))
-    started: list[subprocess.Popen[bytes]] = []
+    queue, slots, processes = _Queue(wanted, out), list(range(jobs)), _Processes()
     running: dict[Future[str | None], tuple[Arm, int]] = {}
     with (
         progress_bar(total=len(queue.pending), desc=title, unit="run") as bar,
         ThreadPoolExecutor(jobs) as pool,
-        _stopped_together(started),
     ):
         try:
             while queue.pending or running:
                 for arm in queue.take(len(slots)):
                     # A finished run, too: it says so in seconds, or refuses another config.
                     slot, arguments = slots.pop(0), command(arm, out, extra)
-                    running[pool.submit(_run, arm, out, arguments, slot, jobs, started)] = arm, slot
+                    future = pool.submit(_run, arm, out, arguments, slot, jobs, processes)
+                    running[future] = arm, slot
                 if queue.pending and not running:
                     time.sleep(_WAIT)  # other commands have taken all that is left
                 for future in wait(running, _WAIT, FIRST_COMPLETED).done:
@@ -115,23 +140,13 @@ def run_all(
                 if done := len(queue.failures) - bar.n:
                     bar.update(done)
                 bar.refresh()
-        except BaseException:  # such as Ctrl-C: starts no more runs
+        except BaseException as error:  # such as Ctrl-C, which reaches the runs by itself
+            processes.stop(hand_on=isinstance(error, Stopped))
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     if failed := [failure for failure in queue.failures.values() if failure]:
         count = f"{len(failed)} of {len(queue.failures)}"
         raise RunError(f"{count} runs failed; the first: {failed[0]}")
-
-
-@contextlib.contextmanager
-def _stopped_together(started: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
-    """Hands SIGTERM on to the runs; Ctrl-C reaches them by itself."""
-    try:
-        yield
-    except Stopped:
-        for process in started:
-            process.terminate()
-        raise
 
 
 def _run(
@@ -140,11 +155,9 @@ def _run(
     arguments: list[str],
     slot: int,
     jobs: int,
-    started: list["subprocess.Popen[bytes]"],
+    processes: _Processes,
 ) -> str | None:
     """Runs one command on its share of the cores; returns what failed, None where nothing did.
-
-    The process is added to those that have been `started`.
 
     Raises:
       _LateError: another command has taken the run, or finished it, since this one was started.
@@ -156,10 +169,11 @@ def _run(
     log, results = folder / "log.txt", _when_finished(folder)
     with log.open("a") as file:
         start = file.tell()
-        process = subprocess.Popen(
+        process = processes.start(
             arguments, stdout=file, stderr=subprocess.STDOUT, env=environment(slot, jobs)
         )
-        started.append(process)
+        if process is None:
+            return f"'{folder}' was not run: all were stopped"
         os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
         status = process.wait()
     if not status:

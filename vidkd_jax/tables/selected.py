@@ -16,6 +16,7 @@ from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.alike import given
 from vidkd_jax.tables.arms import Arm, answers_folder
 from vidkd_jax.tables.metric import Metric
+from vidkd_jax.tables.metrics import naming_metric
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import Selection
 from vidkd_jax.tables.run_results import GroupSums, RunResult, read_settings
@@ -209,13 +210,14 @@ def _summed(
                     f"metrics: '{metric.name}' is not the mean of {len(outcome.probabilities)} "
                     "passes; use metrics that are means over videos"
                 )
-            terms = np.mean(
-                [
-                    metric.reader.terms(probabilities, scores.labels, bins)
-                    for probabilities in outcome.probabilities[:, 0]
-                ],
-                axis=0,
-            )
+            with naming_metric(metric):
+                terms = np.mean(
+                    [
+                        metric.reader.terms(probabilities, scores.labels, bins)
+                        for probabilities in outcome.probabilities[:, 0]
+                    ],
+                    axis=0,
+                )
             sums[metric.name] = GroupSums.of(terms, group_of, len(groups))
         elif metric.name in known:
             numbers[metric.name] = float(known[metric.name])

@@ -9,7 +9,9 @@ half of their spread: the mean over seeds deviates as Student's t says instead. 
 group have in common by chance is in the spread over seeds already, so that only what all runs have
 in common is left of the resampled groups (the two-way random effects of Owen 2007, "The pigeonhole
 bootstrap"). Differences between rows are paired: the same seeds and the same groups on both sides.
-A number of summary.json has no groups: its interval is over seeds alone.
+Where n runs are compared with a single one, its chance is in every pair: the mean's variance over
+seeds is that of n + 1 runs' and not an n-th of one's (both rows are taken to spread alike). A
+number of summary.json has no groups: its interval is over seeds alone.
 """
 
 import dataclasses
@@ -21,6 +23,7 @@ from scipy import stats
 
 from vidkd_jax.tables.arms import paired
 from vidkd_jax.tables.metric import Metric
+from vidkd_jax.tables.metrics import naming_metric
 from vidkd_jax.tables.run_results import RunResult
 
 _RESAMPLES = 10_000
@@ -105,18 +108,22 @@ class Bootstrap:
             return per_seed, None
         return per_seed, np.stack([run.figure(metric, self._weights) for run in runs])
 
-    def _estimate(self, per_seed: np.ndarray, resampled: np.ndarray | None) -> Estimate:
+    def _estimate(
+        self, per_seed: np.ndarray, resampled: np.ndarray | None, *, shared: bool = False
+    ) -> Estimate:
+        """Returns the mean over seeds, or over pairs of which one run may be `shared` by all."""
         mean = float(per_seed.mean())
         std = float(per_seed.std(ddof=1)) if len(per_seed) > 1 else float("nan")
+        seeds = self._seeds * std * (np.sqrt(len(per_seed) + 1) if shared else 1)
         if resampled is None:
-            low, high = _ends(self._seeds * std)  # NaN of one seed
+            low, high = _ends(seeds)  # NaN of one seed
         else:
             of_groups = resampled.mean(axis=0)
             # From the resamples' own mean: a calibration error grows by the noise of resampling.
             of_groups = self._stretch * (of_groups - of_groups.mean())
-            in_common, of_seeds = _share_in_common(resampled) * of_groups, self._seeds * std
+            in_common = _share_in_common(resampled) * of_groups
             # Both signs of what seeds add, so that a difference and its negative have one interval.
-            both = _ends(np.concatenate([in_common + of_seeds, in_common - of_seeds]))
+            both = _ends(np.concatenate([in_common + seeds, in_common - seeds]))
             alone = _ends(of_groups)  # the groups' part is no less, even if seeds agree by chance
             low, high = np.fmin(both[0], alone[0]), np.fmax(both[1], alone[1])
         each = tuple(per_seed.tolist())
@@ -126,19 +133,39 @@ class Bootstrap:
         """Returns the mean over seeds, with its interval; that of a share ends at 0 and at 1."""
         return _within(self._estimate(*self._resampled(runs, metric)), metric)
 
-    def estimate_of(self, per_seed: Sequence[float], metric: Metric) -> Estimate:
-        """Returns the mean of one number of each seed; its interval, over seeds, as above."""
-        return _within(self._estimate(np.asarray(per_seed), None), metric)
+    def estimate_of(
+        self, per_pair: Sequence[float], metric: Metric, *, shared: bool = False
+    ) -> Estimate:
+        """Returns the mean of one number of each pair; its interval is over seeds.
+
+        Args:
+          per_pair: the numbers.
+          metric: that they are of.
+          shared: whether one run is in every pair.
+        """
+        return _within(self._estimate(np.asarray(per_pair), None, shared=shared), metric)
 
     def difference(
-        self, runs: Sequence[RunResult], reference: Sequence[RunResult], metric: Metric
+        self,
+        runs: Sequence[RunResult],
+        reference: Sequence[RunResult],
+        metric: Metric,
+        *,
+        shared: bool = False,
     ) -> Estimate:
-        """Returns the mean of `runs` minus `reference`, paired by seed and group."""
+        """Returns the mean of `runs` minus `reference`, paired by seed and group.
+
+        Args:
+          runs: of a row.
+          reference: the run that each is compared with.
+          metric: of which the difference is.
+          shared: whether one run is in every pair.
+        """
         ours, ours_resampled = self._resampled(runs, metric)
         theirs, theirs_resampled = self._resampled(reference, metric)
         if ours_resampled is None or theirs_resampled is None:
-            return self._estimate(ours - theirs, None)
-        return self._estimate(ours - theirs, ours_resampled - theirs_resampled)
+            return self._estimate(ours - theirs, None, shared=shared)
+        return self._estimate(ours - theirs, ours_resampled - theirs_resampled, shared=shared)
 
 
 def _within(found: Estimate, metric: Metric) -> Estimate:
@@ -175,17 +202,19 @@ def compare(
     compared: dict[str, dict[str, tuple[Estimate, Estimate]]] = {}
     for row, runs in rows.items():
         pairs = [*paired(row, references[row], rows, shared).values()]
+        in_every_pair = (row in shared) != (references[row] in shared)
         ours, theirs = [run for run, _ in pairs], [reference for _, reference in pairs]
         compared[row] = {}
         for metric in metrics:
             of_pairs = bootstrap(len(pairs))
             if metric.of_pair is not None:
-                each = [metric.of_pair(o.curve, t.curve) for o, t in pairs]
-                found = of_pairs.estimate_of(each, metric)
+                with naming_metric(metric):
+                    each = [metric.of_pair(o.curve, t.curve) for o, t in pairs]
+                found = of_pairs.estimate_of(each, metric, shared=in_every_pair)
                 compared[row][metric.name] = (found, found)
                 continue
             compared[row][metric.name] = (
                 bootstrap(len(runs)).estimate([*runs.values()], metric),
-                of_pairs.difference(ours, theirs, metric),
+                of_pairs.difference(ours, theirs, metric, shared=in_every_pair),
             )
     return compared
