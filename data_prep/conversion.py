@@ -78,7 +78,7 @@ class Conversion(Generic[Task]):
             videos are unusable, or the disk is full.
         """
         output, classes = self.output, _describe_classes(self.dataset.class_names)
-        check_text("--out", str(output.root))  # else fails hours later
+        check_text("--out", output.root)  # else fails hours later
         _read_finished(output, self.settings)  # raises before anything is written
         with clear_disk_errors(output.root), only_one(output.config / ".lock"):
             if finished := _read_finished(output, self.settings):

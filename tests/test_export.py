@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_networks import save_sampler
 
-from vidkd_jax import export
+from vidkd_jax import export, samplers
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.evaluation.predictions import softmax
 from vidkd_jax.inference import pair
@@ -28,7 +29,12 @@ def logits_of(run: Path, clips: np.ndarray) -> np.ndarray:
     """Returns what `predict` asks the network."""
     asked = pair.pair(load("--run", run), None).teacher
     rows = np.zeros(len(clips), np.int32)
-    batch = {"clip": clips[:, None], "label": rows, "video": rows, "mask": rows == 0}
+    batch = {
+        "clip": clips.reshape(len(clips), -1, *clips.shape[-4:]),
+        "label": rows,
+        "video": rows,
+        "mask": rows == 0,
+    }
     return np.asarray(asked.step(asked.variables, batch)["logits"])
 
 
@@ -79,6 +85,28 @@ def test_calibrated_probabilities_have_the_clips_temperature(video_run, tmp_path
     network = jax_export.deserialize((tmp_path / "out" / export.NETWORK).read_bytes())
     clips = clips_of(tmp_path / "out", 1)
     np.testing.assert_allclose(network.call(clips), softmax(logits_of(run, clips) / 2), atol=1e-5)
+
+
+def test_a_network_of_several_clips_gives_their_mean(video_run, tmp_path):
+    from jax import export as jax_export
+
+    tuples = samplers.as_json(samplers.Tuples(4, 2, 3, 2))
+    run = save_sampler(tmp_path / "run", video_run, confidence=False, sampler=tuples)
+    export.main([f"--run={run}", f"--out={tmp_path / 'out'}", "--platforms=cpu"])
+    network = jax_export.deserialize((tmp_path / "out" / export.NETWORK).read_bytes())
+    clips = clips_of(tmp_path / "out", 2)
+    assert clips.shape[:3] == (2, 3, 4)
+    each = logits_of(run, clips)
+    assert each.shape == (2, 3, 2)
+    np.testing.assert_allclose(network.call(clips), softmax(each).mean(axis=1), atol=1e-5)
+
+
+def test_a_file_for_another_machine_is_checked_here(video_run, tmp_path):
+    from jax import export as jax_export
+
+    export.main([f"--run={video_run}", f"--out={tmp_path}", "--platforms=rocm,rocm"])
+    network = jax_export.deserialize((tmp_path / export.NETWORK).read_bytes())
+    assert network.platforms == ("rocm",)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,12 +150,17 @@ def test_clips_of_videos_across_batches():
         (["--top=0", "a.mp4"], "--top=0: give at least 1"),
         (["--max_clips=2", "-"], "--max_clips=2: '-' is a stream, whose length nobody knows"),
         ([f"--timeline={'x' * 300}.csv", "a.mp4"], "--timeline=.*: File name too long; name"),
+        ([f"--timeline={'x' * 250}.csv", "a.mp4"], "--timeline=.*: File name too long; name"),
+        ([f"--timeline={'x' * 300}/t.csv", "a.mp4"], "--timeline=.*: there is no folder 'xxx"),
+        (["--timeline=taken.csv", "a.mp4"], r"--timeline=taken\.csv: Is a directory; name"),
     ],
 )
 def test_wrong_input(run, arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("taken.csv").mkdir()
     with pytest.raises(InputError, match=message):
         predict.main([f"--run={run}", *arguments])
+    assert [path.name for path in tmp_path.iterdir()] == ["taken.csv"]
 
 
 def test_a_damaged_config_is_named(run, square_videos, tmp_path):
@@ -170,7 +176,7 @@ def test_a_run_without_its_config_is_refused(run, square_videos, tmp_path):
     with pytest.raises(InputError, match=r"run: has no config\.json, so it is not known how"):
         predict.main([f"--run={tmp_path / 'run'}", str(square_videos / "videos")])
     (tmp_path / "run" / "summary.json").write_text("null")
-    with pytest.raises(InputError, match="does not say which network it is of"):
+    with pytest.raises(InputError, match=r"summary\.json' is damaged"):
         predict.main([f"--run={tmp_path / 'run'}", str(square_videos / "videos")])
 
 

@@ -45,20 +45,21 @@ DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZip
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def check_text(where: str, value: str) -> None:
+def check_text(where: str, value: str | os.PathLike[str]) -> None:
     """Refuses a name that is not UTF-8, as files on Linux may have: no JSON could hold it.
 
     Args:
       where: the flag or field whose value it is.
-      value: as the command line gives it.
+      value: as the command line gives it; of a path, the folders above count, too.
 
     Raises:
       InputError: it is not UTF-8.
     """
+    whole = value if isinstance(value, str) else os.path.abspath(value)  # noqa: PTH100 - no links
     try:
-        value.encode()
+        whole.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{where}={value!a}: the name is not UTF-8 text; choose another") from None
+        raise InputError(f"{where}={whole!a}: the name is not UTF-8 text; choose another") from None
 
 
 def is_disk_full(error: BaseException | None) -> bool:
@@ -142,6 +143,9 @@ def _status_of(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):  # whoever read this has enough, such as `head`
         _leave_stdout()
         return 1
+    if error.errno == errno.ENAMETOOLONG and error.filename is not None:
+        print(f"error: {error.filename}: {error.strerror}; give a shorter name", file=sys.stderr)
+        return 2
     if isinstance(error, PermissionError) and error.filename is not None:
         print(f"error: {error.filename}: {error.strerror}; give access to it", file=sys.stderr)
         return 2

@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     make_folder("--out", args.out)
     print("exporting: traces the network for each platform", file=sys.stderr)
     data = serialised(answering, platforms)
-    _check(answering, data)
+    _check(answering, data, platforms)
     write_bytes(args.out / NETWORK, data)
     write_json(args.out / DESCRIPTION, description(answering, platforms))
     size = len(data) / 2**20
@@ -104,7 +104,6 @@ def description(answering: Pair, platforms: Sequence[str]) -> dict[str, Any]:
         "clip": list(clip_shape(answering)),
         "frames": samplers.as_json(answering.own),
         "frames_in_words": answering.own.describe(),
-        "one_frame_repeated": cutting.still,
         "fps": cutting.fps,
         "short_side": cutting.short_side,
         "crop": cutting.crop,
@@ -117,21 +116,34 @@ def description(answering: Pair, platforms: Sequence[str]) -> dict[str, Any]:
 
 
 def _probabilities(answering: Pair) -> Any:
-    """Returns the function from clips, uint8 [b, ...], to probabilities, float32 [b, k]."""
+    """Returns the function from clips, uint8 [b, ...], to probabilities, float32 [b, k].
+
+    Of a network that answers each of its n clips, they are averaged as those of a video are.
+    """
     asked = answering.teacher
+
+    def mean_over_clips(answers: jax.Array) -> jax.Array:
+        return answers.reshape(answers.shape[0], -1, answers.shape[-1]).mean(axis=1)
 
     def answer(clips: jax.Array) -> jax.Array:
         clips = clips.reshape(-1, *answering.clip_shape)
         rows = jnp.zeros(clips.shape[0], jnp.int32)
         batch = {"clip": clips, "label": rows, "video": rows, "mask": rows == 0}
         logits = asked.step(asked.variables, batch)["logits"].astype(jnp.float32)
-        return jax.nn.softmax(logits, axis=-1)
+        if answering.cutting.average == "logits":
+            return jax.nn.softmax(mean_over_clips(logits), axis=-1)
+        return mean_over_clips(jax.nn.softmax(logits, axis=-1))
 
     return answer
 
 
-def _check(answering: Pair, data: bytes) -> None:
-    """Refuses a file that does not answer random clips as the network does."""
+def _check(answering: Pair, data: bytes, platforms: Sequence[str]) -> None:
+    """Refuses a file that does not answer random clips as the network does.
+
+    Where the file is not for this machine, one that is made in the same way for it is asked.
+    """
+    if (here := export.default_export_platform()) not in platforms:
+        data = serialised(answering, (here,))
     shape = (2, *clip_shape(answering))
     clips = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     found = export.deserialize(bytearray(data)).call(clips)
@@ -149,7 +161,7 @@ def _platforms(text: str) -> tuple[str, ...]:
     Raises:
       InputError: one is unknown, or there is none.
     """
-    names = tuple(name for name in text.split(",") if name)
+    names = tuple(dict.fromkeys(name for name in text.split(",") if name))
     if not names or not set(names) <= set(PLATFORMS):
         raise InputError(f"--platforms={text}: give some of {','.join(PLATFORMS)}")
     return names

@@ -39,7 +39,7 @@ def main() -> None:
     if config.distributed:
         sharding.initialize()
     workdir = Path(_WORKDIR.value or Path("runs") / config.name)
-    check_text("--workdir", str(workdir))
+    check_text("--workdir", workdir)
     already = (workdir_lib.check(workdir, read(config)) and "already ") or ""
     summary = _run(config, workdir)
     if sharding.is_main():

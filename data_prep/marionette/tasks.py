@@ -8,6 +8,7 @@ colours, and each actor has one: their hues are cut into bins of as many actors 
 import argparse
 import colorsys
 import csv
+import io
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from data_prep.marionette.actions import MOTIONS
 from data_prep.marionette.presets import PRESETS
 from vidkd_jax.data.record_sets import TASKS
 from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.runtime.json_files import write_text
 
 _COLOUR = {"scene": ("scene", "wall"), "outfit": ("outfit", "shirt")}  # in a sidecar
 _FIELDS = {"id", "file", "class", "group", "preset", "scene", "outfit"}
@@ -40,13 +42,11 @@ def main(argv: list[str] | None = None) -> None:
     rows = task_rows(args.videos, args.task)
     if args.out.is_dir():
         raise InputError(f"--out={args.out}: is a folder; give the name of a CSV file")
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([("path", "label", "split", "group"), *rows])
     with clear_disk_errors(args.out):
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        file = args.out.open("w", newline="")
-    with file:
-        writer = csv.writer(file)
-        writer.writerow(("path", "label", "split", "group"))
-        writer.writerows(rows)
+        write_text(args.out, text.getvalue(), encoding="utf-8", newline="")
     classes = len({label for _, label, _, _ in rows})
     flags = {
         "dataset": "csv",
@@ -104,6 +104,8 @@ def _read(path: Path) -> dict[str, Any]:
         sidecar: dict[str, Any] = json.loads(path.read_text())
         if missing := _FIELDS - sidecar.keys():
             raise ValueError(f"has no {min(missing)}")
+        if sidecar["preset"] not in PRESETS:
+            raise ValueError(f"there is no preset '{sidecar['preset']}'")
         return sidecar
     except (ValueError, AttributeError) as error:
         raise InputError(

@@ -277,6 +277,8 @@ def test_clips_of_another_layout_or_type_are_refused(clips):
         {"noise_std": -0.1},
         {"jitter": 1.1},
         {"grey": -0.1},
+        {"brightness": 0.0, "released_order": True},
+        {"brightness": 1.0, "contrast": 0.0, "released_order": True},
         {"jitter_strength": (0.4, 0.4, 0.4)},
         {"jitter_strength": (0.4, 0.4, 0.4, 0.6)},
     ],

@@ -220,6 +220,10 @@ BAD_FILES = {
         lambda path, state: np.savez(path, **{**state, "fc.bias": np.full(4, np.nan)}),
         r"1 tensors hold NaN or infinity \(fc.bias\)",
     ),
+    "large.npz": (  # no float32
+        lambda path, state: np.savez(path, **{**state, "fc.bias": np.full(4, 1e300)}),
+        r"1 tensors hold NaN or infinity \(fc.bias\)",
+    ),
 }
 
 

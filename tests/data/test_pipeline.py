@@ -211,13 +211,6 @@ def test_processes_evaluate_every_clip_once(memory_subset):
     assert sorted(seen) == [0, 1, 1, 2, 3, 3, 3, 3]
 
 
-def test_still_sampler_repeats_one_frame(memory_subset):
-    spec = ClipSpec(Contiguous(frames=4, stride=1), crop=16, still=True)
-    options = {"batch_size": 4, "seed": 0, "reading": Reading()}
-    (batch,) = take(TrainBatches(memory_subset([10] * 8), spec, **options), 1)
-    assert (batch["clip"] == batch["clip"][:, :, :1]).all()
-
-
 class _Counting:
     """Notes which frames are requested from a data set."""
 

@@ -76,7 +76,13 @@ def test_a_folder_without_all_sidecars_is_refused(tmp_path, rendered):
     first.unlink()
     with pytest.raises(InputError, match="has 335 of 336 videos; run its python -m"):
         task_rows(rendered, "scene")
-    for damage, cause in (('{"id": ', "Expecting value"), ('{"id": "a"}', "has no class")):
+    newer = {**json.loads(second.read_text()), "preset": "newer"}
+    damages = {
+        '{"id": ': "Expecting value",
+        '{"id": "a"}': "has no class",
+        json.dumps(newer): "there is no preset 'newer'",
+    }
+    for damage, cause in damages.items():
         second.write_text(damage)
         with pytest.raises(InputError, match=rf"{second.name}: is damaged \({cause}.*; delete it"):
             task_rows(rendered, "scene")

@@ -22,6 +22,12 @@ def test_pairs_are_counted_by_hand():
     assert rates(scores > 0.5, ANSWERS) == pytest.approx((1 / 2, 2 / 3))
 
 
+@pytest.mark.parametrize("score", [0.0, -np.inf])
+def test_equal_scores_are_one_threshold(score):
+    answers = np.array([True, False, False, True])
+    assert average_precision(np.full(4, score), answers) == 0.5
+
+
 def test_the_mean_average_precision_of_two_classes_by_hand():
     scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
     # Class 0 at ranks 1 and 3: (1 + 2/3) / 2. Class 1 at ranks 1 and 3, as well.

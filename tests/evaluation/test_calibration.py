@@ -51,6 +51,24 @@ def test_no_temperature_is_better(average):
     assert best <= min(map(loss, np.geomspace(0.05, 20, 200))) + 1e-4
 
 
+@pytest.mark.parametrize(("videos", "clips", "classes"), [(4, 6, 5), (4, 3, 2), (6, 4, 3)])
+def test_of_several_minima_the_lowest_is_found(videos, clips, classes):
+    """The likelihood of an average of few clips has several, as of these random answers."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        logits = 3 * rng.standard_normal((videos * clips, classes)).astype(np.float32)
+        of = np.repeat(np.arange(videos), clips)
+        predictions = Predictions(logits, rng.integers(0, classes, videos)[of], of)
+
+        def loss(temperature, predictions=predictions):
+            answers, labels, *_ = scaled(predictions, temperature).by_video("softmax")
+            own = np.log(answers[np.arange(len(labels)), labels])
+            return -own.sum() - np.log(answers).mean()  # of the one video more
+
+        best = min(map(loss, np.geomspace(0.05, 20, 200)))
+        assert loss(fit_temperature(predictions, "softmax")) <= best + 1e-3
+
+
 def test_clips_alone_and_their_mean():
     """Two clips of each video, one of them sure of nothing: the mean must be made surer."""
     right, nothing = sure(8, 10, 6.0), np.zeros((10, 2), np.float32)

@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -328,13 +329,40 @@ def test_the_sampler_sees_the_middle_of_the_teachers_clip(video_run, files, tmp_
     frames = read_frames(files[0].name, short_side=run.cutting.short_side)
     top, left = centre_crop(*frames.shape[1:3], 24)
     cut = frames[:, top : top + 24, left : left + 24]
-    asked = pairs._asked(run, None)
+    asked = pairs._asked(run, None, samplers.Contiguous(2, 1))
     shift = samplers.start_beside((0, 1), (0, 2, 4, 6))  # the teacher's start, seen from it
     clips = np.stack([cut[8 * n - shift : 8 * n - shift + 2][None] for n in range(4)])
     batch = {"clip": clips, **{name: np.zeros(4, np.int32) for name in ("label", "video", "mask")}}
     wanted = asked.step(asked.variables, batch)["logits"]
     assert shift == -3 and each.num_clips == 4
     np.testing.assert_allclose(each.sampler, wanted, atol=1e-4)
+
+
+def test_still_clips_are_answered_alike_alone_and_beside_a_sampler(video_run, files, tmp_path):
+    """Each network sees the middle one of its own frames, wherever the other one's are."""
+    still = []
+    for name, stride in (("--teacher", 2), ("--run", 3)):
+        folder = save_sampler(
+            tmp_path / name, video_run, seed=stride, confidence=False, stride=stride, sampler={}
+        )
+        loaded = load(name, folder)
+        cutting = dataclasses.replace(loaded.cutting, still=True)
+        still.append(dataclasses.replace(loaded, cutting=cutting))
+    (alone,), (beside,) = (
+        list(Engine(pairs.pair(still[0], other), choice, batch_size=4).answer(files[:1]))
+        for other, choice in ((None, Choice("dense")), (still[1], Choice("entropy", k=4)))
+    )
+    order = np.argsort(beside.teacher.clips)
+    np.testing.assert_allclose(beside.teacher.logits[order], alone.teacher.logits, atol=1e-5)
+
+
+def test_an_answer_that_is_no_number_is_a_failure(video_run, files, tmp_path):
+    loaded = load("--run", save_sampler(tmp_path / "run", video_run, seed=5, confidence=False))
+    damaged = jax.tree.map(lambda leaf: np.full_like(leaf, np.nan), loaded.variables)
+    network = pairs.pair(dataclasses.replace(loaded, variables=damaged), None)
+    (found,) = Engine(network, Choice("dense"), batch_size=4).answer(files[:1])
+    assert isinstance(found, Failure)
+    assert "31.mp4': the network's answer is not a number; train it" in str(found.error)
 
 
 def test_how_a_run_cuts_and_averages(video_run):

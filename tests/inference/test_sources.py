@@ -16,7 +16,7 @@ from vidkd_jax.data.clips import ClipSpec, centre_crop
 from vidkd_jax.inference import lanes, sources
 from vidkd_jax.inference.lanes import read_ahead
 from vidkd_jax.inference.sources import Clip, End, Reading, Source, read
-from vidkd_jax.samplers import Contiguous, Segments, Tuples, still
+from vidkd_jax.samplers import Contiguous, Segments, Tuples
 from vidkd_jax.video import write_video
 
 OWN = Contiguous(4, 2)
@@ -34,16 +34,16 @@ def videos(tmp_path_factory):
 
 
 def reading(clips=OWN, own=OWN, **options):
-    return Reading(ClipSpec(clips, 24, still=options.pop("still", False)), own, 36, **options)
+    return Reading(ClipSpec(clips, 24), own, 36, **options)
 
 
-def wanted(path, clips, *, most=2**40, frozen=False):
+def wanted(path, clips, *, most=2**40):
     """What evaluation reads: each clip's frames by their numbers, the window in the middle."""
     frames = video.read_frames(path, short_side=36)
     grid = clips.grid(len(frames), most)
     top, left = centre_crop(*frames.shape[1:3], 24)
     windows = frames[:, top : top + 24, left : left + 24]
-    return windows[still(grid) if frozen else grid], grid
+    return windows[grid], grid
 
 
 def found(path, how, index=0):
@@ -63,12 +63,6 @@ def test_one_pass_reads_the_clips_of_the_evaluation(videos, name, clips):
     grid = own.grid(end.num_frames, 2**40)
     assert [clip.span for clip in got] == [(g.min(), g.max() + 1) for g in grid]
     assert end.num_clips == len(pixels) and end.num_frames == int(name.split(".")[0])
-
-
-def test_a_still_clip_shows_its_middle_frame(videos):
-    pixels, _ = wanted(videos / "31.mp4", OWN, frozen=True)
-    got, _ = found(videos / "31.mp4", reading(still=True))
-    np.testing.assert_array_equal(np.stack([clip.pixels for clip in got]), pixels)
 
 
 @pytest.mark.parametrize("name", ["64.mp4", "31.avi", "3.mp4"])
@@ -117,7 +111,7 @@ def test_frames_at_another_rate(videos):
 
 
 def test_a_clip_can_be_read_again(videos):
-    for how, source in ((reading(WIDE), "64.mp4"), (reading(OWN, still=True), "31.avi")):
+    for how, source in ((reading(WIDE), "64.mp4"), (reading(OWN), "31.avi")):
         clips, end = found(videos / source, how)
         again = sources.reread(how, Source(str(videos / source)), end.num_frames, 2)
         np.testing.assert_array_equal(again.pixels, clips[2].pixels)

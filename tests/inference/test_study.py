@@ -61,6 +61,13 @@ def test_selectors_at_every_k(name, average):
                 assert np.flatnonzero(of_video).tolist() == sorted(chosen.tolist())
 
 
+def test_no_clip_is_no_choice():
+    study = Study(drawn(COUNTS))
+    for choose in (study.selected, study.chosen):
+        with pytest.raises(ValueError, match=r"K \[0, 2\]: must be 1 or more"):
+            choose("random", [0, 2])
+
+
 def test_dense_is_the_evaluations_accuracy():
     scores = drawn(COUNTS)
     clips = Predictions(scores.teacher, scores.labels[scores.videos], scores.videos)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax.evaluation.metrics import per_class_accuracy, reliability_bins
-from vidkd_jax.report import closing_lines, figures, write_report
+from vidkd_jax.report import closing_lines, figures, page, write_report
 from vidkd_jax.report.cautions import cautions
 from vidkd_jax.report.curves import by_epoch, promotions
 
@@ -179,6 +179,15 @@ def test_the_first_row_says_which_classes_work_and_what_is_confused(tmp_path):
     assert titles[:3] == ["Classes", "Confusion", "Most confident mistakes"]
     assert page.index("Calibration</h2>") < page.index("NLL") < page.index("Training</h2>")
     assert page.index("Training</h2>") < page.index("Data wait")
+
+
+@pytest.mark.parametrize("names", [["$a_$", "b"], ["_flow", "_scene"]])
+def test_a_name_is_no_formula_and_always_in_the_legend(names, tmp_path):
+    train = {f"weight{n}": ([1, 2], [0.5, 0.5]) for n in range(2)}
+    figure = figures.weight_curves(train, names)
+    page.save_picture(tmp_path, "weights", figure, "caption")
+    (legend,) = [axes.get_legend() for axes in figure.axes]
+    assert [text.get_text().strip() for text in legend.get_texts()] == names
 
 
 def test_the_report_draws_each_teachers_weight_by_its_name():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from small_runs import build
 
-from vidkd_jax import augment, methods, models, train
+from vidkd_jax import augment, methods, models, samplers, train
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
@@ -425,6 +425,27 @@ def test_a_teacher_of_other_data_is_named(teacher_run, small_config, names, spli
     config = taught(small_config, teacher_run, data__split=split)
     with pytest.raises(InputError, match=message):
         trained.load(read(config), names, Contiguous(4, 2))
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+def test_each_network_sees_its_own_middle_frame_of_still_clips(teacher_run, small_config, stride):
+    """A student beside a teacher sees what it will see alone."""
+    still = {"data__sampler": "still", "data__stride": stride}
+    run = build(taught(small_config, teacher_run, **still))
+    alone = build(small_config(method__name="supervised", **still))
+    clips = jnp.arange(run.spec.sampler.offsets[-1] + 40)[:, None, None, None]
+
+    def seen(network, sampler):
+        frames = jnp.asarray(sampler.offsets)
+        return network.see({"clip": clips[frames][None, None]})[0, :, 0, 0, 0].tolist()
+
+    assert seen(alone.student, alone.spec.sampler) == [2 * stride] * 4
+    assert seen(run.student, run.spec.sampler) == [2 * stride] * 4
+    (teacher,) = run.teachers.networks["frozen"]
+    card = weights.load_card(teacher_run)
+    own = range(0, card.frames * card.stride, card.stride)
+    start = samplers.start_beside(range(0, 4 * stride, stride), own)
+    assert seen(teacher, run.spec.sampler) == [start + own[len(own) // 2]] * len(own)
 
 
 def test_a_teacher_that_knows_the_fold_is_refused(teacher_run, small_config):

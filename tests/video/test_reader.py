@@ -22,6 +22,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.video import VideoError, VideoStream, iter_frames, probe, read_frames, write_video
 from vidkd_jax.video.errors import ffmpeg_errors
 from vidkd_jax.video.frames import fit_size, resize
+from vidkd_jax.video.opening import open_live
 
 NO_LOSS = {"crf": "1"}
 TASKS = Path("/proc/self/task")
@@ -239,6 +240,8 @@ def test_titles_that_are_not_utf8(tmp_path):
     assert b"TITLE" in data
     path.write_bytes(data.replace(b"TITLE", b"\xff\xfe\xfaLE"))
     assert probe(path).num_frames == 3
+    with open_live(str(path)) as (container, stream):  # a pipe cannot be opened twice
+        assert len(list(container.decode(stream))) == 3
 
 
 def test_names_that_ffmpeg_would_misread(tmp_path, monkeypatch):

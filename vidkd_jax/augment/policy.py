@@ -109,6 +109,12 @@ class Augment:
                 isinstance(bound, int | float) and math.isfinite(bound) for bound in bounds
             )
             self._require(name, numbers and bounds[0] <= bounds[1], "use (least, greatest)")
+        alike = self.contrast == self.brightness or not self.released_order
+        self._require(
+            "brightness",
+            alike,
+            f"released_order draws it with contrast ({self.contrast}); make them equal",
+        )
         self._require("blur_sigma_range", self.blur_sigma_range[0] >= 0, "use 0 or more")
         odd = self.blur_size > 0 and self.blur_size % 2 == 1
         self._require("blur_size", odd, "use an odd number")

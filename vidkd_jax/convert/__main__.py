@@ -28,6 +28,7 @@ from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
 from vidkd_jax.models.normalisation import NORMALISATIONS
 from vidkd_jax.networks import public_names, weights
 from vidkd_jax.networks.network import Variables
+from vidkd_jax.runtime.json_files import make_folder
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -169,6 +170,7 @@ def _initialise_rest(variables: Variables) -> Variables:
 
 
 def _save(out: Path, card: weights.Card, variables: Variables) -> None:
+    make_folder("--out", out)
     try:
         weights.save(out, card, variables)
     except Exception as error:

@@ -31,13 +31,11 @@ class ClipSpec:
       crop: side of the square window, in pixels.
       crop_sizes: sides of training windows, one drawn for each window and resized to `crop`; ():
         all have side `crop`.
-      still: shows each clip's middle frame all the time instead, which hides motion.
     """
 
     sampler: Sampler
     crop: int
     crop_sizes: tuple[int, ...] = ()
-    still: bool = False
 
     @property
     def num_draws(self) -> int:
@@ -79,14 +77,13 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
     for place, row in enumerate(rows):
         if batch and not row.mask:
             continue
-        shown = samplers.still(row.frames) if spec.still else row.frames
-        where = _where(shown)
+        where = _where(row.frames)
         cut = _windows(subset, spec, row, np.fromiter(where, np.int64, len(where)))
-        of_clip = (0,) * len(shown) if row.shares is None else spec.sampler.windows
+        of_clip = (0,) * len(row.frames) if row.shares is None else spec.sampler.windows
         for positions, windows in zip(where.values(), cut, strict=True):
             for name, part in subset.dataset.parts.items():
                 if name not in batch:
-                    shape = (len(rows), *shown.shape, *windows[0][..., part].shape)
+                    shape = (len(rows), *row.frames.shape, *windows[0][..., part].shape)
                     batch[name] = np.zeros(shape, np.uint8)
                 for clip, time in positions:
                     batch[name][place, clip, time] = windows[of_clip[clip]][..., part]

@@ -42,7 +42,8 @@ def average_precision(scores: np.ndarray, answers: np.ndarray) -> float:
     if not answers.any():
         return 0.0
     order = np.argsort(-scores, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    ranked = scores[order]
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
     found = np.cumsum(answers[order])[ends]
     precision = found / (ends + 1)
     return float(np.sum(np.diff(found, prepend=0) * precision) / answers.sum())

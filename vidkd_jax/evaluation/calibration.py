@@ -9,6 +9,7 @@ from vidkd_jax.evaluation.metrics import negative_log_likelihood
 from vidkd_jax.evaluation.predictions import Predictions
 
 _MOST = 20.0  # temperatures from 1 / 20 to 20 are tried
+_GRID = 25  # of them are tried first
 _TOLERANCE = 1e-3  # of the logarithm
 _SHRINK = (math.sqrt(5) - 1) / 2
 
@@ -28,7 +29,8 @@ def fit_temperature(predictions: Predictions, average: str) -> float:
 
     A temperature T divides the logits of every clip; the clips of a video are averaged after that.
     T minimises the negative log-likelihood of the videos (Guo et al., 2017, section 4.2), by
-    golden-section search of log T. An average is less sure than its clips, so that the clips alone
+    golden-section search of log T around the best of a grid: of an average's likelihood there may
+    be several minima. An average is less sure than its clips, so that the clips alone
     (`each_alone`) have another temperature, mostly a higher one.
 
     One more video counts, which may be of any class with the same probability and is answered as
@@ -48,7 +50,9 @@ def fit_temperature(predictions: Predictions, average: str) -> float:
         one_more = np.log(np.maximum(answers, np.finfo(np.float64).tiny)).mean()
         return len(labels) * negative_log_likelihood(answers, labels) - float(one_more)
 
-    low, high = -math.log(_MOST), math.log(_MOST)
+    grid = np.linspace(-math.log(_MOST), math.log(_MOST), _GRID).tolist()
+    best = int(np.argmin([loss(point) for point in grid]))
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)]
     left, right = high - _SHRINK * (high - low), low + _SHRINK * (high - low)
     at_left, at_right = loss(left), loss(right)
     while high - low > _TOLERANCE:

@@ -290,12 +290,16 @@ class _Pass:
             else:
                 yield self._answer(index, video)
 
-    def _answer(self, index: int, video: Tracked) -> VideoAnswer:
+    def _answer(self, index: int, video: Tracked) -> VideoAnswer | Failure:
         assert video.end is not None and video.order is not None
         teacher, pair = video.teacher, self._engine.pair
+        probabilities = video.probabilities(self._average)
+        if not np.isfinite(probabilities).all():
+            cause = "the network's answer is not a number; train it, or convert its weights, again"
+            return Failure(video.source, InputError(f"'{video.source.name}': {cause}"))
         return VideoAnswer(
             source=video.source,
-            probabilities=video.probabilities(self._average),
+            probabilities=probabilities,
             num_clips=video.num_clips,
             num_frames=video.end.num_frames,
             fps=video.end.fps,

@@ -1,5 +1,6 @@
 """What is printed of a video, and whether a file that is asked for can be written."""
 
+import errno
 import json
 import os
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.answers import VideoAnswer
 from vidkd_jax.inference.timeline import clips
+from vidkd_jax.runtime.json_files import replacing
 
 
 def text(answer: VideoAnswer, names: Sequence[str], top: int, *, chosen: bool) -> str:
@@ -66,11 +68,14 @@ def check_writable(flag: str, path: Path, suffixes: Sequence[str]) -> None:
     if path.suffix.lower() not in suffixes:
         raise InputError(f"{flag}={path}: must end in {' or '.join(suffixes)}")
     folder = path.parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises if the name is too long
         raise InputError(f"{flag}={path}: there is no folder '{folder}'; make it first")
     try:
-        writable = not path.is_dir() and os.access(path if path.exists() else folder, os.W_OK)
-    except OSError as error:  # the name is too long
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        replacing(path).touch()  # a file that is written there takes the other's place at the end
+        replacing(path).unlink()
+    except OSError as error:
         raise InputError(f"{flag}={path}: {error.strerror}; name another file") from error
-    if not writable:
-        raise InputError(f"{flag}={path}: cannot be written; name another file")

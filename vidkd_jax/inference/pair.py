@@ -118,7 +118,7 @@ def pair(teacher: Loaded, sampler: Loaded | None) -> Pair:
         )
     own = _clips_of(teacher.card)
     if sampler is None or sampler is teacher:
-        asked = _asked(teacher, None)
+        asked = _asked(teacher, None, own)
         return _assemble(teacher, asked, None if sampler is None else asked, own, own)
     check_fit(teacher, sampler)
     return side_by_side(teacher, sampler)
@@ -141,8 +141,8 @@ def side_by_side(teacher: Loaded, sampler: Loaded) -> Pair:
     clips = own if everything == own.offsets else own.reading(everything)
     return _assemble(
         teacher,
-        _asked(teacher, samplers.places(own.offsets, everything)),
-        _asked(sampler, samplers.places(moved, everything)),
+        _asked(teacher, samplers.places(own.offsets, everything), clips),
+        _asked(sampler, samplers.places(moved, everything), clips),
         own,
         clips,
     )
@@ -219,7 +219,10 @@ def _contiguous(loaded: Loaded) -> Contiguous:
     return clips
 
 
-def _asked(loaded: Loaded, frames: tuple[int, ...] | None) -> Asked:
+def _asked(loaded: Loaded, frames: tuple[int, ...] | None, clips: Sampler) -> Asked:
+    """Returns a network beside its places of the frames that a sampler reads; None: all of them."""
+    if loaded.cutting.still:
+        frames = samplers.still(frames or range(clips.centre(clips.span).shape[1]))
     heads = (CONFIDENCE,) if loaded.believes else ()
     outputs = (*(("logits",) if loaded.answers else ()), *heads)
     card = loaded.card
@@ -238,5 +241,5 @@ def _assemble(
 ) -> Pair:
     card, cutting = teacher.card, teacher.cutting
     names = card.class_names or tuple(str(label) for label in range(card.num_classes))
-    spec = ClipSpec(clips, cutting.crop, still=cutting.still)
+    spec = ClipSpec(clips, cutting.crop)
     return Pair(asked, sampler, spec, own, cutting, tuple(names))

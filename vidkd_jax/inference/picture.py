@@ -1,5 +1,6 @@
 """A picture of the clips that a selector has chosen, and of those that it has not."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from matplotlib.gridspec import GridSpec
 
 from vidkd_jax import video
 from vidkd_jax.inference.answers import VideoAnswer
+from vidkd_jax.runtime.json_files import write_bytes
 
 VIDEOS = 6  # more would be too small to see
 _CLIPS = 8
@@ -44,7 +46,9 @@ def save(path: Path, answers: Sequence[VideoAnswer], fps: float) -> None:
     grid = figure.add_gridspec(len(rows), _CLIPS)
     for line, (answer, title, clips, colour) in enumerate(rows):
         _draw(figure, grid, line, answer, f"{title}: {len(clips)}", clips, colour, fps)
-    figure.savefig(path, dpi=100)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=100)
+    write_bytes(path, data.getvalue())
 
 
 def rejected(answer: VideoAnswer) -> list[int]:

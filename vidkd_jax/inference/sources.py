@@ -110,11 +110,6 @@ class Reading:
         """Returns the frames of a video's clips, int64 [m, n, t]."""
         return clips.grid(num_frames, self.most or _ENDLESS)
 
-    def shown(self, num_frames: int) -> np.ndarray:
-        """Returns the frames that the networks are shown, int64 [m, n, t]."""
-        frames = self.grid(self.spec.sampler, num_frames)
-        return samplers.still(frames) if self.spec.still else frames
-
     def takes_all(self, num_frames: int) -> bool:
         """Whether all clips of a video are wanted, and can be cut as its frames come."""
         regular = isinstance(self.own, Contiguous) and self.choose is None
@@ -146,7 +141,7 @@ def _read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
     if reading.takes_all(info.num_frames):
         yield from _stream(reading, source)
         return
-    shown, wanted = reading.shown(info.num_frames), np.arange(len(own))
+    shown, wanted = reading.grid(reading.spec.sampler, info.num_frames), np.arange(len(own))
     if reading.choose is not None:
         wanted = np.sort(reading.choose(index, len(own)))
     plan = [(number, _span(own[number]), shown[number]) for number in wanted.tolist()]
@@ -160,7 +155,10 @@ def _read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
 
 def reread(reading: Reading, source: Source, num_frames: int, number: int) -> Clip:
     """Returns a clip of a file, by its frames' numbers."""
-    own, shown = reading.grid(reading.own, num_frames)[number], reading.shown(num_frames)[number]
+    own, shown = (
+        reading.grid(reading.own, num_frames)[number],
+        reading.grid(reading.spec.sampler, num_frames)[number],
+    )
     return Clip(number, _span(own), _by_number(reading, Path(source.name), shown)[0])
 
 
@@ -270,8 +268,6 @@ class _Cut:
             samplers.frames_at(self._start, clips.offsets or (), self.num_frames)
             for clips in (self._reading.own, self._clips)
         )
-        if self._reading.spec.still:
-            shown = samplers.still(shown)
         first = self.num_frames - len(self._kept)
         pixels = np.stack([self._kept[number - first] for number in shown.tolist()])
         clip = Clip(self.number, _span(own), pixels[None])

@@ -75,13 +75,14 @@ class Study:
 
         Raises:
           InputError: there is no such selector, or the scores lack what it needs.
+          ValueError: a K is not 1 or more.
         """
-        masks = self._chosen(name, ks, passes=passes)
+        masks = self._some(name, ks, passes)
         return self._outcome(self._mean(self._teacher, masks), masks.sum(axis=-1))
 
     def chosen(self, name: str, ks: Sequence[int], *, passes: int = 1) -> np.ndarray:
         """Returns which clips a selector chooses, bool [passes, Ks, n]; see `selected`."""
-        masks = self._chosen(name, ks, passes=passes)
+        masks = self._some(name, ks, passes)
         return masks[..., self.scores.videos, self._place]
 
     def divided(self, name: str, k: int, student_ks: Sequence[int]) -> Outcome:
@@ -183,6 +184,12 @@ class Study:
             selectors.choose(name, each, k, np.random.default_rng((_SEED, number, video)))
             for video, each in enumerate(self._evidence)
         ]
+
+    def _some(self, name: str, ks: Sequence[int], passes: int) -> np.ndarray:
+        """Returns which clips are chosen, as `_chosen`, at least one of each video."""
+        if not all(k >= 1 for k in ks):
+            raise ValueError(f"K {[*ks]}: must be 1 or more")
+        return self._chosen(name, ks, passes=passes)
 
     def _chosen(self, name: str, ks: Sequence[int], *, passes: int = 1) -> np.ndarray:
         """Returns which clips are chosen, bool [passes, Ks, v, widest]; none for K = 0."""

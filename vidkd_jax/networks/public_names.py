@@ -85,15 +85,16 @@ def fill(
     skipped = tuple(name for name in arrays if name not in backbone and name not in heads)
     _check_backbone(backbone, arrays, skipped, source)
     initialised = {**(anew or {}), **_initialised(heads, arrays, head, source)}
-    filled = {
-        path: flat[path]
-        if name.rpartition(".")[0] in initialised
-        else np.asarray(arrays[name], np.float32)
-        for path, name in names.items()
-    }
+    with np.errstate(over="ignore"):  # a number that is too large is found below
+        filled = {
+            path: flat[path]
+            if name.rpartition(".")[0] in initialised
+            else np.asarray(arrays[name], np.float32)
+            for path, name in names.items()
+        }
     loaded = tuple(name for name in names.values() if name.rpartition(".")[0] not in initialised)
     skipped += tuple(name for name in heads if name in arrays and name not in loaded)
-    _check_finite({name: arrays[name] for name in loaded}, source)
+    _check_finite({name: filled[path] for path, name in names.items() if name in loaded}, source)
     return Variables(**unflatten_dict(filled)), Report(loaded, skipped, initialised)
 
 

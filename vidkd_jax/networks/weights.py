@@ -17,7 +17,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from vidkd_jax import models
-from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.errors import InputError, check_text, suggest
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.networks.checkpoints import load_best_of, load_variables, save_variables
 from vidkd_jax.networks.network import Variables, student_of
@@ -197,8 +197,7 @@ def check_split(
     if card.dataset == dataset and fold and (card.folds, card.fold) != (folds, fold):
         raise InputError(
             f"config.{field}: '{folder}' was trained on videos of fold {fold} of {folds}, which "
-            "this run leaves out to validate or to be asked about them (data.fold); train it with "
-            f"data.folds={folds} and data.fold={fold}, too"
+            f"this run leaves out; train it with data.folds={folds} and data.fold={fold}, too"
         )
 
 
@@ -247,6 +246,7 @@ def load(folder: Path) -> tuple[Card, Variables]:
     Raises:
       InputError: it is neither, or is damaged.
     """
+    check_text("folder", folder)  # no checkpoint can be read there
     card = load_card(folder)
     if (folder / "model.json").is_file():
         return card, student_of(load_variables(folder / "weights"))

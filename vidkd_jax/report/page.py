@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from vidkd_jax.report import curves, figures, tables
 from vidkd_jax.report.cautions import cautions
@@ -237,6 +238,8 @@ def save_picture(
     if figure is None:
         path.unlink(missing_ok=True)
         return ""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # type: ignore[attr-defined]  # "$" in a name is no formula
     # Without the entry "Software", the same run always gives the same bytes.
     # A square picture beside a bar leaves space, which "tight" cuts off; it draws everything twice.
     bounds = "tight" if wide else None

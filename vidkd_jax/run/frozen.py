@@ -16,7 +16,7 @@ from vidkd_jax.run import cross_fitting, inputs, trained
 from vidkd_jax.run.trained import Teacher, frozen_source
 from vidkd_jax.runtime import sharding
 from vidkd_jax.samplers import Sampler
-from vidkd_jax.settings.settings import Settings
+from vidkd_jax.settings.settings import DataSettings, Settings
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,6 +130,21 @@ def places(own: Sampler, all_frames: Sampler, card: weights.Card | None) -> tupl
     return samplers.places(wanted, all_frames.offsets)
 
 
+def seen(
+    data: DataSettings, all_frames: Sampler, frames: tuple[int, ...] | None
+) -> tuple[int, ...] | None:
+    """Returns the places of the frames that a network is shown: of a still clip its middle one.
+
+    Args:
+      data: of the run.
+      all_frames: the sampler whose clips hold the frames of all networks.
+      frames: the places of the network's own; None: it sees all.
+    """
+    if data.sampler != "still":
+        return frames
+    return samplers.still(frames or range(all_frames.centre(all_frames.span).shape[1]))
+
+
 def _networks(
     settings: Settings, teachers: Sequence[Teacher], own: Sampler, all_frames: Sampler
 ) -> tuple[Network, ...]:
@@ -142,9 +157,13 @@ def _networks(
             model=weights.network_of(
                 teacher.card, settings.teacher_dtype, heads=source.heads
             ).clone(taps=source.blocks),
-            frames=None
-            if source.all_frames and teacher.card.frames == 1
-            else places(own, all_frames, teacher.card),
+            frames=seen(
+                settings.data,
+                all_frames,
+                None
+                if source.all_frames and teacher.card.frames == 1
+                else places(own, all_frames, teacher.card),
+            ),
             size=teacher.card.size or settings.data.crop,
             view="flow"
             if teacher.card.in_channels == 2 and settings.data.modality != "flow"

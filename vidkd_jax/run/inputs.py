@@ -87,8 +87,7 @@ def student_sampler(settings: Settings) -> Sampler:
 
 def clip_spec(settings: DataSettings, sampler: Sampler) -> ClipSpec:
     """Returns how clips are cut from the frames that a sampler chooses."""
-    still = settings.sampler == "still"
-    return ClipSpec(sampler, settings.crop, settings.crop_sizes, still)
+    return ClipSpec(sampler, settings.crop, settings.crop_sizes)
 
 
 def in_channels(settings: DataSettings) -> int:

@@ -102,7 +102,7 @@ def _identity(
     said = [
         inputs.records_identity(cut),
         [[video.id, video.num_frames] for video in subset.videos],
-        [cut.modality, cut.short_side, spec.crop, cut.fps, spec.still],
+        [cut.modality, cut.short_side, spec.crop, cut.fps],
         frames,
         [network.view, network.size or spec.crop, network.clips],
         _arithmetic(network),

@@ -12,7 +12,7 @@ from vidkd_jax import models
 from vidkd_jax.methods import Shapes
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run import init_from, inputs
-from vidkd_jax.run.frozen import places
+from vidkd_jax.run.frozen import places, seen
 from vidkd_jax.run.optimizer import create_optimizer
 from vidkd_jax.run.teachers import trains_beside
 from vidkd_jax.samplers import Sampler
@@ -64,7 +64,7 @@ def build_student(
         shapes = output_shapes(model, clip_shape)
     network = Network(
         model=models.Peers.of(model) if trains_beside(method.teachers) else model,
-        frames=places(own, sampler, None),
+        frames=seen(settings.data, sampler, places(own, sampler, None)),
         size=settings.data.size or None,
         clips=method.clips,
     )

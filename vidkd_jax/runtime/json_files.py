@@ -16,7 +16,7 @@ def make_folder(flag: str, folder: Path) -> None:
     Raises:
       InputError: It cannot be made, or its name could not be written into files.
     """
-    check_text(flag, str(folder))
+    check_text(flag, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -30,22 +30,26 @@ def write_text(path: Path, text: str, **how: Any) -> None:
 
     If the process is killed or the disk is full, the file has the old or the new content.
     """
-    with _replacing(path) as temporary:
+    with _written(path) as temporary:
         temporary.write_text(text, **how)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes a file as `write_text` does."""
-    with _replacing(path) as temporary:
+    with _written(path) as temporary:
         temporary.write_bytes(data)
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def _written(path: Path) -> Iterator[Path]:
     """Gives a path beside a file; what is written there takes the file's place at the end."""
-    temporary = path.with_name(path.name + ".tmp")
-    yield temporary
-    temporary.replace(path)
+    yield replacing(path)
+    replacing(path).replace(path)
+
+
+def replacing(path: Path) -> Path:
+    """Returns where a file is written until it is whole."""
+    return path.with_name(path.name + ".tmp")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -36,10 +36,9 @@ def grid_starts(num_frames: int, span: int, *, step: int, most: int) -> list[int
     return starts
 
 
-def still(numbers: np.ndarray) -> np.ndarray:
-    """Returns each clip's middle frame, repeated: what a network without motion would see."""
-    middle = numbers.shape[-1] // 2
-    return np.broadcast_to(numbers[..., middle : middle + 1], numbers.shape)
+def still(frames: Sequence[int]) -> tuple[int, ...]:
+    """Returns the middle one of a network's frames, repeated: what one without motion would see."""
+    return (frames[len(frames) // 2],) * len(frames)
 
 
 def start_beside(student: Sequence[int], teacher: Sequence[int]) -> int:

@@ -110,8 +110,8 @@ class DataSettings:
     val_fraction: float = option(0.1, more_than=0, at_most=1)
     folds: int = option(0, at_least=0)
     fold: int = option(0, at_least=0)
-    threads: int = option(0, at_least=0)
-    workers: int = option(0, at_least=0)
+    threads: int = option(0, at_least=0, at_most=256)
+    workers: int = option(0, at_least=0, at_most=256)
     prefetch: int = option(8, at_least=1)
 
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from vidkd_jax.errors import InputError
 from vidkd_jax.report import figures
 from vidkd_jax.report.curves import by_epoch
+from vidkd_jax.report.figures.axes import in_legend
 from vidkd_jax.run.saved import saved_network
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.tables.row import TEACHERS, rows_in
@@ -63,7 +64,7 @@ def features_by_class(shown: Shown) -> Figure:
         for label in np.unique(labels[known]):
             # Markers take turns: of classes that lie one upon the other both are seen.
             own, marker = places[labels[known] == label], "ox"[label % 2]
-            axes.scatter(*own.T, s=8, alpha=0.6, marker=marker, label=str(names[label]))
+            axes.scatter(*own.T, s=8, alpha=0.6, marker=marker, label=in_legend(str(names[label])))
         axes.set(title=name, xticks=[], yticks=[])
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", title="class")
     return figure

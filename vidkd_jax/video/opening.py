@@ -72,7 +72,12 @@ def open_live(name: str) -> Iterator[tuple[av.container.InputContainer, av.Video
     camera = "v4l2" if name.startswith("/dev/video") else None
     patience = _PATIENCE if "://" in name else None
     with ffmpeg_errors(name, "not a stream that FFmpeg can open"):
-        container = av.open("pipe:0" if name == "-" else name, format=camera, timeout=patience)
+        container = av.open(
+            "pipe:0" if name == "-" else name,
+            format=camera,
+            timeout=patience,
+            metadata_errors="ignore",  # a title need not be text, and nothing is opened twice
+        )
     with container:
         yield container, first_stream(name, container)
 

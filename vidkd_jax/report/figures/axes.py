@@ -42,7 +42,13 @@ def clean(axes: Axes) -> None:
 
 def line(axes: Axes, curve: Curve, label: str, colour: str, width: float = 1.5) -> None:
     """Draws one curve."""
-    axes.plot(*curve, color=colour, linewidth=width, marker=marker_of_few(curve[0]), label=label)
+    marker = marker_of_few(curve[0])
+    axes.plot(*curve, color=colour, linewidth=width, marker=marker, label=in_legend(label))
+
+
+def in_legend(name: str) -> str:
+    """Returns a name as a legend shows it: Matplotlib leaves out those that begin with "_"."""
+    return f" {name}" if name.startswith("_") else name
 
 
 def marker_of_few(epochs: Sequence[int]) -> str | None:

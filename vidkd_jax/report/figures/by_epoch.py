@@ -13,6 +13,7 @@ from vidkd_jax.report.figures.axes import (
     GREY,
     INK,
     epoch_axes,
+    in_legend,
     line,
     marker_of_few,
     twin_axes,
@@ -130,7 +131,9 @@ def curves_with_range(
             known = np.flatnonzero(np.isfinite(values).any(axis=0))
             marker = "o" if places else marker_of_few(known.tolist())
             mean, ends = values.mean(axis=0), (values.min(axis=0), values.max(axis=0))
-            axes.plot(points, mean, color=colour, linestyle=style, label=name, marker=marker)
+            axes.plot(
+                points, mean, color=colour, linestyle=style, label=in_legend(name), marker=marker
+            )
             axes.fill_between(points, *ends, color=colour, alpha=0.15)
         if from_zero:
             axes.set_ylim(bottom=0)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from vidkd_jax.report.figures.axes import BLUE, GREY, INK, clean
+from vidkd_jax.report.figures.axes import BLUE, GREY, INK, clean, in_legend
 
 _RED, _GREEN = "#fca5a5", "#86efac"
 
@@ -60,7 +60,7 @@ def reliability_curves(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
             np.asarray(bins["confidence"], float)[filled],
             np.asarray(bins["accuracy"], float)[filled],
             ".-",
-            label=name,
+            label=in_legend(name),
         )
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy")
     clean(axes)
