@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_prep.arguments import add_arguments, fraction
 from data_prep.conversion import Conversion
-from data_prep.notices import check_training, of_validation
+from data_prep.notices import check_training, of_validation, training_videos
 from data_prep.output import Output
 from data_prep.staging import StagingTask, stage_video
 from vidkd_jax.annotations import DATASETS, Dataset, Entry, read_dataset
@@ -18,7 +18,7 @@ from vidkd_jax.data.record_sets import TASKS
 from vidkd_jax.errors import InputError, run_command
 from vidkd_jax.settings import recipes
 from vidkd_jax.settings.config import usual_root
-from vidkd_jax.settings.settings import DataSettings
+from vidkd_jax.settings.settings import DataSettings, TrainSettings
 
 # Short sides of recipes that differ from the papers' 128 pixels.
 _RECIPE_SIZES = {"marionette": 56, "utd_mhad": 64}
@@ -138,8 +138,23 @@ def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
     if args.out != Path(usual_root() or DataSettings.root):
         flags["root"] = args.out
     words = [f"--config={config}", *(f"--config.data.{name}={v}" for name, v in flags.items())]
+    words += _smaller_batch(args.dataset, dataset, config.partition(":")[2])
     words.append(f"--workdir=runs/{dataset.name}")
     return shlex.join(["python", "-m", "vidkd_jax.main", *words])
+
+
+def _smaller_batch(kind: str, dataset: Dataset, recipe: str) -> list[str]:
+    """Returns the flag that people's own few videos need: a batch has at most those that train."""
+    if kind not in ("folder", "csv"):
+        return []
+    fields = recipes.DATASETS.get(recipe, {})
+    fraction = fields.get("data.val_fraction", DataSettings.val_fraction)
+    try:
+        videos = training_videos(dataset, fraction)
+    except InputError:  # none can be held out, which `of_validation` says
+        return []
+    enough = videos >= fields.get("train.batch_size", TrainSettings.batch_size)
+    return [] if enough else [f"--config.train.batch_size={videos}"]
 
 
 if __name__ == "__main__":

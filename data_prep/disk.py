@@ -33,11 +33,10 @@ def clear_disk_errors(out: Path) -> Iterator[None]:
         full = is_disk_full(error)
         if not full and getattr(error, "errno", None) not in _NOT_WRITABLE:
             raise
-        remedy = "free some space" if full else "choose an --out that can be written to"
-        raise InputError(
-            f"--out={out}: {getattr(error, 'strerror', error)}; {remedy} and run the same command "
-            "again to continue"
-        ) from error
+        remedy = "choose an --out that can be written to"
+        if full:
+            remedy = "free some space and run the same command again to continue"
+        raise InputError(f"--out={out}: {getattr(error, 'strerror', error)}; {remedy}") from error
 
 
 def sync(path: Path) -> None:

@@ -15,7 +15,6 @@ from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.settings import DataSettings
 from vidkd_jax.video.rate import describe_rates
 
-_VAL_FRACTION = DataSettings().val_fraction
 _SIDE = 16  # of the thumbnails that are compared, in pixels
 # Largest mean difference of two thumbnails of one recording, by the standard deviation of one. On
 # UTD-MHAD, where one depth camera saw everybody in one room, two takes of a person differ by 0.02
@@ -40,15 +39,26 @@ def check_training(dataset: Dataset) -> None:
 
 def of_validation(dataset: Dataset) -> Iterator[str]:
     """Yields a line where no group of the training videos can be held out for validation."""
-    if any(entry.split == "val" for entry in dataset.entries):
-        return
     try:
-        held_out_groups([e for e in dataset.entries if e.split == "train"], _VAL_FRACTION)
+        training_videos(dataset, DataSettings.val_fraction)
     except InputError:
         yield (
             "no group of training videos can be held out to choose the best epoch on: add a "
             "recording to one of the classes, or give a split val, and build again"
         )
+
+
+def training_videos(dataset: Dataset, val_fraction: float) -> int:
+    """Returns how many videos train when this fraction of the groups is held out for validation.
+
+    Raises:
+      InputError: none can be held out.
+    """
+    train = [entry for entry in dataset.entries if entry.split == "train"]
+    if any(entry.split == "val" for entry in dataset.entries):
+        return len(train)
+    held_out = held_out_groups(train, val_fraction)
+    return sum(entry.group not in held_out for entry in train)
 
 
 def describe(

@@ -49,7 +49,15 @@ def fails_with_one_line(result, *parts):
         (["--config=ty_r18", "--config.optim.lr=1"], ["optim.lr", "no such field"]),
         (["--config=configs/ty_r18.py:ucf"], ["no such data set", "ucf101"]),
         (["--config=configs/ty_r18.py", "--config.train.epoch=1"], ["did you mean 'train.epochs'"]),
-        (["--config=configs/ty_r18.py", "--config.train.epochs=ten"], ["train.epochs"]),
+        (
+            ["--config=configs/ty_r18.py", "--config.train.epochs=ten"],
+            ["--config.train.epochs: 'ten' is not of type int"],
+        ),
+        (
+            ["--config=ty_r18", "--config.train.remat=yes"],
+            ["--config.train.remat: 'yes' is not of type bool"],
+        ),
+        (["--config=demo:laptop"], ["demo.py:laptop: this config takes no argument; leave it out"]),
         (
             ["--config=configs/ty_r18.py", "--config.model.name=ty_r3d_8"],
             ["model.name", "ty_r3d_18"],
@@ -57,7 +65,7 @@ def fails_with_one_line(result, *parts):
         (["--config=configs/ty_r18.py", "--config.method.name=kd"], ["method.name", "supervised"]),
         (["--config=configs/ty_r18.py", "--config.data.crop=200"], ["data.crop", "short_side"]),
         (["--config=configs/ty_r18.py", "--wrkdir=x"], ["wrkdir"]),
-        (["--config=ty_r18", "--workdir=w\udcff"], ["--workdir='w\\udcff': the name is not UTF-8"]),
+        (["--config=ty_r18", "--workdir=w\udcff"], ["w\\udcff': the name is not UTF-8 text"]),
         (
             ["--config=ty_r18", "--config.eval.keep_answers=w\udcff"],
             ["config.eval.keep_answers='w\\udcff': the name is not UTF-8 text; choose another"],

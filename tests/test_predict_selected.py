@@ -112,6 +112,7 @@ def test_a_single_run_may_choose_among_its_own_clips(video_run, files, capsys):
     predict.main([f"--run={video_run}", *flags])
     (found,) = objects(capsys.readouterr().out)
     assert len(found["chosen"]) == 2 and found["clips_seen"] == found["clips"] == 10
+    assert [clip["by"] for clip in found["chosen"]] == ["run"] * 2
 
 
 def test_a_run_of_confidence_alone_is_a_sampler(
@@ -231,7 +232,7 @@ def test_a_pipe_is_a_video(video_run, files, tmp_path, capsys):
         (["--timeline=times.txt"], r"--timeline=times\.txt: must end in \.csv or \.json"),
         (["--timeline=no/t.csv"], r"--timeline=no/t\.csv: there is no folder 'no'"),
         (["--picture=p.jpg"], r"--picture=p\.jpg: must end in \.png"),
-        (["--timeline=folder.csv"], r"--timeline=folder\.csv: cannot be written"),
+        (["--timeline=folder.csv"], r"--timeline=folder\.csv: Is a directory; name another"),
         (["--picture=p.png", "rtsp://camera"], "a stream cannot be read again to be drawn"),
         (["--selector=equidistant", "rtsp://camera"], "'rtsp://camera' is a stream, whose length"),
         (["rtsp://a", "rtsp://b"], "'rtsp://b' is a second stream, and nobody would watch it"),

@@ -1,5 +1,6 @@
 """The command line: flags only. `python -m vidkd_jax.main --config=ty_r18`."""
 
+import inspect
 import runpy
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.settings import config_files
-from vidkd_jax.settings.config import get_base_config, read, usual_root
+from vidkd_jax.settings.config import config_type, get_base_config, parse, read, usual_root
 from vidkd_jax.settings.recipes import DATASETS
 from vidkd_jax.settings.settings import flatten
 from vidkd_jax.train import train_and_evaluate
@@ -116,11 +117,18 @@ def _is_config(argument: str) -> bool:
 
 def _explain(given: dict[str, str], path: str, error: Exception) -> str:
     """Returns one line: the first field that does not exist, or what the flags library says."""
-    valid = flatten(_load_config(path).to_dict())
-    for name in given:
+    config = _load_config(path)
+    valid = flatten(config.to_dict())
+    for name, text in given.items():
         field = name.removeprefix("config.")
-        if field != name and field not in valid:
+        if field == name:
+            continue
+        if field not in valid:
             return f"--config.{field}: no such field{suggest(field, valid)}"
+        try:
+            parse(f"--config.{field}", text, config_type(config, field))
+        except InputError as wrong:
+            return str(wrong)
     return str(error).strip().splitlines()[-1]  # of a traceback, the cause
 
 
@@ -128,7 +136,10 @@ def _load_config(value: str) -> ConfigDict:
     """Returns the config of a file by itself, without the command line's overrides."""
     path, _, argument = value.partition(":")
     try:
-        return runpy.run_path(path)["get_config"](*([argument] if argument else []))
+        get_config = runpy.run_path(path)["get_config"]
+        if argument and not inspect.signature(get_config).parameters:
+            raise InputError(f"--config={value}: this config takes no argument; leave it out")
+        return get_config(*([argument] if argument else []))
     except InputError:
         raise
     except Exception as error:

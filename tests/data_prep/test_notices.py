@@ -14,6 +14,7 @@ from video_files import numbered_frames
 from data_prep import build, notices
 from data_prep import check as check_records
 from vidkd_jax import main
+from vidkd_jax.annotations import Entry
 from vidkd_jax.data import RecordDataset, RecordSet, open_records
 from vidkd_jax.data.files import open_files
 from vidkd_jax.errors import InputError
@@ -219,6 +220,20 @@ def test_the_next_command_names_the_folder_where_another_one_is_usual(monkeypatc
     for out, named in (("data", True), ("usual", False)):
         line = build.next_command(argparse.Namespace(**values, out=Path(out)), dataset)
         assert (f"--config.data.root={out}" in line) == named
+
+
+def test_the_next_command_of_few_videos_has_a_smaller_batch():
+    """Ten groups train, of which the laptop's recipe holds out two."""
+    values = dict(dataset="folder", short_side=64, fps=0.0, split=1, name="few", out=Path("data"))
+    for per_group, named in ((1, True), (2, False)):
+        entries = tuple(
+            Entry(f"{g}_{n}", Path("v.mp4"), g % 2, f"g{g}", "train" if g else "test")
+            for g in range(9)
+            for n in range(per_group)
+        )
+        dataset = build.Dataset("few", ("a", "b"), entries)
+        line = build.next_command(argparse.Namespace(**values), dataset)
+        assert ("--config.train.batch_size=6 " in line) == named, line
 
 
 def test_a_picture_is_compared_with_all_that_can_be_alike():

@@ -215,6 +215,9 @@ def test_what_the_test_cannot_say_is_no_fault_of_the_network():
     for right, said in ((1.0, "always right"), (0.0, "never right")):
         (text,) = cautions({"confidence_auroc": 0.5, "teacher_right": right})
         assert said in text and "nothing to rank" in text
+    (text,) = cautions({"video_temperature": 19.99})
+    assert "answers are no better than guesses" in text
+    assert not list(cautions({"video_temperature": 5.0}))
     (text,) = cautions({"confidence_auroc": 0.5, "teacher_right": 0.7})
     assert "no better than chance" in text
 

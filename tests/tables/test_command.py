@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 from finished_runs import finish
+from record_files import build_squares
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables import Row, Table, costs, load_table, runner
@@ -113,7 +114,7 @@ def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
     # TY has one of two seeds, so its difference is to the same seed of the reference.
     first, reference = 100 * accuracies["TY"][0], 100 * accuracies["Baseline + Data Aug"][0]
     (line,) = [line for line in text.splitlines() if line.startswith("| TY | 1 |")]
-    assert "of one seed, over test groups alone" in text
+    assert "of one seed, over test groups alone" in text and "Test groups: 6." in text
     assert f"| {first:.1f} [" in line and f"| {first - reference:+.1f} [" in line
     assert "(pairs: 1)" in line  # not the difference of the two means in the table
     assert "| TY, the released code's recipe |" not in text
@@ -462,9 +463,18 @@ def test_a_row_of_a_config_that_there_is_not_is_one_line():
         resolve(row_arm(Row("a", "ty_r81"), "marionette", 0))
 
 
-def test_a_dry_run_of_a_data_set_of_unknown_size_is_one_line():
-    with pytest.raises(InputError, match="--dry_run does not know how many videos 'mine' has"):
-        costs.cost(row_arm(Row("a", "ty_r18"), "laptop", 0))
+def test_a_dry_run_of_a_data_set_of_unknown_size_is_one_line(tmp_path):
+    root = [f"--config.data.root={tmp_path}"]
+    with pytest.raises(InputError, match="does not know how many videos 'mine' has, and has no"):
+        costs.cost(row_arm(Row("a", "ty_r18"), "laptop", 0), root)
+
+
+def test_a_dry_run_counts_ones_own_records(square_videos, tmp_path):
+    build_squares(square_videos, tmp_path, dataset="ucf101", name="mine")
+    extra = [f"--config.data.root={tmp_path}", "--config.data.short_side=36"]
+    extra += ["--config.data.crop=24"]
+    found = costs.cost(row_arm(Row("a", "ty_r18"), "laptop", 0), extra)
+    assert found.videos == round(12 * 0.8)
 
 
 def test_a_picture_that_there_is_not_is_refused_before_anything_runs(tmp_path, monkeypatch):
@@ -505,7 +515,7 @@ def test_a_table_that_cannot_be_written_is_one_line(finished):
         (["--table=ty_table3", "--config.augment.enabled=True"], "the table sets it"),
         (["--table=ty_table3", "--row=TY", "--config.augment.enabled=False"], "the table sets it"),
         (["--table=ty_table3", "--out=/dev/null/tables"], "--out=.*: cannot be written"),
-        (["--table=ty_table3", "--out=t\udcff"], r"--out='t\\udcff': the name is not UTF-8 text"),
+        (["--table=ty_table3", "--out=t\udcff"], r"--out='.*t\\udcff': the name is not UTF-8 text"),
         (["--table=ty_table3", "--lr=1"], "unexpected argument '--lr=1'"),
         ([], "--table and --out are needed"),
         (["--table=ty_table3", "--so_far", "--row=TY"], "leave --row out"),

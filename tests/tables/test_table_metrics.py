@@ -125,6 +125,32 @@ def test_what_the_probe_answers_is_read_from_its_own_file(random_run):
         read_run(random_run, shown[:1])
 
 
+@pytest.mark.parametrize(
+    ("name", "bounds", "of_difference"),
+    [
+        ("video_top1", (0, 1), (-1, 1)),
+        ("clip_overconfidence", (-1, 1), (-2, 2)),
+        ("video_nll", (-np.inf, np.inf), (-np.inf, np.inf)),
+    ],
+)
+def test_no_interval_is_wider_than_what_can_be(name, bounds, of_difference, finish_rows):
+    """Of two groups an interval by Student's t is endless."""
+    metric = METRICS[name]
+    assert (metric.bounds, metric.bounds_of_difference) == (bounds, of_difference)
+    out = finish_rows({}, seeds=1)
+    for path in out.rglob("predictions.npz"):
+        with np.load(path) as arrays:
+            halves = {**arrays, "groups": ["a"] * 31 + ["b"] * 29}
+        np.savez(path, **halves)
+    write(out, table(metrics=(name,), headline=name), seeds=1)
+    with (out / "t/table.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == name]
+    for row in rows:
+        assert bounds[0] <= float(row["low"]) <= float(row["high"]) <= bounds[1]
+        low, high = float(row["difference_low"]), float(row["difference_high"])
+        assert of_difference[0] <= low <= high <= of_difference[1]
+
+
 def write_fork(folder, values, start=None):
     """Writes a fork after epoch 2; `start` is the figure of its first student, if that is best."""
     history = [{"step": 1, "split": "val", "epoch": e, "top": v} for e, v in enumerate(values, 3)]

@@ -16,7 +16,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text ({error.reason}); save it as UTF-8") from error
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check --annotations") from error
+        raise InputError(f"{path}: {error.strerror}; check where the lists are") from error
     if "\0" in text:
         raise InputError(f"{path}: is not a text file")
     return text

@@ -114,12 +114,14 @@ def make_dataset(
     check_unique(listed, class_names)
     splits = {line.split for line in listed}
     if not listed:
-        raise InputError(f"{name}: the lists hold no videos; check --annotations")
+        raise InputError(
+            f"{name}: no videos are listed, or in '{videos.root}'; check the folder and the lists"
+        )
     if "train" not in splits or len(splits) < 2:
         held = ", ".join(sorted(splits))
         raise InputError(
             f"{name}: the lists must hold videos to train on and videos to test on, but hold only "
-            f"{held} videos; check --annotations"
+            f"{held} videos; check the lists"
         )
     renamed = {"val": "test"} if "test" not in splits else {}
     entries = [

@@ -8,7 +8,7 @@ import numpy as np
 from vidkd_jax.evaluation.metrics import negative_log_likelihood
 from vidkd_jax.evaluation.predictions import Predictions
 
-_MOST = 20.0  # temperatures from 1 / 20 to 20 are tried
+LARGEST_TEMPERATURE = 20.0  # that is tried; the smallest is 1 / 20
 _GRID = 25  # of them are tried first
 _TOLERANCE = 1e-3  # of the logarithm
 _SHRINK = (math.sqrt(5) - 1) / 2
@@ -50,7 +50,9 @@ def fit_temperature(predictions: Predictions, average: str) -> float:
         one_more = np.log(np.maximum(answers, np.finfo(np.float64).tiny)).mean()
         return len(labels) * negative_log_likelihood(answers, labels) - float(one_more)
 
-    grid = np.linspace(-math.log(_MOST), math.log(_MOST), _GRID).tolist()
+    grid = np.linspace(
+        -math.log(LARGEST_TEMPERATURE), math.log(LARGEST_TEMPERATURE), _GRID
+    ).tolist()
     best = int(np.argmin([loss(point) for point in grid]))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)]
     left, right = high - _SHRINK * (high - low), low + _SHRINK * (high - low)

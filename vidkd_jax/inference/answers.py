@@ -46,6 +46,7 @@ class VideoAnswer:
         where they have been divided by the temperature of a video's mean.
       step: frames from one clip's start to the next one's, where none is left out; 0: clips have
         no place in time.
+      alone: whether there is no other network than the one that answers.
       notices: what a person should know, a line each.
     """
 
@@ -64,11 +65,17 @@ class VideoAnswer:
     confidence: np.ndarray | None = None
     of_clip: tuple[float, float] = (1.0, 1.0)
     step: int = 0
+    alone: bool = False
     notices: tuple[str, ...] = ()
 
     def by(self, clip: int) -> str:
-        """Returns who has answered a clip: "teacher", "sampler" or "both"; "": nobody."""
+        """Returns who has answered a clip: "teacher", "sampler" or "both"; "": nobody.
+
+        Where there is one network alone it is "run".
+        """
         asked = clip in self.teacher.clips, clip in self.student.clips
+        if self.alone and any(asked):
+            return "run"
         return {(True, True): "both", (True, False): "teacher", (False, True): "sampler"}.get(
             asked, ""
         )

@@ -313,5 +313,6 @@ class _Pass:
             confidence=video.evidence.confidence,
             of_clip=(pair.teacher.of_clip, pair.sampler.of_clip if pair.sampler else 1.0),
             step=pair.own.step if isinstance(pair.own, Contiguous) else 0,
+            alone=pair.sampler in (None, pair.teacher),
             notices=notices(video, self._choice, pair),
         )

@@ -10,6 +10,8 @@ there.
 import contextlib
 import logging
 import os
+import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,9 @@ from vidkd_jax.networks.network import Variables
 
 _PROCESSES = "processes"
 
-logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax narrates; what fails is raised, too
+# Orbax narrates; what fails is raised, too.
+logging.getLogger("absl").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"orbax\.")
 
 
 def _abstract(tree: Any) -> Any:
@@ -272,7 +276,8 @@ def _readable(path: Any, remedy: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
-        cause = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
+        lines = (str(error) or type(error).__name__).strip().splitlines()
+        cause = textwrap.shorten(lines[0], 120, placeholder=" ...")
         raise InputError(
             f"checkpoint '{path}' cannot be read: it is damaged, or of another model or optimiser "
             f"({cause}); {remedy}"

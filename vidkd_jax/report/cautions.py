@@ -4,14 +4,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vidkd_jax.augment.pretext import TRANSFORMS
+from vidkd_jax.evaluation.calibration import LARGEST_TEMPERATURE
 from vidkd_jax.report.formats import percent
 
 PRETEXT_CHANCE = 1 / len(TRANSFORMS)
 _HARDLY = 1.25  # times chance
+_GUESSING = 0.99  # of the largest temperature that is tried
 
 
 def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
     """Yields one text for each reason to doubt the headline figures of a summary."""
+    yield from _of_classes(summary)
+    yield from _of_other_tasks(summary)
+    yield from _of_videos(summary)
+
+
+def _of_classes(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yields reasons to doubt how well it tells classes apart."""
     if summary.get("model_selection") == "test":
         yield (
             "The best epoch of this run or of a teacher was selected on the test split "
@@ -34,6 +43,16 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
             f"Always answering the commonest class would be right for {percent(commonest)} of the "
             f"test videos, and this network is not right more often. {_remedy(summary, commonest)}"
         )
+    if summary.get("video_temperature", 1.0) >= _GUESSING * LARGEST_TEMPERATURE:
+        yield (
+            "On the validation videos its answers are no better than guesses, all clips of a video "
+            "together: no temperature makes them say how sure it is, and `predict --calibrated` "
+            "would call all classes alike. Train for more epochs, or validate on more videos."
+        )
+
+
+def _of_other_tasks(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yields reasons to doubt what it has learnt beside classes, or without them."""
     if summary.get("pretext_top1", 1.0) <= _HARDLY * PRETEXT_CHANCE:
         yield (
             f"Its own task is right for {percent(summary['pretext_top1'])} of the clips, by chance "
@@ -52,6 +71,10 @@ def cautions(summary: Mapping[str, Any]) -> Iterator[str]:
             f"{summary['confidence_auroc']:.3f}, chance 0.5): the clips that it chooses mean "
             "nothing. Train for more epochs, or with a teacher that is right more often."
         )
+
+
+def _of_videos(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yields reasons to believe that test videos are too much like those that trained."""
     groups = summary.get("groups", {})  # older runs do not say
     if unknown := groups.get("unknown", 0):
         yield (

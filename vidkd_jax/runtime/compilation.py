@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,20 @@ def cache_compilations() -> None:
     """Keeps compiled steps between runs, in `cache_folder`.
 
     The environment variable JAX_COMPILATION_CACHE_DIR chooses another folder; "" switches it off.
+    Where the folder cannot be written it is said, and nothing is kept.
     """
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder()))
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if writable:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+    else:
+        print(f"'{folder}' cannot be written: compiled steps are not kept there", file=sys.stderr)
 
 
 def announced(

@@ -71,6 +71,7 @@ def read_object(path: Path) -> dict[str, Any]:
             raise ValueError("it holds no object of fields")
     except (OSError, ValueError) as error:
         raise InputError(
-            f"'{path}' is damaged ({error}); delete it and run the same command again"
+            f"'{path}' is damaged ({error}); copy it again, or delete it and run the command that "
+            "wrote it again"
         ) from error
     return value

@@ -2,9 +2,11 @@
 
 import dataclasses
 import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict, config_dict
+from ml_collections.config_flags import tuple_parser
 
 from vidkd_jax import methods
 from vidkd_jax.augment import Augment
@@ -12,6 +14,13 @@ from vidkd_jax.errors import InputError, suggest, with_home
 from vidkd_jax.options import check_options
 from vidkd_jax.settings import checks
 from vidkd_jax.settings.settings import SECTIONS, AugmentSettings, Settings, flatten
+
+_PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's text to a value
+    int: int,
+    float: float,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+    tuple: tuple_parser.TupleParser().parse,  # as ml_collections' flags do
+}
 
 
 def get_base_config() -> ConfigDict:
@@ -104,6 +113,23 @@ def from_json(saved: dict[str, Any]) -> ConfigDict:
 def _tuples(value: Any) -> Any:
     """Returns tuples for JSON's lists, nested ones, too."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def parse(flag: str, text: str, kind: type) -> Any:
+    """Returns the value that a flag's text stands for.
+
+    Args:
+      flag: for the message.
+      text: of the command line.
+      kind: of the field; of another one than these the text is the value.
+
+    Raises:
+      InputError: it is not of this type.
+    """
+    try:
+        return _PARSERS.get(kind, str)(text)
+    except (KeyError, ValueError):
+        raise InputError(f"{flag}: '{text}' is not of type {kind.__name__}") from None
 
 
 def set_field(config: ConfigDict, field: str, value: Any) -> None:

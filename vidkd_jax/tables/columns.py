@@ -37,6 +37,7 @@ class Column:
       gates: of the rows with trained teachers: how good these are.
       departures: settings that all runs were given by flags, in place of the table's.
       minutes: by row, of training, mean over seeds; those of the runs that it needs included.
+      num_groups: of the test videos; 0 where no metric has groups.
     """
 
     table: Table
@@ -51,6 +52,7 @@ class Column:
     minutes: Mapping[str, float]
     gates: Mapping[str, Gate]
     departures: Mapping[str, Any]
+    num_groups: int = 0
 
     @property
     def heading(self) -> str:
@@ -121,6 +123,7 @@ def read_column(
         },
         gates=_gates(table, finished, out),
         departures=departures,
+        num_groups=len(groups),
         params={row: _params(next(iter(runs.values())), out) for row, runs in finished.items()},
         minutes={
             row: float(np.mean([_minutes(arm, out) for arm in runs.values()]))

@@ -5,13 +5,14 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+from vidkd_jax import data as data_lib
 from vidkd_jax import models
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count, forward_flops_per_second
 from vidkd_jax.networks.weights import Card, load_card
 from vidkd_jax.run import inputs
 from vidkd_jax.run.teachers import forward_passes
-from vidkd_jax.settings.settings import Settings
+from vidkd_jax.settings.settings import DataSettings, Settings
 from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import TEACHERS
@@ -79,12 +80,7 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     """
     settings = resolve(arm, extra)
     data, name = settings.data, settings.data.name
-    if name not in _VIDEOS:
-        raise InputError(
-            f"config.data.name: --dry_run does not know how many videos '{name}' has; it knows "
-            f"{', '.join(_VIDEOS)}"
-        )
-    videos, num_classes = _VIDEOS[name]
+    videos, num_classes = _VIDEOS.get(name) or _counted(settings.data)
     held_out = 1 / data.folds if data.fold else 0.0
     if data.val == "groups":
         held_out += (1 - held_out) * data.val_fraction
@@ -100,6 +96,22 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     epochs = settings.train.epochs - settings.train.fork_epoch
     passes = epochs * max(settings.train.repeats, 1)
     return Cost(training, epochs, passes, per_clip * training * passes)
+
+
+def _counted(settings: DataSettings) -> tuple[int, int]:
+    """Returns the numbers of training videos and classes of records that are there.
+
+    Raises:
+      InputError: they are not.
+    """
+    try:
+        train = data_lib.open_records(inputs.records_of(settings))("train")
+    except InputError as error:
+        raise InputError(
+            f"config.data.name: --dry_run does not know how many videos '{settings.name}' has, and "
+            f"has no records of it: {error}"
+        ) from error
+    return len(train.videos), len(train.class_names)
 
 
 def _macs(settings: Settings, num_classes: int) -> int:

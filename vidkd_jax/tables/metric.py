@@ -1,6 +1,7 @@
 """A figure of a table's rows: how it is read from a finished run, named and printed."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -75,6 +76,19 @@ class Metric:
     def is_share(self) -> bool:
         """Whether the figure lies between 0 and 1, as no figure that may be negative does."""
         return self.per_cent and not self.sign
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which figures lie."""
+        if not self.per_cent:
+            return -math.inf, math.inf
+        return (0.0, 1.0) if self.is_share else (-1.0, 1.0)
+
+    @property
+    def bounds_of_difference(self) -> tuple[float, float]:
+        """Between which differences of two figures lie; overconfidence differs by 2 at most."""
+        low, high = self.bounds
+        return low - high, high - low
 
     def text(self, figure: float, sign: str = "") -> str:
         """Returns a figure of this metric as a table prints it: 12.3 per cent, or 1.234."""

@@ -111,6 +111,7 @@ def explanation(table: Table, columns: Sequence[Column]) -> str:
     whose = "the teachers'" if fields <= {TEACHERS} else "those of every run that a row needs"
     parts = [
         f"{_unit(metrics)}{_interval(metrics, columns)}.",
+        _groups(columns),
         _without_groups(metrics),
         *dict.fromkeys(metric.note for metric in metrics),
         "Parameters: student + teachers.",
@@ -142,6 +143,12 @@ def _interval(metrics: Sequence[Metric], columns: Sequence[Column]) -> str:
         "mean over seeds ± their standard deviation [95 % interval of the mean, over seeds and "
         "test groups" + (f"; of one seed, {alone}]" if 1 in seeds else "]")
     )
+
+
+def _groups(columns: Sequence[Column]) -> str:
+    """Returns how many test groups there are; "" where no figure has any."""
+    counts = [f"{column.num_groups:,}" for column in columns if column.num_groups]
+    return f"Test groups: {', '.join(counts)}." if counts else ""
 
 
 def _without_groups(metrics: Sequence[Metric]) -> str:

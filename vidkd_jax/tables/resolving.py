@@ -1,26 +1,16 @@
 """The settings of a table's run: its config, with the row's overrides and the command line's."""
 
 import runpy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ml_collections import ConfigDict
-from ml_collections.config_flags import tuple_parser
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.settings import config as config_lib
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm
-
-_PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's text to a value
-    int: int,
-    float: float,
-    str: str,
-    bool: lambda text: {"true": True, "false": False}[text.lower()],
-    tuple: tuple_parser.TupleParser().parse,  # as the run's command line does
-}
 
 
 def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
@@ -49,12 +39,7 @@ def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
     for flag in extra:
         field, _, text = flag.removeprefix("--config.").partition("=")
         kind = _type_of(config, field)
-        if kind in _PARSERS:
-            try:
-                value = _PARSERS[kind](text)
-            except (KeyError, ValueError):
-                raise InputError(f"{flag}: '{text}' is not of type {kind.__name__}") from None
-            config_lib.set_field(config, field, value)
+        config_lib.set_field(config, field, config_lib.parse(f"--config.{field}", text, kind))
     return config_lib.read(config)
 
 

@@ -130,8 +130,8 @@ class Bootstrap:
         return Estimate(mean, mean + float(low), mean + float(high), std, each)
 
     def estimate(self, runs: Sequence[RunResult], metric: Metric) -> Estimate:
-        """Returns the mean over seeds, with its interval; that of a share ends at 0 and at 1."""
-        return _within(self._estimate(*self._resampled(runs, metric)), metric)
+        """Returns the mean over seeds, with its interval, within its bounds."""
+        return _within(self._estimate(*self._resampled(runs, metric)), metric.bounds)
 
     def estimate_of(
         self, per_pair: Sequence[float], metric: Metric, *, shared: bool = False
@@ -143,7 +143,7 @@ class Bootstrap:
           metric: that they are of.
           shared: whether one run is in every pair.
         """
-        return _within(self._estimate(np.asarray(per_pair), None, shared=shared), metric)
+        return _within(self._estimate(np.asarray(per_pair), None, shared=shared), metric.bounds)
 
     def difference(
         self,
@@ -163,16 +163,16 @@ class Bootstrap:
         """
         ours, ours_resampled = self._resampled(runs, metric)
         theirs, theirs_resampled = self._resampled(reference, metric)
-        if ours_resampled is None or theirs_resampled is None:
-            return self._estimate(ours - theirs, None, shared=shared)
-        return self._estimate(ours - theirs, ours_resampled - theirs_resampled, shared=shared)
+        resampled = None
+        if ours_resampled is not None and theirs_resampled is not None:
+            resampled = ours_resampled - theirs_resampled
+        found = self._estimate(ours - theirs, resampled, shared=shared)
+        return _within(found, metric.bounds_of_difference)
 
 
-def _within(found: Estimate, metric: Metric) -> Estimate:
-    """Returns an estimate whose interval ends at 0 and at 1, where the metric is a share."""
-    if not metric.is_share:
-        return found
-    low, high = np.clip((found.low, found.high), 0, 1).tolist()
+def _within(found: Estimate, bounds: tuple[float, float]) -> Estimate:
+    """Returns an estimate whose interval ends where no figure can be beyond."""
+    low, high = np.clip((found.low, found.high), *bounds).tolist()
     return dataclasses.replace(found, low=low, high=high)
 
 
