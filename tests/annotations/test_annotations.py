@@ -204,7 +204,9 @@ def test_mini_kinetics_is_what_its_id_lists_name(tmp_path):
     (notice,) = dataset.notices
     assert notice.startswith("1 ids of the lists are no videos") and "not_there__" in notice
     (folder / "val_ytid_list.txt").unlink()
-    with pytest.raises(InputError, match=r"val_ytid_list\.txt: No such file.*--annotations"):
+    with pytest.raises(
+        InputError, match=r"val_ytid_list\.txt: No such file.*check where the lists are"
+    ):
         read_dataset("mini_kinetics200", folder, tmp_path)
 
 
