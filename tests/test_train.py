@@ -263,7 +263,7 @@ def test_another_config_is_refused_although_the_best_student_is_gone(
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("summary.json", "[]", r"summary\.json' is damaged \(it holds no object of fields\); del"),
+        ("summary.json", "[]", r"summary\.json' is damaged \(it holds no object of fields\); copy"),
         ("summary.json", "null", r"summary\.json' is damaged"),
         ("summary.json", '{"a": 1}', r"summary\.json' is no run's summary; delete it"),
         ("config.json", "[1]", r"config\.json' is damaged"),
