@@ -109,8 +109,9 @@ def _explain(path: Path, error: Exception) -> str:
             f"--checkpoint={path}: holds {code[1]} beside tensors, and loading that would run its "
             "code; save only the state_dict"
         )
-    cause = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
-    if not cause or isinstance(error, LookupError):  # whose text is only what was not found
+    lines = str(error).strip().splitlines()
+    cause = lines[0][:200] if lines else type(error).__name__
+    if isinstance(error, LookupError):  # whose text is only what was not found
         cause = type(error).__name__
     if isinstance(error, pickle.UnpicklingError):  # torch's message advises to run the file's code
         cause = "it cannot be read as tensors only"

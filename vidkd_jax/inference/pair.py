@@ -222,7 +222,7 @@ def _contiguous(loaded: Loaded) -> Contiguous:
 def _asked(loaded: Loaded, frames: tuple[int, ...] | None, clips: Sampler) -> Asked:
     """Returns a network beside its places of the frames that a sampler reads; None: all of them."""
     if loaded.cutting.still:
-        frames = samplers.still(frames or range(clips.centre(clips.span).shape[1]))
+        frames = samplers.still_places(frames, clips)
     heads = (CONFIDENCE,) if loaded.believes else ()
     outputs = (*(("logits",) if loaded.answers else ()), *heads)
     card = loaded.card

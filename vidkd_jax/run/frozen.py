@@ -142,7 +142,7 @@ def seen(
     """
     if data.sampler != "still":
         return frames
-    return samplers.still(frames or range(all_frames.centre(all_frames.span).shape[1]))
+    return samplers.still_places(frames, all_frames)
 
 
 def _networks(

@@ -6,7 +6,15 @@ numbers int64 [n, t]: n clips that belong together, of t frames each. Numbers li
 """
 
 from vidkd_jax.samplers.contiguous import Contiguous
-from vidkd_jax.samplers.frames import frames_at, grid_starts, pick, places, start_beside, still
+from vidkd_jax.samplers.frames import (
+    frames_at,
+    grid_starts,
+    pick,
+    places,
+    start_beside,
+    still,
+    still_places,
+)
 from vidkd_jax.samplers.sampler import Sampler
 from vidkd_jax.samplers.saved import as_json, from_json
 from vidkd_jax.samplers.segments import Segments
@@ -25,4 +33,5 @@ __all__ = [
     "places",
     "start_beside",
     "still",
+    "still_places",
 ]

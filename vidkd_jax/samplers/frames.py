@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vidkd_jax.samplers.sampler import Sampler
+
 
 def frames_at(start: int, offsets: Sequence[int] | np.ndarray, num_frames: int) -> np.ndarray:
     """Returns the frame numbers `start + offsets`, kept inside the video."""
@@ -39,6 +41,16 @@ def grid_starts(num_frames: int, span: int, *, step: int, most: int) -> list[int
 def still(frames: Sequence[int]) -> tuple[int, ...]:
     """Returns the middle one of a network's frames, repeated: what one without motion would see."""
     return (frames[len(frames) // 2],) * len(frames)
+
+
+def still_places(places: Sequence[int] | None, clips: Sampler) -> tuple[int, ...]:
+    """Returns the place of a network's middle frame among those that are read, repeated.
+
+    Args:
+      places: of the network's own frames; None: it sees all.
+      clips: the sampler that reads.
+    """
+    return still(places or range(clips.centre(clips.span).shape[1]))
 
 
 def start_beside(student: Sequence[int], teacher: Sequence[int]) -> int:

@@ -19,9 +19,10 @@ def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     for arm in runs:
         known[arm.kind] = known.get(arm.kind) or costs.cost(arm, extra, out)
     finished = [arm for arm in runs if is_done(arm, out, extra)]
+    folders = {arm.folder(out) for arm in finished}
     speed, whose = _speed(finished, out, known) or _measured(runs, known, extra)
     for arm in runs:
-        cost, done = known[arm.kind], " (finished)" if arm in finished else ""
+        cost, done = known[arm.kind], " (finished)" if arm.folder(out) in folders else ""
         print(shlex.join(runner.command(arm, out, extra)))
         print(
             f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
