@@ -15,7 +15,7 @@ import numpy as np
 from vidkd_jax.errors import InputError, RunError, run_command
 from vidkd_jax.tables import load_table
 from vidkd_jax.tables.arms import arms
-from vidkd_jax.tables.run_results import read_predictions
+from vidkd_jax.tables.run_files import read_predictions
 
 VIDEO, STILL = "8 frames", "one frame, repeated"
 THIRD = "a third of the videos"  # the baseline of ty_table3

@@ -220,7 +220,7 @@ def test_answers_that_cannot_be_kept_are_not_asked_for(teacher_run, small_config
         raise AssertionError("asked")
 
     where = {"settings": run.settings, "subset": run.splits.val, "spec": run.spec, "max_clips": 3}
-    with pytest.raises(InputError, match=r"config\.eval\.keep_answers: .*file' cannot be written"):
+    with pytest.raises(InputError, match=r"config\.eval\.keep_answers=.*file: cannot be written"):
         kept.kept(tmp_path / "file", "digest", network, ask, **where)
 
 

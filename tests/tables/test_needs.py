@@ -16,6 +16,7 @@ from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables import table as table_lib
 from vidkd_jax.tables.arms import arms, in_order, row_arm
 from vidkd_jax.tables.forks import forked, other_clips, trunk
+from vidkd_jax.tables.planned import plan
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.table import available
 
@@ -306,20 +307,20 @@ def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch)
     folder = tmp_path / "weights" / "public"
     assert real.overrides(tmp_path)["teachers.runs"][0] == str(folder)
     with pytest.raises(InputError, match=r"row 'a': no weights in '.*public'; make them with"):
-        checks.check_converted([real], tmp_path, [])
+        checks.check_converted(plan([real], tmp_path, []), tmp_path)
     card = weights.Card("tsn_resnet18", 1 / 32, 3, 9, frames=1, normalisation=TY, size=32)
     folder.mkdir(parents=True)
     wrong = dataclasses.replace(card, frames=3)
     (folder / "model.json").write_text(json.dumps(wrong.as_json()))
     with pytest.raises(InputError, match=r"public' see 3 frames; convert them again with --fr"):
-        checks.check_converted([real], tmp_path, [])
-    checks.check_converted([real], tmp_path, ["--config.data.frames=3"])
+        checks.check_converted(plan([real], tmp_path, []), tmp_path)
+    checks.check_converted(plan([real], tmp_path, ["--config.data.frames=3"]), tmp_path)
     (folder / "model.json").unlink()
     folder.rmdir()
     without = costs.cost(real, (), tmp_path).flops
     folder.mkdir(parents=True)
     (folder / "model.json").write_text(json.dumps(card.as_json()))
-    checks.check_converted([real], tmp_path, [])
+    checks.check_converted(plan([real], tmp_path, []), tmp_path)
     parameters, macs = costs.of_card(card)
     more = costs.cost(real, (), tmp_path)
     assert more.flops - without == 2 * macs * more.videos * more.passes

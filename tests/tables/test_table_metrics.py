@@ -14,7 +14,8 @@ from vidkd_jax.tables import Metric, PerItem, Row, Table, load_table
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms
 from vidkd_jax.tables.metrics import METRICS, lookup
-from vidkd_jax.tables.run_results import read_curve, read_predictions, read_run
+from vidkd_jax.tables.run_files import read_curve, read_predictions
+from vidkd_jax.tables.run_results import read_run
 from vidkd_jax.tables.statistics import compare
 
 PROBE = Metric("probe_top1", "linear probe@1")

@@ -22,6 +22,7 @@ from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.networks.checkpoints import load_best_of, load_variables, save_variables
 from vidkd_jax.networks.network import Variables, student_of
 from vidkd_jax.runtime.json_files import read_object, write_json
+from vidkd_jax.settings.settings import DataSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,32 +173,30 @@ def _beside(folder: Path) -> str:
     return f" (did you mean '{folder.parent / near[0]}'?)" if near else ""
 
 
-def check_split(
-    field: str, folder: Path, card: Card, *, dataset: str, split: int, folds: int, fold: int
-) -> None:
+def check_split(field: str, folder: Path | str, card: Card, data: DataSettings) -> None:
     """Refuses weights that were trained on videos which the run tests on, or leaves out.
 
     Args:
       field: of the config, that names the folder.
       folder: of the weights.
       card: of these weights.
-      dataset: of the run.
-      split: number of its official split.
-      folds: that its training groups are dealt out to.
-      fold: the one that it leaves out; 0: none.
+      data: of the run.
 
     Raises:
       InputError: they are of another split of the same data set, or have left out another fold.
     """
-    if card.dataset == dataset and card.split not in (0, split):
+    if card.dataset != data.name:
+        return
+    if card.split not in (0, data.split):
         raise InputError(
-            f"config.{field}: '{folder}' was trained on split {card.split} of {dataset}, which "
-            f"holds test videos of split {split}; use one of split {split}"
+            f"config.{field}: '{folder}' was trained on split {card.split} of {data.name}, which "
+            f"holds test videos of split {data.split}; use one of split {data.split}"
         )
-    if card.dataset == dataset and fold and (card.folds, card.fold) != (folds, fold):
+    if data.fold and (card.folds, card.fold) != (data.folds, data.fold):
         raise InputError(
-            f"config.{field}: '{folder}' was trained on videos of fold {fold} of {folds}, which "
-            f"this run leaves out; train it with data.folds={folds} and data.fold={fold}, too"
+            f"config.{field}: '{folder}' was trained on videos of fold {data.fold} of "
+            f"{data.folds}, which this run leaves out; train it with data.folds={data.folds} and "
+            f"data.fold={data.fold}, too"
         )
 
 

@@ -44,15 +44,7 @@ def normalisation(settings: Settings, *, in_channels: int) -> Normalisation:
                 f"config.model.init_from: '{model.init_from}' holds weights of "
                 f"{name}={found[name]}, the run has {name}={value}; make them agree"
             )
-    weights.check_split(
-        "model.init_from",
-        Path(model.init_from),
-        card,
-        dataset=settings.data.name,
-        split=settings.data.split,
-        folds=settings.data.folds,
-        fold=settings.data.fold,
-    )
+    weights.check_split("model.init_from", model.init_from, card, settings.data)
     return card.normalisation
 
 

@@ -7,7 +7,6 @@ the same question alone, from a run or from a study.
 import dataclasses
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from vidkd_jax.data.pipeline import evaluation_frames
 from vidkd_jax.errors import DAMAGED, InputError
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run import inputs
+from vidkd_jax.runtime.json_files import make_folder
 from vidkd_jax.settings.settings import Settings
 
 # A network's outputs for evaluation clips by name, each [m, ...].
@@ -64,30 +64,10 @@ def kept(
     before = _load(path) if path.exists() else {}
     if before and {*outputs} <= before.keys():
         return before
-    _make_writable(folder)  # before the network answers, which takes long
+    make_folder("config.eval.keep_answers", folder)  # before the network answers, which takes long
     said = {**before, **ask()}
     _save(path, said)
     return said
-
-
-def _make_writable(folder: Path) -> None:
-    """Makes a folder.
-
-    Raises:
-      InputError: it cannot be made, or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError as error:
-        raise InputError(
-            f"config.eval.keep_answers: '{folder}' cannot be written ({error.strerror}); choose "
-            "another folder"
-        ) from error
-    if not writable:
-        raise InputError(
-            f"config.eval.keep_answers: '{folder}' cannot be written; choose another folder"
-        )
 
 
 def _identity(

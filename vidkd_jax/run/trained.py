@@ -63,15 +63,7 @@ def load(settings: Settings, class_names: Sequence[str], own: Sampler) -> tuple[
             _check_classes(folder, teacher.card, class_names, settings.method_name)
         if source:
             _check_outputs(folder, teacher.card, source, settings)
-        weights.check_split(
-            "teachers.runs",
-            Path(folder),
-            teacher.card,
-            dataset=settings.data.name,
-            split=settings.data.split,
-            folds=settings.data.folds,
-            fold=settings.data.fold,
-        )
+        weights.check_split("teachers.runs", folder, teacher.card, settings.data)
     _check_modality(settings, teachers)
     _check_clips(settings, source, teachers, own)
     return teachers

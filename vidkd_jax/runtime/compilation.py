@@ -10,6 +10,7 @@ import jax
 from tqdm import tqdm
 
 from vidkd_jax.runtime.cache import cache_folder
+from vidkd_jax.runtime.json_files import why_not_writable
 
 
 def cache_compilations() -> None:
@@ -21,15 +22,11 @@ def cache_compilations() -> None:
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError:
-        writable = False
-    if writable:
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+    if reason := why_not_writable(folder):
+        said = f"'{folder}' cannot be written ({reason}): compiled steps are not kept there"
+        print(said, file=sys.stderr)
     else:
-        print(f"'{folder}' cannot be written: compiled steps are not kept there", file=sys.stderr)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def announced(

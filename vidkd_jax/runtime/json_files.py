@@ -1,6 +1,7 @@
 """Writes text, bytes and JSON atomically, and reads JSON; damage is an error of one line."""
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -14,15 +15,20 @@ def make_folder(flag: str, folder: Path) -> None:
     """Makes the folder that a flag names, such as "--out", if it is not there.
 
     Raises:
-      InputError: It cannot be made, or its name could not be written into files.
+      InputError: It cannot be made or written to, or its name could not be written into files.
     """
     check_text(flag, folder)
+    if reason := why_not_writable(folder):
+        raise InputError(f"{flag}={folder}: cannot be written ({reason}); choose another")
+
+
+def why_not_writable(folder: Path) -> str:
+    """Makes a folder if it is not there; returns why nothing can be written to it, "" if it can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        return "" if os.access(folder, os.W_OK) else os.strerror(errno.EACCES)
     except OSError as error:
-        raise InputError(
-            f"{flag}={folder}: cannot be written ({error.strerror}); choose another"
-        ) from error
+        return error.strerror or str(error)
 
 
 def write_text(path: Path, text: str, **how: Any) -> None:

@@ -9,16 +9,11 @@ from vidkd_jax.errors import InputError, run_command, suggest
 from vidkd_jax.runtime.json_files import make_folder, write_text
 from vidkd_jax.tables import csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, row_arm
-from vidkd_jax.tables.checks import (
-    check_converted,
-    check_overrides,
-    check_records,
-    check_rows,
-    check_runs,
-)
+from vidkd_jax.tables.checks import check_converted, check_overrides, check_records, check_rows
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.dry_run import print_costs
 from vidkd_jax.tables.pictures import PICTURES
+from vidkd_jax.tables.planned import plan
 from vidkd_jax.tables.resolving import root_of
 from vidkd_jax.tables.row import Row, file_name
 from vidkd_jax.tables.table import Table, available, load_table
@@ -39,15 +34,14 @@ def main(argv: list[str] | None = None) -> None:
     wanted = _wanted(table, rows, arguments.scale, arguments.seeds)
     # Of all rows, although --row may want only one of them: two could share a folder.
     check_overrides(every, wanted, extra)
-    if not arguments.so_far:
-        check_runs(wanted, arguments.out, extra)
     if arguments.dry_run:
-        print_costs(wanted, arguments.out, extra)
+        print_costs(plan(wanted, arguments.out, extra), arguments.out, extra)
         return
     if not arguments.so_far:
+        runs = plan(wanted, arguments.out, extra)
         make_folder("--out", arguments.out)
-        check_records(wanted, arguments.out, extra)
-        check_converted(wanted, arguments.out, extra)
+        check_records(runs)
+        check_converted(runs, arguments.out)
         runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
     if arguments.row:
         print(
@@ -186,8 +180,8 @@ def write_table(
     make_folder("--out", folder)
     text = render.markdown(table, columns)
     write_text(folder / "table.md", text, encoding="utf-8")
-    csv_files.write_csv(folder / "table.csv", columns)
-    csv_files.write_seeds(folder / "seeds.csv", columns)
+    write_text(folder / "table.csv", csv_files.of_rows(columns), encoding="utf-8", newline="")
+    write_text(folder / "seeds.csv", csv_files.of_seeds(columns), encoding="utf-8", newline="")
     return f"{text}\n{page.write_page(folder, table, columns, out, seeds, data_root)}"
 
 

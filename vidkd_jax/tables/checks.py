@@ -5,10 +5,10 @@ from pathlib import Path
 
 from vidkd_jax import data
 from vidkd_jax.errors import InputError, naming
-from vidkd_jax.networks.checkpoints import saved_epoch
 from vidkd_jax.networks.weights import load_card
-from vidkd_jax.run import inputs, workdir
+from vidkd_jax.run import inputs
 from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.tables.planned import Planned
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import TEACHERS
 from vidkd_jax.tables.table import Table
@@ -48,23 +48,10 @@ def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence
         resolve(arm, extra)
 
 
-def is_done(arm: Arm, out: Path, extra: Sequence[str]) -> bool:
-    """Whether a run has its results, and its command wants no more epochs.
-
-    Raises:
-      InputError: the folder holds a run of other settings, of more epochs, or on other videos.
-    """
-    if not arm.is_finished(out):
-        return False
-    return workdir.check(arm.folder(out), resolve(arm, extra), "--out") is not None
-
-
-def missing_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> list[str]:
-    """Returns what unfinished runs lack of their records, a line for each data set."""
-    runs = [arm for arm in in_order(wanted) if not is_done(arm, out, extra)]
+def missing_records(runs: Sequence[Planned]) -> list[str]:
+    """Returns what runs that are not done lack of their records, a line for each data set."""
     missing: dict[str, None] = {}
-    for arm in {arm.kind: arm for arm in runs}.values():
-        settings = resolve(arm, extra).data
+    for settings in {run.arm.kind: run.settings.data for run in runs if not run.done}.values():
         if settings.source == "records":
             try:
                 data.open_records(inputs.records_of(settings))
@@ -73,39 +60,28 @@ def missing_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> l
     return list(missing)
 
 
-def check_records(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
-    """Checks that the records of all unfinished runs are there, before hours go into the first.
+def check_records(runs: Sequence[Planned]) -> None:
+    """Checks that the records of all runs to be made are there, before hours go into the first.
 
     Raises:
       InputError: some are missing; it names all of them.
     """
-    if missing := missing_records(wanted, out, extra):
+    if missing := missing_records(runs):
         raise InputError("\n".join(missing))
 
 
-def check_runs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
-    """Checks that the runs which are there are those that are wanted.
-
-    Raises:
-      InputError: a folder holds a run of other settings, or on other videos.
-    """
-    for arm in in_order(wanted):
-        folder = arm.folder(out)
-        if not arm.is_finished(out) and not saved_epoch(folder):
-            continue
-        workdir.check(folder, resolve(arm, extra), "--out")
-
-
-def check_converted(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
+def check_converted(runs: Sequence[Planned], out: Path) -> None:
     """Checks that converted weights are there, and that those which teach see the right frames.
+
+    Args:
+      runs: of those that are done nothing is asked.
+      out: the folder that all tables share.
 
     Raises:
       InputError: some are missing, or see other frames.
     """
-    for arm in in_order(wanted):
-        if not arm.converted(out) or is_done(arm, out, extra):
-            continue
-        frames = resolve(arm, extra).data.frames
+    for run in [run for run in runs if not run.done]:
+        arm, frames = run.arm, run.settings.data.frames
         for folder in arm.converted(out):
             if not (folder / "model.json").is_file():
                 raise InputError(

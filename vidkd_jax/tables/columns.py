@@ -14,7 +14,8 @@ from vidkd_jax.tables.alike import check_alike
 from vidkd_jax.tables.arms import Arm, finished_by_seed, finished_part, paired
 from vidkd_jax.tables.power import Gate, read_gate
 from vidkd_jax.tables.row import TEACHERS, TRUNK, Row
-from vidkd_jax.tables.run_results import RunResult, read_number, read_run
+from vidkd_jax.tables.run_files import read_number
+from vidkd_jax.tables.run_results import RunResult, read_run
 from vidkd_jax.tables.selected import read_selected
 from vidkd_jax.tables.statistics import Estimate
 from vidkd_jax.tables.table import Table

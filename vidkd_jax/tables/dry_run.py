@@ -6,24 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax.tables import costs, runner
-from vidkd_jax.tables.arms import Arm, in_order
-from vidkd_jax.tables.checks import is_done, missing_records
+from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.checks import missing_records
+from vidkd_jax.tables.planned import Planned
 from vidkd_jax.tables.row import TRUNK
-from vidkd_jax.tables.run_results import read_summary
+from vidkd_jax.tables.run_files import read_summary
 
 
-def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
+def print_costs(planned: Sequence[Planned], out: Path, extra: Sequence[str]) -> None:
     """Prints every run's command and cost, the sum, and how much of it is left to run."""
-    runs = in_order(wanted)
+    runs = [run.arm for run in planned]
     known: dict[Path, costs.Cost] = {}
     for arm in runs:
         known[arm.kind] = known.get(arm.kind) or costs.cost(arm, extra, out)
-    finished = [arm for arm in runs if is_done(arm, out, extra)]
-    folders = {arm.folder(out) for arm in finished}
+    finished = [run.arm for run in planned if run.done]
     speed, whose = _speed(finished, out, known) or _measured(runs, known, extra)
-    for arm in runs:
-        cost, done = known[arm.kind], " (finished)" if arm.folder(out) in folders else ""
-        print(shlex.join(runner.command(arm, out, extra)))
+    for run in planned:
+        cost, done = known[run.arm.kind], " (finished)" if run.done else ""
+        print(shlex.join(runner.command(run.arm, out, extra)))
         print(
             f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
             f"about {_hours(cost.flops / speed)} here{done}"
@@ -35,7 +35,7 @@ def print_costs(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> None:
     )
     if missing := sorted({f for arm in runs for f in arm.converted(out) if not f.exists()}):
         print(f"Without converted weights that are not there: {', '.join(map(str, missing))}")
-    for lacking in missing_records(wanted, out, extra):
+    for lacking in missing_records(planned):
         print(f"Not there yet: {lacking}")
     if finished:
         left = total - _flops(finished, known)

@@ -10,7 +10,7 @@ from vidkd_jax.report.figures.axes import in_legend
 from vidkd_jax.run.saved import saved_network
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.tables.row import TEACHERS, rows_in
-from vidkd_jax.tables.run_results import readable
+from vidkd_jax.tables.run_files import readable
 from vidkd_jax.tables.shown import Shown
 
 _WEIGHT = "weight"  # of the training metrics weight0, weight1, ...

@@ -14,7 +14,7 @@ from vidkd_jax.data import open_records
 from vidkd_jax.errors import InputError
 from vidkd_jax.run import inputs
 from vidkd_jax.run.saved import saved_network
-from vidkd_jax.tables.run_results import read_predictions, read_settings, readable
+from vidkd_jax.tables.run_files import read_predictions, read_settings, readable
 from vidkd_jax.tables.shown import Shown
 
 _VIDEOS = 4  # how many TY's Figure 4 shows

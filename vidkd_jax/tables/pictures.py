@@ -13,7 +13,7 @@ from vidkd_jax.tables.guidance_pictures import features_by_class, guidance_weigh
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import METRICS
 from vidkd_jax.tables.mistakes_picture import misclassified
-from vidkd_jax.tables.run_results import read_curve, read_predictions
+from vidkd_jax.tables.run_files import read_curve, read_predictions
 from vidkd_jax.tables.selected import accuracies
 from vidkd_jax.tables.shown import Shown
 from vidkd_jax.tables.table import Table

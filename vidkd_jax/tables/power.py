@@ -11,7 +11,7 @@ from scipy import stats
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.row import TEACHERS
-from vidkd_jax.tables.run_results import read_summary
+from vidkd_jax.tables.run_files import read_summary
 from vidkd_jax.tables.statistics import Estimate
 
 GATE = 0.08  # by which a teacher must be better than its student is alone

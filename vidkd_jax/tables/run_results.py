@@ -1,23 +1,25 @@
-"""What a table reads of a finished run: its predictions, summed by test group, and its summary."""
+"""What a table shows of a finished run: each metric summed by test group, or as one number."""
 
-import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vidkd_jax.errors import DAMAGED, InputError, suggest
-from vidkd_jax.evaluation.predictions import Predictions, softmax
+from vidkd_jax.errors import InputError
+from vidkd_jax.evaluation.predictions import softmax
 from vidkd_jax.methods import LAST_EPOCH
-from vidkd_jax.report.curves import NOT_METRICS
-from vidkd_jax.run.saved import saved_settings, saved_summary
-from vidkd_jax.run.tracking import read_records
-from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import naming_metric
+from vidkd_jax.tables.run_files import (
+    read_curve,
+    read_number,
+    read_predictions,
+    read_summary,
+    readable,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,87 +78,6 @@ class RunResult:
             return metric.reader.combine(weights @ sums.terms) / (weights @ sums.count)
 
 
-@dataclasses.dataclass(frozen=True)
-class SavedPredictions:
-    """What a finished run predicted of the test clips.
-
-    Attributes:
-      predictions: of the clips; videos are numbered.
-      video_names: by number.
-      groups: [n] name of each clip's group.
-      average: how a video's clips are averaged: the run's `eval.average`.
-      bins: of the calibration error: the run's `eval.calibration_bins`.
-    """
-
-    predictions: Predictions
-    video_names: list[str]
-    groups: np.ndarray
-    average: str
-    bins: int
-
-    def by_video(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns probabilities [v, k], labels [v] and numbers [v] of the videos."""
-        return self.predictions.by_video(self.average)
-
-
-@contextlib.contextmanager
-def readable(folder: Path) -> Iterator[None]:
-    """Turns what a missing or damaged file raises into one line.
-
-    Raises:
-      InputError: names the folder and the remedy.
-    """
-    try:
-        yield
-    except DAMAGED as error:
-        raise InputError(
-            f"what the run in '{folder}' left cannot be read ({error}); delete the folder and run "
-            "it again"
-        ) from error
-
-
-def read_predictions(folder: Path) -> SavedPredictions:
-    """Reads the predictions in a finished run's folder.
-
-    Raises:
-      InputError: they are missing or damaged.
-    """
-    with readable(folder):
-        how = json.loads((folder / "config.json").read_text())["eval"]
-        with np.load(folder / "predictions.npz") as arrays:
-            names, video_of_clip = np.unique(arrays["videos"], return_inverse=True)
-            return SavedPredictions(
-                Predictions(arrays["logits"], arrays["labels"], video_of_clip),
-                names.tolist(),
-                arrays["groups"],
-                how["average"],
-                how["calibration_bins"],
-            )
-
-
-def read_summary(folder: Path) -> Mapping[str, Any]:
-    """Reads the summary.json of a finished run.
-
-    Raises:
-      InputError: it is missing or damaged.
-    """
-    if not (summary := saved_summary(folder)):
-        raise InputError(f"'{folder}' has no results in its summary.json; delete it and run again")
-    return summary
-
-
-def read_settings(folder: Path) -> Settings:
-    """Reads the settings of a finished run, of whatever method.
-
-    Raises:
-      InputError: its config.json is missing or damaged.
-    """
-    settings = saved_settings(folder, any_method=True)
-    if settings is None:
-        raise InputError(f"'{folder}' has no config.json any more; run the table again")
-    return settings
-
-
 def read_run(folder: Path, metrics: Sequence[Metric]) -> RunResult:
     """Reads what the metrics need of a finished run's folder.
 
@@ -171,27 +92,6 @@ def read_run(folder: Path, metrics: Sequence[Metric]) -> RunResult:
     if all(metric.of_pair is None for metric in metrics):
         return RunResult(groups, sums, found)
     return RunResult(groups, sums, found, _own_curve(folder, summary))
-
-
-def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
-    """Reads a validation metric of a run by epoch.
-
-    Returns:
-      The first epoch, 1 but for a fork, and the values from there on, [e].
-
-    Raises:
-      InputError: the run did not measure it.
-    """
-    records = read_records(folder / "metrics.jsonl")
-    validation = [record for record in records if record["split"] == "val"]
-    values = [record.get(name) for record in validation if name not in NOT_METRICS]
-    if not values or not all(isinstance(value, int | float) for value in values):
-        measured = sorted({*validation[0]} - NOT_METRICS) if validation else []
-        raise InputError(
-            f"'{folder}': metrics.jsonl has no validation metric '{name}', which the table "
-            f"shows{suggest(name, measured)}"
-        )
-    return validation[0]["epoch"], np.array(values, float)
 
 
 def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
@@ -221,26 +121,6 @@ def _number(folder: Path, summary: Mapping[str, Any], metric: Metric) -> float:
         with naming_metric(metric):
             return metric.of_curve(_own_curve(folder, summary))
     return read_number(folder, metric.name, summary)
-
-
-def read_number(folder: Path, name: str, summary: Mapping[str, Any] | None = None) -> float:
-    """Returns a number of a finished run's summary.
-
-    Args:
-      folder: of the run.
-      name: of the number.
-      summary: of the run, where it has been read.
-
-    Raises:
-      InputError: the summary is missing or damaged, or has no such number.
-    """
-    value = (read_summary(folder) if summary is None else summary).get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(
-            f"'{folder}': summary.json has no number '{name}', which the table shows; run it again "
-            "with code that measures it, or take the metric out of the table"
-        )
-    return float(value)
 
 
 def _sums(folder: Path, metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dict[str, GroupSums]]:

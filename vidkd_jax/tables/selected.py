@@ -19,7 +19,8 @@ from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import naming_metric
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import Selection
-from vidkd_jax.tables.run_results import GroupSums, RunResult, read_settings
+from vidkd_jax.tables.run_files import read_settings
+from vidkd_jax.tables.run_results import GroupSums, RunResult
 
 _NETWORK_TIME = "network_ms"
 _NUMBERS = ("clips", "clip_share", "stop_at", _NETWORK_TIME)
