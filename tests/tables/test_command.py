@@ -14,9 +14,10 @@ from finished_runs import finish
 from record_files import build_squares
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.tables import Row, Table, costs, load_table, runner
+from vidkd_jax.tables import Row, Table, costs, dry_run, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms, in_order, row_arm
+from vidkd_jax.tables.planned import plan
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.table import available
 
@@ -469,12 +470,15 @@ def test_a_dry_run_of_a_data_set_of_unknown_size_is_one_line(tmp_path):
         costs.cost(row_arm(Row("a", "ty_r18"), "laptop", 0), root)
 
 
-def test_a_dry_run_counts_ones_own_records(square_videos, tmp_path):
+def test_a_dry_run_counts_ones_own_records(square_videos, tmp_path, capsys):
     build_squares(square_videos, tmp_path, dataset="ucf101", name="mine")
     extra = [f"--config.data.root={tmp_path}", "--config.data.short_side=36"]
     extra += ["--config.data.crop=24"]
-    found = costs.cost(row_arm(Row("a", "ty_r18"), "laptop", 0), extra)
-    assert found.videos == round(12 * 0.8)
+    arm = row_arm(Row("a", "ty_r18", {"model.width": 1 / 32}), "laptop", 0)
+    assert costs.cost(arm, extra).videos == round(12 * 0.8)
+    dry_run.print_costs(plan([arm], tmp_path, extra), tmp_path, extra)
+    *_, run, total = capsys.readouterr().out.splitlines()
+    assert run.startswith("    10 videos x 50 passes") and "GFLOP/s (the forward pass of" in total
 
 
 def test_a_picture_that_there_is_not_is_refused_before_anything_runs(tmp_path, monkeypatch):

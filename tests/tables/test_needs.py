@@ -295,7 +295,7 @@ def test_a_step_costs_what_its_teachers_answer_and_nothing_for_its_start():
             ("distillation_r18", {"teachers.runs": (PRETRAINED,)}),
         )
     )
-    assert plain == tuned and taught == pytest.approx(plain * 4 / 3)
+    assert plain == tuned and taught == pytest.approx(plain * 4 / 3, rel=1e-4)  # of 400 classes
 
 
 def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch):

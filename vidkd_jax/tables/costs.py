@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count, forward_flops_per_second
 from vidkd_jax.networks.weights import Card, load_card
 from vidkd_jax.run import inputs
+from vidkd_jax.run.student import clip_shape_of
 from vidkd_jax.run.teachers import forward_passes
 from vidkd_jax.settings.settings import DataSettings, Settings
 from vidkd_jax.tables.arms import Arm
@@ -78,15 +80,14 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     Raises:
       InputError: a field or a value is wrong.
     """
-    settings = resolve(arm, extra)
-    data, name = settings.data, settings.data.name
-    videos, num_classes = _VIDEOS.get(name) or _counted(settings.data)
+    run = _work_of(arm, extra)
+    settings, data = run.settings, run.settings.data
     held_out = 1 / data.folds if data.fold else 0.0
     if data.val == "groups":
         held_out += (1 - held_out) * data.val_fraction
-    training = round(videos * data.fraction * (1 - held_out))
-    forward = _macs(settings, num_classes)
-    teachers = [_macs(resolve(teacher, extra), num_classes) for teacher in arm.needs(TEACHERS)]
+    training = round(run.videos * data.fraction * (1 - held_out))
+    forward = run.macs
+    teachers = [_work_of(teacher, extra).macs for teacher in arm.needs(TEACHERS)]
     teachers += [
         of_card(load_card(folder))[1] for folder in arm.converted(out, TEACHERS) if folder.exists()
     ]
@@ -96,6 +97,43 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     epochs = settings.train.epochs - settings.train.fork_epoch
     passes = epochs * max(settings.train.repeats, 1)
     return Cost(training, epochs, passes, per_clip * training * passes)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What a run's student does in a step.
+
+    Attributes:
+      settings: of the run.
+      videos: that train or validate.
+      num_classes: of the data set.
+      clips: of a video that the student sees.
+      shape: [t, h, w, c] of one of them.
+    """
+
+    settings: Settings
+    videos: int
+    num_classes: int
+    clips: int
+    shape: tuple[int, int, int, int]
+
+    @property
+    def macs(self) -> int:
+        """Of one row of a batch, all of its clips together."""
+        model = self.settings.model
+        return self.clips * _count_macs(model.name, model.width, self.num_classes, self.shape)
+
+
+def _work_of(arm: Arm, extra: Sequence[str]) -> _Work:
+    """Returns what a run's student does.
+
+    Raises:
+      InputError: a field is wrong, or there are no records of a data set of unknown size.
+    """
+    settings = resolve(arm, extra)
+    videos, num_classes = _VIDEOS.get(settings.data.name) or _counted(settings.data)
+    *clips, t, h, w, c = clip_shape_of(settings, inputs.student_sampler(settings))
+    return _Work(settings, videos, num_classes, math.prod(clips), (t, h, w, c))
 
 
 def _counted(settings: DataSettings) -> tuple[int, int]:
@@ -112,22 +150,6 @@ def _counted(settings: DataSettings) -> tuple[int, int]:
             f"has no records of it: {error}"
         ) from error
     return len(train.videos), len(train.class_names)
-
-
-def _macs(settings: Settings, num_classes: int) -> int:
-    """Returns the MACs of the student for one row of a batch, all of its clips together."""
-    clips = settings.method.clips
-    each = inputs.student_sampler(settings).num_clips if clips is None else len(clips)
-    shape = _clip_shape(settings)
-    return each * _count_macs(settings.model.name, settings.model.width, num_classes, shape)
-
-
-def _clip_shape(settings: Settings) -> tuple[int, int, int, int]:
-    """Returns [t, h, w, c] of a clip that the student sees."""
-    data = settings.data
-    _, _, frames, *_ = inputs.window_shapes(data, inputs.student_sampler(settings))["clip"]
-    size = data.size or data.crop
-    return frames, size, size, inputs.in_channels(data)
 
 
 @functools.cache
@@ -149,10 +171,13 @@ def flops_per_second(arm: Arm, extra: Sequence[str] = ()) -> float:
       arm: the run.
       extra: as in `resolve`.
     """
-    settings = resolve(arm, extra)
-    model, shape = settings.model, _clip_shape(settings)
-    num_classes = _VIDEOS[settings.data.name][1]
+    run = _work_of(arm, extra)
+    model = run.settings.model
     network = models.create(
-        model.name, num_classes, in_channels=shape[-1], width=model.width, dtype=model.dtype
+        model.name,
+        run.num_classes,
+        in_channels=run.shape[-1],
+        width=model.width,
+        dtype=model.dtype,
     )
-    return forward_flops_per_second(network, shape)
+    return forward_flops_per_second(network, run.shape)
