@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-from absl import flags as absl_flags
 
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.config import get_base_config
@@ -31,10 +30,7 @@ def commands(document):
 
 @functools.cache
 def flags_of(module):
-    """Returns the flags that a command's --help names; of the main command, those of absl."""
-    if module == "vidkd_jax.main":
-        importlib.import_module(module)
-        return {*absl_flags.FLAGS}
+    """Returns the flags that a command's --help names."""
     path = f"{module}.__main__" if (CHECKOUT / module.replace(".", "/")).is_dir() else module
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), pytest.raises(SystemExit) as left:

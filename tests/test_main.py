@@ -64,7 +64,8 @@ def fails_with_one_line(result, *parts):
         ),
         (["--config=configs/ty_r18.py", "--config.method.name=kd"], ["method.name", "supervised"]),
         (["--config=configs/ty_r18.py", "--config.data.crop=200"], ["data.crop", "short_side"]),
-        (["--config=configs/ty_r18.py", "--wrkdir=x"], ["wrkdir"]),
+        (["--config=configs/ty_r18.py", "--wrkdir=x"], ["--wrkdir", "did you mean '--workdir'?"]),
+        (["--config=ty_r18", "--config.seed"], ["--config.seed'", "--config.FIELD=VALUE"]),
         (["--config=ty_r18", "--workdir=w\udcff"], ["w\\udcff': the name is not UTF-8 text"]),
         (
             ["--config=ty_r18", "--config.eval.keep_answers=w\udcff"],
@@ -91,7 +92,7 @@ def test_help_is_no_traceback(flag):
 
 
 COMMANDS = (
-    "vidkd_jax.predict", "vidkd_jax.tables.__main__", "vidkd_jax.models.__main__",
+    "vidkd_jax.main", "vidkd_jax.predict", "vidkd_jax.tables.__main__", "vidkd_jax.models.__main__",
     "vidkd_jax.convert.__main__", "data_prep.build", "data_prep.check", "data_prep.flow",
     "data_prep.marionette.__main__",
 )  # fmt: skip

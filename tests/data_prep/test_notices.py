@@ -13,7 +13,6 @@ from video_files import numbered_frames
 
 from data_prep import build, notices
 from data_prep import check as check_records
-from vidkd_jax import main
 from vidkd_jax.annotations import Entry
 from vidkd_jax.data import RecordDataset, RecordSet, open_records
 from vidkd_jax.data.files import open_files
@@ -21,7 +20,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.inference.loaded import cutting_of
 from vidkd_jax.run.saved import saved_fields
 from vidkd_jax.settings import config_files
-from vidkd_jax.settings.config import set_field
+from vidkd_jax.settings.config import overrides
 from vidkd_jax.video import write_video
 
 
@@ -164,12 +163,8 @@ def test_frame_rates_that_make_no_sense(small, command, fps):
 
 def config_of(words):
     """Returns the config that flags of the command line make."""
-    file, colon, argument = words[0].removeprefix("--config=").partition(":")
-    config = main._load_config(f"{config_files.find(file)}{colon}{argument}")
-    for word in words[1:]:
-        field, value = word.removeprefix("--config.").split("=", 1)
-        set_field(config, field, type(config[field.split(".")[0]][field.split(".")[1]])(value))
-    return config
+    file, _, argument = words[0].removeprefix("--config=").partition(":")
+    return config_files.load(config_files.find(file), argument, overrides(words[1:]))
 
 
 @pytest.mark.parametrize(

@@ -459,9 +459,22 @@ def test_a_finished_run_without_its_predictions_is_one_line(finished, damage):
         tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
 
 
-def test_a_row_of_a_config_that_there_is_not_is_one_line():
-    with pytest.raises(InputError, match="row 'a': no config 'ty_r81'; did you mean 'ty_r18'"):
-        resolve(row_arm(Row("a", "ty_r81"), "marionette", 0))
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("ty_r81", "row 'a': no config 'ty_r81'; did you mean 'ty_r18'"),
+        ("demo", r"demo\.py:marionette: this config takes no argument; leave it out"),
+    ],
+)
+def test_a_row_of_a_config_that_there_is_not_is_one_line(config, message):
+    with pytest.raises(InputError, match=message):
+        resolve(row_arm(Row("a", config), "marionette", 0))
+
+
+def test_words_for_true_and_false_are_those_of_runs():
+    arm = row_arm(Row("a", "ty_r18"), "marionette", 0)
+    for text, value in (("0", False), ("f", False), ("TRUE", True)):
+        assert resolve(arm, [f"--config.augment.enabled={text}"]).augment.enabled is value
 
 
 def test_a_dry_run_of_a_data_set_of_unknown_size_is_one_line(tmp_path):

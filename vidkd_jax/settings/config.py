@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict, config_dict
@@ -15,10 +16,11 @@ from vidkd_jax.options import check_options
 from vidkd_jax.settings import checks
 from vidkd_jax.settings.settings import SECTIONS, AugmentSettings, Settings, flatten
 
+_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's text to a value
     int: int,
     float: float,
-    bool: lambda text: {"true": True, "false": False}[text.lower()],
+    bool: lambda text: _BOOLEANS[text.lower()],
     tuple: tuple_parser.TupleParser().parse,  # as ml_collections' flags do
 }
 
@@ -115,6 +117,28 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
+def overrides(arguments: Iterable[str], flags: Iterable[str] = ()) -> dict[str, str]:
+    """Returns the texts of "--config.FIELD=TEXT" by field; of several the last one counts.
+
+    Args:
+      arguments: of the command line, which are none of the command's own flags.
+      flags: these, such as "--workdir", for the message.
+
+    Raises:
+      InputError: an argument is something else.
+    """
+    found = {}
+    for argument in arguments:
+        matched = re.fullmatch(r"--?config\.([^=]+)=(.*)", argument, re.DOTALL)
+        if not matched:
+            meant = suggest(argument.partition("=")[0], flags) if flags else ""
+            raise InputError(
+                f"unexpected argument '{argument}'{meant}; settings are --config.FIELD=VALUE"
+            )
+        found[matched[1]] = matched[2]
+    return found
+
+
 def parse(flag: str, text: str, kind: type) -> Any:
     """Returns the value that a flag's text stands for.
 
@@ -140,9 +164,7 @@ def set_field(config: ConfigDict, field: str, value: Any) -> None:
     Raises:
       InputError: there is no such field, or it has another type.
     """
-    valid = flatten(config.to_dict())
-    if field not in valid:
-        raise InputError(f"config.{field}: no such field{suggest(field, valid)}")
+    _check_field(config, field)
     try:
         config.update_from_flattened_dict({field: _tuples(value)})
     except TypeError:
@@ -150,8 +172,19 @@ def set_field(config: ConfigDict, field: str, value: Any) -> None:
         raise InputError(f"config.{field}: {value!r} is not of type {kind}") from None
 
 
+def _check_field(config: ConfigDict, field: str) -> None:
+    valid = flatten(config.to_dict())
+    if field not in valid:
+        raise InputError(f"config.{field}: no such field{suggest(field, valid)}")
+
+
 def config_type(config: ConfigDict, field: str) -> Any:
-    """Returns the type of a dotted field, also where it has no value yet."""
+    """Returns the type of a dotted field, also where it has no value yet.
+
+    Raises:
+      InputError: there is no such field.
+    """
+    _check_field(config, field)
     *sections, name = field.split(".")
     for section in sections:
         config = config[section]

@@ -1,12 +1,18 @@
-"""Where the config files are, and which of them a name means.
+"""Where the config files are, which of them a name means, and the config that one makes.
 
 A checkout has them in `configs/`, to be read and copied. A wheel has the same files in the package
 (setup.py puts them into `vidkd_jax/configs`), so that `--config=ty_r18` works without a checkout.
 """
 
+import inspect
+import runpy
+from collections.abc import Mapping
 from pathlib import Path
 
+from ml_collections import ConfigDict
+
 from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.settings.config import config_type, parse, set_field, usual_root
 
 _PACKAGE = Path(__file__).parents[1]
 # A checkout has no folder `configs` in its package, and an installed package no other one.
@@ -36,3 +42,39 @@ def find(value: str) -> Path:
     if value == path.name and ours.is_file():
         return ours
     raise InputError(f"--config={value}: no such file or name{suggest(path.stem, names())}")
+
+
+def load(path: Path, argument: str, given: Mapping[str, str]) -> ConfigDict:
+    """Returns the config of a file, with the command line's overrides.
+
+    Args:
+      path: of the file.
+      argument: of its `get_config`, the data set; "": none.
+      given: texts by field, as `config.overrides` returns them. Without `data.root` the records'
+        folder is that of the variable VIDKD_DATA, where it is set.
+
+    Raises:
+      InputError: the file is no config or fails, or an override is wrong.
+    """
+    config = _own_config(path, argument)
+    if root := usual_root():
+        config.data.root = root
+    for field, text in given.items():
+        set_field(config, field, parse(f"--config.{field}", text, config_type(config, field)))
+    return config
+
+
+def _own_config(path: Path, argument: str) -> ConfigDict:
+    where = f"{path}:{argument}" if argument else str(path)
+    try:
+        get_config = runpy.run_path(str(path))["get_config"]
+        if argument and not inspect.signature(get_config).parameters:
+            raise InputError(f"--config={where}: this config takes no argument; leave it out")
+        config = get_config(*([argument] if argument else []))
+    except InputError:
+        raise
+    except Exception as error:  # whatever a config file may raise
+        raise InputError(f"--config={where}: {type(error).__name__}: {error}") from error
+    if not isinstance(config, ConfigDict):
+        raise InputError(f"--config={where}: its get_config returns no ConfigDict")
+    return config

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vidkd_jax.errors import InputError, run_command, suggest
 from vidkd_jax.runtime.json_files import make_folder, write_text
+from vidkd_jax.settings.config import overrides
 from vidkd_jax.tables import csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, row_arm
 from vidkd_jax.tables.checks import check_converted, check_overrides, check_records, check_rows
@@ -106,8 +107,7 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
     Raises:
       InputError: a flag is wrong, missing, or does not go with another.
     """
-    if unknown := [flag for flag in extra if not flag.startswith("--config.")]:
-        raise InputError(f"unexpected argument '{unknown[0]}'; overrides are --config.a.b=value")
+    overrides(extra)
     if not arguments.table or not arguments.out:
         raise InputError("--table and --out are needed; --list names the tables")
     if arguments.so_far and arguments.row:

@@ -7,6 +7,7 @@ from vidkd_jax import data
 from vidkd_jax.errors import InputError, naming
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs
+from vidkd_jax.settings.config import overrides
 from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.planned import Planned
 from vidkd_jax.tables.resolving import resolve
@@ -40,8 +41,7 @@ def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence
     runs = in_order(wanted)
     set_by_table = {"seed", TEACHERS, "data.name"}
     set_by_table.update(field for arm in in_order(table) for field in arm.row.overrides)
-    for flag in extra:
-        field = flag.removeprefix("--config.").partition("=")[0]
+    for field in overrides(extra):
         if field in set_by_table:
             raise InputError(f"--config.{field}: the table sets it, run by run; leave it out")
     for arm in {arm.kind: arm for arm in runs}.values():
