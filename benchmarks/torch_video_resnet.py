@@ -85,7 +85,6 @@ class VideoResNet(nn.Module):
       shared_middle: Whether the second convolution of a block has as many middle channels as the
         first.
       eps: Epsilon of the norms.
-      momentum: Momentum of the norms, in PyTorch's convention.
       width: Factor on every number of channels.
       classes: Number of logits.
       in_channels: Number of channels of the clips.
@@ -98,7 +97,6 @@ class VideoResNet(nn.Module):
         *,
         shared_middle: bool = True,
         eps: float = 1e-5,
-        momentum: float = 0.1,
         width: float = 1.0,
         classes: int = 5,
         in_channels: int = 3,
@@ -117,7 +115,7 @@ class VideoResNet(nn.Module):
         self.fc = nn.Linear(features, classes)
         for module in self.modules():
             if isinstance(module, nn.BatchNorm3d):
-                module.eps, module.momentum = eps, momentum
+                module.eps = eps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Returns the logits."""
@@ -129,11 +127,11 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "r3d_18": {},
     "mc3_18": {"kinds": ("3d", "2d", "2d", "2d")},
     "r2plus1d_18": {"kinds": ("2+1d",) * 4},
+    # Its port sets a momentum of 0.9, Caffe2's: of the old statistics, which is PyTorch's 0.1.
     "ig65m_r2plus1d_34": {
         "kinds": ("2+1d",) * 4,
         "sizes": (3, 4, 6, 3),
         "shared_middle": False,
         "eps": 1e-3,
-        "momentum": 0.9,
     },
 }

@@ -27,5 +27,6 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
             method__name="supervised",
             data__sampler="clip",
             augment__enabled=False,
+            eval__max_clips=0,
         )
     return build_clip_teacher("condi_teacher", dataset, model__name="hara_resnext_101")

@@ -12,6 +12,8 @@ Unlike the released code:
 
 - augmentation is drawn for each clip; a bug in the code draws it only once for the whole run;
 - videos of fewer than 17 frames are used; the code leaves them out;
+- of a test video with more than 30 clips those that count are spread over it; the code takes the
+  first 30;
 - validation uses the centre clip of each video; the code draws a random one;
 - blur repeats the edges; the code pads with zeros;
 - the classifier is initialised with LeCun's deviation, which is 1.4 times smaller than He's;

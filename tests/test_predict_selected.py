@@ -259,10 +259,10 @@ def test_networks_that_do_not_fit(networks, video_run, files, tmp_path):
         return tmp_path / "other"
 
     refused(
-        "sampler: class 1 is Right, for --teacher=.*other it is Up; give a sampler and a teacher",
+        "sampler: takes label 1 for Right, not Up as --teacher=.*other; give a sampler and a teach",
         teacher=changed(class_names=("Left", "Up")),
     )
-    refused("knows 2 classes, --teacher=.*other knows 3", teacher=changed(num_classes=3))
+    refused("knows 2 classes, not 3 as --teacher=.*other", teacher=changed(num_classes=3))
     refused("trained with data.fps=0, but --teacher=.*other with 12", teacher=changed(fps=12.0))
     seen_wider = changed()
     config = json.loads((seen_wider / "config.json").read_text())

@@ -1,6 +1,7 @@
 """The run: build, train epoch by epoch, promote, evaluate, report."""
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +55,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
         print(devices, file=sys.stderr)
     run = build_run(settings)
     resumed = saved_epoch(workdir) > 0
-    digests = origins.of_run(workdir, settings, run.frozen_digests, resumed=resumed)
+    digests = origins.of_run(workdir, settings, run.frozen.digests, resumed=resumed)
     network = {**run.card.as_json(), **digests}
     keep = settings.train.keep_epochs
     with (
@@ -161,7 +162,8 @@ def _train_epoch(
             pending = []
             if number == per_epoch:
                 seconds = time.monotonic() - start
-                values["clips_per_second"] = per_epoch * train.batch_size / seconds
+                each = math.prod(run.clip_shape[:-4])  # clips of a video that the student sees
+                values["clips_per_second"] = per_epoch * train.batch_size * each / seconds
                 values["data_wait_fraction"] = waited / seconds
             values["learning_rate"] = rate
             tracker.write(first_step + number, epoch, "train", values)

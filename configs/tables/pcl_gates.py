@@ -39,5 +39,6 @@ TABLE = Table(
     ),
     headline="probe_top1",
     note="Nothing that is compared downstream means anything unless the probe of a network of PCL "
-    "is 5 points better than that of random weights. Probe and retrieval are PCL's, not PCL+KD's.",
+    "is 5 points better than that of random weights. Probe and retrieval are PCL's, not PCL+KD's, "
+    "and read pooled features.",
 )

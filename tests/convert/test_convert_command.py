@@ -13,7 +13,7 @@ from vidkd_jax import models
 from vidkd_jax.convert import to_torch
 from vidkd_jax.convert.__main__ import _abstract, main
 from vidkd_jax.errors import InputError
-from vidkd_jax.models.normalisation import ACTIVITYNET, TY
+from vidkd_jax.models.normalisation import ACTIVITYNET, IMAGENET, TY
 from vidkd_jax.networks import weights
 
 NARROW = ["--model=ty_r3d_18", "--width=0.03125"]
@@ -132,6 +132,7 @@ def test_a_still_image_network_is_inflated_to_haras_3d_resnet(tmp_path):
         summed = array.sum(2) if array.ndim == 5 else array
         np.testing.assert_allclose(summed, images[name], rtol=1e-5, atol=1e-6, err_msg=name)
     assert inflated["layer4.1.conv2.weight"].shape[2] == 3
+    assert weights.load_card(out).normalisation == IMAGENET  # of the image network
 
 
 def test_half_precision_becomes_single(state, tmp_path):

@@ -192,6 +192,15 @@ def test_evaluation_has_every_clip_once_and_masks_the_padding(memory_subset):
     assert start.tolist() == [0, 0, 4, 0, 0, 4, 8, 12]
 
 
+@pytest.mark.parametrize(("most", "clips"), [(3, 3), (0, 25)])
+def test_clips_are_limited_or_all(memory_subset, most, clips):
+    batches = EvalBatches(
+        memory_subset([100]), SPEC, batch_size=25, max_clips=most, reading=Reading()
+    )
+    (batch,) = batches
+    assert batch["mask"].sum() == clips
+
+
 def test_evaluation_centre_clip(memory_subset):
     batches = EvalBatches(
         memory_subset([10, 4]), SPEC, batch_size=2, max_clips=None, reading=Reading()

@@ -136,13 +136,6 @@ def test_passes_of_random_differ_and_are_seeded():
     one, same = (study.selected("random", (2,), passes=3) for _ in range(2))
     np.testing.assert_array_equal(one.correct, same.correct)
     assert (one.correct[0] != one.correct[1]).any()
-    assert one.per_video.shape == (1, 50)
-
-
-def test_the_teacher_is_right_where_its_top_class_is_the_label():
-    scores = drawn((2, 1), num_classes=3)
-    scores = dataclasses.replace(scores, teacher=np.eye(3, dtype=np.float32)[[0, 2, 1]])
-    assert scores.teacher_is_right().tolist() == [True, False, True]  # labels 0, 0, 1
 
 
 def test_scores_that_lack_something_are_named():

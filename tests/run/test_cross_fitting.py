@@ -76,7 +76,7 @@ def test_each_video_is_taught_by_the_network_that_has_not_seen_it(student, fold_
         own = np.asarray(folds) == fold  # the network of this fold was trained without it
         expected += np.sum(said["logits"][:, 0] * (1 + batch["video"]), where=own)
     np.testing.assert_allclose(heard(run, batch), expected, rtol=1e-3)
-    assert len(run.frozen_shapes) == 1
+    assert len(run.frozen.shapes) == 1
 
 
 def test_videos_that_no_teacher_has_seen_are_answered_by_their_mean(student):

@@ -83,6 +83,8 @@ def test_a_student_that_is_to_choose_clips_needs_clips_of_a_part(small_config, t
     condi = {"method__name": "confidence_distillation", "teachers__runs": (str(tmp_path),)}
     with pytest.raises(InputError, match=r"data\.sampler: 'segments', but the student is to choo"):
         build(small_config(**condi, **SPARSE))
+    with pytest.raises(InputError, match=r"eval\.max_clips: 0, all clips, but the run sees a"):
+        build(small_config(**SPARSE, eval__max_clips=0))
 
 
 def test_a_network_of_single_frames_teaches_both_kinds_of_students(small_config, tmp_path):

@@ -494,6 +494,16 @@ def test_a_dry_run_counts_ones_own_records(square_videos, tmp_path, capsys):
     assert run.startswith("    10 videos x 50 passes") and "GFLOP/s (the forward pass of" in total
 
 
+def test_predictions_of_classes_that_there_are_not_are_one_line(finished):
+    out, _ = finished
+    path = next(out.rglob("predictions.npz"))
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    np.savez(path, **{**arrays, "labels": arrays["labels"] + arrays["logits"].shape[1]})
+    with pytest.raises(InputError, match=r"left cannot be read \(labels from .* classes\); delete"):
+        tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
+
+
 def test_a_picture_that_there_is_not_is_refused_before_anything_runs(tmp_path, monkeypatch):
     row = Row("a", "ty_r18")
     table = Table("t", (row,), "a", {"marionette": {"": "marionette"}}, pictures=("relaibility",))

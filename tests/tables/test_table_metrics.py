@@ -193,6 +193,10 @@ def _wrong(*_):
     raise TypeError("of unknown kind")
 
 
+def _without_a_key(*_):
+    return {}["x"]  # which a damaged file may raise, too
+
+
 @pytest.mark.parametrize(
     "metric",
     [
@@ -200,12 +204,13 @@ def _wrong(*_):
         Metric("mine", "mine", PerItem("video", METRICS["video_top1"].reader.terms, _wrong)),
         Metric("mine", "mine", of_curve=_wrong),
         Metric("mine", "mine", of_pair=_wrong),
+        Metric("mine", "mine", PerItem("video", _without_a_key)),
     ],
-    ids=["terms", "combine", "of_curve", "of_pair"],
+    ids=["terms", "combine", "of_curve", "of_pair", "lookup"],
 )
 def test_a_metric_of_a_table_s_own_that_raises_is_one_line(metric, finish_rows):
     out = finish_rows({}, seeds=1)
-    with pytest.raises(InputError, match=r"metrics: 'mine' of .* TypeError: of unknown kind; corr"):
+    with pytest.raises(InputError, match=r"metrics: 'mine' of .* (TypeE|KeyE)rror: .*; correct it"):
         write(out, table(metrics=(metric,), headline="mine"), seeds=1)
 
 

@@ -27,14 +27,15 @@ def read_hmdb51(name: str, annotations: Path, videos: Path, split: int) -> Datas
     """
     ending = f"_test_split{split}.txt"
     folder = require_folder(annotations, f"brush_hair{ending} and the other lists")
-    lists = sorted(folder.glob(f"*{ending}"))
+    # By class, as others number them: of files "climb_stairs_test..." comes before "climb_test...".
+    lists = {path.name.removesuffix(ending): path for path in folder.glob(f"*{ending}")}
     if not lists:
         raise InputError(f"--annotations={folder}: holds no file <class>{ending}")
-    class_names = [path.name.removesuffix(ending) for path in lists]
+    class_names = sorted(lists)
     listed = [
         line
-        for label, path in enumerate(lists)
-        for line in _read_list(path, class_names[label], label)
+        for label, class_name in enumerate(class_names)
+        for line in _read_list(lists[class_name], class_name, label)
     ]
     return make_dataset(name, class_names, listed, VideoFolder(videos))
 

@@ -1,9 +1,10 @@
 """Draws the transforms of each clip from probabilities and ranges, and applies them in order."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 
 from vidkd_jax.augment import operators
 from vidkd_jax.errors import InputError
+from vidkd_jax.options import check_options, option
 
 _OPERATORS = ("flip", "contrast", "brightness", "hue", "blur", "channel_split", "noise")
 # The order of Algorithm 1, and that of the released code (which draws contrast and brightness
@@ -39,6 +41,7 @@ _RELEASED_ORDER = (
     "noise",
     "hue",
 )
+_probability = functools.partial(option, at_least=0, at_most=1)
 _RANGES = ("contrast_range", "brightness_range", "hue_range", "blur_sigma_range")
 
 
@@ -79,30 +82,29 @@ class Augment:
             once for a whole run, is not reproduced.
     """
 
-    flip: float = 0.5
-    contrast: float = 0.5
-    brightness: float = 0.5
-    hue: float = 0.5
-    blur: float = 0.5
-    channel_split: float = 0.5
-    noise: float = 0.5
+    flip: float = _probability(0.5)
+    contrast: float = _probability(0.5)
+    brightness: float = _probability(0.5)
+    hue: float = _probability(0.5)
+    blur: float = _probability(0.5)
+    channel_split: float = _probability(0.5)
+    noise: float = _probability(0.5)
     contrast_range: tuple[float, float] = (0.5, 1.5)
     brightness_range: tuple[float, float] = (-0.5, 0.5)
     hue_range: tuple[float, float] = (0.0, 0.1)
     blur_sigma_range: tuple[float, float] = (0.1, 2.0)
     blur_size: int = 7
-    noise_std: float = 0.1
+    noise_std: float = option(0.1, at_least=0)
     noise_per_frame: bool = False
     per_frame: bool = False
-    inversion: float = 0.0
-    jitter: float = 0.0
+    inversion: float = _probability(0.0)
+    jitter: float = _probability(0.0)
     jitter_strength: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1)
-    grey: float = 0.0
+    grey: float = _probability(0.0)
     released_order: bool = False
 
     def __post_init__(self) -> None:
-        for name in _PAPER_ORDER:
-            self._require(name, 0 <= getattr(self, name) <= 1, "use 0 to 1")
+        check_options(self, "augment")
         for name in _RANGES:
             bounds = getattr(self, name)
             numbers = len(bounds) == 2 and all(
@@ -118,7 +120,6 @@ class Augment:
         self._require("blur_sigma_range", self.blur_sigma_range[0] >= 0, "use 0 or more")
         odd = self.blur_size > 0 and self.blur_size % 2 == 1
         self._require("blur_size", odd, "use an odd number")
-        self._require("noise_std", 0 <= self.noise_std < math.inf, "use 0 or more")
         strengths = self.jitter_strength
         valid = len(strengths) == 4 and all(0 <= s <= 1 for s in strengths) and strengths[3] <= 0.5
         self._require("jitter_strength", valid, "use 4 of 0 to 1, the last one at most 0.5")
@@ -130,9 +131,8 @@ class Augment:
     @classmethod
     def none(cls) -> "Augment":
         """Returns the policy without augmentation: all probabilities are 0."""
-        return cls(
-            flip=0.0, contrast=0.0, brightness=0.0, hue=0.0, blur=0.0, channel_split=0.0, noise=0.0
-        )
+        nothing: dict[str, Any] = dict.fromkeys(_PAPER_ORDER, 0.0)
+        return cls(**nothing)
 
 
 class Draw(NamedTuple):

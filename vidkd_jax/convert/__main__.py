@@ -89,7 +89,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--normalisation",
-        help=f"of the input (default: the network's): {', '.join(NORMALISATIONS)}",
+        help="of the input (default: the network's, with --inflate imagenet): "
+        f"{', '.join(NORMALISATIONS)}",
     )
     args = parser.parse_args(argv)
     for name in ("num_classes", "width", "frames", "stride", "size"):
@@ -134,7 +135,8 @@ def _no_classifier(source: str, head: str, others: Sequence[str]) -> str:
 
 
 def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int) -> weights.Card:
-    normalisation = NORMALISATIONS.get(args.normalisation, backbone.normalisation)
+    usual = NORMALISATIONS["imagenet"] if args.inflate else backbone.normalisation
+    normalisation = NORMALISATIONS.get(args.normalisation, usual)
     return weights.Card(
         model=args.model,
         width=args.width,

@@ -21,7 +21,7 @@ from vidkd_jax.runtime.workers import follow_parent
 
 _MOST_THREADS = 16  # each holds a batch
 _ORDER, _CLIPS = 0, 1  # what a stream of random numbers is for
-_ENDLESS = 2**40  # batches
+_ENDLESS = 2**40  # batches, or clips of a video
 _LEAST = 64  # batches of an epoch whose number of passes is left open
 
 
@@ -218,10 +218,16 @@ def evaluation_rows(subset: Subset, spec: ClipSpec, max_clips: int | None) -> np
 
 @functools.lru_cache(maxsize=1024)  # the clips of one video are read one by one
 def evaluation_frames(spec: ClipSpec, num_frames: int, max_clips: int | None) -> np.ndarray:
-    """Returns the frames of a video's evaluation clips, int64 [m, n, t]; `None`: of the middle."""
+    """Returns the frames of a video's evaluation clips, int64 [m, n, t].
+
+    Args:
+      spec: how clips are cut.
+      num_frames: of the video.
+      max_clips: at most; 0: all; None: the one in the middle.
+    """
     if max_clips is None:
         return spec.sampler.centre(num_frames)[None]
-    return spec.sampler.grid(num_frames, max_clips)
+    return spec.sampler.grid(num_frames, max_clips or _ENDLESS)
 
 
 def _check_divisible(batch_size: int, process: Process) -> None:

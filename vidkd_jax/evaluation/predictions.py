@@ -5,15 +5,11 @@ softmax, or their logits for the papers that say so. Every clip and every video 
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.evaluation.binary import mean_average_precision
-
-Arrays = Mapping[str, Any]  # NumPy, or of the device
 
 
 @dataclasses.dataclass(frozen=True)

@@ -64,11 +64,6 @@ class Loaded:
     dtype: str = ModelSettings.dtype
 
     @property
-    def answers(self) -> bool:
-        """Whether it has a classifier that was trained."""
-        return self.card.has_classifier and self.card.num_classes > 0
-
-    @property
     def believes(self) -> bool:
         """Whether it says how sure it is that the teacher will be right."""
         return CONFIDENCE in self.card.heads
@@ -114,7 +109,7 @@ def calibrated(loaded: Loaded, folder: Path, level: str) -> Loaded:
     Raises:
       InputError: the run has fitted none.
     """
-    if not loaded.answers:
+    if not loaded.card.answers:
         return loaded
     summary = saved_summary(folder)
     for field in (f"{level}_temperature", "clip_temperature"):

@@ -109,7 +109,7 @@ def pair(teacher: Loaded, sampler: Loaded | None) -> Pair:
     Raises:
       InputError: the teacher cannot answer, or the two do not fit each other.
     """
-    if not teacher.answers:
+    if not teacher.card.answers:
         raise InputError(
             f"{teacher.name}: its classifier is random: the checkpoint had none for these "
             "classes; train it first (model.init_from)"
@@ -154,7 +154,7 @@ def check_fit(teacher: Loaded, sampler: Loaded) -> None:
     Raises:
       InputError: says in which way the two differ.
     """
-    if sampler.answers:
+    if sampler.card.answers:
         _check_classes(teacher, sampler)
     elif not sampler.believes:
         raise InputError(
@@ -184,18 +184,12 @@ def check_fit(teacher: Loaded, sampler: Loaded) -> None:
 
 
 def _check_classes(teacher: Loaded, sampler: Loaded) -> None:
-    its, own = teacher.card, sampler.card
-    if its.num_classes != own.num_classes:
+    its = teacher.card
+    if other := sampler.card.other_classes(its.num_classes, its.class_names):
         raise InputError(
-            f"{sampler.name}: knows {own.num_classes} classes, {teacher.name} knows "
-            f"{its.num_classes}; give a sampler and a teacher of the same classes"
+            f"{sampler.name}: {other} as {teacher.name}; give a sampler and a teacher of the same "
+            "classes"
         )
-    for label, (one, other) in enumerate(zip(its.class_names, own.class_names, strict=False)):
-        if one != other:
-            raise InputError(
-                f"{sampler.name}: class {label} is {other}, for {teacher.name} it is {one}; give a "
-                "sampler and a teacher of the same classes"
-            )
 
 
 def _clips_of(card: weights.Card) -> Sampler:
@@ -224,7 +218,7 @@ def _asked(loaded: Loaded, frames: tuple[int, ...] | None, clips: Sampler) -> As
     if loaded.cutting.still:
         frames = samplers.still_places(frames, clips)
     heads = (CONFIDENCE,) if loaded.believes else ()
-    outputs = (*(("logits",) if loaded.answers else ()), *heads)
+    outputs = (*(("logits",) if loaded.card.answers else ()), *heads)
     card = loaded.card
     network = Network(
         weights.network_of(card, heads=heads, dtype=loaded.dtype),

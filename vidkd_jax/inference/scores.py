@@ -61,10 +61,6 @@ class Scores:
         order = np.random.default_rng(seed).permutation(len(self.labels))
         return dataclasses.replace(self, labels=self.labels[order])
 
-    def teacher_is_right(self) -> np.ndarray:
-        """Returns z, whether the teacher classifies each clip correctly, bool [n] (eq. 3.1)."""
-        return self.teacher.argmax(axis=1) == self.labels[self.videos]
-
 
 def probabilities(logits: np.ndarray | None) -> np.ndarray | None:
     """Returns the softmax of logits that may not be there."""

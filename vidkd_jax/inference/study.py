@@ -44,11 +44,6 @@ class Outcome:
         """Mean number of the teacher's clips a video, [passes, settings]."""
         return self.seen.mean(axis=-1)
 
-    @property
-    def per_video(self) -> np.ndarray:
-        """How often each video is right over the passes, [settings, v], to be paired."""
-        return self.correct.mean(axis=0)
-
 
 class Study:
     """Selectors on the scores of one split.

@@ -109,7 +109,6 @@ class VideoResNet(nn.Module):
       factorised: Whether convolutions are (2+1)D.
       shared_middle: See `_Block`.
       epsilon: Epsilon of the norms.
-      momentum: Momentum of the norms, in Flax's convention: the weight of the old statistics.
       width: Factor on every number of channels.
       dtype: Compute dtype; parameters and statistics are float32.
     """
@@ -119,7 +118,6 @@ class VideoResNet(nn.Module):
     factorised: bool = False
     shared_middle: bool = True
     epsilon: float = 1e-5
-    momentum: float = 0.9
     width: float = 1.0
     dtype: Any = jnp.float32
 
@@ -132,7 +130,6 @@ class VideoResNet(nn.Module):
             use_running_average=not train,
             dtype=self.dtype,
             epsilon=self.epsilon,
-            momentum=self.momentum,
         )
         middle = scaled(_STEM_MIDDLE, self.width) if self.factorised else None
         x = _Stem(scaled(64, self.width), middle, conv, norm, name="stem")(clip)
@@ -171,7 +168,6 @@ BACKBONES: Mapping[str, Backbone] = {
             factorised=True,
             shared_middle=False,
             epsilon=1e-3,
-            momentum=0.1,  # 0.9 in PyTorch's convention
         ),
         source="Ghadiyaram et al. 2019; moabitcoin/ig65m-pytorch",
         licence="MIT",

@@ -7,7 +7,7 @@ finished run is one, too: its best student is loaded.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,25 @@ class Card:
     fps: float = 0.0
     folds: int = 0
     fold: int = 0
+
+    @property
+    def answers(self) -> bool:
+        """Whether the network has a classifier that was trained."""
+        return self.has_classifier and self.num_classes > 0
+
+    def other_classes(self, num_classes: int, class_names: Sequence[str]) -> str:
+        """Returns how the network's classes differ from these, in words; "" where they do not.
+
+        Args:
+          num_classes: how many there are.
+          class_names: by label; (): not known.
+        """
+        if self.num_classes != num_classes:
+            return f"knows {self.num_classes} classes, not {num_classes}"
+        for label, (its, other) in enumerate(zip(self.class_names, class_names, strict=False)):
+            if its != other:
+                return f"takes label {label} for {its}, not {other}"
+        return ""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON of `model.json`."""

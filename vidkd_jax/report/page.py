@@ -12,6 +12,7 @@ from matplotlib.text import Text
 from vidkd_jax.report import curves, figures, tables
 from vidkd_jax.report.cautions import cautions
 from vidkd_jax.report.style import CSS
+from vidkd_jax.runtime.json_files import write_text
 
 _DOTS_PER_INCH = 150
 
@@ -56,7 +57,8 @@ def write_report(
         _setting("Environment", summary.get("environment")),
     ]
     page = folder / "index.html"
-    page.write_text(_document(config, summary, "\n".join(filter(None, sections))), "utf-8")
+    text = _document(config, summary, "\n".join(filter(None, sections)))
+    write_text(page, text, encoding="utf-8")
     return page
 
 

@@ -156,7 +156,7 @@ def _of_other_teachers(run: Run, before: Path) -> dict[str, str]:
       before: the folder of the run in which they were trained.
     """
     taught_by = saved_network(before).get(origins.TEACHERS)
-    if taught_by is None or taught_by == list(run.frozen_digests):
+    if taught_by is None or taught_by == list(run.frozen.digests):
         return {}
     return dict.fromkeys(run.student_alone.training_only, "it was trained beside other teachers")
 

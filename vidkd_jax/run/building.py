@@ -3,23 +3,24 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import numpy as np
 import optax
 
-from vidkd_jax import data, models, samplers
+from vidkd_jax import data, models
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.run import fork, init_from, inputs, method_checks, origins, workdir
 from vidkd_jax.run.compiled import Predict, compiled_step, predictor_of
-from vidkd_jax.run.frozen import load_frozen
+from vidkd_jax.run.frozen import FrozenTeachers, load_frozen
 from vidkd_jax.run.state import MEMORY_STREAM, TrainState, create_train_state
 from vidkd_jax.run.student import (
+    alone,
     build_student,
+    card_of,
     clip_shape_of,
     optimizer_of,
     own_kind,
@@ -40,14 +41,10 @@ class Run:
       spec: how clips are cut. They hold all frames that any network of the run sees.
       student: the network that trains.
       clip_shape: shape of the student's input: [t, h, w, c], or [n, t, h, w, c] for n clips.
-      records: of these videos, as the student's card says.
-      selected_on: which videos choose the student's best epoch, as its card says.
-      on_other_lists: whether test videos may have trained a teacher, or what the student starts
-        from.
-      teachers: the teachers by source.
+      card: what must be known of the student to use its weights elsewhere.
+      frozen: the trained teachers.
+      teachers: the teachers by source, the trained ones among them.
       student_shapes: shapes of the student's outputs for one row of a batch.
-      frozen_shapes: shapes of the trained teachers' outputs for one row of a batch.
-      frozen_digests: digests of the trained teachers' weights.
       optimizer: the student's optimiser.
       train_step: the compiled step, (state, teachers, batch, key) -> (state, metrics).
       mesh: the devices.
@@ -60,13 +57,10 @@ class Run:
     spec: ClipSpec
     student: Network
     clip_shape: tuple[int, ...]
-    records: str
-    selected_on: str
-    on_other_lists: bool
+    card: weights.Card
+    frozen: FrozenTeachers
     teachers: Teachers
     student_shapes: Shapes
-    frozen_shapes: tuple[Shapes, ...]
-    frozen_digests: tuple[str, ...]
     optimizer: optax.GradientTransformation
     train_step: Callable[..., tuple[TrainState, dict[str, jax.Array]]]
     mesh: jax.sharding.Mesh
@@ -97,49 +91,16 @@ class Run:
                 key=jax.random.fold_in(self.key, MEMORY_STREAM),
                 variables=weights.student_of(variables),
                 student=self.student_shapes,
-                teachers=self.frozen_shapes,
+                teachers=self.frozen.shapes,
                 num_videos=len(self.splits.train.videos),
             )
         )
         return sharding.place(memory, method.sharded_memory, self.mesh)
 
-    @functools.cached_property
-    def card(self) -> weights.Card:
-        """What must be known of the network to use its weights elsewhere."""
-        *_, frames, size, _, in_channels = self.clip_shape
-        model = self.student_alone
-        heads = {n: head for n, head in model.heads.items() if not head.training_only}
-        has_classifier = "logits" in heads
-        return weights.Card(
-            model=self.settings.model.name,
-            width=self.settings.model.width,
-            in_channels=in_channels,
-            num_classes=len(self.splits.class_names) if has_classifier else 0,
-            frames=frames,
-            stride=self.settings.data.stride,
-            size=size,
-            normalisation=model.normalisation,
-            class_names=tuple(self.splits.class_names),
-            dataset=self.settings.data.name,
-            split=self.settings.data.split,
-            records=self.records,
-            selected_on=self.selected_on,
-            on_other_lists=self.on_other_lists,
-            has_classifier=has_classifier,
-            heads=heads,
-            sampler=samplers.as_json(self.spec.sampler),
-            clips=self.settings.method.clips,
-            fps=self.settings.data.fps,
-            folds=self.settings.data.folds if self.settings.data.fold else 0,
-            fold=self.settings.data.fold,
-        )
-
     @property
     def student_alone(self) -> models.Recogniser:
         """The student's model; of two peers the first."""
-        model: Any = self.student.model
-        found: models.Recogniser = getattr(model, "student", model)
-        return found
+        return alone(self.student)
 
     def num_params(self, variables: Variables) -> int:
         """Returns the size of the student, without what only its training needed."""
@@ -207,6 +168,7 @@ def build_run(settings: Settings) -> Run:
     own = inputs.student_sampler(settings)
     method_checks.check_clips(settings.method, own)
     method_checks.check_choosing(settings.method, own)
+    method_checks.check_evaluated(settings.eval.max_clips, own)
     method_checks.check_lengths(splits.train, own)
     frozen = load_frozen(settings, splits, own, mesh)
     clip_shape = clip_shape_of(settings, own)
@@ -222,6 +184,13 @@ def build_run(settings: Settings) -> Run:
     optimizer = optimizer_of(settings.optim)
     spec = inputs.clip_spec(settings.data, frozen.sampler)
     ancestors = [*frozen.cards, *init_from.cards(settings.model), *trunk]
+    card = card_of(settings, alone(student), clip_shape, splits.class_names, spec.sampler)
+    card = dataclasses.replace(
+        card,
+        records=records,
+        selected_on=weights.selected_on(settings.data.val, name, ancestors),
+        on_other_lists=weights.on_other_lists(records, name, ancestors),
+    )
     return Run(
         settings=settings,
         splits=splits,
@@ -229,13 +198,10 @@ def build_run(settings: Settings) -> Run:
         spec=spec,
         student=student,
         clip_shape=clip_shape,
-        records=records,
-        selected_on=weights.selected_on(settings.data.val, name, ancestors),
-        on_other_lists=weights.on_other_lists(records, name, ancestors),
+        card=card,
+        frozen=frozen,
         teachers=teachers,
         student_shapes=student_shapes,
-        frozen_shapes=frozen.shapes,
-        frozen_digests=frozen.digests,
         optimizer=optimizer,
         train_step=compiled_step(settings, student, teachers, optimizer, mesh, frozen.teacher_of),
         mesh=mesh,

@@ -146,7 +146,7 @@ def _answer(run: Run, source: str, number: int, variables: Variables, exam: Exam
     keep = run.settings.eval.keep_answers if source == Frozen.name else ""
     said = kept(
         Path(keep) if keep else None,
-        run.frozen_digests[number] if keep else "",
+        run.frozen.digests[number] if keep else "",
         run.teachers.networks[source][number],
         asked,
         settings=run.settings,

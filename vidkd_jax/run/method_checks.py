@@ -34,6 +34,23 @@ def check_clips(method: Method, sampler: Sampler) -> None:
             )
 
 
+def check_evaluated(max_clips: int, sampler: Sampler) -> None:
+    """Refuses all clips of a video, where each has frames from all over it.
+
+    Args:
+      max_clips: the setting; 0: all.
+      sampler: draws them.
+
+    Raises:
+      InputError: they have.
+    """
+    if max_clips == 0 and sampler.offsets is None:
+        raise InputError(
+            f"config.eval.max_clips: 0, all clips, but the run sees {sampler.describe()}, and the "
+            "longer a video is, the more such clips it has, of all of it; give a number"
+        )
+
+
 def check_choosing(method: Method, sampler: Sampler) -> None:
     """Refuses a student that is to choose among a video's clips, where each shows all of the video.
 

@@ -117,8 +117,8 @@ def _summary(
         },
         "train_seconds": progress.train_seconds,
         "peak_memory_bytes": machine.peak_memory_bytes(),
-        "model_selection": run.selected_on,
-        "on_other_lists": run.on_other_lists,
+        "model_selection": run.card.selected_on,
+        "on_other_lists": run.card.on_other_lists,
         "groups": dict(run.splits.groups),
         "videos": {
             name: len(getattr(run.splits, name).videos) for name in ("train", "val", "test")

@@ -1,6 +1,7 @@
 """The student of a run: its network, the shape of its input, its optimiser."""
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -8,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from vidkd_jax import models
+from vidkd_jax import models, samplers
 from vidkd_jax.methods import Shapes
+from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run import init_from, inputs
 from vidkd_jax.run.frozen import places, seen
@@ -88,4 +90,52 @@ def optimizer_of(optim: OptimSettings) -> optax.GradientTransformation:
         nesterov=optim.nesterov,
         decay_on=optim.decay_on,
         multipliers=optim.multipliers,
+    )
+
+
+def alone(student: Network) -> models.Recogniser:
+    """Returns the student's model; of two peers the first."""
+    model: Any = student.model
+    found: models.Recogniser = getattr(model, "student", model)
+    return found
+
+
+def card_of(
+    settings: Settings,
+    model: models.Recogniser,
+    clip_shape: tuple[int, ...],
+    class_names: Sequence[str],
+    sampler: Sampler,
+) -> weights.Card:
+    """Returns what must be known of a student's weights, but for where it comes from.
+
+    Args:
+      settings: of the run.
+      model: the student's, without a peer.
+      clip_shape: of its input, as `clip_shape_of` returns it.
+      class_names: of the data set.
+      sampler: draws the run's clips.
+    """
+    *_, frames, size, _, in_channels = clip_shape
+    heads = {name: head for name, head in model.heads.items() if not head.training_only}
+    data, has_classifier = settings.data, "logits" in heads
+    return weights.Card(
+        model=settings.model.name,
+        width=settings.model.width,
+        in_channels=in_channels,
+        num_classes=len(class_names) if has_classifier else 0,
+        frames=frames,
+        stride=data.stride,
+        size=size,
+        normalisation=model.normalisation,
+        class_names=tuple(class_names),
+        dataset=data.name,
+        split=data.split,
+        has_classifier=has_classifier,
+        heads=heads,
+        sampler=samplers.as_json(sampler),
+        clips=settings.method.clips,
+        fps=data.fps,
+        folds=data.folds if data.fold else 0,
+        fold=data.fold,
     )

@@ -132,17 +132,11 @@ def _check_classes(
             f"none for these classes, and method '{method}' learns from it; train it first "
             "(model.init_from), or use a method of features"
         )
-    if card.num_classes != len(class_names):
+    if other := card.other_classes(len(class_names), class_names):
         raise InputError(
-            f"config.teachers.runs: '{folder}' knows {card.num_classes} classes, the data set has "
-            f"{len(class_names)}; use a teacher of this data set, or a method of features"
+            f"config.teachers.runs: '{folder}' {other} as the data set has; use a teacher of this "
+            "data set, or a method of features"
         )
-    for label, (its, ours) in enumerate(zip(card.class_names, class_names, strict=False)):
-        if its != ours:
-            raise InputError(
-                f"config.teachers.runs: label {label} of '{folder}' is {its}, here it is {ours}; "
-                "use a teacher of this data set, or a method of features"
-            )
 
 
 def _check_outputs(folder: str, card: weights.Card, source: Frozen, settings: Settings) -> None:
@@ -166,12 +160,7 @@ def _check_outputs(folder: str, card: weights.Card, source: Frozen, settings: Se
 
 def knows_classes(card: weights.Card, class_names: Sequence[str]) -> bool:
     """Whether a network's classifier answers in these classes."""
-    names = card.class_names or class_names  # converted weights may not know their names
-    return (
-        card.has_classifier
-        and card.num_classes == len(class_names)
-        and tuple(names) == tuple(class_names)
-    )
+    return card.answers and not card.other_classes(len(class_names), class_names)
 
 
 def _check_modality(settings: Settings, teachers: Sequence[Teacher]) -> None:

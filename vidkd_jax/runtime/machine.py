@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import resource
+import sys
 from typing import Any
 
 import jax
@@ -29,5 +30,6 @@ def environment() -> dict[str, Any]:
 def peak_memory_bytes() -> int:
     """Returns the peak of the first device's memory, or of this process where there is no such."""
     statistics = jax.local_devices()[0].memory_stats() or {}
-    process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+    unit = 1 if sys.platform == "darwin" else 1024
+    process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return int(statistics.get("peak_bytes_in_use", process))

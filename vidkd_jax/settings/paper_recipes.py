@@ -53,7 +53,7 @@ def build_clip_sampler(
     recipe = _CONDI_SMALL if dataset in SMALL_SETS else {**_condi(dataset), **_CONDI_STUDENT}
     # Whether the teacher is right is learnt of clips as it will see them. The thesis names no
     # augmentation.
-    recipe = {**recipe, "augment.enabled": False, "data.sampler": "clip"}
+    recipe = {**recipe, "augment.enabled": False, "data.sampler": "clip", "eval.max_clips": 0}
     if drop_confidence:
         first = DATASETS.get(dataset, {}).get("schedule.warmup_epochs", 0) + 1
         recipe = {
@@ -76,7 +76,12 @@ def build_clip_teacher(name: str, dataset: str, **overrides: Any) -> ConfigDict:
       InputError: no such data set.
     """
     # Hara et al. mirror clips and cut windows of five sizes at the corners; these lie anywhere.
-    recipe = {**_condi(dataset), **_FLIP_ALONE, "optim.weight_decay": 1e-3}
+    recipe = {
+        **_condi(dataset),
+        **_FLIP_ALONE,
+        "optim.weight_decay": 1e-3,
+        "eval.max_clips": 0,
+    }
     return build(name, dataset, {**recipe, "method.name": "supervised"}, **overrides)
 
 

@@ -214,7 +214,8 @@ class EvalSettings:
 
     Attributes:
       batch_size: clips at a time.
-      max_clips: of a video; 30 is the released code's limit.
+      max_clips: of a video, spread evenly; 30 is the limit of TY's released code. 0: all that do
+        not overlap, as ConDi has them.
       average: of a video's clips: "softmax", or "logits".
       calibration_bins: of the calibration error.
       keep_answers: folder of trained teachers' answers about evaluation clips, so that further
@@ -223,7 +224,7 @@ class EvalSettings:
     """
 
     batch_size: int = option(16, at_least=1)
-    max_clips: int = option(30, at_least=1)
+    max_clips: int = option(30, at_least=0)
     average: str = choice("softmax", ("softmax", "logits"))
     calibration_bins: int = option(15, at_least=1)
     keep_answers: str = ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from vidkd_jax.errors import InputError
 from vidkd_jax.report.page import document, figure_grid, save_picture
 from vidkd_jax.report.tables import html_table
+from vidkd_jax.runtime.json_files import write_text
 from vidkd_jax.tables import power, render
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.pictures import PICTURES, Shown
@@ -57,7 +58,7 @@ def write_page(
     page = folder / "index.html"
     text = render.explanation(table, columns) if table.shows_table else table.note
     title = html.escape(table.title)
-    page.write_text(document(title, html.escape(text), "\n".join(body)), "utf-8")
+    write_text(page, document(title, html.escape(text), "\n".join(body)), encoding="utf-8")
     return page
 
 

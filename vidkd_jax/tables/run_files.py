@@ -56,6 +56,20 @@ def readable(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def check_labels(logits: np.ndarray, labels: np.ndarray) -> None:
+    """Checks that labels [n] are classes of logits [n, k].
+
+    Raises:
+      ValueError: they are not.
+    """
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(f"logits of shape {logits.shape} with labels of shape {labels.shape}")
+    if labels.size and not 0 <= labels.min() <= labels.max() < logits.shape[1]:
+        raise ValueError(
+            f"labels from {labels.min()} to {labels.max()} of {logits.shape[1]} classes"
+        )
+
+
 def read_predictions(folder: Path) -> SavedPredictions:
     """Reads the predictions in a finished run's folder.
 
@@ -66,6 +80,7 @@ def read_predictions(folder: Path) -> SavedPredictions:
         how = json.loads((folder / "config.json").read_text())["eval"]
         with np.load(folder / "predictions.npz") as arrays:
             names, video_of_clip = np.unique(arrays["videos"], return_inverse=True)
+            check_labels(arrays["logits"], arrays["labels"])
             return SavedPredictions(
                 Predictions(arrays["logits"], arrays["labels"], video_of_clip),
                 names.tolist(),

@@ -14,6 +14,7 @@ from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import naming_metric
 from vidkd_jax.tables.run_files import (
+    check_labels,
     read_curve,
     read_number,
     read_predictions,
@@ -138,7 +139,7 @@ def _sums(folder: Path, metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dic
         items, names, bins = (_probe_items if of_probe else _items)(folder)
         for metric, reader in asked:
             probabilities, labels, groups = items[reader.level]
-            with readable(folder), naming_metric(metric):  # such as a label that is no class
+            with naming_metric(metric):
                 terms = reader.terms(probabilities, labels, bins)
                 sums[metric.name] = GroupSums.of(terms, groups, len(names))
     return names, sums
@@ -176,6 +177,7 @@ def _probe_items(folder: Path) -> tuple[_Items, tuple[str, ...], int]:
             "tests it again"
         )
     with readable(folder), np.load(folder / "linear_probe.npz") as arrays:
+        check_labels(arrays["logits"], arrays["labels"])
         names, groups = np.unique(arrays["groups"], return_inverse=True)
         bins = json.loads((folder / "config.json").read_text())["eval"]["calibration_bins"]
         items = {"probe": (softmax(arrays["logits"]), arrays["labels"], groups)}

@@ -17,6 +17,7 @@ from typing import Any
 
 from vidkd_jax.errors import RunError, Stopped
 from vidkd_jax.run import workdir
+from vidkd_jax.runtime.cores import deal
 from vidkd_jax.runtime.lock import is_held
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings import config_files
@@ -164,8 +165,6 @@ def _run(
     """
     folder = arm.folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    cores = sorted(os.sched_getaffinity(0))
-    share = set(cores[slot::jobs]) or set(cores)
     log, results = folder / "log.txt", _when_finished(folder)
     with log.open("a") as file:
         start = file.tell()
@@ -174,7 +173,7 @@ def _run(
         )
         if process is None:
             return f"'{folder}' was not run: all were stopped"
-        os.sched_setaffinity(process.pid, share)  # long before JAX counts the cores
+        deal(process.pid, slot, jobs)  # long before JAX counts the cores
         status = process.wait()
     if not status:
         return None
