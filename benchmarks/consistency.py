@@ -49,7 +49,7 @@ def varied(run: Run, folder: Path, draws: int, test: Subset) -> Collected:
         views = {"clip": augment.apply(policy, key, augment.normalise(clip))}
         return run.student.infer(variables, views)["logits"]
 
-    batches = run.eval_batches(test, max_clips=run.settings.eval.max_clips)
+    batches = run.eval_batches(run.eval_clips(test))
 
     def answered(batch: dict[str, np.ndarray]) -> dict[str, Any]:
         clip = run.shard({"clip": batch["clip"]})["clip"]

@@ -41,7 +41,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     variables = run.initial_state().variables
 
     def batches() -> Any:
-        return run.eval_batches(test, max_clips=settings.eval.max_clips)
+        return run.eval_batches(run.eval_clips(test))
 
     kept = [batch for batch, _ in zip(batches(), range(4), strict=False)]
     jax.block_until_ready(predict(variables, kept[0]))  # this call compiles

@@ -1,5 +1,6 @@
 """Compares clip samplers with frame numbers written by hand."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 from vidkd_jax import samplers
 from vidkd_jax.data.clips import centre_crop, crop_at
-from vidkd_jax.samplers import Contiguous, Segments, Tuples
+from vidkd_jax.errors import InputError
+from vidkd_jax.samplers import Contiguous, Segments, Tuples, saved
 
 
 def test_every_start_whose_clip_lies_inside_occurs():
@@ -180,6 +182,23 @@ def test_crops():
 def test_a_card_keeps_the_sampler(sampler):
     value = json.loads(json.dumps(samplers.as_json(sampler.reading((0, 1)))))
     assert samplers.from_json(value) == sampler
+
+
+@dataclasses.dataclass(frozen=True)
+class Backwards(Contiguous):
+    """A sampler of one's own."""
+
+
+def test_a_sampler_of_ones_own_is_registered_or_refused(monkeypatch):
+    with pytest.raises(InputError, match=r"sampler Backwards could not .*samplers\.register"):
+        samplers.as_json(Backwards(4, 2))
+    with pytest.raises(InputError, match="the sampler Backwards, which is not known here"):
+        samplers.from_json({"kind": "Backwards", "frames": 4, "stride": 2})
+    monkeypatch.setattr(saved, "_KINDS", dict(saved._KINDS))
+    samplers.register(Backwards)
+    assert samplers.from_json(samplers.as_json(Backwards(4, 2))) == Backwards(4, 2)
+    with pytest.raises(ValueError, match="a sampler 'Contiguous' already"):
+        samplers.register(Contiguous)
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, small_conf
 def test_a_run_keeps_the_temperature_of_its_validation_videos(finished, small_config):
     workdir, summary = finished
     run, (_, best) = build(small_config()), weights.load(workdir)
-    batches = run.eval_batches(run.splits.val, max_clips=run.settings.eval.max_clips)
+    batches = run.eval_batches(run.eval_clips(run.splits.val))
     validated = collect(lambda batch: run.predictor()(best, batch), batches).predictions()
     temperature = summary["video_temperature"]
     assert temperature == pytest.approx(fit_temperature(validated, "softmax"), rel=1e-3)

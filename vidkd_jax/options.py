@@ -2,11 +2,21 @@
 
 import dataclasses
 import math
-from collections.abc import Collection
+import numbers
+from collections.abc import Collection, Mapping
 from typing import Any, get_args
+
+import numpy as np
 
 from vidkd_jax.errors import InputError, suggest
 
+_TYPES: Mapping[Any, Any] = {
+    int: numbers.Integral,
+    float: numbers.Real,
+    bool: (bool, np.bool_),
+    str: str,
+    tuple[float, ...]: tuple,
+}
 _TESTS = {
     "at_least": (lambda value, bound: value >= bound, "at least"),
     "at_most": (lambda value, bound: value <= bound, "at most"),
@@ -49,6 +59,11 @@ def check_options(section: Any, name: str) -> None:
     """
     for field in dataclasses.fields(section):
         value = getattr(section, field.name)
+        if not isinstance(value, _TYPES.get(field.type, object)) or (
+            isinstance(value, bool) and field.type in (int, float)
+        ):
+            kind = getattr(field.type, "__name__", field.type)
+            raise InputError(f"config.{name}.{field.name}: {value!r} is not of type {kind}")
         if value not in (known := field.metadata.get("known", (value,))):
             raise InputError(f"config.{name}.{field.name}: no '{value}'{suggest(value, known)}")
         bounds = {test: field.metadata[test] for test in _TESTS if test in field.metadata}

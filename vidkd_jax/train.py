@@ -55,6 +55,8 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
         print(devices, file=sys.stderr)
     run = build_run(settings)
     resumed = saved_epoch(workdir) > 0
+    if resumed and sharding.is_main():
+        origins.warn_of_code(workdir, settings)
     digests = origins.of_run(workdir, settings, run.frozen.digests, resumed=resumed)
     network = {**run.card.as_json(), **digests}
     keep = settings.train.keep_epochs
@@ -73,7 +75,7 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
         with contextlib.closing(run.train_batches):  # testing needs its memory and cores
             state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
         best = checkpoints.load_best(progress.best_epoch, state.variables)
-        test = Exam(run.splits.test, run.settings.eval.max_clips, "test")
+        test = Exam(run.eval_clips(run.splits.test), "test")
         names = run.settings.tested_by
         # Only the trained teachers: a best past self is this student, and an average or a peer has
         # changed since its best epoch.

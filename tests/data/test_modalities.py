@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from vidkd_jax.data import EvalBatches, PairedDataset, Subset, TrainBatches
+from vidkd_jax.data import EvalBatches, EvalClips, PairedDataset, Subset, TrainBatches
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.data.modalities import open_records
 from vidkd_jax.data.pipeline import Reading
@@ -33,7 +33,7 @@ def test_a_paired_batch_has_the_same_windows_and_frames_of_both(memory_dataset):
     paired = PairedDataset(dataset, FlowOf(dataset))
     subset, spec = Subset(paired, paired.videos[1:]), ClipSpec(Contiguous(4, 2), crop=16)
     train = TrainBatches(subset, spec, batch_size=3, seed=0, reading=Reading())
-    test = EvalBatches(subset, spec, batch_size=3, max_clips=30, reading=Reading())
+    test = EvalBatches(EvalClips(subset, spec, 30), batch_size=3, reading=Reading())
     for batch in itertools.chain(itertools.islice(train, 2), test):
         assert batch["clip"].shape == (3, 1, 4, 16, 16, 3)
         assert batch["flow"].shape == (3, 1, 4, 16, 16, 2)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax.data.clips import ClipSpec, Row, load_batch
-from vidkd_jax.data.pipeline import EvalBatches, Process, Reading, TrainBatches
+from vidkd_jax.data.pipeline import EvalBatches, EvalClips, Process, Reading, TrainBatches
 from vidkd_jax.data.splits import Subset
 from vidkd_jax.errors import InputError
 from vidkd_jax.samplers import Contiguous, Segments, Tuples
@@ -63,7 +63,7 @@ def test_padding_is_not_read(memory_subset, monkeypatch):
         lambda video, numbers: read.append(video) or frames(video, numbers),
     )
     batches = EvalBatches(
-        subset, SPEC, batch_size=4, max_clips=None, reading=Reading(threads=1, prefetch=1)
+        EvalClips(subset, SPEC, None), batch_size=4, reading=Reading(threads=1, prefetch=1)
     )
     *_, last = batches
     assert read == [0, 1, 2, 3, 4]
@@ -181,7 +181,7 @@ def test_crop_larger_than_a_video_is_refused(memory_subset):
 
 def test_evaluation_has_every_clip_once_and_masks_the_padding(memory_subset):
     subset = memory_subset([4, 9, 3, 17])  # 1, 2, 1 and 4 clips
-    batches = EvalBatches(subset, SPEC, batch_size=3, max_clips=30, reading=Reading())
+    batches = EvalBatches(EvalClips(subset, SPEC, 30), batch_size=3, reading=Reading())
     rows = list(batches)
     assert len(rows) == len(batches) == 3
     mask = np.concatenate([b["mask"] for b in rows])
@@ -195,7 +195,7 @@ def test_evaluation_has_every_clip_once_and_masks_the_padding(memory_subset):
 @pytest.mark.parametrize(("most", "clips"), [(3, 3), (0, 25)])
 def test_clips_are_limited_or_all(memory_subset, most, clips):
     batches = EvalBatches(
-        memory_subset([100]), SPEC, batch_size=25, max_clips=most, reading=Reading()
+        EvalClips(memory_subset([100]), SPEC, most), batch_size=25, reading=Reading()
     )
     (batch,) = batches
     assert batch["mask"].sum() == clips
@@ -203,7 +203,7 @@ def test_clips_are_limited_or_all(memory_subset, most, clips):
 
 def test_evaluation_centre_clip(memory_subset):
     batches = EvalBatches(
-        memory_subset([10, 4]), SPEC, batch_size=2, max_clips=None, reading=Reading()
+        EvalClips(memory_subset([10, 4]), SPEC, None), batch_size=2, reading=Reading()
     )
     (batch,) = batches
     assert batch["clip"][0, 0, :, 0, 0, 0].tolist() == [3, 4, 5, 6]
@@ -214,8 +214,8 @@ def test_processes_evaluate_every_clip_once(memory_subset):
     subset = memory_subset([4, 9, 3, 17])
     seen = []
     for i in range(2):
-        options = {"batch_size": 4, "max_clips": 30, "reading": Reading(), "process": Process(i, 2)}
-        for batch in EvalBatches(subset, SPEC, **options):
+        options = {"batch_size": 4, "reading": Reading(), "process": Process(i, 2)}
+        for batch in EvalBatches(EvalClips(subset, SPEC, 30), **options):
             seen += batch["video"][batch["mask"]].tolist()
     assert sorted(seen) == [0, 1, 1, 2, 3, 3, 3, 3]
 
@@ -242,7 +242,7 @@ def test_several_clips_of_a_video_belong_to_one_row(memory_subset):
     assert (frames - frames[:, :1, :1] == [[0, 1], [3, 4], [6, 7]]).all()
     corners = batch["clip"][..., 0, 0, 1:]
     assert (corners == corners[:, :1, :1]).all()  # one window for all clips of a video
-    (row, *_) = EvalBatches(subset, spec, batch_size=4, max_clips=None, reading=Reading())
+    (row, *_) = EvalBatches(EvalClips(subset, spec, None), batch_size=4, reading=Reading())
     assert (row["clip"][0, :, :, 0, 0, 0] % 16).tolist() == [[2, 3], [5, 6], [8, 9]]
 
 
@@ -283,7 +283,7 @@ def test_sequences_of_a_video_are_cut_apart(memory_subset):
     apart = (corners[:, 0, 0] != corners[:, 1, 0]).any(axis=-1)
     assert apart.sum() >= 5  # of eight, of 5 x 9 places each
     (row, *_) = EvalBatches(
-        memory_subset([12] * 8), spec, batch_size=4, max_clips=None, reading=Reading()
+        EvalClips(memory_subset([12] * 8), spec, None), batch_size=4, reading=Reading()
     )
     assert (row["clip"][:, 0] == row["clip"][:, 1]).all()
 

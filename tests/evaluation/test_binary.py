@@ -60,6 +60,13 @@ def test_answers_of_one_kind_have_finite_figures(answer):
     assert rates(scores > 0.5, answers) == ((0.0, 0.5) if answer else (0.5, 0.0))
 
 
+def test_nan_is_not_hidden_by_an_average_precision():
+    scores, answers = np.array([0.5, np.nan]), np.array([True, False])
+    assert np.isnan(average_precision(scores, answers))
+    classes = np.array([[0.5, 0.5], [np.nan, 0.5]])
+    assert np.isnan(mean_average_precision(classes, np.array([0, 1])))
+
+
 def test_nan_is_not_hidden():
     assert np.isnan(roc_auc(np.array([0.1, np.nan]), np.array([True, False])))
 

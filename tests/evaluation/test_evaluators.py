@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.evaluation.collect import Collected, collect
 
@@ -199,6 +200,44 @@ def test_what_evaluators_read_and_need():
     assert not evaluators.need_training_split(["classification"])
     with pytest.raises(ValueError, match="an evaluator 'classification' already"):
         evaluators.register("classification", evaluators.known()["features"])
+
+
+@pytest.mark.parametrize("name", ["predictions", "a/b", ""])
+def test_names_that_are_no_file_of_an_evaluators_own_are_refused(name):
+    with pytest.raises(ValueError, match="is no name for an evaluator"):
+        evaluators.register(name, evaluators.known()["features"])
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """Registers an evaluator "own" that finds what is given."""
+    monkeypatch.setattr(evaluators, "_EVALUATORS", evaluators.known())
+
+    def register(**figures):
+        found = evaluators.Evaluator(("logits",), lambda *_: (figures, {}))
+        evaluators.register("own", found)
+
+    return register
+
+
+def test_numbers_of_numpy_are_figures(own):
+    own(margin=np.float32(0.5), count=np.int64(3), one=np.array(1.0))
+    scores = evaluators.judge(["own"], collected(*blobs(6, 0)), None, OPTIONS).scores
+    assert scores == {"margin": 0.5, "count": 3.0, "one": 1.0}
+    assert all(type(value) is float for value in scores.values())
+
+
+@pytest.mark.parametrize("value", [np.ones(2), "much", None])
+def test_figures_that_are_no_numbers_are_named(own, value):
+    own(margin=value)
+    with pytest.raises(InputError, match=r"evaluator 'own': figure 'margin' is .*, no number"):
+        evaluators.judge(["own"], collected(*blobs(6, 0)), None, OPTIONS)
+
+
+def test_a_figure_of_two_evaluators_is_refused(own):
+    own(video_top1=0.99)
+    with pytest.raises(InputError, match="there is a figure 'video_top1' already"):
+        evaluators.judge(["classification", "own"], collected(*blobs(6, 0)), None, OPTIONS)
 
 
 def test_the_pretext_task_is_judged_on_every_transform_of_every_clip():

@@ -38,9 +38,9 @@ def test_a_network_is_asked_once_about_the_same_clips(video_run, tmp_path, monke
     ]
     asked, ask = [], scoring._ask
 
-    def counted(settings, both, network, subset, title):
+    def counted(settings, network, clips, title):
         asked.append(title)
-        return ask(settings, both, network, subset, title)
+        return ask(settings, network, clips, title)
 
     monkeypatch.setattr(scoring, "_ask", counted)
     first = score(video_run, samplers[0], keep=tmp_path / "kept")

@@ -103,3 +103,9 @@ def test_the_smoothing_may_be_traced():
 def test_mismatched_arguments_raise(logits, labels):
     with pytest.raises(AssertionError):
         cross_entropy(logits, labels)
+
+
+@pytest.mark.parametrize(("dtype", "label", "classes"), [("uint8", 200, 300), ("int8", 3, 128)])
+def test_labels_of_a_small_type_are_classes(dtype, label, classes):
+    loss = cross_entropy(jnp.zeros((1, classes)), jnp.array([label], dtype))
+    np.testing.assert_allclose(loss, [np.log(classes)], rtol=1e-6)

@@ -331,3 +331,8 @@ def test_examples_in_the_docstrings():
     result = doctest.testmod(confidence)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_a_teacher_that_is_not_finite_is_neither_right_nor_wrong():
+    logits = jnp.array([[jnp.nan, 0.0], [1.0, 0.0]])
+    np.testing.assert_array_equal(losses.teacher_is_right(logits, jnp.zeros(2, int)), [np.nan, 1])

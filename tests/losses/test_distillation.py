@@ -220,3 +220,18 @@ def test_a_class_that_the_teacher_masks_does_not_count():
         lambda x: losses.decoupled_kl(x, masked, label, **how).sum(),
     ):
         assert np.isfinite(jax.grad(loss)(student)).all()
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_a_temperature_of_each_example_is_refused(shape):
+    logits, temperature = jnp.zeros((3, 3)), jnp.ones(shape)
+    with pytest.raises(AssertionError):
+        losses.kl_divergence(logits, logits, temperature=temperature)
+    with pytest.raises(AssertionError):
+        losses.decoupled_kl(logits, logits, jnp.arange(3), temperature=temperature)
+
+
+def test_decoupled_kl_of_one_class_is_zero():
+    logits = jnp.ones((2, 1))
+    loss = losses.decoupled_kl(logits, 3 * logits, jnp.zeros(2, int), temperature=2.0)
+    np.testing.assert_array_equal(loss, [0.0, 0.0])

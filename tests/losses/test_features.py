@@ -179,3 +179,9 @@ def test_the_huber_loss_is_linear_from_one_on():
     expected = np.where(gap <= 1, gap**2 / 2, gap - 0.5).mean(axis=1)
     found = losses.relational_distance(*(jnp.asarray(x, jnp.float32) for x in (student, teacher)))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("function", [losses.relational_distance, losses.relational_angle])
+def test_a_teacher_that_is_not_finite_is_not_hidden(function):
+    student = jnp.arange(8.0).reshape(4, 2) ** 2
+    assert np.isnan(function(student, jnp.full((4, 2), jnp.nan))).any()

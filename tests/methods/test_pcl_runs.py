@@ -76,13 +76,13 @@ def test_probe_and_neighbours_learn_from_training_videos_alone(finished, small_c
     monkeypatch.setattr(judging, "_collect", watched)
     with Checkpoints(workdir) as checkpoints:
         best = checkpoints.load_best(summary["best_epoch"], run.initial_state().variables)
-    test = Exam(run.splits.test, run.settings.eval.max_clips, "test")
+    test = Exam(run.eval_clips(run.splits.test), "test")
     found = judging.judge(run, best, test, ("linear_probe", "nearest_neighbours"), {})
     asked, learnt = seen
-    assert asked.subset is run.splits.test and learnt.subset is run.splits.train
-    assert asked.max_clips == learnt.max_clips
+    assert asked.clips.subset is run.splits.test and learnt.clips.subset is run.splits.train
+    assert asked.clips.max_clips == learnt.clips.max_clips
     held_out = {v.group for part in (run.splits.test, run.splits.val) for v in part.videos}
-    assert not held_out & {video.group for video in learnt.subset.videos}
+    assert not held_out & {video.group for video in learnt.clips.subset.videos}
     assert len(found.arrays["linear_probe"]["videos"]) == len(run.splits.test.videos)
 
 

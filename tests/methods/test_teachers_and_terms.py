@@ -360,6 +360,10 @@ def test_an_option_that_the_method_does_not_have_is_named():
         ("mutual_learning", {"kd_weight": -0.1}, "use at least 0"),
         ("relational", {"angle_weight": float("nan")}, "use a finite number"),
         ("teaching_yourself", {"first_teacher": "randm"}, "did you mean 'random'"),
+        ("distillation", {"teacher_weights": [1.0, 2.0]}, "is not of type tuple"),
+        ("distillation", {"temperature": "hot"}, "is not of type float"),
+        ("distillation", {"temperature": True}, "is not of type float"),
+        ("distillation", {"scale_by_temperature_squared": "no"}, "is not of type bool"),
     ],
 )
 def test_options_outside_their_range_are_named(name, options, message):

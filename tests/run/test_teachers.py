@@ -13,6 +13,7 @@ import pytest
 from small_runs import build
 
 from vidkd_jax import augment, methods, models, samplers, train
+from vidkd_jax.data import EvalClips
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
@@ -173,7 +174,9 @@ def test_agreement_is_with_the_teachers_as_they_are_weighted(teacher_run, small_
     )
     alone = taught(small_config, teacher_run, data__crop=32)
     asked = [
-        judging.ask(run, run.teachers.first, Exam(run.splits.val, None, "val"))["frozen"]
+        judging.ask(
+            run, run.teachers.first, Exam(run.eval_clips(run.splits.val, middle=True), "val")
+        )["frozen"]
         for run in (build(config) for config in (both, alone))
     ]
     np.testing.assert_allclose(*asked, rtol=1e-5)
@@ -191,7 +194,7 @@ def test_a_teachers_answers_are_kept_for_further_runs(
     run = build(small_config(**options))
 
     def ask(run, max_clips, subset="val"):
-        exam = Exam(getattr(run.splits, subset), max_clips, "val")
+        exam = Exam(EvalClips(getattr(run.splits, subset), run.spec, max_clips), "val")
         return judging.ask(run, run.teachers.first, exam)["frozen"]
 
     first = ask(run, None)
@@ -219,7 +222,7 @@ def test_answers_that_cannot_be_kept_are_not_asked_for(teacher_run, small_config
     def ask():
         raise AssertionError("asked")
 
-    where = {"settings": run.settings, "subset": run.splits.val, "spec": run.spec, "max_clips": 3}
+    where = {"clips": EvalClips(run.splits.val, run.spec, 3), "data": run.settings.data}
     with pytest.raises(InputError, match=r"config\.eval\.keep_answers=.*file: cannot be written"):
         kept.kept(tmp_path / "file", "digest", network, ask, **where)
 
@@ -235,10 +238,8 @@ def test_what_was_kept_of_fewer_outputs_is_asked_again(teacher_run, small_config
             asked.append(outputs)
             return {name: np.ones(2) for name in outputs}
 
-        where = {"settings": run.settings, "subset": run.splits.val, "spec": run.spec}
-        return kept.kept(
-            tmp_path, "digest", network, ask, **where, max_clips=3, outputs=outputs
-        ).keys()
+        where = {"clips": EvalClips(run.splits.val, run.spec, 3), "data": run.settings.data}
+        return kept.kept(tmp_path, "digest", network, ask, **where, outputs=outputs).keys()
 
     assert told("logits") == {"logits"}
     assert told("logits", "confidence") == {"logits", "confidence"}
@@ -256,10 +257,9 @@ def test_kept_answers_are_of_one_arithmetic_and_normalisation(teacher_run, small
         model.clone(normalisation=ACTIVITYNET_BGR),
         model.clone(backbone=model.backbone.clone(dtype=np.dtype("float32"))),
     )
+    clips = run.eval_clips(run.splits.val)
     (own, rounded, coloured, same) = (
-        kept._identity(
-            run.settings, run.splits.val, run.spec, 3, dataclasses.replace(network, model=each)
-        )
+        kept._identity(clips, run.settings.data, dataclasses.replace(network, model=each))
         for each in (model, *others)
     )
     assert len({own, rounded, coloured}) == 3 and same == own

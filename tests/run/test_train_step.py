@@ -1,3 +1,4 @@
+import dataclasses
 from functools import partial
 
 import chex
@@ -334,3 +335,17 @@ def test_remat_keeps_only_what_convolutions_give():
 
     policy = jax.checkpoint_policies.save_only_these_names(CONV_OUTPUT)
     assert kept(jax.checkpoint(apply, policy=policy)) < 0.5 * kept(apply)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Crossed(methods.Supervised):
+    """A method with the usual slip: [b, 1] beside [b] is [b, b]."""
+
+    def terms(self, student, teachers, context):
+        top = student["logits"].max(axis=-1, keepdims=True)
+        return {"own": methods.Term(1.0, top - context.batch["label"])}
+
+
+def test_a_term_of_another_shape_is_named():
+    with pytest.raises(ValueError, match=r"term 'own' has the shape \(4, 4\).*\(4,\)"):
+        steps(_Crossed(Augment.none()), count=1)

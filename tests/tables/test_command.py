@@ -14,10 +14,11 @@ from finished_runs import finish
 from record_files import build_squares
 
 from vidkd_jax.errors import InputError
+from vidkd_jax.settings import config_files
 from vidkd_jax.tables import Row, Table, costs, dry_run, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms, in_order, row_arm
-from vidkd_jax.tables.planned import plan
+from vidkd_jax.tables.planned import plan, settled
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.table import available
 
@@ -72,6 +73,7 @@ def test_finished_runs_make_the_table(finished, capsys, monkeypatch):
     assert [each["TY", str(seed), "video_top1"] for seed in (0, 1)] == accuracies["TY"]
     assert [each[other, str(seed), "video_top1"] for seed in (1000, 1001)] == accuracies[other]
     assert len(runs) == 2 * len(IN_CSV) * len(accuracies)
+    assert {r["table_seed"] for r in runs if r["row"] == other} == {"0", "1"}
 
 
 def test_a_table_is_written_as_utf_8_in_any_locale(finished):
@@ -411,6 +413,26 @@ def test_runs_of_other_settings_are_refused_before_anything_runs(
         tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", *flags])
 
 
+def test_runs_that_are_done_are_not_started_again(finished, monkeypatch, capsys):
+    monkeypatch.setattr(runner, "command", lambda *_: pytest.fail("it started something"))
+    out, _ = finished
+    tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2"])
+    assert "| TY |" in capsys.readouterr().out
+
+
+def test_a_run_of_other_weights_is_not_settled(finished):
+    """Its folder was moved, and the weights that it had learnt from are not there."""
+    out, _ = finished
+    (ty,) = [row for row in load_table("ty_table3").rows if row.name == "TY"]
+    runs = plan(arms(ty, "marionette_third", 1), out, [])
+    assert settled(runs, out) == {run.arm.folder(out) for run in runs}
+    for path in out.rglob("config.json"):
+        config = json.loads(path.read_text())
+        config["model"]["init_from"] = "/elsewhere"
+        path.write_text(json.dumps(config))
+    assert not settled(runs, out)
+
+
 def test_a_dry_run_counts_what_goes_on(finished, capsys):
     """Runs of 3 epochs, not stopped early, are asked for 4."""
     out, _ = finished
@@ -462,13 +484,30 @@ def test_a_finished_run_without_its_predictions_is_one_line(finished, damage):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("ty_r81", "row 'a': no config 'ty_r81'; did you mean 'ty_r18'"),
+        ("ty_r81", "row 'a': --config=ty_r81: no such file or name; did you mean 'ty_r18'"),
         ("demo", r"demo\.py:marionette: this config takes no argument; leave it out"),
     ],
 )
 def test_a_row_of_a_config_that_there_is_not_is_one_line(config, message):
     with pytest.raises(InputError, match=message):
         resolve(row_arm(Row("a", config), "marionette", 0))
+
+
+def test_a_table_of_ones_own_with_configs_of_ones_own(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("VIDKD_DATA", "")
+    text = (config_files.FOLDER / "supervised_r18.py").read_text()
+    (tmp_path / "my.config.py").write_text(text.replace("supervised_r18", "mine"))
+    (tmp_path / "my_table.py").write_text(
+        "from vidkd_jax.tables import Row, Table\n"
+        f"ROWS = (Row('a', {str(tmp_path / 'my.config.py')!r}), Row('b', 'ty_r18'))\n"
+        "TABLE = Table('t', ROWS, 'a', {'marionette': {'': 'marionette'}})\n"
+    )
+    monkeypatch.setattr(costs, "flops_per_second", lambda *_: 1e9)
+    tables.main([f"--table={tmp_path}/my_table.py", f"--out={tmp_path}", "--seeds=1", "--dry_run"])
+    first, _, second, *_ = capsys.readouterr().out.splitlines()
+    assert f"--config={tmp_path}/my.config.py:marionette" in first
+    assert f"--workdir={tmp_path}/runs/marionette/my.config/seed0" in first
+    assert f"{config_files.FOLDER}/ty_r18.py:marionette" in second
 
 
 def test_words_for_true_and_false_are_those_of_runs():

@@ -138,6 +138,17 @@ def test_forks_of_a_seed_share_its_trunk(tmp_path):
     assert costs.cost(ordered[3]).passes == 15  # the trunk's ten epochs are not trained again
 
 
+def test_a_trunk_is_forked_after_several_epochs_if_it_keeps_them(tmp_path):
+    stem = trunk(trunk(Row("stem", "supervised_r18"), 1), 3)
+    assert stem.overrides["train.keep_epochs"] == (1, 3)
+    wanted = [row_arm(forked(STUDENT, stem, after), "marionette", 0) for after in (1, 3)]
+    checks.check_forks(plan(wanted, tmp_path, []), tmp_path)
+    (wrong,) = [row_arm(forked(STUDENT, stem, 2), "marionette", 0)]
+    message = r"forks after epoch 2 of row 'stem', which keeps \(1, 3\); .*after=2\)"
+    with pytest.raises(InputError, match=message):
+        checks.check_forks(plan([wrong], tmp_path, []), tmp_path)
+
+
 def test_the_noise_floor_keeps_its_trunks_data_set():
     stem = trunk(Row("alone", "supervised_r18", dataset="marionette_third"), 10)
     runs = in_order([row_arm(other_clips("other clips", stem, 10), "marionette", 0)])

@@ -34,16 +34,16 @@ def write(out, shown, seeds=2):
 
 @pytest.fixture
 def finish_rows(tmp_path):
-    """Finished runs of ROWS; `probe` gives the linear probe of each row's seeds."""
+    """Finished runs of ROWS; `probe` gives a number, the linear probe, of each row's seeds."""
 
-    def make(probe, seeds=2):
+    def make(probe, seeds=2, name=PROBE.name):
         for number, row in enumerate(ROWS):
             for seed, arm in enumerate(arms(row, "marionette", seeds)):
                 finish(arm, tmp_path, 0.4 + 0.2 * number, 10 * number + seed)
                 if row.name in probe:
                     path = arm.folder(tmp_path) / "summary.json"
                     summary = json.loads(path.read_text())
-                    path.write_text(json.dumps({**summary, PROBE.name: probe[row.name][seed]}))
+                    path.write_text(json.dumps({**summary, name: probe[row.name][seed]}))
         return tmp_path
 
     return make
@@ -340,6 +340,37 @@ def test_a_run_without_the_number_is_one_line(value, finish_rows):
     with pytest.raises(InputError, match=r"summary\.json has no number 'probe_top1'") as caught:
         write(out, table(metrics=("video_top1", PROBE)))
     assert "ty_r18/seed1'" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "remedy"),
+    [
+        (Metric("mine", "T"), (4.5, 4.9), "per_cent=False, or sign='\\+'"),
+        (Metric("mine", "margin"), (-0.2, -0.1), "per_cent=False, or sign='\\+'"),
+        (Metric("mine", "change", sign="+"), (1.5, 0.5), "per_cent=False$"),
+        (Metric("mine", "sooner", of_pair=lambda *_: -1.5), (0.5, 0.5), "per_cent=False, or sign"),
+    ],
+)
+def test_a_metric_in_per_cent_that_is_no_share_is_refused(metric, values, remedy, finish_rows):
+    out = finish_rows({"a": values, "b": values}, name="mine")
+    with pytest.raises(InputError, match=rf"metrics: 'mine' has the figure .*{remedy}"):
+        write(out, table(metrics=(metric,), headline="mine"))
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        lambda p, y, _: np.take_along_axis(p, y[:, None], 1),
+        lambda p, y, _: p[:1, 0],
+        lambda p, y, _: p.mean(),
+    ],
+    ids=["[n, 1]", "[1]", "[]"],
+)
+def test_terms_that_are_not_of_each_item_are_refused(terms, finish_rows):
+    out = finish_rows({}, seeds=1)
+    metric = Metric("mine", "mine", PerItem("video", terms))
+    with pytest.raises(InputError, match=r"metrics: 'mine' of .*terms of shape \(.* must be \[n\]"):
+        write(out, table(metrics=(metric,), headline="mine"), seeds=1)
 
 
 def test_a_metric_that_is_no_share_is_not_in_per_cent(finish_rows):

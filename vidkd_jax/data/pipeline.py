@@ -151,48 +151,79 @@ class TrainBatches:
         self.iterator.close()
 
 
-class _LoadRows(grain.transforms.Map):
-    """Reads one evaluation batch: rows of (position, place in its grid), padded with (-1, 0)."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class EvalClips:
+    """The clips of videos that are evaluated.
 
-    def __init__(
-        self, subset: Subset, spec: ClipSpec, rows: np.ndarray, max_clips: int | None
-    ) -> None:
-        self._subset, self._spec = subset, spec
-        self._rows, self._max_clips = rows, max_clips
+    Attributes:
+      subset: the videos.
+      spec: how clips are cut.
+      max_clips: of a video; 0: all; None: the one in the middle.
+    """
+
+    subset: Subset
+    spec: ClipSpec
+    max_clips: int | None
+
+    def frames(self, num_frames: int) -> np.ndarray:
+        """Returns the frames of the clips of a video, int64 [m, n, t]."""
+        return _frames(self.spec, num_frames, self.max_clips)
+
+    def rows(self) -> np.ndarray:
+        """Returns int64 [m, 2]: a position in the subset, and a place among its video's clips."""
+        lengths = np.asarray([video.num_frames for video in self.subset.videos], np.int64)
+        counts = {n: len(self.frames(n)) for n in set(lengths.tolist())}
+        rows = [
+            (position, place)
+            for position, length in enumerate(lengths.tolist())
+            for place in range(counts[length])
+        ]
+        return np.asarray(rows, np.int64).reshape(-1, 2)
+
+
+@functools.lru_cache(maxsize=1024)  # the clips of one video are read one by one
+def _frames(spec: ClipSpec, num_frames: int, max_clips: int | None) -> np.ndarray:
+    if max_clips is None:
+        return spec.sampler.centre(num_frames)[None]
+    return spec.sampler.grid(num_frames, max_clips or _ENDLESS)
+
+
+class _LoadRows(grain.transforms.Map):
+    """Reads one evaluation batch: rows of (position, place), padded with (-1, 0)."""
+
+    def __init__(self, clips: EvalClips, rows: np.ndarray) -> None:
+        self._clips, self._rows = clips, rows
 
     def map(self, index: int) -> HostBatch:
-        rows = []
+        subset, rows = self._clips.subset, []
         for position, place in self._rows[index].tolist():
-            video = self._subset.videos[max(position, 0)]
-            frames = evaluation_frames(self._spec, video.num_frames, self._max_clips)[place]
+            video = subset.videos[max(position, 0)]
+            frames = self._clips.frames(video.num_frames)[place]
             rows.append(Row(max(position, 0), frames, mask=position >= 0))
-        return load_batch(self._subset, self._spec, rows)
+        return load_batch(subset, self._clips.spec, rows)
 
 
 class EvalBatches:
-    """The evaluation clips of a subset, in order, each exactly once, padded to whole batches.
+    """Evaluation clips in order, each exactly once, padded to whole batches.
 
     There are as many batches in every process.
     """
 
     def __init__(
         self,
-        subset: Subset,
-        spec: ClipSpec,
+        clips: EvalClips,
         *,
         batch_size: int,
-        max_clips: int | None,
         reading: Reading,
         process: Process = Process(),
     ) -> None:
-        """`max_clips=None` takes the one clip in the middle of each video."""
         _check_divisible(batch_size, process)
-        rows = evaluation_rows(subset, spec, max_clips)
+        rows = clips.rows()
         self._count = -(-len(rows) // batch_size)
         padding = np.tile([[-1, 0]], (self._count * batch_size - len(rows), 1))
         batches = np.concatenate([rows, padding]).reshape(self._count, batch_size, 2)
         dataset = grain.MapDataset.range(self._count).map(
-            _LoadRows(subset, spec, batches[:, process.index :: process.count], max_clips)
+            _LoadRows(clips, batches[:, process.index :: process.count])
         )
         # Threads only: worker processes would have to be started again for every evaluation.
         self._dataset = _to_iterable(dataset, dataclasses.replace(reading, workers=0))
@@ -202,32 +233,6 @@ class EvalBatches:
 
     def __iter__(self) -> Iterator[HostBatch]:
         return iter(self._dataset)
-
-
-def evaluation_rows(subset: Subset, spec: ClipSpec, max_clips: int | None) -> np.ndarray:
-    """Returns int64 [m, 2]: a position in the subset, and a place in the grid of its clips."""
-    lengths = np.asarray([video.num_frames for video in subset.videos], np.int64)
-    counts = {n: len(evaluation_frames(spec, n, max_clips)) for n in set(lengths.tolist())}
-    rows = [
-        (position, place)
-        for position, length in enumerate(lengths.tolist())
-        for place in range(counts[length])
-    ]
-    return np.asarray(rows, np.int64).reshape(-1, 2)
-
-
-@functools.lru_cache(maxsize=1024)  # the clips of one video are read one by one
-def evaluation_frames(spec: ClipSpec, num_frames: int, max_clips: int | None) -> np.ndarray:
-    """Returns the frames of a video's evaluation clips, int64 [m, n, t].
-
-    Args:
-      spec: how clips are cut.
-      num_frames: of the video.
-      max_clips: at most; 0: all; None: the one in the middle.
-    """
-    if max_clips is None:
-        return spec.sampler.centre(num_frames)[None]
-    return spec.sampler.grid(num_frames, max_clips or _ENDLESS)
 
 
 def _check_divisible(batch_size: int, process: Process) -> None:

@@ -1,7 +1,8 @@
 """Metrics of scores for yes-or-no questions, in NumPy: does a high score mean yes?
 
 There are `n` examples, each with a score and the answer, and all of them give a finite figure, also
-where the answer is always the same. Functions raise ValueError if the shapes do not fit.
+where the answer is always the same; NaN where a score is NaN. Functions raise ValueError if the
+shapes do not fit.
 """
 
 import numpy as np
@@ -39,6 +40,8 @@ def average_precision(scores: np.ndarray, answers: np.ndarray) -> float:
         answers: bool `[n]`.
     """
     _check(scores, answers)
+    if np.isnan(scores).any():
+        return float("nan")
     if not answers.any():
         return 0.0
     order = np.argsort(-scores, kind="stable")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.binary import average_precision, rates, roc_auc
 from vidkd_jax.evaluation.collect import Collected
 from vidkd_jax.evaluation.metrics import (
@@ -196,16 +197,19 @@ _EVALUATORS: dict[str, Evaluator] = {
     "own_confidence": Evaluator(("confidence", "logits"), _own_confidence),
 }
 _OURS = frozenset(_EVALUATORS)
+_FILES = frozenset({"predictions"})  # .npz, that a run writes itself
 
 
 def register(name: str, evaluator: Evaluator) -> None:
     """Adds an evaluator of one's own; the last one of a name counts.
 
     Raises:
-      ValueError: an evaluator of ours has this name.
+      ValueError: an evaluator of ours has this name, or it is none for the file of its arrays.
     """
     if name in _OURS:
         raise ValueError(f"there is an evaluator '{name}' already")
+    if not name.isidentifier() or name in _FILES:
+        raise ValueError(f"'{name}' is no name for an evaluator: NAME.npz holds its arrays")
     _EVALUATORS[name] = evaluator
 
 
@@ -241,12 +245,23 @@ def judge(
       judged: a network's outputs for the split that is judged, and what its teachers say of it.
       train: its outputs for the training split, where an evaluator learns from it.
       options: how figures are computed.
+
+    Raises:
+      InputError: a figure is no number, or two evaluators have one of the same name.
     """
     scores: dict[str, float] = {}
     arrays: dict[str, dict[str, Any]] = {}
     for name in names:
         found, pictures = _EVALUATORS[name].judge(judged, train, options)
-        scores |= found
+        for figure, value in found.items():
+            if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
+                raise InputError(f"evaluator '{name}': figure '{figure}' is {value!r}, no number")
+            if figure in scores:
+                raise InputError(
+                    f"evaluator '{name}': there is a figure '{figure}' already, of another "
+                    "evaluator; call it otherwise"
+                )
+            scores[figure] = float(value)
         if pictures:
             arrays[name] = pictures
     return Judged(scores, arrays)

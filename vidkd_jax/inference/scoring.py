@@ -8,7 +8,6 @@ import numpy as np
 
 from vidkd_jax import data
 from vidkd_jax.data.clips import ClipSpec
-from vidkd_jax.data.pipeline import evaluation_frames, evaluation_rows
 from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.inference import batching
 from vidkd_jax.inference import pair as pairs
@@ -52,19 +51,18 @@ def score(
         raise ValueError(f"split '{split}': must be one of {SPLITS}")
     other, own, both = _loaded(teacher, sampler, settings)
     subset: data.Subset = getattr(inputs.load_splits(settings.data), split)
-    rows = evaluation_rows(subset, ClipSpec(both.own, settings.data.crop), settings.eval.max_clips)
-    spans = _spans(settings, both, subset, rows)
+    crop, most = settings.data.crop, settings.eval.max_clips
+    own_clips = data.EvalClips(subset, ClipSpec(both.own, crop), most)
+    clips, rows = data.EvalClips(subset, both.spec, most), own_clips.rows()
 
     def said(loaded: Loaded, asked: Asked, title: str) -> Said:
         return kept(
             keep,
             weights.digest(loaded.variables),
             asked.network,
-            partial(_ask, settings, both, asked, subset, title),
-            settings=settings,
-            subset=subset,
-            spec=both.spec,
-            max_clips=settings.eval.max_clips,
+            partial(_ask, settings, asked, clips, title),
+            clips=clips,
+            data=settings.data,
             outputs=asked.outputs,
         )
 
@@ -79,7 +77,7 @@ def score(
         videos=rows[:, 0],
         names=np.array([video.id for video in subset.videos]),
         groups=np.array([video.group for video in subset.videos]),
-        spans=spans,
+        spans=_spans(own_clips, rows),
         average=other.cutting.average,
         sampler=of_sampler.get("logits"),
         confidence=None if confidence is None else confidence[:, 0],
@@ -120,17 +118,14 @@ def _cut_as(settings: Settings, loaded: Loaded) -> Loaded:
     return dataclasses.replace(loaded, cutting=cut)
 
 
-def _ask(settings: Settings, both: Pair, asked: Asked, subset: data.Subset, title: str) -> Said:
+def _ask(settings: Settings, asked: Asked, clips: data.EvalClips, title: str) -> Said:
     """Returns a network's outputs for every evaluation clip."""
-    batches = inputs.eval_batches(settings, subset, both.spec, max_clips=settings.eval.max_clips)
+    batches = inputs.eval_batches(settings, clips)
     return collect(partial(asked.step, asked.variables), batches, title).outputs
 
 
-def _spans(settings: Settings, both: Pair, subset: data.Subset, rows: np.ndarray) -> np.ndarray:
-    """Returns the first frame of each clip of the teacher and the one after its last, [n, 2]."""
-    spec, most = ClipSpec(both.own, settings.data.crop), settings.eval.max_clips
-    frames = [
-        evaluation_frames(spec, subset.videos[video].num_frames, most)[place]
-        for video, place in rows.tolist()
-    ]
+def _spans(clips: data.EvalClips, rows: np.ndarray) -> np.ndarray:
+    """Returns the first frame of each clip and the one after its last, [n, 2]."""
+    videos = clips.subset.videos
+    frames = [clips.frames(videos[video].num_frames)[place] for video, place in rows.tolist()]
     return np.array([(each.min(), each.max() + 1) for each in frames])

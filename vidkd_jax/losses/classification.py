@@ -47,4 +47,5 @@ def cross_entropy(
 
 def nan_unless_valid(loss: jax.Array, labels: jax.Array, *, num_classes: int) -> jax.Array:
     """Returns the loss, of the shape of the labels, with NaN where a label is no class number."""
+    labels = labels.astype(jnp.int32)  # the number of classes need not fit a smaller type
     return jnp.where((labels >= 0) & (labels < num_classes), loss, jnp.nan)

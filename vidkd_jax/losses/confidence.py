@@ -18,7 +18,8 @@ def teacher_is_right(teacher_logits: jax.Array, labels: jax.Array) -> jax.Array:
         z = [\arg\max_k p^T_k = y]
 
     Args:
-        teacher_logits: `[b, k]`, any float dtype. Of equal logits the first class counts.
+        teacher_logits: `[b, k]`, any float dtype. Of equal logits the first class counts. NaN
+            gives NaN.
         labels: class numbers in 0..k-1, integer `[b]`. Any other number gives NaN.
 
     Returns:
@@ -34,6 +35,7 @@ def teacher_is_right(teacher_logits: jax.Array, labels: jax.Array) -> jax.Array:
     chex.assert_equal_shape_prefix([teacher_logits, labels], 1)
     chex.assert_type([teacher_logits, labels], [float, int])
     right = (jnp.argmax(teacher_logits, axis=-1) == labels).astype(jnp.float32)
+    right = jnp.where(jnp.isnan(teacher_logits).any(axis=-1), jnp.nan, right)
     return nan_unless_valid(right, labels, num_classes=teacher_logits.shape[-1])
 
 

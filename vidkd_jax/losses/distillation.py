@@ -28,7 +28,7 @@ def soft_targets(logits: jax.Array, temperature: float) -> jax.Array:
     >>> print([f"{p:.3f}" for p in soft_targets(jnp.array([4.0, 0.0]), temperature=2.0)])
     ['0.881', '0.119']
     """
-    return jax.nn.softmax(logits.astype(jnp.float32) / temperature)
+    return jax.nn.softmax(_tempered(logits, temperature))
 
 
 def kl_divergence(
@@ -70,10 +70,16 @@ def kl_divergence(
     chex.assert_equal_shape([student_logits, teacher_logits])
     chex.assert_type([student_logits, teacher_logits], float)
     teacher_logits = jax.lax.stop_gradient(teacher_logits)
-    log_student = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
-    log_teacher = jax.nn.log_softmax(teacher_logits.astype(jnp.float32) / temperature)
+    log_student = jax.nn.log_softmax(_tempered(student_logits, temperature))
+    log_teacher = jax.nn.log_softmax(_tempered(teacher_logits, temperature))
     loss = _kl(log_teacher, log_student)
     return loss * jnp.where(scale_by_temperature_squared, temperature**2, 1.0)
+
+
+def _tempered(logits: jax.Array, temperature: float) -> jax.Array:
+    """Returns logits divided by a temperature, float32; one of each example would be misread."""
+    chex.assert_rank(temperature, 0)
+    return logits.astype(jnp.float32) / temperature
 
 
 def _kl(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
@@ -118,7 +124,7 @@ def kl_from_targets(
     chex.assert_type([student_logits, targets], float)
     targets = jnp.where(target_gradient, targets, jax.lax.stop_gradient(targets))
     targets = targets.astype(jnp.float32)
-    log_student = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
+    log_student = jax.nn.log_softmax(_tempered(student_logits, temperature))
     # 0 log 0 = 0, also where both mask a class.
     log_targets = jnp.log(jnp.where(targets > 0, targets, 1.0))
     log_student = jnp.where((targets == 0) & (log_student == -jnp.inf), 0.0, log_student)
@@ -170,14 +176,15 @@ def decoupled_kl(
     chex.assert_equal_shape_prefix([student_logits, labels], 1)
     chex.assert_type([student_logits, teacher_logits, labels], [float, float, int])
     is_target = jax.nn.one_hot(labels, student_logits.shape[-1], dtype=bool)
-    student = student_logits.astype(jnp.float32) / temperature
-    teacher = jax.lax.stop_gradient(teacher_logits).astype(jnp.float32) / temperature
+    student = _tempered(student_logits, temperature)
+    teacher = _tempered(jax.lax.stop_gradient(teacher_logits), temperature)
     pairs = [_target_and_rest(logits, is_target) for logits in (student, teacher)]
     target = _kl(pairs[1], pairs[0])
     rest_student, rest_teacher = (
         jax.nn.log_softmax(jnp.where(is_target, -jnp.inf, logits)) for logits in (student, teacher)
     )
-    rest = _kl(rest_teacher, rest_student)
+    several = student_logits.shape[-1] > 1  # one class has no others
+    rest = _kl(rest_teacher, rest_student) if several else jnp.zeros_like(target)
     loss = temperature**2 * (target_weight * target + other_weight * rest)
     return nan_unless_valid(loss, labels, num_classes=student_logits.shape[-1])
 

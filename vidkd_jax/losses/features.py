@@ -218,7 +218,7 @@ def _distances(features: jax.Array) -> jax.Array:
     distances = _norm(difference)
     count = distances.size - len(distances)  # a point does not form a pair with itself
     mean = jnp.sum(distances) / max(count, 1)
-    return distances / jnp.where(mean > 0, mean, 1.0)
+    return distances / jnp.where(mean == 0, 1.0, mean)
 
 
 def _cosines(features: jax.Array) -> jax.Array:
@@ -226,7 +226,8 @@ def _cosines(features: jax.Array) -> jax.Array:
     chex.assert_rank(features, 2)
     difference = features[None].astype(jnp.float32) - features[:, None]  # [j, i]
     norm = _norm(difference)[..., None]
-    unit = jnp.where(norm > 0, difference / jnp.where(norm > 0, norm, 1.0), 0.0)
+    same = norm == 0  # and not NaN, which must be seen
+    unit = jnp.where(same, 0.0, difference / jnp.where(same, 1.0, norm))
     return jnp.einsum("jid,jkd->jik", unit, unit)
 
 

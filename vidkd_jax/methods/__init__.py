@@ -1,6 +1,7 @@
 """Methods by name: what each paper changes about a training step."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from vidkd_jax.augment import Augment
@@ -73,6 +74,7 @@ __all__ = [
     "Term",
     "available",
     "create",
+    "file_of",
     "options",
     "own_key",
     "register",
@@ -118,6 +120,16 @@ def register(name: str, method: type[Any]) -> None:
     if name in _OURS:
         raise ValueError(f"there is a method '{name}' already")
     _METHODS[name] = method
+
+
+def file_of(name: str) -> Path | None:
+    """Returns the file of a method of one's own; None of ours, or where it is not known."""
+    if name in _OURS:
+        return None
+    members = (getattr(each, "fget", each) for each in vars(_METHODS[name]).values())
+    codes = (getattr(member, "__code__", None) for member in members)
+    files = [Path(code.co_filename) for code in codes if code is not None]
+    return next((file for file in files if file.is_file()), None)
 
 
 def options(name: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Term(NamedTuple):
     """One weighted loss: the total is the sum of weight * mean(value) over a method's terms."""
 
     weight: float | jax.Array
-    value: jax.Array  # [b]
+    value: jax.Array  # [b], or [b, n] of the n clips of each video that the student sees
 
 
 class Context(NamedTuple):

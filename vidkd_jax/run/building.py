@@ -107,9 +107,13 @@ class Run:
         params = self.student_alone.deployed(weights.student_of(variables).params)
         return sum(leaf.size for leaf in jax.tree.leaves(params))
 
-    def eval_batches(self, subset: data.Subset, *, max_clips: int | None) -> data.EvalBatches:
-        """Returns the evaluation clips of a subset; one centre clip a video for `None`."""
-        return inputs.eval_batches(self.settings, subset, self.spec, max_clips=max_clips)
+    def eval_clips(self, subset: data.Subset, *, middle: bool = False) -> data.EvalClips:
+        """Returns the clips by which the run judges a subset, or the `middle` one of each video."""
+        return data.EvalClips(subset, self.spec, None if middle else self.settings.eval.max_clips)
+
+    def eval_batches(self, clips: data.EvalClips) -> data.EvalBatches:
+        """Returns batches of evaluation clips."""
+        return inputs.eval_batches(self.settings, clips)
 
     @functools.cache  # noqa: B019 - a run lives as long as its process
     def predictor(

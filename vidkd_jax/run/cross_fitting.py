@@ -65,11 +65,11 @@ def teacher_of_videos(
             f"data.fold=1 to {folds}, one each; theirs are: {said or 'none'}"
         )
     own = inputs.records_identity(settings.data)
-    for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
+    for teacher in teachers:
         card = teacher.card
         if card.dataset != settings.data.name or not may_be_same(card.records, own):
             raise InputError(
-                f"{_FIELD}: '{folder}' was trained on other records than data.name="
+                f"{_FIELD}: '{teacher.folder}' was trained on other records than data.name="
                 f"'{settings.data.name}' here, so its folds are others; use one of these"
             )
     number = {fold: place for place, (_, fold) in enumerate(found)}

@@ -61,10 +61,7 @@ def load_frozen(
     sampler = _widened(own, teachers)
     networks = _networks(settings, teachers, own, sampler)
     window = inputs.window_shapes(settings.data, sampler)
-    shapes = tuple(
-        _output_shapes(*each, window)
-        for each in zip(settings.teachers.runs, networks, teachers, strict=True)
-    )
+    shapes = tuple(_output_shapes(*each, window) for each in zip(networks, teachers, strict=True))
     return FrozenTeachers(
         cards=tuple(teacher.card for teacher in teachers),
         networks=networks,
@@ -77,14 +74,14 @@ def load_frozen(
 
 
 def _output_shapes(
-    folder: str, network: Network, teacher: Teacher, window: Mapping[str, Sequence[int]]
+    network: Network, teacher: Teacher, window: Mapping[str, Sequence[int]]
 ) -> Shapes:
     """Returns the shapes of a teacher's outputs.
 
     Raises:
       InputError: it has no block that the method reads.
     """
-    with naming(f"config.teachers.runs: '{folder}'"):
+    with naming(f"config.teachers.runs: '{teacher.folder}'"):
         return network.output_shapes(teacher.variables, window)
 
 

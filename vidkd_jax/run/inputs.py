@@ -120,15 +120,11 @@ def train_batches(settings: Settings, subset: data.Subset, spec: ClipSpec) -> da
     )
 
 
-def eval_batches(
-    settings: Settings, subset: data.Subset, spec: ClipSpec, *, max_clips: int | None
-) -> data.EvalBatches:
-    """Returns the evaluation clips of a subset; one centre clip a video for `None`."""
+def eval_batches(settings: Settings, clips: data.EvalClips) -> data.EvalBatches:
+    """Returns batches of evaluation clips."""
     return data.EvalBatches(
-        subset,
-        spec,
+        clips,
         batch_size=settings.eval.batch_size,
-        max_clips=max_clips,
         reading=_reading(settings.data),
         process=_process(),
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vidkd_jax.data import Subset
+from vidkd_jax.data import EvalClips
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.evaluation.calibration import each_alone, fit_temperature, scaled
 from vidkd_jax.evaluation.collect import NOTHING, Collected, collect
@@ -28,13 +28,11 @@ class Exam(NamedTuple):
     """The clips by which a student is judged.
 
     Attributes:
-      subset: the videos.
-      max_clips: of a video; None: the one in the middle.
+      clips: of which videos.
       title: of the progress bar.
     """
 
-    subset: Subset
-    max_clips: int | None
+    clips: EvalClips
     title: str
 
 
@@ -95,7 +93,8 @@ def _judge_part(
     collected = _collect(run, predict, variables, exam)
     train = None
     if evaluators.need_training_split(names):
-        learnt = exam._replace(subset=run.splits.train, title=f"{exam.title}, train")
+        clips = dataclasses.replace(exam.clips, subset=run.splits.train)
+        learnt = Exam(clips, f"{exam.title}, train")
         train = _collect(run, predict, variables, learnt)
     if not variants:
         collected = dataclasses.replace(collected, taught=answers)
@@ -149,10 +148,8 @@ def _answer(run: Run, source: str, number: int, variables: Variables, exam: Exam
         run.frozen.digests[number] if keep else "",
         run.teachers.networks[source][number],
         asked,
-        settings=run.settings,
-        subset=exam.subset,
-        spec=run.spec,
-        max_clips=exam.max_clips,
+        clips=exam.clips,
+        data=run.settings.data,
     )
     logits = said["logits"]
     return softmax(logits.reshape(-1, logits.shape[-1]))  # of n clips a video each counts
@@ -180,7 +177,7 @@ def calibration(
         return {}
     settings, (of_clips, _) = run.settings.eval, evaluators.of_variants(names)
     predict = run.predictor(evaluators.outputs_of(of_clips), variants=False)  # as compiled before
-    exam = Exam(run.splits.val, settings.max_clips, "val, calibration")
+    exam = Exam(run.eval_clips(run.splits.val), "val, calibration")
     clips = _collect(run, predict, variables, exam).predictions()
     temperature = fit_temperature(clips, settings.average)
     figures = summarise(
@@ -215,5 +212,5 @@ def _agreements(run: Run, judged: Collected) -> dict[str, float]:
 
 def _collect(run: Run, predict: Predict, variables: Variables, exam: Exam) -> Collected:
     """Returns a network's outputs for an exam's clips, with a bar."""
-    batches = run.eval_batches(exam.subset, max_clips=exam.max_clips)
+    batches = run.eval_batches(exam.clips)
     return collect(functools.partial(predict, variables), batches, exam.title)

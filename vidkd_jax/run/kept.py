@@ -16,14 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vidkd_jax.data import Subset
-from vidkd_jax.data.clips import ClipSpec
-from vidkd_jax.data.pipeline import evaluation_frames
+from vidkd_jax.data import EvalClips
 from vidkd_jax.errors import DAMAGED, InputError
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run import inputs
 from vidkd_jax.runtime.json_files import make_folder
-from vidkd_jax.settings.settings import Settings
+from vidkd_jax.settings.settings import DataSettings
 
 # A network's outputs for evaluation clips by name, each [m, ...].
 Said = Mapping[str, np.ndarray]
@@ -35,23 +33,19 @@ def kept(
     network: Network,
     ask: Callable[[], Said],
     *,
-    settings: Settings,
-    subset: Subset,
-    spec: ClipSpec,
-    max_clips: int | None,
+    clips: EvalClips,
+    data: DataSettings,
     outputs: Collection[str] = ("logits",),
 ) -> Said:
-    """Returns what a network has said of a subset's clips, or asks it and keeps that.
+    """Returns what a network has said of clips, or asks it and keeps that.
 
     Args:
       folder: of the files; None: nothing is kept. Several processes keep nothing.
       digest: of the network's weights.
       network: which part of the clips it sees.
       ask: returns its outputs.
-      settings: which videos are meant, and how they are cut.
-      subset: the videos.
-      spec: how clips are read.
-      max_clips: of a video; None: the one in the middle.
+      clips: that it answers about.
+      data: which videos are meant, and how they are cut.
       outputs: that `ask` returns. What was kept of fewer outputs is asked again.
 
     Raises:
@@ -59,8 +53,7 @@ def kept(
     """
     if folder is None or jax.process_count() > 1:
         return ask()
-    clips = _identity(settings, subset, spec, max_clips, network)
-    path = folder / f"{digest}-{clips}.npz"
+    path = folder / f"{digest}-{_identity(clips, data, network)}.npz"
     before = _load(path) if path.exists() else {}
     if before and {*outputs} <= before.keys():
         return before
@@ -70,21 +63,19 @@ def kept(
     return said
 
 
-def _identity(
-    settings: Settings, subset: Subset, spec: ClipSpec, max_clips: int | None, network: Network
-) -> str:
+def _identity(clips: EvalClips, data: DataSettings, network: Network) -> str:
     """Returns a hash of the clips: of which videos, which frames, how they are cut and seen."""
-    cut, lengths = settings.data, [video.num_frames for video in subset.videos]
+    videos = clips.subset.videos
     own = slice(None) if network.frames is None else list(network.frames)
     frames = [
-        [n, evaluation_frames(spec, n, max_clips)[..., own].tolist()] for n in sorted({*lengths})
+        [n, clips.frames(n)[..., own].tolist()] for n in sorted({v.num_frames for v in videos})
     ]
     said = [
-        inputs.records_identity(cut),
-        [[video.id, video.num_frames] for video in subset.videos],
-        [cut.modality, cut.short_side, spec.crop, cut.fps],
+        inputs.records_identity(data),
+        [[video.id, video.num_frames] for video in videos],
+        [data.modality, data.short_side, clips.spec.crop, data.fps],
         frames,
-        [network.view, network.size or spec.crop, network.clips],
+        [network.view, network.size or clips.spec.crop, network.clips],
         _arithmetic(network),
     ]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]

@@ -5,18 +5,22 @@ teachers, under "start" that of the weights that the student starts from. So the
 """
 
 import os
+import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from vidkd_jax import methods
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import load_epoch
 from vidkd_jax.networks.network import Variables, student_of
-from vidkd_jax.run.saved import saved_fields, saved_network
+from vidkd_jax.run.saved import saved_environment, saved_fields, saved_network
 from vidkd_jax.settings.settings import Settings
 
 TEACHERS, START = "teachers", "start"  # in config.json
+_CODE = "method_file"  # in "environment" of config.json
 _FIELDS = {TEACHERS: ("teachers.runs",), START: ("model.init_from", "train.fork_from")}
 PARTS = tuple(_FIELDS)
 FIELDS = tuple(field for fields in _FIELDS.values() for field in fields)
@@ -44,14 +48,34 @@ def of_run(
     return {TEACHERS: list(teachers), START: start}
 
 
+def code_of(settings: Settings) -> dict[str, str]:
+    """Returns the digest of the file of a method of one's own, for a run's config.json."""
+    file = methods.file_of(settings.method_name)
+    return {_CODE: sha256(file.read_bytes()).hexdigest()} if file else {}
+
+
+def warn_of_code(workdir: Path, settings: Settings) -> None:
+    """Says if the file of a method of one's own has changed since a run began."""
+    before, now = saved_environment(workdir).get(_CODE), code_of(settings).get(_CODE)
+    if before and now and before != now:
+        print(
+            f"caution: '{methods.file_of(settings.method_name)}', the file of method "
+            f"'{settings.method_name}', has changed since the run in '{workdir}' began; another "
+            "method wants another folder",
+            file=sys.stderr,
+        )
+
+
 def check_finished(workdir: Path, settings: Settings) -> None:
     """Refuses a finished run that learnt from, or started from, other weights than the config's.
 
-    Where the folders are named as before, their weights are not read.
+    Where the folders are named as before, their weights are not read. If the code of its method has
+    changed, that is said.
 
     Raises:
       InputError: names the field.
     """
+    warn_of_code(workdir, settings)
     fields = saved_fields(workdir)
     for part in PARTS:
         if not _same_place(fields, settings, part):

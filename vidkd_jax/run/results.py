@@ -8,6 +8,7 @@ import numpy as np
 
 from vidkd_jax import report
 from vidkd_jax.augment.pretext import TRANSFORMS
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.evaluation.predictions import Predictions
 from vidkd_jax.methods import LAST_EPOCH
@@ -39,7 +40,7 @@ def write_results(
       run: its parts.
       found: of the best student, on the test clips. Where its classifier is among the outputs, its
         predictions are kept and drawn. The arrays go to a file for each evaluator,
-        `<evaluator>.npz`; the linear probe's with the groups of its videos.
+        `<evaluator>.npz`, with the names and groups of the videos that they number.
       variables: the best student.
       progress: where training ended.
     """
@@ -59,7 +60,7 @@ def write_results(
         write_json(folder / "evaluation.json", evaluation)
     for name, arrays in found.arrays.items():
         named: dict[str, Any] = dict(arrays)
-        named |= _groups(run, arrays["videos"]) if name == "linear_probe" else {}
+        named |= _whose(run, arrays["videos"]) if "videos" in arrays else {}
         np.savez_compressed(folder / f"{name}.npz", **named)
     report.write_report(
         folder,
@@ -79,13 +80,17 @@ def _save_predictions(path: Path, run: Run, predictions: Predictions) -> None:
         logits=predictions.logits,
         labels=predictions.labels,
         videos=np.asarray([videos[video].id for video in predictions.videos]),
-        **_groups(run, predictions.videos),
+        groups=_whose(run, predictions.videos)["groups"],
     )
 
 
-def _groups(run: Run, videos: np.ndarray) -> dict[str, Any]:
-    """Returns "groups", the names of those that the test videos of these numbers are of."""
-    return {"groups": np.asarray([run.splits.test.videos[video].group for video in videos])}
+def _whose(run: Run, videos: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns the "names" and "groups" of the test videos of these numbers."""
+    of_these = [run.splits.test.videos[video] for video in videos]
+    return {
+        "names": np.asarray([video.id for video in of_these]),
+        "groups": np.asarray([video.group for video in of_these]),
+    }
 
 
 def _summary(
@@ -98,8 +103,7 @@ def _summary(
     epochs = [record for record in history if "clips_per_second" in record]
     selected_on = run.settings.method.selected_on
     has_score = selected_on != LAST_EPOCH
-    return {
-        **scores,
+    own = {
         "num_params": run.num_params(variables),
         "weights": weights.digest(weights.student_of(variables)),
         "num_classes": len(run.splits.class_names),
@@ -125,6 +129,12 @@ def _summary(
         },
         "environment": machine.environment(),
     }
+    if twice := sorted(own.keys() & scores.keys()):
+        raise InputError(
+            f"an evaluator's figure is called '{twice[0]}', as a line of summary.json is; call it "
+            "otherwise, and the same command tests the run again"
+        )
+    return {**scores, **own}
 
 
 def evaluate_details(run: Run, predictions: Predictions) -> dict[str, Any]:

@@ -31,6 +31,16 @@ def saved_network(workdir: Path) -> dict[str, Any]:
     return network
 
 
+def saved_environment(workdir: Path) -> dict[str, Any]:
+    """Returns the versions and devices that a run began with; {} where it does not say them.
+
+    Raises:
+      InputError: the file is damaged.
+    """
+    environment: dict[str, Any] = _saved(workdir).get("environment", {})
+    return environment
+
+
 def saved_fields(workdir: Path) -> dict[str, Any]:
     """Returns the fields in a run's config.json as they stand, by dotted name; {} without one.
 

@@ -73,7 +73,9 @@ def train_step(
         outputs, updated = forward(params, clip)
         own, beside = student.split(outputs)
         all_taught = {**taught, **beside}
-        total, parts = total_loss(method.terms(own, all_taught, context))
+        terms = method.terms(own, all_taught, context)
+        _check_terms(terms, clip.shape[:-4])
+        total, parts = total_loss(terms)
         return total, _Seen(parts, own, all_taught, updated["batch_stats"])
 
     params = state.variables.params
@@ -107,6 +109,26 @@ def _forward(student: Network, batch_stats: Any, remat: bool) -> Callable[..., A
         return forward
     policy = jax.checkpoint_policies.save_only_these_names(models.CONV_OUTPUT)
     return jax.checkpoint(forward, policy=policy)
+
+
+def _check_terms(terms: Mapping[str, Term], clips: tuple[int, ...]) -> None:
+    """Refuses a term that is not one number for each video or clip, while the step is traced.
+
+    Of another shape, as by comparing [b, 1] with [b], its mean would be of something else.
+
+    Args:
+      terms: by name.
+      clips: (b,), or (b, n) where the student sees n clips of each video.
+
+    Raises:
+      ValueError: names the term.
+    """
+    for name, term in terms.items():
+        if term.value.shape not in (clips[:1], clips):
+            raise ValueError(
+                f"the method's term '{name}' has the shape {term.value.shape}: must be one number "
+                f"for each video of the batch, {clips[:1]}, or for each clip"
+            )
 
 
 def _check_memory(before: Memory, after: Memory) -> None:

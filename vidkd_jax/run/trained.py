@@ -20,10 +20,12 @@ class Teacher:
     """A trained network.
 
     Attributes:
+      folder: of its weights, as `teachers.runs` names it.
       card: what it is of.
       variables: NumPy.
     """
 
+    folder: str
     card: weights.Card
     variables: Variables
 
@@ -57,13 +59,13 @@ def load(settings: Settings, class_names: Sequence[str], own: Sampler) -> tuple[
             f"config.teachers.dtype: method '{settings.method_name}' has no teacher; leave it ''"
         )
     with naming("config.teachers.runs"):
-        teachers = tuple(Teacher(*weights.load(Path(folder))) for folder in folders)
-    for folder, teacher in zip(folders, teachers, strict=True):
+        teachers = tuple(Teacher(folder, *weights.load(Path(folder))) for folder in folders)
+    for teacher in teachers:
         if source and source.reads_logits:
-            _check_classes(folder, teacher.card, class_names, settings.method_name)
+            _check_classes(teacher.folder, teacher.card, class_names, settings.method_name)
         if source:
-            _check_outputs(folder, teacher.card, source, settings)
-        weights.check_split("teachers.runs", folder, teacher.card, settings.data)
+            _check_outputs(teacher.folder, teacher.card, source, settings)
+        weights.check_split("teachers.runs", teacher.folder, teacher.card, settings.data)
     _check_modality(settings, teachers)
     _check_clips(settings, source, teachers, own)
     return teachers
@@ -76,8 +78,8 @@ def _check_clips(
     fps = settings.data.fps
     # A method that draws segments itself knows what its teachers can make of them.
     sparse = own != settings.method.sampler(settings.data.frames, settings.data.stride)
-    for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
-        card = teacher.card
+    for teacher in teachers:
+        folder, card = teacher.folder, teacher.card
         if not card.source and card.fps != fps:  # the rate of converted weights is not known
             raise InputError(
                 f"config.data.fps: {fps:g}, but the teacher '{folder}' was trained with "
@@ -165,12 +167,12 @@ def knows_classes(card: weights.Card, class_names: Sequence[str]) -> bool:
 
 def _check_modality(settings: Settings, teachers: Sequence[Teacher]) -> None:
     modality = settings.data.modality
-    for folder, teacher in zip(settings.teachers.runs, teachers, strict=True):
+    for teacher in teachers:
         sees = "flow" if teacher.card.in_channels == 2 else "rgb"
         if sees not in modality.split("_"):
             raise InputError(
-                f"config.data.modality: '{modality}', but the teacher '{folder}' sees {sees}; use "
-                "'rgb_flow' for an RGB student with a teacher that sees flow"
+                f"config.data.modality: '{modality}', but the teacher '{teacher.folder}' sees "
+                f"{sees}; use 'rgb_flow' for an RGB student with a teacher that sees flow"
             )
     if modality == "rgb_flow" and all(t.card.in_channels != 2 for t in teachers):
         raise InputError(

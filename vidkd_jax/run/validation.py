@@ -45,7 +45,7 @@ class Validation:
           teachers: variables of those that stay until the next promotion.
         """
         self._run = run
-        self._exam = Exam(run.splits.val, None, "val")
+        self._exam = Exam(run.eval_clips(run.splits.val, middle=True), "val")
         self._answers = judging.ask(run, teachers, self._exam)
         self._student = NOTHING
         self._warned = False
@@ -67,8 +67,10 @@ class Validation:
         moving = judging.ask(run, run.teachers.moving(state), self._exam)
         answers = {**self._answers, **moving}
         found = judging.judge(run, state.variables, self._exam, method.validated_by, answers)
-        if not np.isfinite(list(found.scores.values())).all():
-            raise RunError(diverged("the validation loss", int(state.step), epoch))
+        for name, value in found.scores.items():
+            if not np.isfinite(value):
+                figure = f"the validation figure '{name}'"
+                raise RunError(diverged(figure, int(state.step), epoch))
         self._student = found.collected
         self._warn(found.scores)
         return Validated(_selected(found.scores, method.selected_on), found.scores)

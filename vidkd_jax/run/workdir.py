@@ -135,7 +135,11 @@ def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> Non
     (workdir / "summary.json").unlink(missing_ok=True)
     write_json(
         workdir / "config.json",
-        {**settings.as_json(), "network": network, "environment": machine.environment()},
+        {
+            **settings.as_json(),
+            "network": network,
+            "environment": {**machine.environment(), **origins.code_of(settings)},
+        },
     )
 
 

@@ -16,7 +16,7 @@ from vidkd_jax.samplers.frames import (
     still_places,
 )
 from vidkd_jax.samplers.sampler import Sampler
-from vidkd_jax.samplers.saved import as_json, from_json
+from vidkd_jax.samplers.saved import as_json, from_json, register
 from vidkd_jax.samplers.segments import Segments
 from vidkd_jax.samplers.tuples import Tuples
 
@@ -31,6 +31,7 @@ __all__ = [
     "grid_starts",
     "pick",
     "places",
+    "register",
     "start_beside",
     "still",
     "still_places",

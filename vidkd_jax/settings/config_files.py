@@ -19,18 +19,20 @@ _PACKAGE = Path(__file__).parents[1]
 FOLDER = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
 
 
-def names() -> list[str]:
-    """Returns the names of all configs, such as "ty_r18"."""
-    return sorted(path.stem for path in FOLDER.glob("*.py"))
+def names(folder: Path = FOLDER) -> list[str]:
+    """Returns the names of all configs, such as "ty_r18", or of another folder's files."""
+    return sorted(path.stem for path in folder.glob("*.py"))
 
 
-def find(value: str) -> Path:
+def find(value: str, flag: str = "--config", folder: Path = FOLDER) -> Path:
     """Returns the file that `--config` means: a path, or the name of one of our configs.
 
     A file of the user's comes before a config of ours that has the same name.
 
     Args:
       value: "configs/ty_r18.py", "ty_r18" or "ty_r18.py"; without ":" and what follows it.
+      flag: whose value it is.
+      folder: of our files.
 
     Raises:
       InputError: there is neither such a file nor such a name.
@@ -38,10 +40,10 @@ def find(value: str) -> Path:
     path = Path(value)
     if path.is_file():
         return path
-    ours = FOLDER / f"{value.removesuffix('.py')}.py"
+    ours = folder / f"{value.removesuffix('.py')}.py"
     if value == path.name and ours.is_file():
         return ours
-    raise InputError(f"--config={value}: no such file or name{suggest(path.stem, names())}")
+    raise InputError(f"{flag}={value}: no such file or name{suggest(path.stem, names(folder))}")
 
 
 def load(path: Path, argument: str, given: Mapping[str, str]) -> ConfigDict:

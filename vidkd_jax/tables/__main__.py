@@ -10,11 +10,17 @@ from vidkd_jax.runtime.json_files import make_folder, write_text
 from vidkd_jax.settings.config import overrides
 from vidkd_jax.tables import csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, row_arm
-from vidkd_jax.tables.checks import check_converted, check_overrides, check_records, check_rows
+from vidkd_jax.tables.checks import (
+    check_converted,
+    check_forks,
+    check_overrides,
+    check_records,
+    check_rows,
+)
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.dry_run import print_costs
 from vidkd_jax.tables.pictures import PICTURES
-from vidkd_jax.tables.planned import plan
+from vidkd_jax.tables.planned import plan, settled
 from vidkd_jax.tables.resolving import root_of
 from vidkd_jax.tables.row import Row, file_name
 from vidkd_jax.tables.table import Table, available, load_table
@@ -35,25 +41,33 @@ def main(argv: list[str] | None = None) -> None:
     wanted = _wanted(table, rows, arguments.scale, arguments.seeds)
     # Of all rows, although --row may want only one of them: two could share a folder.
     check_overrides(every, wanted, extra)
-    if arguments.dry_run:
-        print_costs(plan(wanted, arguments.out, extra), arguments.out, extra)
-        return
     if not arguments.so_far:
         runs = plan(wanted, arguments.out, extra)
+        check_forks(runs, arguments.out)
+        if arguments.dry_run:
+            print_costs(runs, arguments.out, extra)
+            return
         make_folder("--out", arguments.out)
         check_records(runs)
         check_converted(runs, arguments.out)
-        runner.run_all(wanted, arguments.out, jobs=arguments.jobs, extra=extra, title=table.title)
+        runner.run_all(
+            wanted,
+            arguments.out,
+            settled(runs, arguments.out),
+            jobs=arguments.jobs,
+            extra=extra,
+            title=table.title,
+        )
     if arguments.row:
         print(
             f"finished: {', '.join(arguments.row)}; the table of all finished rows: python -m "
-            f"vidkd_jax.tables --table={arguments.table} --scale={arguments.scale} "
+            f"vidkd_jax.tables --table={shlex.quote(arguments.table)} --scale={arguments.scale} "
             f"--out={shlex.quote(str(arguments.out))} --seeds={arguments.seeds} --so_far "
             f"{shlex.join(extra)}".rstrip()
         )
     else:
         against = f"_against_{file_name(arguments.against)}" if arguments.against else ""
-        folder = arguments.out / f"{arguments.table}_{arguments.scale}{against}"
+        folder = arguments.out / f"{Path(arguments.table).stem}_{arguments.scale}{against}"
         columns = table.scales[arguments.scale]
         root = root_of(extra)
         print(write_table(table, columns, arguments.out, folder, arguments.seeds, root))
@@ -68,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--list", action="store_true", help="print the tables' names and scales and stop"
     )
-    parser.add_argument("--table", help="a file of configs/tables, without .py")
+    parser.add_argument("--table", help="a file of configs/tables, without .py, or one of yours")
     parser.add_argument(
         "--scale",
         help="videos and networks: mostly marionette, the built-in ones, or paper (the first of "

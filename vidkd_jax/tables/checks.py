@@ -11,7 +11,7 @@ from vidkd_jax.settings.config import overrides
 from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.planned import Planned
 from vidkd_jax.tables.resolving import resolve
-from vidkd_jax.tables.row import TEACHERS
+from vidkd_jax.tables.row import TEACHERS, TRUNK
 from vidkd_jax.tables.table import Table
 
 
@@ -68,6 +68,25 @@ def check_records(runs: Sequence[Planned]) -> None:
     """
     if missing := missing_records(runs):
         raise InputError("\n".join(missing))
+
+
+def check_forks(runs: Sequence[Planned], out: Path) -> None:
+    """Checks that trunks keep the epochs after which other runs fork from them.
+
+    Raises:
+      InputError: one does not.
+    """
+    by_folder = {run.arm.folder(out): run for run in runs}
+    for run in runs:
+        after = run.settings.train.fork_epoch
+        for trunk in run.arm.needs(TRUNK):
+            kept = by_folder[trunk.folder(out)].settings.train.keep_epochs
+            if after not in kept and not run.done:
+                raise InputError(
+                    f"row '{run.arm.row.name}': forks after epoch {after} of row "
+                    f"'{trunk.row.name}', which keeps {kept}; make that row by "
+                    f"trunk(..., after={after})"
+                )
 
 
 def check_converted(runs: Sequence[Planned], out: Path) -> None:

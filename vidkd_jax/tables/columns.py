@@ -32,8 +32,8 @@ class Column:
       name: the paper's name of the data set; "" where the table has only one.
       dataset: the configs' argument.
       figures: {row: {metric: (figure, difference from the row's reference)}}.
-      seeds: of each row's finished runs.
-      pairs: of those that are compared with a run of the row's reference.
+      seeds: {row: {the table's seed: the run's own}} of each row's finished runs.
+      pairs: the same of those that are compared with a run of the row's reference.
       params: by row, millions of parameters of the student and of each teacher.
       gates: of the rows with trained teachers: how good these are.
       departures: settings that all runs were given by flags, in place of the table's.
@@ -47,8 +47,8 @@ class Column:
     name: str
     dataset: str
     figures: Mapping[str, Mapping[str, tuple[Estimate, Estimate]]]
-    seeds: Mapping[str, tuple[int, ...]]
-    pairs: Mapping[str, tuple[int, ...]]
+    seeds: Mapping[str, Mapping[int, int]]
+    pairs: Mapping[str, Mapping[int, int]]
     params: Mapping[str, tuple[float, ...]]
     minutes: Mapping[str, float]
     gates: Mapping[str, Gate]
@@ -117,9 +117,12 @@ def read_column(
         name=name,
         dataset=dataset,
         figures=statistics.compare(results, references, measured, shared),
-        seeds={row: tuple(a.seed for a in runs.values()) for row, runs in finished.items()},
+        seeds={row: {s: arm.seed for s, arm in runs.items()} for row, runs in finished.items()},
         pairs={
-            row: tuple(a.seed for a, _ in paired(row, references[row], finished, shared).values())
+            row: {
+                s: arm.seed
+                for s, (arm, _) in paired(row, references[row], finished, shared).items()
+            }
             for row in finished
         },
         gates=_gates(table, finished, out),

@@ -21,8 +21,8 @@ from vidkd_jax.tables.row import TEACHERS
 
 # Further renderings of preset standard's videos.
 _OF_STANDARD = ("background", "blurred", "scene_bias", "new_scenes")
-# (training videos, classes): as published, and of Marionette as its presets have them. The videos
-# that validate are among them.
+# (training videos, classes) where there are no records yet: as published, and of Marionette as its
+# presets have them. The videos that validate are among them.
 _VIDEOS = {
     "ucf101": (9_537, 101),
     "hmdb51": (3_570, 51),
@@ -131,20 +131,22 @@ def _work_of(arm: Arm, extra: Sequence[str]) -> _Work:
       InputError: a field is wrong, or there are no records of a data set of unknown size.
     """
     settings = resolve(arm, extra)
-    videos, num_classes = _VIDEOS.get(settings.data.name) or _counted(settings.data)
+    videos, num_classes = _videos_of(settings.data)
     *clips, t, h, w, c = clip_shape_of(settings, inputs.student_sampler(settings))
     return _Work(settings, videos, num_classes, math.prod(clips), (t, h, w, c))
 
 
-def _counted(settings: DataSettings) -> tuple[int, int]:
-    """Returns the numbers of training videos and classes of records that are there.
+def _videos_of(settings: DataSettings) -> tuple[int, int]:
+    """Returns the numbers of training videos and classes: of the records, or as published.
 
     Raises:
-      InputError: they are not.
+      InputError: there are no records, and nothing was published of them.
     """
     try:
         train = data_lib.open_records(inputs.records_of(settings))("train")
     except InputError as error:
+        if published := _VIDEOS.get(settings.name):
+            return published
         raise InputError(
             f"config.data.name: --dry_run does not know how many videos '{settings.name}' has, and "
             f"has no records of it: {error}"

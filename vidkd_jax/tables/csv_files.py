@@ -31,15 +31,18 @@ def of_rows(columns: Sequence[Column]) -> str:
 
 
 def of_seeds(columns: Sequence[Column]) -> str:
-    """Returns a line for each run and metric, fractions as in table.csv, for other statistics."""
-    lines: list[list[Any]] = [["dataset", "row", "seed", "metric", "figure"]]
+    """Returns a line for each run and metric, fractions as in table.csv, for other statistics.
+
+    Runs of one "table_seed" are compared; the run's own "seed" may be another.
+    """
+    lines: list[list[Any]] = [["dataset", "row", "seed", "metric", "figure", "table_seed"]]
     for column in columns:
         for row in column.table.rows:
             for metric, (figure, change) in column.figures[row.name].items():
                 # A metric of pairs is itself a difference.
                 seeds = (column.pairs if figure is change else column.seeds)[row.name]
-                for seed, value in zip(seeds, figure.per_seed, strict=True):
-                    lines.append([column.dataset, row.name, seed, metric, value])
+                for (pair, seed), value in zip(seeds.items(), figure.per_seed, strict=True):
+                    lines.append([column.dataset, row.name, seed, metric, value, pair])
     return _csv(lines)
 
 

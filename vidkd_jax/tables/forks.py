@@ -9,8 +9,9 @@ _APART = 1000  # seeds of an arm that draws other clips are those of its trunk p
 
 
 def trunk(row: Row, after: int) -> Row:
-    """Returns a row that keeps its state after an epoch, so that others can fork there."""
-    return dataclasses.replace(row, overrides={**row.overrides, _KEEP: (after,)})
+    """Returns a row that keeps its state after an epoch, too, so that others can fork there."""
+    kept = sorted({*row.overrides.get(_KEEP, ()), after})
+    return dataclasses.replace(row, overrides={**row.overrides, _KEEP: tuple(kept)})
 
 
 def forked(row: Row, stem: Row, after: int) -> Row:

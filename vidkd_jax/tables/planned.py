@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.networks.checkpoints import saved_epoch
-from vidkd_jax.run import workdir
+from vidkd_jax.run import origins, workdir
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.resolving import resolve
@@ -40,8 +41,25 @@ def plan(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> list[Planned
     return [_planned(arm, out, extra) for arm in in_order(wanted)]
 
 
+def settled(runs: Sequence[Planned], out: Path) -> set[Path]:
+    """Returns the folders of the runs that need no process of their own any more.
+
+    They are done, and have learnt from the weights that are there now. Of the others that are done
+    their own command says what is wrong.
+    """
+    return {run.arm.folder(out) for run in runs if run.done and _is_of_these_weights(run, out)}
+
+
+def _is_of_these_weights(run: Planned, out: Path) -> bool:
+    try:
+        origins.check_finished(run.arm.folder(out), run.settings)
+    except InputError:
+        return False
+    return True
+
+
 def _planned(arm: Arm, out: Path, extra: Sequence[str]) -> Planned:
-    folder, settings = arm.folder(out), resolve(arm, extra)
+    folder, settings = arm.folder(out), resolve(arm, extra, out)
     begun = arm.is_finished(out) or saved_epoch(folder)
     done = begun and workdir.check(folder, settings, "--out") is not None
     return Planned(arm, settings, bool(done))

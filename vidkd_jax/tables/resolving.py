@@ -3,32 +3,29 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.errors import naming
 from vidkd_jax.settings import config as config_lib
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm
 
 
-def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
+def resolve(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Settings:
     """Returns a run's settings, validated: as its command has them.
-
-    But the folders of needed runs are relative to the folder of the tables.
 
     Args:
       arm: the run.
       extra: overrides of the command line, "--config.a.b=value".
+      out: the folder that all tables share, where it matters in which folders needed runs are.
 
     Raises:
       InputError: a field or a value is wrong.
     """
-    path = config_files.FOLDER / f"{arm.row.config}.py"
-    if not path.is_file():
-        nearest = suggest(arm.row.config, config_files.names())
-        raise InputError(f"row '{arm.row.name}': no config '{arm.row.config}'{nearest}")
+    with naming(f"row '{arm.row.name}'"):
+        path = config_files.find(arm.row.config)
     config = config_files.load(path, arm.dataset, config_lib.overrides(extra))
     config.seed = arm.seed
-    for field, value in arm.overrides(Path()).items():
+    for field, value in arm.overrides(out).items():
         config_lib.set_field(config, field, value)
     return config_lib.read(config)
 

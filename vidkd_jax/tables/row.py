@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from vidkd_jax.errors import InputError
@@ -89,7 +90,7 @@ class Row:
 
     Attributes:
       name: as the table prints it.
-      config: a file of configs/, without the folder and ".py".
+      config: a file of configs/, without the folder and ".py"; or the path of one's own.
       overrides: {dotted config field: value}. A value may be another Row, or a tuple that contains
         Rows: `{"teachers.runs": (R50,)}`, `{"model.init_from": PRETRAINED}`,
         `{"train.fork_from": TRUNK, "train.fork_epoch": 10}`. Such a row is run first, and the field
@@ -160,7 +161,7 @@ class Row:
         Args:
           column: the config's argument of the row's run.
         """
-        parts = [self.config]
+        parts = [PurePath(self.config).name.removesuffix(".py")]
         taught = ""
         for field, value in sorted(self.overrides.items()):
             if isinstance(value, Row) and not value.is_in(column):

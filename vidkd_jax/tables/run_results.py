@@ -140,7 +140,12 @@ def _sums(folder: Path, metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dic
         for metric, reader in asked:
             probabilities, labels, groups = items[reader.level]
             with naming_metric(metric):
-                terms = reader.terms(probabilities, labels, bins)
+                terms = np.asarray(reader.terms(probabilities, labels, bins))
+                if terms.shape[:1] != labels.shape or terms.ndim > (1 if reader.is_mean else 2):
+                    raise ValueError(
+                        f"terms of shape {terms.shape} of {len(labels)} items: must be [n], or [n, "
+                        "m] with a `combine`"
+                    )
                 sums[metric.name] = GroupSums.of(terms, groups, len(names))
     return names, sums
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
         sys.executable,
         "-m",
         "vidkd_jax.main",
-        f"--config={config_files.FOLDER / arm.row.config}.py:{arm.dataset}",
+        f"--config={config_files.find(arm.row.config)}:{arm.dataset}",
         f"--workdir={arm.folder(out)}",
         f"--config.seed={arm.seed}",
         f"--config.eval.keep_answers={answers_folder(out)}",
@@ -54,9 +54,9 @@ class _Queue:
       failures: by folder of each run that has ended: what failed, None where nothing did.
     """
 
-    def __init__(self, wanted: Iterable[Arm], out: Path) -> None:
-        self.pending = in_order(wanted)
-        self.failures: dict[Path, str | None] = {}
+    def __init__(self, wanted: Iterable[Arm], out: Path, settled: Collection[Path]) -> None:
+        self.pending = [arm for arm in in_order(wanted) if arm.folder(out) not in settled]
+        self.failures: dict[Path, str | None] = dict.fromkeys(settled)
         self._out = out
 
     def take(self, most: int) -> list[Arm]:
@@ -108,23 +108,41 @@ class _Processes:
 
 
 def run_all(
-    wanted: Iterable[Arm], out: Path, *, jobs: int, extra: Sequence[str], title: str
+    wanted: Iterable[Arm],
+    out: Path,
+    settled: Collection[Path] = (),
+    *,
+    jobs: int,
+    extra: Sequence[str],
+    title: str,
 ) -> None:
     """Does the runs and all that they need, `jobs` at a time: always the first that can start.
+
+    Args:
+      wanted: the runs.
+      out: the folder that all tables share.
+      settled: folders of those that are done; they are not started.
+      jobs: how many run at a time.
+      extra: overrides of the command line.
+      title: of the progress bar.
 
     Raises:
       RunError: a run failed; the message names its log. Runs that do not need it finish first.
     """
-    queue, slots, processes = _Queue(wanted, out), list(range(jobs)), _Processes()
+    queue, slots, processes = _Queue(wanted, out, settled), list(range(jobs)), _Processes()
     running: dict[Future[str | None], tuple[Arm, int]] = {}
     with (
-        progress_bar(total=len(queue.pending), desc=title, unit="run") as bar,
+        progress_bar(
+            total=len(queue.failures) + len(queue.pending),
+            initial=len(queue.failures),
+            desc=title,
+            unit="run",
+        ) as bar,
         ThreadPoolExecutor(jobs) as pool,
     ):
         try:
             while queue.pending or running:
                 for arm in queue.take(len(slots)):
-                    # A finished run, too: it says so in seconds, or refuses another config.
                     slot, arguments = slots.pop(0), command(arm, out, extra)
                     future = pool.submit(_run, arm, out, arguments, slot, jobs, processes)
                     running[future] = arm, slot

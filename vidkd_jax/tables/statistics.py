@@ -21,12 +21,14 @@ from collections.abc import Container, Mapping, Sequence
 import numpy as np
 from scipy import stats
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.tables.arms import paired
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import naming_metric
 from vidkd_jax.tables.run_results import RunResult
 
 _RESAMPLES = 10_000
+_ROUNDING = 1e-6  # that a share may be beyond 0 or 1
 # Weights, resamples times groups: fewer resamples where groups are many, as on Kinetics, where each
 # video is one.
 _LARGEST = 2**25
@@ -130,8 +132,14 @@ class Bootstrap:
         return Estimate(mean, mean + float(low), mean + float(high), std, each)
 
     def estimate(self, runs: Sequence[RunResult], metric: Metric) -> Estimate:
-        """Returns the mean over seeds, with its interval, within its bounds."""
-        return _within(self._estimate(*self._resampled(runs, metric)), metric.bounds)
+        """Returns the mean over seeds, with its interval, within its bounds.
+
+        Raises:
+          InputError: a figure is beyond them.
+        """
+        per_seed, resampled = self._resampled(runs, metric)
+        _check_bounds(per_seed, metric)
+        return _within(self._estimate(per_seed, resampled), metric.bounds)
 
     def estimate_of(
         self, per_pair: Sequence[float], metric: Metric, *, shared: bool = False
@@ -142,7 +150,11 @@ class Bootstrap:
           per_pair: the numbers.
           metric: that they are of.
           shared: whether one run is in every pair.
+
+        Raises:
+          InputError: a number is beyond the metric's bounds.
         """
+        _check_bounds(per_pair, metric)
         return _within(self._estimate(np.asarray(per_pair), None, shared=shared), metric.bounds)
 
     def difference(
@@ -168,6 +180,22 @@ class Bootstrap:
             resampled = ours_resampled - theirs_resampled
         found = self._estimate(ours - theirs, resampled, shared=shared)
         return _within(found, metric.bounds_of_difference)
+
+
+def _check_bounds(per_seed: Sequence[float] | np.ndarray, metric: Metric) -> None:
+    """Refuses a metric that is printed in per cent, and has figures that are no shares.
+
+    Raises:
+      InputError: names the metric and the remedy.
+    """
+    low, high = metric.bounds
+    outside = [value for value in per_seed if value < low - _ROUNDING or value > high + _ROUNDING]
+    if outside:
+        raise InputError(
+            f"metrics: '{metric.name}' has the figure {outside[0]:.4g}, and is printed in per cent "
+            f"of {low:g} to {high:g}; give the metric per_cent=False"
+            + (", or sign='+' for a difference of shares" if metric.is_share else "")
+        )
 
 
 def _within(found: Estimate, bounds: tuple[float, float]) -> Estimate:

@@ -170,18 +170,19 @@ class Table:
 
 def available() -> list[str]:
     """Returns the names of all tables."""
-    return sorted(path.stem for path in FOLDER.glob("*.py"))
+    return config_files.names(FOLDER)
 
 
 def load_table(name: str) -> Table:
-    """Returns the table that a file of configs/tables defines as `TABLE`.
+    """Returns the table that a file defines as `TABLE`.
+
+    Args:
+      name: of a file of configs/tables, or the path of one's own.
 
     Raises:
       InputError: there is no such table, or its file is wrong.
     """
-    if name not in available():
-        raise InputError(f"--table={name}: no such table{suggest(name, available())}")
-    path = FOLDER / f"{name}.py"
+    path = config_files.find(name, "--table", FOLDER)
     try:
         table = runpy.run_path(str(path)).get("TABLE")
         if not isinstance(table, Table):
