@@ -99,8 +99,10 @@ def test_a_new_selector_is_one_function(monkeypatch):
         return np.arange(evidence.num_clips)
 
     assert choose("last", Evidence(5), 2, rng()).tolist() == [4, 3]
-    with pytest.raises(ValueError, match="a selector 'last' already"):
-        selectors.ranking("last")(last)
+    selectors.ranking("last")(lambda evidence, rng: -last(evidence, rng))  # the last one counts
+    assert choose("last", Evidence(5), 2, rng()).tolist() == [0, 1]
+    with pytest.raises(ValueError, match="a selector 'entropy' already"):
+        selectors.ranking("entropy")(last)
 
 
 def test_which_selectors_need_a_sampler_and_which_cheat():

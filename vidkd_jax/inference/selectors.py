@@ -68,6 +68,7 @@ class Selector:
 
 
 _SELECTORS: dict[str, Selector] = {}
+_OURS: set[str] = set()
 
 
 def ranking(name: str, *, needs: tuple[str, ...] = ()) -> Callable[[Score], Score]:
@@ -96,7 +97,12 @@ def selector(
 
 
 def _add(name: str, made: Selector) -> None:
-    if name in _SELECTORS:
+    """Adds a selector; of one's own the last one counts, as a file may be read more than once.
+
+    Raises:
+      ValueError: a selector of ours has this name.
+    """
+    if name in _OURS:
         raise ValueError(f"there is a selector '{name}' already")
     _SELECTORS[name] = made
 
@@ -197,6 +203,9 @@ def oracle_null(evidence: Evidence, rng: np.random.Generator) -> np.ndarray:
     """The oracle with a random class instead of the label: its null control."""
     teacher = _there(evidence.teacher)
     return teacher[:, rng.integers(teacher.shape[1])]
+
+
+_OURS.update(_SELECTORS)
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
