@@ -143,7 +143,7 @@ def main(argv: list[str] | None = None) -> None:
         test, settings, selection = decided(arms[0], dataset, args.out, args.data)
         files = files or table_rows.some_files(test.scores.names.tolist(), args.videos, args.number)
         pair = load_pair(*networks(arms[0], args.out))
-        sides[row.name] = (pair, choice_of(selection, settings.eval.max_clips))
+        sides[row.name] = (pair, choice_of(selection, settings.eval.max_clips or None))
     if not sides:
         raise InputError(f"--out={args.out}: no row of '{args.table}' with a selection is finished")
     found = measured(sides, files, rounds=args.rounds, threads=args.threads)

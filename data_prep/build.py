@@ -15,7 +15,7 @@ from data_prep.staging import StagingTask, stage_video
 from vidkd_jax.annotations import DATASETS, Dataset, Entry, read_dataset
 from vidkd_jax.annotations.files import MAX_MISSING, fingerprint, fingerprint_files
 from vidkd_jax.data.record_sets import TASKS
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import FlagParser, InputError, run_command
 from vidkd_jax.settings import recipes
 from vidkd_jax.settings.config import usual_root
 from vidkd_jax.settings.settings import DataSettings, TrainSettings
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m data_prep.build", description=__doc__)
+    parser = FlagParser(prog="python -m data_prep.build", description=__doc__)
     parser.add_argument("--dataset", required=True, choices=sorted(DATASETS), help="list format")
     parser.add_argument("--videos", required=True, type=Path, help="folder with the videos")
     parser.add_argument("--annotations", type=Path, help="folder with the lists; for csv, the file")

@@ -6,7 +6,6 @@ sets that have no lists with the folder of the videos. Prints one problem per li
 status 2 if there is any.
 """
 
-import argparse
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from vidkd_jax.annotations import WITHOUT_LISTS, Dataset, read_dataset
 from vidkd_jax.annotations.files import fingerprint
 from vidkd_jax.data.record_sets import read_info
 from vidkd_jax.data.records import DECODERS, record_starts
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import FlagParser, InputError, run_command
 from vidkd_jax.runtime.progress import progress_bar
 
 Row = dict[str, str]
@@ -33,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
       InputError: There are no records, or something is wrong with them.
     """
-    parser = argparse.ArgumentParser(prog="python -m data_prep.check", description=__doc__)
+    parser = FlagParser(prog="python -m data_prep.check", description=__doc__)
     parser.add_argument("--data", required=True, type=Path, help="folder with records below it")
     parser.add_argument(
         "--annotations",

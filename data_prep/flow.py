@@ -24,7 +24,7 @@ from data_prep.staging import Fingerprint, SkippedVideo, StagedVideo, read_stage
 from vidkd_jax.annotations import Dataset, Entry
 from vidkd_jax.data.record_sets import read_info
 from vidkd_jax.data.records import RecordDataset
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import FlagParser, InputError, run_command
 from vidkd_jax.video.flow import ALGORITHMS, MIN_SIDE, encode_flow, flow_fields, flow_method
 
 
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m data_prep.flow", description=__doc__)
+    parser = FlagParser(prog="python -m data_prep.flow", description=__doc__)
     parser.add_argument("--data", required=True, type=Path, help="folder with records below it")
     parser.add_argument("--out", required=True, type=Path, help="flow goes to OUT/NAME_flow/splitN")
     parser.add_argument(

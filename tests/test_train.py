@@ -241,7 +241,7 @@ def test_weights_that_are_not_finite_are_never_saved(small_config, tmp_path, mon
 def test_validation_that_is_not_finite_is_never_saved(small_config, tmp_path, monkeypatch):
     scores = {"clip_nll": float("nan"), "clip_top1": 0.0}
     monkeypatch.setattr(evaluators, "judge", lambda *_: evaluators.Judged(scores, {}))
-    with pytest.raises(RunError, match=r"validation loss is not finite at step 2 .* none yet"):
+    with pytest.raises(RunError, match=r"figure 'clip_nll' is not finite at step 2 .* none yet"):
         train.train_and_evaluate(small_config(), tmp_path)
     assert Checkpoints(tmp_path).latest_epoch() is None
 

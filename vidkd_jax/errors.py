@@ -3,6 +3,7 @@
 `run_command` is the frame of every command: what its arguments mean, and how it exits.
 """
 
+import argparse
 import errno
 import io
 import os
@@ -14,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import NoReturn
 
 
 class InputError(Exception):
@@ -79,9 +81,7 @@ def suggest(name: str, valid: Iterable[str]) -> str:
 
 
 def _understood(argument: str) -> str:
-    """Returns an argument with the user's folder for ~, and --help for its longer forms."""
-    if argument in ("--helpfull", "--helpshort"):
-        return "--help"
+    """Returns an argument with the user's folder for ~."""
     flag, value = re.fullmatch(r"(-[^=]*=)?(.*)", argument, re.DOTALL).groups("")  # type: ignore
     return flag + with_home(value)
 
@@ -89,6 +89,14 @@ def _understood(argument: str) -> str:
 def with_home(text: str) -> str:
     """Returns a text with the user's folder for a ~ at its beginning; others as they are."""
     return os.path.expanduser(text)  # noqa: PTH111 - Path would change other texts, and may raise
+
+
+class FlagParser(argparse.ArgumentParser):
+    """A parser of flags whose errors are one line, as all errors of commands are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises InputError with the message."""
+        raise InputError(message)
 
 
 def run_command(main: Callable[[], None], *, goes_on: bool = True) -> None:

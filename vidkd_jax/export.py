@@ -17,7 +17,7 @@ import numpy as np
 from jax import export
 
 from vidkd_jax import __version__, samplers
-from vidkd_jax.errors import InputError, RunError, run_command
+from vidkd_jax.errors import FlagParser, InputError, RunError, run_command
 from vidkd_jax.inference import pair
 from vidkd_jax.inference.loaded import add_run, calibrated, load
 from vidkd_jax.inference.pair import Pair
@@ -168,7 +168,7 @@ def _platforms(text: str) -> tuple[str, ...]:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m vidkd_jax.export", description=__doc__)
+    parser = FlagParser(prog="python -m vidkd_jax.export", description=__doc__)
     add_run(parser)
     add = parser.add_argument
     add("--out", required=True, type=Path, help="folder to write to")

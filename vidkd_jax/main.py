@@ -7,7 +7,7 @@ from typing import Any
 from absl import logging
 from ml_collections import ConfigDict
 
-from vidkd_jax.errors import InputError, check_text, is_disk_full, run_command
+from vidkd_jax.errors import FlagParser, InputError, check_text, is_disk_full, run_command
 from vidkd_jax.report import closing_lines
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.runtime import sharding
@@ -23,26 +23,25 @@ from vidkd_jax.train import train_and_evaluate
 def main(argv: list[str] | None = None) -> None:
     """Trains, evaluates, reports; goes on where an earlier run of the same workdir stopped."""
     flags, extra = _parser().parse_known_args(argv)
+    given = overrides(extra, ("--config", "--workdir"))
     if flags.config is None:
         raise InputError(
             "--config is missing; give a file, or one of these names, as in --config=ty_r18: "
             f"{', '.join(config_files.names())}"
         )
-    file, _, argument = flags.config.partition(":")
-    config = config_files.load(
-        config_files.find(file), argument, overrides(extra, ("--config", "--workdir"))
-    )
+    file, argument = config_files.parted(flags.config)
+    config = config_files.load(config_files.find(file), argument, given)
+    settings, workdir = read(config), Path(flags.workdir or Path("runs") / config.name)
+    check_text("--workdir", workdir)
     logging.set_verbosity(logging.FATAL)  # libraries narrate; what fails is raised as well
     keep_freed_memory()
     cache_compilations()
-    if config.distributed:
+    if settings.distributed:
         sharding.initialize()
-    workdir = flags.workdir or Path("runs") / config.name
-    check_text("--workdir", workdir)
-    already = (workdir_lib.check(workdir, read(config)) and "already ") or ""
+    already = (workdir_lib.check(workdir, settings) and "already ") or ""
     summary = _run(config, workdir)
     if sharding.is_main():
-        lines = closing_lines(summary, workdir, config.teachers.runs)
+        lines = closing_lines(summary, workdir, settings.teachers.runs)
         print(f"{already}finished: {workdir}", *lines, sep="\n")
 
 
@@ -64,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         f"  --config.{field}" + ("" if value is None else f"={value!r}")
         for field, value in fields.items()
     ]
-    parser = argparse.ArgumentParser(
+    parser = FlagParser(
         prog="python -m vidkd_jax.main",
         usage="%(prog)s --config=NAME[:DATASET] [--workdir=DIR] [--config.FIELD=VALUE ...]",
         description=main.__doc__,
@@ -81,7 +80,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--workdir",
-        type=Path,
         metavar="DIR",
         help="the run's folder; runs/<config's name> by default",
     )

@@ -1,9 +1,9 @@
 """What is happening in these videos? `python -m vidkd_jax.predict --run=runs/ty_r18 VIDEO...`.
 
-A finished run's best student sees each video as it saw the test split: up to 30 clips that do not
-overlap, centre crops, averaged. With --teacher=RUN, the teacher answers, and the student of --run
-chooses the clips that are worth the teacher's time. Prints the most probable classes of each video,
-a line each; with --json an object a line.
+A finished run's best student sees each video as it saw the test split: clips that do not overlap,
+mostly up to 30, centre crops, averaged. With --teacher=RUN, the teacher answers, and the student of
+--run chooses the clips that are worth the teacher's time. Prints the most probable classes of each
+video, a line each; with --json an object a line.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from vidkd_jax import video
 from vidkd_jax.annotations.locate import VIDEO_SUFFIXES, walk
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import FlagParser, InputError, run_command
 from vidkd_jax.inference import output, pair, picture, timeline
 from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.choice import Choice, K
@@ -199,7 +199,7 @@ def _usual(run: Loaded, *, alone: bool) -> str:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m vidkd_jax.predict", description=__doc__)
+    parser = FlagParser(prog="python -m vidkd_jax.predict", description=__doc__)
     add_run(parser)
     add = parser.add_argument
     add("--teacher", type=Path, help="workdir of the run that answers; --run then chooses clips")

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from vidkd_jax.errors import RunError
+from vidkd_jax.evaluation import evaluators
 from vidkd_jax.networks.checkpoints import Checkpoints, saved_epoch
 from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
@@ -55,7 +56,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
         print(devices, file=sys.stderr)
     run = build_run(settings)
     resumed = saved_epoch(workdir) > 0
-    if resumed and sharding.is_main():
+    if resumed:
         origins.warn_of_code(workdir, settings)
     digests = origins.of_run(workdir, settings, run.frozen.digests, resumed=resumed)
     network = {**run.card.as_json(), **digests}
@@ -82,7 +83,7 @@ def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> di
         answers = judging.ask(run, teachers, test, sources=("frozen",))
         found = judging.judge(run, best, test, names, answers)
         calibrated = judging.calibration(run, best, names, found.collected)
-        found = found._replace(scores=found.scores | calibrated)
+        found = found._replace(scores=evaluators.merged(found.scores, calibrated))
         tracker.write(int(state.step), progress.epoch, "test", found.scores)
     return results.write_results(workdir, run, found, best, progress)
 

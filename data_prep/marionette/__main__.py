@@ -1,18 +1,17 @@
 """Command line: `python -m data_prep.marionette --preset=tiny --out=DIR`."""
 
-import argparse
 from pathlib import Path
 
 from data_prep.arguments import add_workers
 from data_prep.marionette.dataset import Job, write_dataset
 from data_prep.marionette.presets import PRESETS
 from data_prep.marionette.render import VARIANTS
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import FlagParser, InputError, run_command
 
 
 def main(argv: list[str] | None = None) -> None:
     """Renders a preset, or the videos that an interrupted run did not render."""
-    parser = argparse.ArgumentParser(prog="python -m data_prep.marionette", description=__doc__)
+    parser = FlagParser(prog="python -m data_prep.marionette", description=__doc__)
     parser.add_argument("--preset", choices=PRESETS, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--seed", type=int, default=0, help="each seed gives another benchmark")

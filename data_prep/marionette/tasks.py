@@ -5,7 +5,6 @@ else than the actions. The labels come from the sidecars. Scenes and outfits hav
 colours, and each actor has one: their hues are cut into bins of as many actors each.
 """
 
-import argparse
 import colorsys
 import csv
 import io
@@ -21,7 +20,7 @@ from data_prep.disk import clear_disk_errors
 from data_prep.marionette.actions import MOTIONS
 from data_prep.marionette.presets import PRESETS
 from vidkd_jax.data.record_sets import TASKS
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import FlagParser, InputError, run_command
 from vidkd_jax.runtime.json_files import write_text
 
 _COLOUR = {"scene": ("scene", "wall"), "outfit": ("outfit", "shirt")}  # in a sidecar
@@ -34,7 +33,7 @@ _MOTION_OF = {
 
 def main(argv: list[str] | None = None) -> None:
     """Writes a list of all rendered videos with the labels of another task."""
-    parser = argparse.ArgumentParser(prog="python -m data_prep.marionette.tasks")
+    parser = FlagParser(prog="python -m data_prep.marionette.tasks")
     parser.add_argument("--videos", type=Path, required=True, help="--out of data_prep.marionette")
     parser.add_argument("--task", choices=TASKS.values(), required=True)
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")

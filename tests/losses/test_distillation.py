@@ -235,3 +235,12 @@ def test_decoupled_kl_of_one_class_is_zero():
     logits = jnp.ones((2, 1))
     loss = losses.decoupled_kl(logits, 3 * logits, jnp.zeros(2, int), temperature=2.0)
     np.testing.assert_array_equal(loss, [0.0, 0.0])
+
+
+def test_decoupled_kl_of_labels_of_a_small_type():
+    logits = np.random.default_rng(0).normal(size=(2, 1, 300)).astype(np.float32)
+    wide, narrow = (
+        losses.decoupled_kl(*logits, jnp.array([10], dtype), temperature=2.0)
+        for dtype in ("int32", "uint8")
+    )
+    np.testing.assert_array_equal(wide, narrow)

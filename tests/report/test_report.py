@@ -282,6 +282,8 @@ def test_an_older_summary_prints_what_it_has():
     summary = {"video_top1": 0.5, "num_classes": 4, "epochs": 3, "train_seconds": 60.0}
     first, report, _ = closing_lines(summary, Path("run"))
     assert first == "Video@1 50.0 %  (4 classes, 3 epochs, 1.0 min)"
+    once, *_ = closing_lines({**summary, "epochs": 1}, Path("run"))
+    assert "1 epoch, 1.0 min" in once
     assert report == "report: run/report/index.html"
 
 

@@ -14,10 +14,7 @@ import dataclasses
 from vidkd_jax import methods
 
 @dataclasses.dataclass(frozen=True)
-class Mine(methods.Supervised):
-    @property
-    def teachers(self):
-        return ()
+class Mine(methods.Supervised): ...
 
 methods.register("mine", Mine)
 """
@@ -27,6 +24,7 @@ methods.register("mine", Mine)
 def mine(tmp_path, monkeypatch):
     """The path of a file that registers a method of its own, "mine"."""
     monkeypatch.setattr(methods, "_METHODS", dict(methods._METHODS))
+    monkeypatch.setattr(methods, "_FILES", dict(methods._FILES))
     path = tmp_path / "mine.py"
     path.write_text(METHOD)
     runpy.run_path(str(path))

@@ -24,7 +24,7 @@ from vidkd_jax.convert.keras_layout import name_layers
 from vidkd_jax.convert.reading import read_checkpoint, sha256
 from vidkd_jax.convert.torch_layout import to_flax
 from vidkd_jax.convert.unwrapping import unwrap
-from vidkd_jax.errors import InputError, is_disk_full, run_command, suggest
+from vidkd_jax.errors import FlagParser, InputError, is_disk_full, run_command, suggest
 from vidkd_jax.models.normalisation import NORMALISATIONS
 from vidkd_jax.networks import public_names, weights
 from vidkd_jax.networks.network import Variables
@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m vidkd_jax.convert", description=__doc__)
+    parser = FlagParser(prog="python -m vidkd_jax.convert", description=__doc__)
     parser.add_argument("--model", required=True, help="see `python -m vidkd_jax.models`")
     parser.add_argument("--checkpoint", required=True, type=Path, help=".pth, .pt, .tar, ...")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")

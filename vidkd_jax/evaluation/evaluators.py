@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, naming
 from vidkd_jax.evaluation.binary import average_precision, rates, roc_auc
 from vidkd_jax.evaluation.collect import Collected
 from vidkd_jax.evaluation.metrics import (
@@ -209,7 +209,10 @@ def register(name: str, evaluator: Evaluator) -> None:
     if name in _OURS:
         raise ValueError(f"there is an evaluator '{name}' already")
     if not name.isidentifier() or name in _FILES:
-        raise ValueError(f"'{name}' is no name for an evaluator: NAME.npz holds its arrays")
+        raise ValueError(
+            f"'{name}' is no name for an evaluator, whose arrays go to NAME.npz: use letters, "
+            f"digits and _, and not {', '.join(_FILES)}"
+        )
     _EVALUATORS[name] = evaluator
 
 
@@ -235,6 +238,23 @@ def sources_of(names: Iterable[str]) -> frozenset[str]:
     return frozenset(source for name in names for source in _EVALUATORS[name].reads)
 
 
+def merged(*figures: Mapping[str, float]) -> dict[str, float]:
+    """Returns figures of several origins.
+
+    Raises:
+      InputError: two of them have the same name.
+    """
+    found: dict[str, float] = {}
+    for each in figures:
+        if twice := sorted(found.keys() & each.keys()):
+            raise InputError(
+                f"there is a figure '{twice[0]}' already; let an evaluator of your own call its "
+                "own otherwise"
+            )
+        found |= each
+    return found
+
+
 def judge(
     names: Iterable[str], judged: Collected, train: Collected | None, options: Options
 ) -> Judged:
@@ -253,18 +273,25 @@ def judge(
     arrays: dict[str, dict[str, Any]] = {}
     for name in names:
         found, pictures = _EVALUATORS[name].judge(judged, train, options)
-        for figure, value in found.items():
-            if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
-                raise InputError(f"evaluator '{name}': figure '{figure}' is {value!r}, no number")
-            if figure in scores:
-                raise InputError(
-                    f"evaluator '{name}': there is a figure '{figure}' already, of another "
-                    "evaluator; call it otherwise"
-                )
-            scores[figure] = float(value)
+        with naming(f"evaluator '{name}'"):
+            scores = merged(
+                scores, {figure: _number(figure, each) for figure, each in found.items()}
+            )
         if pictures:
             arrays[name] = pictures
     return Judged(scores, arrays)
+
+
+def _number(figure: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"figure '{figure}' is {value!r}, no number") from None
+
+
+def is_ours(name: str) -> bool:
+    """Whether an evaluator is one of ours."""
+    return name in _OURS
 
 
 def known() -> Mapping[str, Evaluator]:

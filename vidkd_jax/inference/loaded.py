@@ -24,7 +24,7 @@ class Cutting:
       fps: frames a second that videos are brought to; 0: as filmed.
       crop: side of the window in their centre.
       still: whether each clip shows one frame all the time.
-      max_clips: of a video.
+      max_clips: of a video; 0: all.
       average: of a video's clips: "softmax" or "logits".
       batch_size: clips at a time.
       known: whether a run says so; else it is what is usual.

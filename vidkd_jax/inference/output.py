@@ -75,7 +75,8 @@ def check_writable(flag: str, path: Path, suffixes: Sequence[str]) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        replacing(path).touch()  # a file that is written there takes the other's place at the end
-        replacing(path).unlink()
+        beside = replacing(path)  # a file that is written there takes the other's place at the end
+        beside.touch()
+        beside.unlink()
     except OSError as error:
         raise InputError(f"{flag}={path}: {error.strerror}; name another file") from error

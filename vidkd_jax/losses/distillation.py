@@ -175,7 +175,8 @@ def decoupled_kl(
     chex.assert_equal_shape([student_logits, teacher_logits])
     chex.assert_equal_shape_prefix([student_logits, labels], 1)
     chex.assert_type([student_logits, teacher_logits, labels], [float, float, int])
-    is_target = jax.nn.one_hot(labels, student_logits.shape[-1], dtype=bool)
+    # The number of classes need not fit the labels' type.
+    is_target = jax.nn.one_hot(labels.astype(jnp.int32), student_logits.shape[-1], dtype=bool)
     student = _tempered(student_logits, temperature)
     teacher = _tempered(jax.lax.stop_gradient(teacher_logits), temperature)
     pairs = [_target_and_rest(logits, is_target) for logits in (student, teacher)]

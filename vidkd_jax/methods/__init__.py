@@ -1,6 +1,7 @@
 """Methods by name: what each paper changes about a training step."""
 
 import dataclasses
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ _METHODS: dict[str, Any] = {
     "dist_init": DistInit,
 }
 _OURS = frozenset(_METHODS)
+_FILES: dict[str, Path] = {}  # of methods of one's own
 
 
 def available() -> tuple[str, ...]:
@@ -120,16 +122,14 @@ def register(name: str, method: type[Any]) -> None:
     if name in _OURS:
         raise ValueError(f"there is a method '{name}' already")
     _METHODS[name] = method
+    caller = inspect.currentframe().f_back  # type: ignore[union-attr]
+    _FILES[name] = Path(caller.f_code.co_filename)  # type: ignore[union-attr]
 
 
 def file_of(name: str) -> Path | None:
-    """Returns the file of a method of one's own; None of ours, or where it is not known."""
-    if name in _OURS:
-        return None
-    members = (getattr(each, "fget", each) for each in vars(_METHODS[name]).values())
-    codes = (getattr(member, "__code__", None) for member in members)
-    files = [Path(code.co_filename) for code in codes if code is not None]
-    return next((file for file in files if file.is_file()), None)
+    """Returns the file that registered a method of one's own; None of ours, or without a file."""
+    file = _FILES.get(name)
+    return file if file is not None and file.is_file() else None
 
 
 def options(name: str) -> dict[str, Any]:

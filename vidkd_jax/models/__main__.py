@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import FlagParser, InputError, run_command
 from vidkd_jax.models.costs import count
 from vidkd_jax.models.normalisation import NORMALISATIONS
 from vidkd_jax.models.registry import available, create, lookup
@@ -62,7 +62,7 @@ def taps(name: str) -> tuple[str, ...]:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m vidkd_jax.models", description=__doc__)
+    parser = FlagParser(prog="python -m vidkd_jax.models", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     parser.add_argument("--num_classes", type=int, default=400, help="to count parameters with")
     parser.add_argument("--taps", metavar="NAME", help="list the blocks of this backbone instead")

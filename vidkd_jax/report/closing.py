@@ -43,8 +43,9 @@ def closing_lines(
         score = summary.get(f"val_{name}")  # there is none where the last epoch counts
         found = [] if score is None else [f"validation {name} {score:.3f}"]
     stopped = ", stopped early" if summary.get("stopped_early") else ""
+    epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
     of_run = (
-        f"({summary['num_classes']} classes, {summary['epochs']} epochs{stopped}, "
+        f"({summary['num_classes']} classes, {epochs}{stopped}, "
         f"{summary['train_seconds'] / 60:.1f} min)"
     )
     yield "  ".join([*found, of_run])

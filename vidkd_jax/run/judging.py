@@ -72,7 +72,7 @@ def judge(
         return Judgement(NOTHING, {}, {})
     return Judgement(
         parts[0].collected,
-        {name: score for part in parts for name, score in part.scores.items()},
+        evaluators.merged(*(part.scores for part in parts)),
         {name: arrays for part in parts for name, arrays in part.arrays.items()},
     )
 
@@ -104,7 +104,8 @@ def _judge_part(
         len(run.splits.class_names),
     )
     found = evaluators.judge(names, collected, train, options)
-    return Judgement(collected, found.scores | _agreements(run, collected), found.arrays)
+    scores = evaluators.merged(found.scores, _agreements(run, collected))
+    return Judgement(collected, scores, found.arrays)
 
 
 def ask(

@@ -14,9 +14,10 @@ from typing import Any
 from vidkd_jax import methods
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
-from vidkd_jax.networks.checkpoints import load_epoch
+from vidkd_jax.networks.checkpoints import load_epoch, saved_epoch
 from vidkd_jax.networks.network import Variables, student_of
 from vidkd_jax.run.saved import saved_environment, saved_fields, saved_network
+from vidkd_jax.runtime import sharding
 from vidkd_jax.settings.settings import Settings
 
 TEACHERS, START = "teachers", "start"  # in config.json
@@ -48,16 +49,25 @@ def of_run(
     return {TEACHERS: list(teachers), START: start}
 
 
-def code_of(settings: Settings) -> dict[str, str]:
-    """Returns the digest of the file of a method of one's own, for a run's config.json."""
+def code_of(workdir: Path, settings: Settings) -> dict[str, str]:
+    """Returns the digest of the file of a method of one's own, for a run's config.json.
+
+    Of a run that is resumed it stays what it was.
+    """
+    before = saved_environment(workdir).get(_CODE) if saved_epoch(workdir) else None
+    digest = before or _code_now(settings)
+    return {_CODE: digest} if digest else {}
+
+
+def _code_now(settings: Settings) -> str:
     file = methods.file_of(settings.method_name)
-    return {_CODE: sha256(file.read_bytes()).hexdigest()} if file else {}
+    return sha256(file.read_bytes()).hexdigest() if file else ""
 
 
 def warn_of_code(workdir: Path, settings: Settings) -> None:
     """Says if the file of a method of one's own has changed since a run began."""
-    before, now = saved_environment(workdir).get(_CODE), code_of(settings).get(_CODE)
-    if before and now and before != now:
+    before, now = saved_environment(workdir).get(_CODE), _code_now(settings)
+    if before and now and before != now and sharding.is_main():
         print(
             f"caution: '{methods.file_of(settings.method_name)}', the file of method "
             f"'{settings.method_name}', has changed since the run in '{workdir}' began; another "

@@ -8,8 +8,7 @@ import numpy as np
 
 from vidkd_jax import report
 from vidkd_jax.augment.pretext import TRANSFORMS
-from vidkd_jax.errors import InputError
-from vidkd_jax.evaluation import metrics
+from vidkd_jax.evaluation import evaluators, metrics
 from vidkd_jax.evaluation.predictions import Predictions
 from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.networks import weights
@@ -40,7 +39,7 @@ def write_results(
       run: its parts.
       found: of the best student, on the test clips. Where its classifier is among the outputs, its
         predictions are kept and drawn. The arrays go to a file for each evaluator,
-        `<evaluator>.npz`, with the names and groups of the videos that they number.
+        `<evaluator>.npz`; ours with the names and groups of the videos that they number.
       variables: the best student.
       progress: where training ended.
     """
@@ -60,7 +59,8 @@ def write_results(
         write_json(folder / "evaluation.json", evaluation)
     for name, arrays in found.arrays.items():
         named: dict[str, Any] = dict(arrays)
-        named |= _whose(run, arrays["videos"]) if "videos" in arrays else {}
+        if evaluators.is_ours(name) and "videos" in arrays:
+            named |= _whose(run, arrays["videos"])
         np.savez_compressed(folder / f"{name}.npz", **named)
     report.write_report(
         folder,
@@ -103,7 +103,7 @@ def _summary(
     epochs = [record for record in history if "clips_per_second" in record]
     selected_on = run.settings.method.selected_on
     has_score = selected_on != LAST_EPOCH
-    own = {
+    own: dict[str, Any] = {
         "num_params": run.num_params(variables),
         "weights": weights.digest(weights.student_of(variables)),
         "num_classes": len(run.splits.class_names),
@@ -129,12 +129,7 @@ def _summary(
         },
         "environment": machine.environment(),
     }
-    if twice := sorted(own.keys() & scores.keys()):
-        raise InputError(
-            f"an evaluator's figure is called '{twice[0]}', as a line of summary.json is; call it "
-            "otherwise, and the same command tests the run again"
-        )
-    return {**scores, **own}
+    return evaluators.merged(scores, own)
 
 
 def evaluate_details(run: Run, predictions: Predictions) -> dict[str, Any]:

@@ -124,9 +124,9 @@ def _check_terms(terms: Mapping[str, Term], clips: tuple[int, ...]) -> None:
       ValueError: names the term.
     """
     for name, term in terms.items():
-        if term.value.shape not in (clips[:1], clips):
+        if (shape := jnp.shape(term.value)) not in (clips[:1], clips):
             raise ValueError(
-                f"the method's term '{name}' has the shape {term.value.shape}: must be one number "
+                f"the method's term '{name}' has the shape {shape}: must be one number "
                 f"for each video of the batch, {clips[:1]}, or for each clip"
             )
 

@@ -138,7 +138,7 @@ def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> Non
         {
             **settings.as_json(),
             "network": network,
-            "environment": {**machine.environment(), **origins.code_of(settings)},
+            "environment": {**machine.environment(), **origins.code_of(workdir, settings)},
         },
     )
 

@@ -16,7 +16,7 @@ def deal(process: int, share: int, shares: int) -> None:
     Args:
       process: its number; it must not have counted its cores yet.
       share: number of its share, from 0.
-      shares: how many there are. With more than there are cores each gets all of them.
+      shares: how many there are. Those beyond the number of cores are of all of them.
     """
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,14 +49,21 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _written(path: Path) -> Iterator[Path]:
-    """Gives a path beside a file; what is written there takes the file's place at the end."""
-    yield replacing(path)
-    replacing(path).replace(path)
+    """Gives a path beside a file; what is written there takes the file's place at the end.
+
+    Each writer has its own: two may write the same file.
+    """
+    temporary = replacing(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def replacing(path: Path) -> Path:
-    """Returns where a file is written until it is whole."""
-    return path.with_name(path.name + ".tmp")
+    """Returns where this process may write a file until it is whole."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -35,7 +35,7 @@ def as_json(sampler: Sampler) -> dict[str, Any]:
       InputError: it is of a kind that could not be read again.
     """
     name = type(sampler).__name__
-    if name not in _KINDS:
+    if name not in _KINDS or (name in _OURS and _KINDS[name] is not type(sampler)):
         raise InputError(
             f"config.method.name: its sampler {name} could not be read with the network; register "
             "it beside the method: samplers.register"

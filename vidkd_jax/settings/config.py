@@ -129,7 +129,7 @@ def overrides(arguments: Iterable[str], flags: Iterable[str] = ()) -> dict[str, 
     """
     found = {}
     for argument in arguments:
-        matched = re.fullmatch(r"--?config\.([^=]+)=(.*)", argument, re.DOTALL)
+        matched = re.fullmatch(r"--config\.([^=]+)=(.*)", argument, re.DOTALL)
         if not matched:
             meant = suggest(argument.partition("=")[0], flags) if flags else ""
             raise InputError(

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.settings.config import config_type, parse, set_field, usual_root
+from vidkd_jax.settings.settings import SECTIONS
 
 _PACKAGE = Path(__file__).parents[1]
 # A checkout has no folder `configs` in its package, and an installed package no other one.
@@ -27,7 +28,7 @@ def names(folder: Path = FOLDER) -> list[str]:
 def find(value: str, flag: str = "--config", folder: Path = FOLDER) -> Path:
     """Returns the file that `--config` means: a path, or the name of one of our configs.
 
-    A file of the user's comes before a config of ours that has the same name.
+    A file of the user's comes before a config of ours that has the same name, ending included.
 
     Args:
       value: "configs/ty_r18.py", "ty_r18" or "ty_r18.py"; without ":" and what follows it.
@@ -38,12 +39,19 @@ def find(value: str, flag: str = "--config", folder: Path = FOLDER) -> Path:
       InputError: there is neither such a file nor such a name.
     """
     path = Path(value)
-    if path.is_file():
-        return path
     ours = folder / f"{value.removesuffix('.py')}.py"
-    if value == path.name and ours.is_file():
+    is_ours = value == path.name and ours.is_file()
+    if path.is_file() and not (is_ours and not path.suffix):
+        return path
+    if is_ours:
         return ours
     raise InputError(f"{flag}={value}: no such file or name{suggest(path.stem, names(folder))}")
+
+
+def parted(value: str) -> tuple[str, str]:
+    """Returns the file or name of a `--config`, and the argument after its last colon, or ""."""
+    file, colon, argument = value.rpartition(":")
+    return (file, argument) if colon and not Path(value).is_file() else (value, "")
 
 
 def load(path: Path, argument: str, given: Mapping[str, str]) -> ConfigDict:
@@ -77,6 +85,9 @@ def _own_config(path: Path, argument: str) -> ConfigDict:
         raise
     except Exception as error:  # whatever a config file may raise
         raise InputError(f"--config={where}: {type(error).__name__}: {error}") from error
-    if not isinstance(config, ConfigDict):
-        raise InputError(f"--config={where}: its get_config returns no ConfigDict")
+    if not isinstance(config, ConfigDict) or not {"name", "seed", *SECTIONS} <= {*config}:
+        raise InputError(
+            f"--config={where}: its get_config returns no config of ours; begin with "
+            "settings.recipes.build or settings.config.get_base_config"
+        )
     return config

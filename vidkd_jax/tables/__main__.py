@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vidkd_jax.errors import InputError, run_command, suggest
+from vidkd_jax.errors import FlagParser, InputError, run_command, suggest
 from vidkd_jax.runtime.json_files import make_folder, write_text
 from vidkd_jax.settings.config import overrides
 from vidkd_jax.tables import csv_files, page, render, runner
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = FlagParser(
         prog="python -m vidkd_jax.tables",
         description=main.__doc__,
         epilog="--config.a.b=value changes a setting of all runs.",
@@ -126,6 +126,8 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
         raise InputError("--table and --out are needed; --list names the tables")
     if arguments.so_far and arguments.row:
         raise InputError("--so_far shows the whole table: leave --row out")
+    if arguments.so_far and arguments.dry_run:
+        raise InputError("--so_far runs nothing: leave --dry_run out")
     if arguments.against and not arguments.so_far:
         raise InputError("--against runs nothing: it needs --so_far")
     table = load_table(arguments.table)

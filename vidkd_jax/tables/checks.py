@@ -80,8 +80,9 @@ def check_forks(runs: Sequence[Planned], out: Path) -> None:
     for run in runs:
         after = run.settings.train.fork_epoch
         for trunk in run.arm.needs(TRUNK):
-            kept = by_folder[trunk.folder(out)].settings.train.keep_epochs
-            if after not in kept and not run.done:
+            train = by_folder[trunk.folder(out)].settings.train
+            kept, newest = train.keep_epochs, (train.epochs - 1, train.epochs)
+            if after not in (*kept, *newest) and not run.done:
                 raise InputError(
                     f"row '{run.arm.row.name}': forks after epoch {after} of row "
                     f"'{trunk.row.name}', which keeps {kept}; make that row by "

@@ -136,6 +136,7 @@ def _work_of(arm: Arm, extra: Sequence[str]) -> _Work:
     return _Work(settings, videos, num_classes, math.prod(clips), (t, h, w, c))
 
 
+@functools.cache
 def _videos_of(settings: DataSettings) -> tuple[int, int]:
     """Returns the numbers of training videos and classes: of the records, or as published.
 

@@ -33,6 +33,20 @@ class PerItem:
     terms: Terms
     combine: Combine = _unchanged
 
+    def checked_terms(self, probabilities: np.ndarray, labels: np.ndarray, bins: int) -> np.ndarray:
+        """Returns the terms of n items.
+
+        Raises:
+          ValueError: they are not of each item.
+        """
+        terms = np.asarray(self.terms(probabilities, labels, bins))
+        if terms.shape[:1] != labels.shape or terms.ndim > (1 if self.is_mean else 2):
+            raise ValueError(
+                f"terms of shape {terms.shape} of {len(labels)} items: must be [n], or [n, m] with "
+                "a `combine`"
+            )
+        return terms
+
     @property
     def is_mean(self) -> bool:
         """Whether the metric is the mean of its terms."""

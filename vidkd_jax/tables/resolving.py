@@ -32,4 +32,4 @@ def resolve(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Settings
 
 def root_of(extra: Sequence[str]) -> str:
     """Returns the records' folder by the flag or by VIDKD_DATA; "" where neither is given."""
-    return config_lib.overrides(extra).get("data.root") or config_lib.usual_root()
+    return config_lib.overrides(extra).get("data.root", config_lib.usual_root())

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 
 from vidkd_jax.errors import InputError
@@ -161,7 +161,7 @@ class Row:
         Args:
           column: the config's argument of the row's run.
         """
-        parts = [PurePath(self.config).name.removesuffix(".py")]
+        parts = [_config_name(self.config)]
         taught = ""
         for field, value in sorted(self.overrides.items()):
             if isinstance(value, Row) and not value.is_in(column):
@@ -177,6 +177,14 @@ class Row:
         if len(name) <= _LONGEST_NAME:
             return name
         return f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _config_name(config: str) -> str:
+    """Returns a config's name in a folder's: of one's own file with a digest of where it is."""
+    if "/" not in config and not config.endswith(".py"):
+        return config
+    path = Path(config).resolve()
+    return f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def file_name(text: str) -> str:

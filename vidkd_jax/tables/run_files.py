@@ -80,9 +80,10 @@ def read_predictions(folder: Path) -> SavedPredictions:
         how = json.loads((folder / "config.json").read_text())["eval"]
         with np.load(folder / "predictions.npz") as arrays:
             names, video_of_clip = np.unique(arrays["videos"], return_inverse=True)
-            check_labels(arrays["logits"], arrays["labels"])
+            logits, labels = arrays["logits"], arrays["labels"]
+            check_labels(logits, labels)
             return SavedPredictions(
-                Predictions(arrays["logits"], arrays["labels"], video_of_clip),
+                Predictions(logits, labels, video_of_clip),
                 names.tolist(),
                 arrays["groups"],
                 how["average"],

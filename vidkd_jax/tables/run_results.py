@@ -140,12 +140,7 @@ def _sums(folder: Path, metrics: Sequence[Metric]) -> tuple[tuple[str, ...], dic
         for metric, reader in asked:
             probabilities, labels, groups = items[reader.level]
             with naming_metric(metric):
-                terms = np.asarray(reader.terms(probabilities, labels, bins))
-                if terms.shape[:1] != labels.shape or terms.ndim > (1 if reader.is_mean else 2):
-                    raise ValueError(
-                        f"terms of shape {terms.shape} of {len(labels)} items: must be [n], or [n, "
-                        "m] with a `combine`"
-                    )
+                terms = reader.checked_terms(probabilities, labels, bins)
                 sums[metric.name] = GroupSums.of(terms, groups, len(names))
     return names, sums
 
@@ -182,8 +177,9 @@ def _probe_items(folder: Path) -> tuple[_Items, tuple[str, ...], int]:
             "tests it again"
         )
     with readable(folder), np.load(folder / "linear_probe.npz") as arrays:
-        check_labels(arrays["logits"], arrays["labels"])
+        logits, labels = arrays["logits"], arrays["labels"]
+        check_labels(logits, labels)
         names, groups = np.unique(arrays["groups"], return_inverse=True)
         bins = json.loads((folder / "config.json").read_text())["eval"]["calibration_bins"]
-        items = {"probe": (softmax(arrays["logits"]), arrays["labels"], groups)}
+        items = {"probe": (softmax(logits), labels, groups)}
     return items, tuple(names.tolist()), bins

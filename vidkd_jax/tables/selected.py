@@ -214,7 +214,7 @@ def _summed(
             with naming_metric(metric):
                 terms = np.mean(
                     [
-                        metric.reader.terms(probabilities, scores.labels, bins)
+                        metric.reader.checked_terms(probabilities, scores.labels, bins)
                         for probabilities in outcome.probabilities[:, 0]
                     ],
                     axis=0,

@@ -24,7 +24,7 @@ from scipy import stats
 from vidkd_jax.errors import InputError
 from vidkd_jax.tables.arms import paired
 from vidkd_jax.tables.metric import Metric
-from vidkd_jax.tables.metrics import naming_metric
+from vidkd_jax.tables.metrics import METRICS, naming_metric
 from vidkd_jax.tables.run_results import RunResult
 
 _RESAMPLES = 10_000
@@ -183,11 +183,13 @@ class Bootstrap:
 
 
 def _check_bounds(per_seed: Sequence[float] | np.ndarray, metric: Metric) -> None:
-    """Refuses a metric that is printed in per cent, and has figures that are no shares.
+    """Refuses a table's own metric that is printed in per cent, and has figures beyond that.
 
     Raises:
       InputError: names the metric and the remedy.
     """
+    if METRICS.get(metric.name) is metric:
+        return
     low, high = metric.bounds
     outside = [value for value in per_seed if value < low - _ROUNDING or value > high + _ROUNDING]
     if outside:
