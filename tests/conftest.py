@@ -5,6 +5,7 @@ import os
 import subprocess
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,6 +67,13 @@ def _drop_programs_of_earlier_files():
     if maps.exists() and len(maps.read_text().splitlines()) > _MANY_MAPS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _without_reports(monkeypatch):
+    """Runs in a test draw no report, which takes a second; those in a module's fixtures do."""
+    quiet = SimpleNamespace(write_report=lambda *_, **__: None)
+    monkeypatch.setattr("vidkd_jax.run.results.report", quiet)
 
 
 class MemoryDataset:

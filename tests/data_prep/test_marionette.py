@@ -308,11 +308,10 @@ def test_start_and_end_poses_are_shared_between_motions():
     assert sum(any(counts[pose] > 1 for pose in pair) for pair in ends) >= 5
 
 
-def test_command_line(tmp_path, capsys):
+def test_command_line(tmp_path):
     for wrong in ("--preset=tinny", "--workers=0"):
-        with pytest.raises(SystemExit) as exit_info:
+        with pytest.raises(InputError, match=rf"argument {wrong.partition('=')[0]}: "):
             main(["--preset=tiny", f"--out={tmp_path}", wrong])
-        assert exit_info.value.code == 2
     with pytest.raises(InputError, match="scene_bias"):
         main(["--preset=tiny", f"--out={tmp_path}", "--scene_bias=2"])
     with pytest.raises(InputError, match="unseen_scenes: without --scene_bias"):

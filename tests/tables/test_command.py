@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -506,7 +507,7 @@ def test_a_table_of_ones_own_with_configs_of_ones_own(tmp_path, capsys, monkeypa
     tables.main([f"--table={tmp_path}/my_table.py", f"--out={tmp_path}", "--seeds=1", "--dry_run"])
     first, _, second, *_ = capsys.readouterr().out.splitlines()
     assert f"--config={tmp_path}/my.config.py:marionette" in first
-    assert f"--workdir={tmp_path}/runs/marionette/my.config/seed0" in first
+    assert re.search(rf"--workdir={tmp_path}/runs/marionette/my\.config-[0-9a-f]{{8}}/seed0", first)
     assert f"{config_files.FOLDER}/ty_r18.py:marionette" in second
 
 
