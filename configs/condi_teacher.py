@@ -13,20 +13,11 @@ on other videos than the samplers', or it is always right there, and they learn 
 from ml_collections import ConfigDict
 
 from vidkd_jax.settings.paper_recipes import build_clip_teacher
-from vidkd_jax.settings.recipes import SMALL_SETS, build
+from vidkd_jax.settings.recipes import SMALL_SETS
 
 
 def get_config(dataset: str = "ucf101") -> ConfigDict:
     """Returns the config for a data set."""
-    if dataset in SMALL_SETS:
-        return build(
-            "condi_teacher",
-            dataset,
-            model__name="ty_r3d_18",
-            model__width=0.25,
-            method__name="supervised",
-            data__sampler="clip",
-            augment__enabled=False,
-            eval__max_clips=0,
-        )
-    return build_clip_teacher("condi_teacher", dataset, model__name="hara_resnext_101")
+    small = {"model__name": "ty_r3d_18", "model__width": 0.25}
+    model = small if dataset in SMALL_SETS else {"model__name": "hara_resnext_101"}
+    return build_clip_teacher("condi_teacher", dataset, **model)

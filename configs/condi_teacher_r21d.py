@@ -11,19 +11,11 @@ on other videos than the samplers', or it is always right there, and they learn 
 from ml_collections import ConfigDict
 
 from vidkd_jax.settings.paper_recipes import build_clip_teacher
-from vidkd_jax.settings.recipes import SMALL_SETS, build
+from vidkd_jax.settings.recipes import SMALL_SETS
 
 
 def get_config(dataset: str = "ucf101") -> ConfigDict:
     """Returns the config for a data set."""
-    if dataset in SMALL_SETS:
-        return build(
-            "condi_teacher_r21d",
-            dataset,
-            model__name="vcop_r21d",
-            model__width=0.125,
-            method__name="supervised",
-            data__sampler="clip",
-            augment__enabled=False,
-        )
-    return build_clip_teacher("condi_teacher_r21d", dataset, model__name="ig65m_r2plus1d_34")
+    small = {"model__name": "vcop_r21d", "model__width": 0.125}
+    model = small if dataset in SMALL_SETS else {"model__name": "ig65m_r2plus1d_34"}
+    return build_clip_teacher("condi_teacher_r21d", dataset, **model)

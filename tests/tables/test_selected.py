@@ -11,9 +11,11 @@ from finished_runs import finish
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.scores import Scores
 from vidkd_jax.inference.study import Study
-from vidkd_jax.tables import Row, Selection, Table, pictures, selected
+from vidkd_jax.tables import Row, Selection, Table, load_table, pictures, selected
 from vidkd_jax.tables import __main__ as tables
-from vidkd_jax.tables.arms import arms, in_order
+from vidkd_jax.tables.arms import arms, in_order, row_arm
+from vidkd_jax.tables.resolving import resolve
+from vidkd_jax.tables.table import available
 
 OTHERS = {"marionette_untrimmed": "marionette_teachers"}  # the column's argument: the teacher's
 TEACHER = Row("teacher", "supervised_r18", dataset=OTHERS, only_seed=3)
@@ -250,3 +252,32 @@ def test_the_picture_has_every_k(asked, tmp_path):
     np.testing.assert_allclose(lines["best"].get_ydata(), np.mean(tops, axis=0))
     np.testing.assert_array_equal(lines["best"].get_xdata(), (1, 2, 5))
     assert len({*lines["dense"].get_ydata()}) == 1
+
+
+def test_rows_that_choose_among_other_clips_are_refused(asked, tmp_path):
+    for path in tmp_path.glob("runs/marionette_teachers/**/config.json"):
+        config = json.loads(path.read_text())
+        config["eval"] |= {"max_clips": 10}
+        path.write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"rows '.*' and '.*': eval\.max_clips=\d+ and \d+, so"):
+        selected.check_clips(
+            [arm for row in ROWS for arm in arms(row, "marionette_untrimmed", 2)],
+            "marionette_untrimmed",
+            tmp_path,
+        )
+
+
+@pytest.mark.parametrize("name", [name for name in available() if name.startswith("condi_")])
+def test_the_rows_of_our_tables_choose_among_the_same_clips(name):
+    table = load_table(name)
+    for datasets in table.scales.values():
+        for dataset in datasets.values():
+            runs = [row_arm(row, dataset, 0) for row in table.rows if row.selection]
+            # Without a sampler the settings are those of the row's config in the column.
+            limits = {
+                resolve(
+                    run if run.answering() else dataclasses.replace(run, dataset=dataset)
+                ).eval.max_clips
+                for run in runs
+            }
+            assert limits <= {0}

@@ -69,20 +69,19 @@ def build_clip_teacher(name: str, dataset: str, **overrides: Any) -> ConfigDict:
 
     Args:
       name: of the config.
-      dataset: one of `DATASETS`, none of the small ones.
+      dataset: one of `DATASETS`.
       **overrides: as of `build`.
 
     Raises:
       InputError: no such data set.
     """
+    own = {"method.name": "supervised", "eval.max_clips": 0}
+    if dataset in SMALL_SETS:
+        recipe = {**own, "data.sampler": "clip", "augment.enabled": False}
+        return build(name, dataset, recipe, **overrides)
     # Hara et al. mirror clips and cut windows of five sizes at the corners; these lie anywhere.
-    recipe = {
-        **_condi(dataset),
-        **_FLIP_ALONE,
-        "optim.weight_decay": 1e-3,
-        "eval.max_clips": 0,
-    }
-    return build(name, dataset, {**recipe, "method.name": "supervised"}, **overrides)
+    recipe = {**_condi(dataset), **_FLIP_ALONE, **own, "optim.weight_decay": 1e-3}
+    return build(name, dataset, recipe, **overrides)
 
 
 def _condi(dataset: str) -> dict[str, Any]:

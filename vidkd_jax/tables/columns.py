@@ -16,7 +16,7 @@ from vidkd_jax.tables.power import Gate, read_gate
 from vidkd_jax.tables.row import TEACHERS, TRUNK, Row
 from vidkd_jax.tables.run_files import read_number
 from vidkd_jax.tables.run_results import RunResult, read_run
-from vidkd_jax.tables.selected import read_selected
+from vidkd_jax.tables.selected import check_clips, read_selected
 from vidkd_jax.tables.statistics import Estimate
 from vidkd_jax.tables.table import Table
 
@@ -90,7 +90,9 @@ def read_column(
     """
     table, missing, unpaired = finished_part(table, dataset, out, seeds)
     finished = finished_by_seed(table.rows, dataset, out, seeds)
-    departures = check_alike((arm for runs in finished.values() for arm in runs.values()), out)
+    every = [arm for runs in finished.values() for arm in runs.values()]
+    departures = check_alike(every, out)
+    check_clips(every, dataset, out)
     selects = any(row.selection for row in table.rows)
     measured = table.shown_metrics() if selects else metrics.in_csv(table.shown_metrics())
     results: dict[str, dict[int, RunResult]] = {row: {} for row in finished}

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +141,31 @@ def _study(arm: Arm, dataset: str, out: Path, split: str, data_root: str) -> tup
     teacher, sampler = networks(arm, out)
     settings = _settings(arm, dataset, out, sampler, data_root)
     return _of(teacher, sampler, settings, split, answers_folder(out), selection.shuffled), settings
+
+
+def check_clips(arms: Iterable[Arm], dataset: str, out: Path) -> None:
+    """Refuses rows with a selection that choose among different clips of a video.
+
+    Args:
+      arms: the runs of a column.
+      dataset: of the column.
+      out: the folder of all runs.
+
+    Raises:
+      InputError: they differ in eval.max_clips.
+    """
+    limits: dict[int, str] = {}
+    for arm in arms:
+        if arm.row.selection is not None:
+            _, sampler = networks(arm, out)
+            limit = _settings(arm, dataset, out, sampler, "").eval.max_clips
+            limits.setdefault(limit, arm.row.name)
+    if len(limits) > 1:
+        (one, first), (other, second) = [*limits.items()][:2]
+        raise InputError(
+            f"rows '{first}' and '{second}': eval.max_clips={one} and {other}, so they choose "
+            "among different clips and do not compare; set it alike"
+        )
 
 
 def networks(arm: Arm, out: Path) -> tuple[Path, Path | None]:
