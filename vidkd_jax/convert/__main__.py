@@ -156,7 +156,7 @@ def _abstract(card: weights.Card) -> Variables:
     size = models.lookup(card.model).size
     clip = jax.ShapeDtypeStruct((1, card.frames, size, size, card.in_channels), jnp.float32)
     shapes = jax.eval_shape(lambda clip: model.init(jax.random.key(0), clip, train=False), clip)
-    return Variables(shapes["params"], shapes["batch_stats"])
+    return Variables(shapes["params"], shapes.get("batch_stats", {}))
 
 
 def _initialise_rest(variables: Variables) -> Variables:

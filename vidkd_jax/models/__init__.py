@@ -6,7 +6,7 @@ from vidkd_jax.models.layers import CONV_OUTPUT
 from vidkd_jax.models.norm_folding import NormFolding
 from vidkd_jax.models.normalisation import Normalisation
 from vidkd_jax.models.recogniser import Peers, Recogniser
-from vidkd_jax.models.registry import available, create, lookup
+from vidkd_jax.models.registry import available, create, lookup, register
 
 __all__ = [
     "CONV_OUTPUT",
@@ -19,4 +19,5 @@ __all__ = [
     "available",
     "create",
     "lookup",
+    "register",
 ]

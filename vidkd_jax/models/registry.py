@@ -12,7 +12,7 @@ from vidkd_jax.models.heads import Head
 from vidkd_jax.models.normalisation import TY, Normalisation
 from vidkd_jax.models.recogniser import Recogniser
 
-_BACKBONES: Mapping[str, Backbone] = {
+_BACKBONES: dict[str, Backbone] = {
     **resnet3d.BACKBONES,
     **ty_keras.BACKBONES,
     **torchvision.BACKBONES,
@@ -21,6 +21,22 @@ _BACKBONES: Mapping[str, Backbone] = {
     **shufflenet3d.BACKBONES,
     **resnet2d.BACKBONES,
 }
+
+
+_OURS = frozenset(_BACKBONES)
+
+
+def register(name: str, backbone: Backbone) -> None:
+    """Adds a backbone of one's own; the last one of a name counts.
+
+    A file in configs/ may do so. Its networks are read where that has been done, too.
+
+    Raises:
+      ValueError: a backbone of ours has this name.
+    """
+    if name in _OURS:
+        raise ValueError(f"there is a backbone '{name}' already")
+    _BACKBONES[name] = backbone
 
 
 def available() -> tuple[str, ...]:

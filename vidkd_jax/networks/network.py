@@ -26,9 +26,12 @@ class Variables(struct.PyTreeNode):
 
 def student_of(variables: Variables) -> Variables:
     """Returns the student's weights where a peer was trained beside it; else all of them."""
-    if "peer" not in variables.params:
-        return variables
-    return Variables(variables.params["student"], variables.batch_stats["student"])
+    return part_of(variables, "student") if "peer" in variables.params else variables
+
+
+def part_of(variables: Variables, name: str) -> Variables:
+    """Returns the weights of "student" or "peer"; a network without norms has no statistics."""
+    return Variables(variables.params[name], variables.batch_stats.get(name, {}))
 
 
 def _chosen(array: jax.Array, numbers: Sequence[int], *, axis: int) -> jax.Array:

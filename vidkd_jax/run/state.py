@@ -49,7 +49,7 @@ def create_variables(
         lambda path, leaf: 0 * leaf if path_names(path)[-2:] == [zero_norms, "scale"] else leaf,
         variables["params"],
     )
-    return Variables(params, variables["batch_stats"])
+    return Variables(params, variables.get("batch_stats", {}))
 
 
 def create_train_state(

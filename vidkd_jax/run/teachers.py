@@ -11,7 +11,7 @@ import jax
 
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.methods import BestPast, Frozen, Source
-from vidkd_jax.networks.network import Network, Variables, student_of
+from vidkd_jax.networks.network import Network, Variables, part_of, student_of
 from vidkd_jax.run import method_checks
 from vidkd_jax.run.asking import BySource, in_memory
 from vidkd_jax.run.frozen import FrozenTeachers
@@ -52,8 +52,7 @@ class Teachers:
         """Returns the teachers that move with every step: an average, a peer."""
         found = in_memory(self.sources, state.memory)
         if "peer" in self.networks:
-            params, batch_stats = state.variables.params, state.variables.batch_stats
-            found["peer"] = (Variables(params["peer"], batch_stats["peer"]),)
+            found["peer"] = (part_of(state.variables, "peer"),)
         return found
 
     def shares(self, name: str) -> tuple[float, ...] | None:

@@ -76,7 +76,7 @@ def train_step(
         terms = method.terms(own, all_taught, context)
         _check_terms(terms, clip.shape[:-4])
         total, parts = total_loss(terms)
-        return total, _Seen(parts, own, all_taught, updated["batch_stats"])
+        return total, _Seen(parts, own, all_taught, updated.get("batch_stats", {}))
 
     params = state.variables.params
     (loss, seen), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)

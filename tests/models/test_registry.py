@@ -1,0 +1,44 @@
+"""Backbones by name; one of one's own trains, and is read again, as ours are."""
+
+import jax.numpy as jnp
+import pytest
+from flax import linen as nn
+
+from vidkd_jax import models, train
+from vidkd_jax.models import registry
+from vidkd_jax.networks import weights
+
+
+class _Plain(nn.Module):
+    """A convolution without a norm."""
+
+    width: float = 1.0
+    dtype: object = jnp.float32
+
+    @nn.compact
+    def __call__(self, clip, *, train):
+        return nn.Conv(round(64 * self.width), (3, 3, 3), (2, 4, 4))(clip).mean((1, 2, 3))
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    monkeypatch.setattr(registry, "_BACKBONES", dict(registry._BACKBONES))
+    models.register("plain", models.Backbone(_Plain, source="here"))
+    return "plain"
+
+
+def test_a_backbone_of_ones_own_trains_goes_on_is_loaded_and_teaches(plain, small_config, tmp_path):
+    own = tmp_path / "own"
+    for epochs in (1, 2):
+        train.train_and_evaluate(small_config(model__name=plain, train__epochs=epochs), own)
+    card, variables = weights.load(own)
+    assert card.model == plain and "logits" in variables.params
+    taught = small_config(method__name="distillation", teachers__runs=(str(own),), train__epochs=1)
+    peers = small_config(model__name=plain, method__name="mutual_learning", train__epochs=1)
+    for config in (taught, peers):
+        assert train.train_and_evaluate(config, tmp_path / config.method.name)["epochs"] == 1
+
+
+def test_backbones_of_ours_keep_their_names():
+    with pytest.raises(ValueError, match="a backbone 'ty_r3d_18' already"):
+        models.register("ty_r3d_18", models.Backbone(_Plain, source="here"))
