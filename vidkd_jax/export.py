@@ -21,7 +21,7 @@ from vidkd_jax.errors import FlagParser, InputError, RunError, run_command
 from vidkd_jax.inference import pair
 from vidkd_jax.inference.loaded import add_run, calibrated, load
 from vidkd_jax.inference.pair import Pair
-from vidkd_jax.runtime.json_files import make_folder, write_bytes, write_json
+from vidkd_jax.runtime.files import make_folder, write_bytes, write_json
 
 NETWORK, DESCRIPTION = "network.jaxexport", "network.json"
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")

@@ -21,7 +21,7 @@ from data_prep.marionette.actions import MOTIONS
 from data_prep.marionette.presets import PRESETS
 from vidkd_jax.data.record_sets import TASKS
 from vidkd_jax.errors import FlagParser, InputError, run_command
-from vidkd_jax.runtime.json_files import write_text
+from vidkd_jax.runtime.files import write_text
 
 _COLOUR = {"scene": ("scene", "wall"), "outfit": ("outfit", "shirt")}  # in a sidecar
 _FIELDS = {"id", "file", "class", "group", "preset", "scene", "outfit"}

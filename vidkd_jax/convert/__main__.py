@@ -28,7 +28,7 @@ from vidkd_jax.errors import FlagParser, InputError, is_disk_full, run_command, 
 from vidkd_jax.models.normalisation import NORMALISATIONS
 from vidkd_jax.networks import public_names, weights
 from vidkd_jax.networks.network import Variables
-from vidkd_jax.runtime.json_files import make_folder
+from vidkd_jax.runtime.files import make_folder
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.answers import VideoAnswer
 from vidkd_jax.inference.timeline import clips
-from vidkd_jax.runtime.json_files import replacing
+from vidkd_jax.runtime.files import replacing
 
 
 def text(answer: VideoAnswer, names: Sequence[str], top: int, *, chosen: bool) -> str:

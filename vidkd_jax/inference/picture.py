@@ -10,7 +10,7 @@ from matplotlib.gridspec import GridSpec
 
 from vidkd_jax import video
 from vidkd_jax.inference.answers import VideoAnswer
-from vidkd_jax.runtime.json_files import write_bytes
+from vidkd_jax.runtime.files import write_bytes
 
 VIDEOS = 6  # more would be too small to see
 _CLIPS = 8

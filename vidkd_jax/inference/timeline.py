@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vidkd_jax.inference.answers import VideoAnswer
-from vidkd_jax.runtime.json_files import write_text
+from vidkd_jax.runtime.files import write_text
 
 SUFFIXES = (".csv", ".json")
 _DIGITS = 6

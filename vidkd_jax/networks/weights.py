@@ -21,7 +21,7 @@ from vidkd_jax.errors import InputError, check_text, suggest
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.networks.checkpoints import load_best_of, load_variables, save_variables
 from vidkd_jax.networks.network import Variables, student_of
-from vidkd_jax.runtime.json_files import read_object, write_json
+from vidkd_jax.runtime.files import read_object, write_json
 from vidkd_jax.settings.settings import DataSettings
 
 

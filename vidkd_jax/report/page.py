@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from vidkd_jax.report import curves, figures, tables
 from vidkd_jax.report.cautions import cautions
 from vidkd_jax.report.style import CSS
-from vidkd_jax.runtime.json_files import write_text
+from vidkd_jax.runtime.files import write_text
 
 _DOTS_PER_INCH = 150
 

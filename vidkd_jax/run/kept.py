@@ -7,7 +7,6 @@ the same question alone, from a run or from a study.
 import dataclasses
 import hashlib
 import json
-import uuid
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from vidkd_jax.data import EvalClips
 from vidkd_jax.errors import DAMAGED, InputError
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run import inputs
-from vidkd_jax.runtime.json_files import make_folder
+from vidkd_jax.runtime.files import make_folder, written
 from vidkd_jax.settings.settings import DataSettings
 
 # A network's outputs for evaluation clips by name, each [m, ...].
@@ -89,14 +88,9 @@ def _arithmetic(network: Network) -> list[Any]:
 
 
 def _save(path: Path, said: Said) -> None:
-    """Writes a .npz file, which appears only when it is complete.
-
-    Each writer has a temporary file of its own: runs at the same time may answer the same question.
-    """
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-    with temporary.open("wb") as file:
+    """Writes a .npz file; runs at the same time may answer the same question."""
+    with written(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **dict[str, Any](said))
-    temporary.replace(path)
 
 
 def _load(path: Path) -> Said:

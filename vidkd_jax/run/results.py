@@ -18,7 +18,7 @@ from vidkd_jax.run.building import Run
 from vidkd_jax.run.judging import Judgement
 from vidkd_jax.run.schedule import Progress
 from vidkd_jax.runtime import machine, sharding
-from vidkd_jax.runtime.json_files import write_json
+from vidkd_jax.runtime.files import write_json
 
 _MISTAKES = 12  # the most confident ones, in the report
 

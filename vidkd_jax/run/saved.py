@@ -5,7 +5,7 @@ from typing import Any
 
 from vidkd_jax import methods
 from vidkd_jax.errors import InputError
-from vidkd_jax.runtime.json_files import read_object
+from vidkd_jax.runtime.files import read_object
 from vidkd_jax.settings.config import from_json, get_base_config, read
 from vidkd_jax.settings.settings import Settings, flatten
 

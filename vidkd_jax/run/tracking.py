@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vidkd_jax.runtime.json_files import write_text
+from vidkd_jax.runtime.files import write_text
 
 
 @contextlib.contextmanager

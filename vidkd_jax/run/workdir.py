@@ -14,7 +14,7 @@ from vidkd_jax.run import origins
 from vidkd_jax.run.inputs import records_identity
 from vidkd_jax.run.saved import saved_config, saved_network, saved_summary
 from vidkd_jax.runtime import machine, sharding
-from vidkd_jax.runtime.json_files import write_json
+from vidkd_jax.runtime.files import write_json
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.settings.settings import Settings
 

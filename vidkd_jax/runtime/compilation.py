@@ -10,7 +10,7 @@ import jax
 from tqdm import tqdm
 
 from vidkd_jax.runtime.cache import cache_folder
-from vidkd_jax.runtime.json_files import why_not_writable
+from vidkd_jax.runtime.files import why_not_writable
 
 
 def cache_compilations() -> None:

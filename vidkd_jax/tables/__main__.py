@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax.errors import FlagParser, InputError, run_command, suggest
-from vidkd_jax.runtime.json_files import make_folder, write_text
+from vidkd_jax.runtime.files import make_folder, write_text
 from vidkd_jax.settings.config import overrides
 from vidkd_jax.tables import csv_files, page, render, runner
 from vidkd_jax.tables.arms import Arm, row_arm

@@ -8,7 +8,7 @@ from pathlib import Path
 from vidkd_jax.errors import InputError
 from vidkd_jax.report.page import document, figure_grid, save_picture
 from vidkd_jax.report.tables import html_table
-from vidkd_jax.runtime.json_files import write_text
+from vidkd_jax.runtime.files import write_text
 from vidkd_jax.tables import power, render
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.pictures import PICTURES, Shown

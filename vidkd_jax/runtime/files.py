@@ -1,4 +1,4 @@
-"""Writes text, bytes and JSON atomically, and reads JSON; damage is an error of one line."""
+"""Files written whole or not at all, folders that can be written to, JSON that can be read."""
 
 import contextlib
 import errno
@@ -37,18 +37,18 @@ def write_text(path: Path, text: str, **how: Any) -> None:
 
     If the process is killed or the disk is full, the file has the old or the new content.
     """
-    with _written(path) as temporary:
+    with written(path) as temporary:
         temporary.write_text(text, **how)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes a file as `write_text` does."""
-    with _written(path) as temporary:
+    with written(path) as temporary:
         temporary.write_bytes(data)
 
 
 @contextlib.contextmanager
-def _written(path: Path) -> Iterator[Path]:
+def written(path: Path) -> Iterator[Path]:
     """Gives a path beside a file; what is written there takes the file's place at the end.
 
     Each writer has its own: two may write the same file.
