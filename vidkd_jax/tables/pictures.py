@@ -27,13 +27,10 @@ def accuracy_by_epoch(shown: Shown) -> Figure:
     Where rows are compared with several others, each of these has a panel of its own.
     """
     metric = _curve_metric(shown.table)
-    curves = {}
-    for name, folders in shown.runs().items():
-        runs = []
-        for folder in folders:
-            first, values = read_curve(folder, metric.name)
-            runs.append(np.concatenate([np.full(first - 1, np.nan), values]))  # before a fork
-        curves[name] = runs
+    curves = {
+        name: [read_curve(folder, metric.name)[1] for folder in folders]
+        for name, folders in shown.runs().items()
+    }
     label = _CURVE_LABELS.get(metric.name, f"{metric.heading} on validation")
     together: dict[str, list[str]] = {}
     for row in shown.table.rows:

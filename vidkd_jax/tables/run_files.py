@@ -118,7 +118,7 @@ def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
     """Reads a validation metric of a run by epoch.
 
     Returns:
-      The first epoch, 1 but for a fork, and the values from there on, [e].
+      The first epoch, 1 but for a fork, and the values by epoch, [e]: NaN before the first.
 
     Raises:
       InputError: the run did not measure it.
@@ -132,7 +132,8 @@ def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
             f"'{folder}': metrics.jsonl has no validation metric '{name}', which the table "
             f"shows{suggest(name, measured)}"
         )
-    return validation[0]["epoch"], np.array(values, float)
+    first = validation[0]["epoch"]
+    return first, np.concatenate([np.full(first - 1, np.nan), np.array(values, float)])
 
 
 def read_number(folder: Path, name: str, summary: Mapping[str, Any] | None = None) -> float:

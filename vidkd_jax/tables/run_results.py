@@ -109,8 +109,7 @@ def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
             f"'{folder}': its method takes the last epoch and has no validation figure that the "
             "table could follow; take the row, or metrics of the validation, out"
         )
-    first, values = read_curve(folder, name)
-    curve = np.concatenate([np.full(first - 1, np.nan), values])
+    first, curve = read_curve(folder, name)
     if first > 1 and summary.get("best_epoch") == first - 1:
         with readable(folder):
             curve[first - 2] = summary[f"val_{name}"]
