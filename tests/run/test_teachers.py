@@ -222,9 +222,13 @@ def test_answers_that_cannot_be_kept_are_not_asked_for(teacher_run, small_config
     def ask():
         raise AssertionError("asked")
 
-    where = {"clips": EvalClips(run.splits.val, run.spec, 3), "data": run.settings.data}
+    where = {
+        "clips": EvalClips(run.splits.val, run.spec, 3),
+        "data": run.settings.data,
+        "records": "r",
+    }
     with pytest.raises(InputError, match=r"config\.eval\.keep_answers=.*file: cannot be written"):
-        kept.kept(tmp_path / "file", "digest", network, ask, **where)
+        kept.kept(tmp_path / "file", "digest", network, ask, **where, records="r")
 
 
 def test_what_was_kept_of_fewer_outputs_is_asked_again(teacher_run, small_config, tmp_path):
@@ -238,8 +242,14 @@ def test_what_was_kept_of_fewer_outputs_is_asked_again(teacher_run, small_config
             asked.append(outputs)
             return {name: np.ones(2) for name in outputs}
 
-        where = {"clips": EvalClips(run.splits.val, run.spec, 3), "data": run.settings.data}
-        return kept.kept(tmp_path, "digest", network, ask, **where, outputs=outputs).keys()
+        where = {
+            "clips": EvalClips(run.splits.val, run.spec, 3),
+            "data": run.settings.data,
+            "records": "r",
+        }
+        return kept.kept(
+            tmp_path, "digest", network, ask, **where, records="r", outputs=outputs
+        ).keys()
 
     assert told("logits") == {"logits"}
     assert told("logits", "confidence") == {"logits", "confidence"}
@@ -259,7 +269,7 @@ def test_kept_answers_are_of_one_arithmetic_and_normalisation(teacher_run, small
     )
     clips = run.eval_clips(run.splits.val)
     (own, rounded, coloured, same) = (
-        kept._identity(clips, run.settings.data, dataclasses.replace(network, model=each))
+        kept._identity(clips, run.settings.data, "r", dataclasses.replace(network, model=each))
         for each in (model, *others)
     )
     assert len({own, rounded, coloured}) == 3 and same == own

@@ -55,6 +55,8 @@ def score(
     own_clips = data.EvalClips(subset, ClipSpec(both.own, crop), most)
     clips, rows = data.EvalClips(subset, both.spec, most), own_clips.rows()
 
+    records = inputs.records_identity(settings.data)
+
     def said(loaded: Loaded, asked: Asked, title: str) -> Said:
         return kept(
             keep,
@@ -63,6 +65,7 @@ def score(
             partial(_ask, settings, asked, clips, title),
             clips=clips,
             data=settings.data,
+            records=records,
             outputs=asked.outputs,
         )
 

@@ -13,7 +13,6 @@ from vidkd_jax.data import Splits
 from vidkd_jax.data.record_sets import may_be_same
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import Shapes
-from vidkd_jax.run import inputs
 from vidkd_jax.run.trained import Teacher, frozen_source
 from vidkd_jax.settings.settings import Settings
 
@@ -21,7 +20,7 @@ _FIELD = "config.teachers.cross_fitted"
 
 
 def teacher_of_videos(
-    settings: Settings, teachers: Sequence[Teacher], splits: Splits
+    settings: Settings, teachers: Sequence[Teacher], splits: Splits, records: str
 ) -> np.ndarray | None:
     """Returns the number of the teacher of each training video, int32 [videos].
 
@@ -29,6 +28,7 @@ def teacher_of_videos(
       settings: of the run.
       teachers: in the order of `teachers.runs`, which is any order of the folds.
       splits: of the run; they know the fold of each group.
+      records: the identity of their videos and lists.
 
     Returns:
       None where teachers are not cross-fitted.
@@ -64,10 +64,9 @@ def teacher_of_videos(
             f"{_FIELD}: with data.folds={folds}, the teachers are to have been trained with "
             f"data.fold=1 to {folds}, one each; theirs are: {said or 'none'}"
         )
-    own = inputs.records_identity(settings.data)
     for teacher in teachers:
         card = teacher.card
-        if card.dataset != settings.data.name or not may_be_same(card.records, own):
+        if card.dataset != settings.data.name or not may_be_same(card.records, records):
             raise InputError(
                 f"{_FIELD}: '{teacher.folder}' was trained on other records than data.name="
                 f"'{settings.data.name}' here, so its folds are others; use one of these"

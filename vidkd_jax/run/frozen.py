@@ -43,13 +43,14 @@ class FrozenTeachers:
 
 
 def load_frozen(
-    settings: Settings, splits: Splits, own: Sampler, mesh: jax.sharding.Mesh
+    settings: Settings, splits: Splits, records: str, own: Sampler, mesh: jax.sharding.Mesh
 ) -> FrozenTeachers:
     """Returns the trained teachers that a run's settings name.
 
     Args:
       settings: of the run.
       splits: its videos.
+      records: the identity of these and their lists.
       own: the student's sampler.
       mesh: the devices.
 
@@ -57,7 +58,7 @@ def load_frozen(
       InputError: a teacher does not fit the method, the videos or the clips.
     """
     teachers = trained.load(settings, splits.class_names, own)
-    teacher_of = cross_fitting.teacher_of_videos(settings, teachers, splits)
+    teacher_of = cross_fitting.teacher_of_videos(settings, teachers, splits, records)
     sampler = _widened(own, teachers)
     networks = _networks(settings, teachers, own, sampler)
     window = inputs.window_shapes(settings.data, sampler)

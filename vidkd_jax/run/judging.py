@@ -151,6 +151,7 @@ def _answer(run: Run, source: str, number: int, variables: Variables, exam: Exam
         asked,
         clips=exam.clips,
         data=run.settings.data,
+        records=run.card.records,
     )
     logits = said["logits"]
     return softmax(logits.reshape(-1, logits.shape[-1]))  # of n clips a video each counts

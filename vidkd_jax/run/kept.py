@@ -18,7 +18,6 @@ import numpy as np
 from vidkd_jax.data import EvalClips
 from vidkd_jax.errors import DAMAGED, InputError
 from vidkd_jax.networks.network import Network
-from vidkd_jax.run import inputs
 from vidkd_jax.runtime.files import make_folder, written
 from vidkd_jax.settings.settings import DataSettings
 
@@ -34,6 +33,7 @@ def kept(
     *,
     clips: EvalClips,
     data: DataSettings,
+    records: str,
     outputs: Collection[str] = ("logits",),
 ) -> Said:
     """Returns what a network has said of clips, or asks it and keeps that.
@@ -44,7 +44,8 @@ def kept(
       network: which part of the clips it sees.
       ask: returns its outputs.
       clips: that it answers about.
-      data: which videos are meant, and how they are cut.
+      data: how the videos are cut.
+      records: the identity of the videos and lists that are meant.
       outputs: that `ask` returns. What was kept of fewer outputs is asked again.
 
     Raises:
@@ -52,7 +53,7 @@ def kept(
     """
     if folder is None or jax.process_count() > 1:
         return ask()
-    path = folder / f"{digest}-{_identity(clips, data, network)}.npz"
+    path = folder / f"{digest}-{_identity(clips, data, records, network)}.npz"
     before = _load(path) if path.exists() else {}
     if before and {*outputs} <= before.keys():
         return before
@@ -62,7 +63,7 @@ def kept(
     return said
 
 
-def _identity(clips: EvalClips, data: DataSettings, network: Network) -> str:
+def _identity(clips: EvalClips, data: DataSettings, records: str, network: Network) -> str:
     """Returns a hash of the clips: of which videos, which frames, how they are cut and seen."""
     videos = clips.subset.videos
     own = slice(None) if network.frames is None else list(network.frames)
@@ -70,7 +71,7 @@ def _identity(clips: EvalClips, data: DataSettings, network: Network) -> str:
         [n, clips.frames(n)[..., own].tolist()] for n in sorted({v.num_frames for v in videos})
     ]
     said = [
-        inputs.records_identity(data),
+        records,
         [[video.id, video.num_frames] for video in videos],
         [data.modality, data.short_side, clips.spec.crop, data.fps],
         frames,
