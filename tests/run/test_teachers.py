@@ -222,11 +222,7 @@ def test_answers_that_cannot_be_kept_are_not_asked_for(teacher_run, small_config
     def ask():
         raise AssertionError("asked")
 
-    where = {
-        "clips": EvalClips(run.splits.val, run.spec, 3),
-        "data": run.settings.data,
-        "records": "r",
-    }
+    where = {"clips": EvalClips(run.splits.val, run.spec, 3), "data": run.settings.data}
     with pytest.raises(InputError, match=r"config\.eval\.keep_answers=.*file: cannot be written"):
         kept.kept(tmp_path / "file", "digest", network, ask, **where, records="r")
 
@@ -242,11 +238,7 @@ def test_what_was_kept_of_fewer_outputs_is_asked_again(teacher_run, small_config
             asked.append(outputs)
             return {name: np.ones(2) for name in outputs}
 
-        where = {
-            "clips": EvalClips(run.splits.val, run.spec, 3),
-            "data": run.settings.data,
-            "records": "r",
-        }
+        where = {"clips": EvalClips(run.splits.val, run.spec, 3), "data": run.settings.data}
         return kept.kept(
             tmp_path, "digest", network, ask, **where, records="r", outputs=outputs
         ).keys()
