@@ -3,7 +3,7 @@
 Name the teachers, networks of whatever classes, with
 `--config.teachers.runs="('runs/one', 'runs/other')"`. The paper's ways to weigh them are
 `--config.method.weights=offline` (with `method.accuracies`), `online1` and `online2`; see
-`--config.method.shares=division` for the latter two.
+`--config.method.shares=division` for all three.
 
 The argument is the data set: ucf101 (default) or another of vidkd_jax/settings/recipes.py.
 """

@@ -1,4 +1,4 @@
-"""Writes a finished network to a file that JAX alone runs: `... --run=runs/mine --out=mine`.
+"""Writes a network to a file that JAX runs without this program: `--run=runs/mine --out=mine`.
 
 `OUT/network.jaxexport` holds the weights and the program for CPUs, GPUs and TPUs, from clips of
 pixels to probabilities, any number of clips at a time. `OUT/network.json` says how clips are cut,
@@ -28,6 +28,7 @@ PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 _USUAL = ("cpu", "cuda", "tpu")
 _TOLERANCE = 1e-5  # of probabilities, between the file and the network that it was made of
 _USE = """\
+# pip install jax flatbuffers
 import json, pathlib
 import jax.export
 folder = pathlib.Path({folder!r})

@@ -398,6 +398,17 @@ def test_all_records_that_are_missing_are_said_at_once_and_before_a_decision(
     assert capsys.readouterr().out.splitlines()[-len(said) :] == said
 
 
+def test_records_of_the_videos_that_are_answered_in_the_end_are_missed_before_anything_runs(
+    tmp_path, monkeypatch
+):
+    """Table 1.2 trains on other videos than it answers."""
+    monkeypatch.setenv("VIDKD_DATA", str(tmp_path))
+    with pytest.raises(InputError) as refused:
+        tables.main(["--table=condi_table1_2", f"--out={tmp_path}", "--seeds=1"])
+    said = str(refused.value)
+    assert "'marionette_teachers'" in said and "'marionette_untrimmed'" in said
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

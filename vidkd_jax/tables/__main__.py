@@ -20,7 +20,7 @@ from vidkd_jax.tables.checks import (
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.dry_run import print_costs
 from vidkd_jax.tables.pictures import PICTURES
-from vidkd_jax.tables.planned import plan, settled
+from vidkd_jax.tables.planned import answered, plan, settled
 from vidkd_jax.tables.resolving import root_of
 from vidkd_jax.tables.row import Row, file_name
 from vidkd_jax.tables.table import Table, available, load_table
@@ -44,11 +44,12 @@ def main(argv: list[str] | None = None) -> None:
     if not arguments.so_far:
         runs = plan(wanted, arguments.out, extra)
         check_forks(runs, arguments.out)
+        seen = answered(rows, table.scales[arguments.scale].values(), extra)
         if arguments.dry_run:
-            print_costs(runs, arguments.out, extra)
+            print_costs(runs, arguments.out, extra, seen)
             return
         make_folder("--out", arguments.out)
-        check_records(runs)
+        check_records(runs, seen)
         check_converted(runs, arguments.out)
         runner.run_all(
             wanted,

@@ -1,6 +1,6 @@
 """What is checked before a table's runs begin: its rows, overrides, records and weights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vidkd_jax import data
@@ -8,6 +8,7 @@ from vidkd_jax.errors import InputError, naming
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs
 from vidkd_jax.settings.config import overrides
+from vidkd_jax.settings.settings import DataSettings
 from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.planned import Planned
 from vidkd_jax.tables.resolving import resolve
@@ -48,10 +49,16 @@ def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence
         resolve(arm, extra)
 
 
-def missing_records(runs: Sequence[Planned]) -> list[str]:
-    """Returns what runs that are not done lack of their records, a line for each data set."""
+def missing_records(runs: Sequence[Planned], answered: Iterable[DataSettings] = ()) -> list[str]:
+    """Returns what lacks its records, a line for each data set.
+
+    Args:
+      runs: of those that are done nothing is asked.
+      answered: whose videos rows with a selection answer in the end.
+    """
     missing: dict[str, None] = {}
-    for settings in {run.arm.kind: run.settings.data for run in runs if not run.done}.values():
+    wanted = {run.arm.kind: run.settings.data for run in runs if not run.done}
+    for settings in (*wanted.values(), *answered):
         if settings.source == "records":
             try:
                 data.open_records(inputs.records_of(settings))
@@ -60,13 +67,17 @@ def missing_records(runs: Sequence[Planned]) -> list[str]:
     return list(missing)
 
 
-def check_records(runs: Sequence[Planned]) -> None:
-    """Checks that the records of all runs to be made are there, before hours go into the first.
+def check_records(runs: Sequence[Planned], answered: Iterable[DataSettings] = ()) -> None:
+    """Checks that all records are there, before hours go into the first run.
+
+    Args:
+      runs: as in `missing_records`.
+      answered: likewise.
 
     Raises:
       InputError: some are missing; it names all of them.
     """
-    if missing := missing_records(runs):
+    if missing := missing_records(runs, answered):
         raise InputError("\n".join(missing))
 
 

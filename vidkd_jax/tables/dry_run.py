@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from vidkd_jax.settings.settings import DataSettings
 from vidkd_jax.tables import costs, runner
 from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.checks import missing_records
@@ -13,7 +14,12 @@ from vidkd_jax.tables.row import TRUNK
 from vidkd_jax.tables.run_files import read_summary
 
 
-def print_costs(planned: Sequence[Planned], out: Path, extra: Sequence[str]) -> None:
+def print_costs(
+    planned: Sequence[Planned],
+    out: Path,
+    extra: Sequence[str],
+    answered: Iterable[DataSettings] = (),
+) -> None:
     """Prints every run's command and cost, the sum, and how much of it is left to run."""
     runs = [run.arm for run in planned]
     known: dict[Path, costs.Cost] = {}
@@ -35,7 +41,7 @@ def print_costs(planned: Sequence[Planned], out: Path, extra: Sequence[str]) -> 
     )
     if missing := sorted({f for arm in runs for f in arm.converted(out) if not f.exists()}):
         print(f"Without converted weights that are not there: {', '.join(map(str, missing))}")
-    for lacking in missing_records(planned):
+    for lacking in missing_records(planned, answered):
         print(f"Not there yet: {lacking}")
     if finished:
         left = total - _flops(finished, known)

@@ -1,15 +1,16 @@
 """The runs that a command wants: the settings of each, and whether it is done."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks.checkpoints import saved_epoch
 from vidkd_jax.run import origins, workdir
-from vidkd_jax.settings.settings import Settings
-from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.settings.settings import DataSettings, Settings
+from vidkd_jax.tables.arms import Arm, in_order, row_arm
 from vidkd_jax.tables.resolving import resolve
+from vidkd_jax.tables.row import Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,19 @@ def plan(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> list[Planned
       InputError: a folder holds a run of other settings, of more epochs, or on other videos.
     """
     return [_planned(arm, out, extra) for arm in in_order(wanted)]
+
+
+def answered(
+    rows: Iterable[Row], datasets: Iterable[str], extra: Sequence[str]
+) -> list[DataSettings]:
+    """Returns the data settings of the columns whose videos rows with a selection answer."""
+    arms = [
+        dataclasses.replace(row_arm(row, dataset, 0), dataset=dataset)
+        for dataset in datasets
+        for row in rows
+        if row.selection is not None
+    ]
+    return [resolve(arm, extra).data for arm in arms]
 
 
 def settled(runs: Sequence[Planned], out: Path) -> set[Path]:

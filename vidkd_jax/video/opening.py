@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -13,6 +14,10 @@ from vidkd_jax.video.matroska import matroska_is_cut_off
 
 # Demuxers of FFmpeg that turn other things into "videos": text as ANSI art, and synthetic sources.
 _NOT_VIDEO = {"tty", "lavfi"}
+# A title need not be text. PyAV before 19 insists on UTF-8; since then it has no such option.
+_ANY_TITLE: dict[str, Any] = (
+    {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
 _PATIENCE = 30.0  # seconds that an address may take to answer, or to go on
 
 
@@ -29,7 +34,8 @@ def open_stream(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
     with ffmpeg_errors(path, "not a readable video"):
         if matroska_is_cut_off(path):
             raise VideoError(path, "corrupt: the file is cut off")
-        container = _open(str(path.absolute()))  # FFmpeg would read "a:b.mp4" as protocol "a"
+        # FFmpeg would read "a:b.mp4" as protocol "a".
+        container = av.open(str(path.absolute()), **_ANY_TITLE)
     with container:
         yield container, first_stream(path, container)
 
@@ -76,7 +82,7 @@ def open_live(name: str) -> Iterator[tuple[av.container.InputContainer, av.Video
             "pipe:0" if name == "-" else name,
             format=camera,
             timeout=patience,
-            metadata_errors="ignore",  # a title need not be text, and nothing is opened twice
+            **_ANY_TITLE,
         )
     with container:
         yield container, first_stream(name, container)
@@ -108,13 +114,6 @@ def file_status(path: Path) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
         raise VideoError(path, "not a file")
     return status
-
-
-def _open(name: str) -> av.container.InputContainer:
-    try:
-        return av.open(name)
-    except UnicodeDecodeError:  # PyAV before 19 insists that titles are UTF-8
-        return av.open(name, metadata_errors="ignore")
 
 
 def _is_picture(stream: av.VideoStream) -> bool:
