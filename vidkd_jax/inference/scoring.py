@@ -54,8 +54,7 @@ def score(
     crop, most = settings.data.crop, settings.eval.max_clips
     own_clips = data.EvalClips(subset, ClipSpec(both.own, crop), most)
     clips, rows = data.EvalClips(subset, both.spec, most), own_clips.rows()
-
-    records = inputs.records_identity(settings.data)
+    records = "" if keep is None else inputs.records_identity(settings.data)
 
     def said(loaded: Loaded, asked: Asked, title: str) -> Said:
         return kept(

@@ -74,13 +74,13 @@ def write_results(
 
 
 def _save_predictions(path: Path, run: Run, predictions: Predictions) -> None:
-    videos = run.splits.test.videos
+    whose = _whose(run, predictions.videos)
     np.savez_compressed(
         path,
         logits=predictions.logits,
         labels=predictions.labels,
-        videos=np.asarray([videos[video].id for video in predictions.videos]),
-        groups=_whose(run, predictions.videos)["groups"],
+        videos=whose["names"],
+        groups=whose["groups"],
     )
 
 
