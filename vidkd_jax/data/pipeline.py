@@ -21,7 +21,7 @@ from vidkd_jax.runtime.workers import follow_parent
 
 _MOST_THREADS = 16  # each holds a batch
 _ORDER, _CLIPS = 0, 1  # what a stream of random numbers is for
-_ENDLESS = 2**40  # batches, or clips of a video
+_ENDLESS = 2**40  # batches
 _LEAST = 64  # batches of an epoch whose number of passes is left open
 
 
@@ -185,7 +185,7 @@ class EvalClips:
 def _frames(spec: ClipSpec, num_frames: int, max_clips: int | None) -> np.ndarray:
     if max_clips is None:
         return spec.sampler.centre(num_frames)[None]
-    return spec.sampler.grid(num_frames, max_clips or _ENDLESS)
+    return spec.sampler.grid(num_frames, max_clips or None)
 
 
 class _LoadRows(grain.transforms.Map):

@@ -20,7 +20,6 @@ from vidkd_jax.data.clips import ClipSpec, centre_crop
 from vidkd_jax.samplers import Contiguous, Sampler
 from vidkd_jax.video import VideoError, VideoStream
 
-_ENDLESS = 2**40  # clips
 # For each clip: its number, its span, and the frames that it shows, int64 [n, t].
 Plan = Sequence[tuple[int, tuple[int, int], np.ndarray]]
 _SEEK_BELOW = 1 / 3  # of a video's clips: more of them are found faster by decoding all
@@ -108,13 +107,13 @@ class Reading:
 
     def grid(self, clips: Sampler, num_frames: int) -> np.ndarray:
         """Returns the frames of a video's clips, int64 [m, n, t]."""
-        return clips.grid(num_frames, self.most or _ENDLESS)
+        return clips.grid(num_frames, self.most)
 
     def takes_all(self, num_frames: int) -> bool:
         """Whether all clips of a video are wanted, and can be cut as its frames come."""
         regular = isinstance(self.own, Contiguous) and self.choose is None
         return regular and len(self.grid(self.own, num_frames)) == len(
-            self.own.grid(num_frames, _ENDLESS)
+            self.own.grid(num_frames, None)
         )
 
 

@@ -55,7 +55,7 @@ class Contiguous:
         start = max((num_frames - self.span) // 2, 0)
         return frames_at(start, self.offsets, num_frames)[None]
 
-    def grid(self, num_frames: int, most: int) -> np.ndarray:
+    def grid(self, num_frames: int, most: int | None) -> np.ndarray:
         """Returns non-overlapping clips; see `grid_starts`."""
         starts = grid_starts(num_frames, self.span, step=self.step, most=most)
         return np.stack([frames_at(start, self.offsets, num_frames) for start in starts])[:, None]

@@ -23,8 +23,10 @@ def start_at(share: float, num_frames: int, span: int) -> int:
     return pick(share, max(num_frames - span, 0) + 1)
 
 
-def grid_starts(num_frames: int, span: int, *, step: int, most: int) -> list[int]:
+def grid_starts(num_frames: int, span: int, *, step: int, most: int | None) -> list[int]:
     """Returns the starts of all clips `step` frames apart, the tail dropped, at most `most`.
+
+    With None there is no limit.
 
     A video shorter than one clip has one, so that every video counts. Where there are more than
     `most`, they are spread evenly over the video: a single one is the middle one.
@@ -32,7 +34,7 @@ def grid_starts(num_frames: int, span: int, *, step: int, most: int) -> list[int
     starts = list(range(0, max(num_frames - span, 0) + 1, step))
     if most == 1:
         return [starts[len(starts) // 2]]
-    if len(starts) > most:
+    if most is not None and len(starts) > most:
         chosen = np.linspace(0, len(starts) - 1, most).round().astype(int)
         starts = [starts[i] for i in chosen]
     return starts

@@ -41,8 +41,8 @@ class Sampler(Protocol):
     def centre(self, num_frames: int) -> np.ndarray:
         """Returns the frames in the middle of the video, int64 [n, t]."""
 
-    def grid(self, num_frames: int, most: int) -> np.ndarray:
-        """Returns the frames of at most `most` evaluation examples, int64 [m, n, t]."""
+    def grid(self, num_frames: int, most: int | None) -> np.ndarray:
+        """Returns the frames of at most `most` evaluation examples, int64 [m, n, t]; None: all."""
 
     def describe(self) -> str:
         """Returns what a message says of the clips."""

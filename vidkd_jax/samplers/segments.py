@@ -70,10 +70,10 @@ class Segments:
         """Returns the middle frame of each part, in all sequences (TSN's test)."""
         return self.grid(num_frames, 1)[0]
 
-    def grid(self, num_frames: int, most: int) -> np.ndarray:
+    def grid(self, num_frames: int, most: int | None) -> np.ndarray:
         """Returns up to `most` different sequences that take each part at even distances."""
         begins, sizes = self._parts(num_frames)
-        count = min(most, int(sizes.min()))
+        count = int(sizes.min() if most is None else min(most, sizes.min()))
         shares = (np.arange(count)[:, None] + 0.5) / count
         numbers = np.minimum(begins + (shares * sizes).astype(np.int64), num_frames - 1)
         return np.repeat(numbers[:, None], self.sequences, axis=1)

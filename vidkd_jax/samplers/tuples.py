@@ -89,7 +89,7 @@ class Tuples:
                 middle = int(roomy[np.argmin(np.abs(roomy - middle))])
         return self._at(middle, num_frames)
 
-    def grid(self, num_frames: int, most: int) -> np.ndarray:
+    def grid(self, num_frames: int, most: int | None) -> np.ndarray:
         """Returns tuples spread evenly from the first frame to the last one, at most `most`.
 
         Tuples are long: one after the other, they would leave out up to a whole one at the end.
@@ -97,7 +97,8 @@ class Tuples:
         single one is the middle one.
         """
         room, step = max(num_frames - self.span, 0), self.span + self.interval
-        count = min(-(-max(room - step // 4, 0) // step) + 1, most)
+        count = -(-max(room - step // 4, 0) // step) + 1
+        count = count if most is None else min(count, most)
         if count == 1:
             return self.centre(num_frames)[None]
         starts = np.linspace(0, room, count).round().astype(int)
