@@ -13,7 +13,7 @@ from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
-from vidkd_jax.run import fork, init_from, inputs, method_checks, origins, workdir
+from vidkd_jax.run import fork, init_from, inputs, method_checks
 from vidkd_jax.run.compiled import Predict, compiled_step, predictor_of
 from vidkd_jax.run.frozen import FrozenTeachers, load_frozen
 from vidkd_jax.run.state import MEMORY_STREAM, TrainState, create_train_state
@@ -27,6 +27,7 @@ from vidkd_jax.run.student import (
 )
 from vidkd_jax.run.teachers import Teachers, assemble, random_past
 from vidkd_jax.runtime import sharding
+from vidkd_jax.settings import differences
 from vidkd_jax.settings.settings import Settings
 
 
@@ -148,7 +149,7 @@ def _check_processes(settings: Settings) -> None:
     shared = {
         f"config.{field}": repr(value)
         for field, value in settings.by_field().items()
-        if field not in {*workdir.PER_HOST, *origins.FIELDS}  # folders may lie elsewhere
+        if field not in differences.PER_HOST
     }
     sharding.check_same(lambda: shared, remedy)
 

@@ -11,13 +11,10 @@ from pathlib import Path
 from vidkd_jax.data.record_sets import may_be_same
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
-from vidkd_jax.run import origins, workdir
+from vidkd_jax.run import workdir
 from vidkd_jax.run.saved import saved_settings
+from vidkd_jax.settings import differences
 from vidkd_jax.settings.settings import Settings
-
-# What trunk and fork must have in common: their state is of this network and optimiser, and has
-# seen these videos.
-_ALIKE: tuple[str, ...] = ("model.", "data.", "optim.name", "train.batch_size", "train.repeats")
 
 
 def trunk_cards(settings: Settings, records: str) -> list[weights.Card]:
@@ -42,21 +39,12 @@ def trunk_cards(settings: Settings, records: str) -> list[weights.Card]:
             f"config.train.fork_from: '{trunk}' is not the folder of a run; name its --workdir"
         )
     before = saved.by_field()
-    may_differ = {*workdir.MAY_CHANGE, *origins.FIELDS, "data.workers"}
-    if "flow" not in (before["data.modality"], now["data.modality"]):
-        may_differ.add("data.modality")  # flow beside RGB is a teacher's
-    if not (before["data.fold"] or now["data.fold"]):
-        may_differ.add("data.folds")  # all of them train
-    must_agree = _ALIKE
-    if settings.schedule.name == "plateau":  # it goes on from the trunk's rate; others plan theirs
-        must_agree = (*_ALIKE, "optim.learning_rate")
-    for field in now:
-        alike = field.startswith(must_agree) and field not in may_differ
-        if alike and before.get(field) != now[field]:
-            raise InputError(
-                f"config.{field}: {now[field]!r}, but the trunk '{trunk}' has "
-                f"{before.get(field)!r}; a fork keeps it"
-            )
+    if fields := differences.when_forked(before, now):
+        field = fields[0]
+        raise InputError(
+            f"config.{field}: {now[field]!r}, but the trunk '{trunk}' has "
+            f"{before.get(field)!r}; a fork keeps it"
+        )
     card = workdir.saved_card(trunk)
     if not may_be_same(card.records, records):
         raise InputError(

@@ -18,13 +18,13 @@ from vidkd_jax.networks.checkpoints import load_epoch, saved_epoch
 from vidkd_jax.networks.network import Variables, student_of
 from vidkd_jax.run.saved import saved_environment, saved_fields, saved_network
 from vidkd_jax.runtime import sharding
+from vidkd_jax.settings import differences
 from vidkd_jax.settings.settings import Settings
 
 TEACHERS, START = "teachers", "start"  # in config.json
 _CODE = "method_file"  # in "environment" of config.json
-_FIELDS = {TEACHERS: ("teachers.runs",), START: ("model.init_from", "train.fork_from")}
+_FIELDS = {TEACHERS: differences.TAUGHT_BY, START: differences.STARTED_FROM}
 PARTS = tuple(_FIELDS)
-FIELDS = tuple(field for fields in _FIELDS.values() for field in fields)
 
 
 def of_run(

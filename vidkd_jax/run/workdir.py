@@ -16,27 +16,8 @@ from vidkd_jax.run.saved import saved_config, saved_network, saved_summary
 from vidkd_jax.runtime import machine, sharding
 from vidkd_jax.runtime.files import write_json
 from vidkd_jax.runtime.lock import only_one
+from vidkd_jax.settings import differences
 from vidkd_jax.settings.settings import Settings
-
-# Fields that may differ from host to host: where and how it reads.
-PER_HOST = (
-    "data.root",
-    "data.videos",  # the same videos may lie elsewhere; `records_identity` compares them
-    "data.annotations",
-    "data.threads",
-    "data.prefetch",
-    "eval.keep_answers",
-)
-# Fields that may differ when a run is resumed: these, what it reports, how long it lasts.
-MAY_CHANGE = (
-    *PER_HOST,
-    "name",
-    "train.epochs",
-    "train.log_every",
-    "train.keep_epochs",
-    "eval.keep_features",
-    "eval.batch_size",  # each clip is answered by itself
-)
 
 
 def lock_of(workdir: Path) -> Path:
@@ -187,16 +168,9 @@ def saved_card(workdir: Path) -> weights.Card:
 
 def _check_same(workdir: Path, settings: Settings, flag: str) -> None:
     before, now = saved_config(workdir), settings.by_field()
-    if not before:
-        return
-    may_change = {*MAY_CHANGE, *origins.FIELDS}  # of these the weights count: `origins.check`
-    # A cosine's length decides on the rate of every epoch; and whether a perfect run ends sooner
-    # depends on how long it has.
-    if settings.schedule.name == "cosine" or settings.schedule.perfect_epochs:
-        may_change -= {"train.epochs"}
-    for field in sorted({*before, *now} - may_change):
-        if before.get(field) != now.get(field):
-            raise InputError(
-                f"'{workdir}' holds a run with {field}={before.get(field)!r}, not "
-                f"{now.get(field)!r}; use another {flag}"
-            )
+    if before and (fields := differences.when_resumed(before, now)):
+        field = fields[0]
+        raise InputError(
+            f"'{workdir}' holds a run with {field}={before.get(field)!r}, not "
+            f"{now.get(field)!r}; use another {flag}"
+        )

@@ -7,16 +7,12 @@ from typing import Any, NamedTuple
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights as weights_lib
-from vidkd_jax.run import origins, workdir
+from vidkd_jax.run import origins
 from vidkd_jax.run.saved import saved_config, saved_network, saved_summary
+from vidkd_jax.settings import differences
 from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import TEACHERS, TRUNK, rows_in
-
-# Fields that may differ between runs that compare: they do not change a run's figures. The number
-# of epochs does, although a run may be resumed with another one.
-_FREE = {*workdir.MAY_CHANGE, "seed", TEACHERS, "data.workers", "distributed"}
-_FREE -= {"train.epochs"}
 
 
 class _Saved(NamedTuple):
@@ -90,8 +86,7 @@ def _departures(arm: Arm, saved: Mapping[str, Any]) -> frozenset[str]:
     """Returns the fields in which a run was not what its row means, but for what it needs."""
     meant = resolve(arm).by_field()
     of_rows = {field for field, value in arm.row.overrides.items() if rows_in(value)}
-    counting = {*saved, *meant} - _FREE - of_rows
-    return frozenset(field for field in counting if saved.get(field) != meant.get(field))
+    return frozenset(differences.between_runs(saved, meant)) - of_rows
 
 
 def _check_recipe(runs: Sequence[_Saved]) -> None:
