@@ -373,7 +373,7 @@ def test_options_outside_their_range_are_named(name, options, message):
 
 
 def test_a_method_of_ones_own_has_a_name_of_its_own():
-    with pytest.raises(ValueError, match="a method 'supervised' already"):
+    with pytest.raises(ValueError, match="method 'supervised' is one of ours"):
         methods.register("supervised", methods.Distillation)
 
 

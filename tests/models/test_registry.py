@@ -1,5 +1,7 @@
 """Backbones by name; one of one's own trains, and is read again, as ours are."""
 
+import copy
+
 import jax.numpy as jnp
 import pytest
 from flax import linen as nn
@@ -22,7 +24,7 @@ class _Plain(nn.Module):
 
 @pytest.fixture
 def plain(monkeypatch):
-    monkeypatch.setattr(registry, "_BACKBONES", dict(registry._BACKBONES))
+    monkeypatch.setattr(registry, "_BACKBONES", copy.copy(registry._BACKBONES))
     models.register("plain", models.Backbone(_Plain, source="here"))
     return "plain"
 
@@ -40,5 +42,5 @@ def test_a_backbone_of_ones_own_trains_goes_on_is_loaded_and_teaches(plain, smal
 
 
 def test_backbones_of_ours_keep_their_names():
-    with pytest.raises(ValueError, match="a backbone 'ty_r3d_18' already"):
+    with pytest.raises(ValueError, match="backbone 'ty_r3d_18' is one of ours"):
         models.register("ty_r3d_18", models.Backbone(_Plain, source="here"))

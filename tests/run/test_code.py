@@ -1,5 +1,6 @@
 """The file of a method of one's own belongs to a run: that it has changed is said."""
 
+import copy
 import json
 import runpy
 
@@ -23,7 +24,7 @@ methods.register("mine", Mine)
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
     """The path of a file that registers a method of its own, "mine"."""
-    monkeypatch.setattr(methods, "_METHODS", dict(methods._METHODS))
+    monkeypatch.setattr(methods, "_METHODS", copy.copy(methods._METHODS))
     monkeypatch.setattr(methods, "_FILES", dict(methods._FILES))
     path = tmp_path / "mine.py"
     path.write_text(METHOD)

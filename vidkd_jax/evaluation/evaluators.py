@@ -19,6 +19,7 @@ from vidkd_jax.evaluation.metrics import (
     top_k_correct,
 )
 from vidkd_jax.evaluation.predictions import sigmoid, softmax, summarise
+from vidkd_jax.registry import Registry
 
 # Figures by name, and arrays for pictures.
 Found = tuple[dict[str, float], dict[str, np.ndarray]]
@@ -187,33 +188,33 @@ def _trust(judged: Collected, right: np.ndarray) -> Found:
     return figures, {"confidence": probabilities, "right": right, "videos": rows.videos}
 
 
-_EVALUATORS: dict[str, Evaluator] = {
-    "classification": Evaluator(("logits",), _classification),
-    "linear_probe": Evaluator(("features",), _linear_probe, learns=True),
-    "nearest_neighbours": Evaluator(("features",), _nearest_neighbours, learns=True),
-    "features": Evaluator(("features",), _features),
-    "pretext": Evaluator(("pretext",), _pretext, variants=True),
-    "confidence": Evaluator(("confidence",), _confidence, reads=("frozen",)),
-    "own_confidence": Evaluator(("confidence", "logits"), _own_confidence),
-}
-_OURS = frozenset(_EVALUATORS)
+_EVALUATORS = Registry[Evaluator](
+    "evaluator",
+    {
+        "classification": Evaluator(("logits",), _classification),
+        "linear_probe": Evaluator(("features",), _linear_probe, learns=True),
+        "nearest_neighbours": Evaluator(("features",), _nearest_neighbours, learns=True),
+        "features": Evaluator(("features",), _features),
+        "pretext": Evaluator(("pretext",), _pretext, variants=True),
+        "confidence": Evaluator(("confidence",), _confidence, reads=("frozen",)),
+        "own_confidence": Evaluator(("confidence", "logits"), _own_confidence),
+    },
+)
 _FILES = frozenset({"predictions"})  # .npz, that a run writes itself
 
 
 def register(name: str, evaluator: Evaluator) -> None:
-    """Adds an evaluator of one's own; the last one of a name counts.
+    """Adds an evaluator of one's own; see `Registry.add`.
 
     Raises:
       ValueError: an evaluator of ours has this name, or it is none for the file of its arrays.
     """
-    if name in _OURS:
-        raise ValueError(f"there is an evaluator '{name}' already")
     if not name.isidentifier() or name in _FILES:
         raise ValueError(
             f"'{name}' is no name for an evaluator, whose arrays go to NAME.npz: use letters, "
             f"digits and _, and not {', '.join(_FILES)}"
         )
-    _EVALUATORS[name] = evaluator
+    _EVALUATORS.add(name, evaluator)
 
 
 def outputs_of(names: Iterable[str]) -> tuple[str, ...]:
@@ -291,7 +292,7 @@ def _number(figure: str, value: Any) -> float:
 
 def is_ours(name: str) -> bool:
     """Whether an evaluator is one of ours."""
-    return name in _OURS
+    return name in _EVALUATORS.ours
 
 
 def known() -> Mapping[str, Evaluator]:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.errors import InputError
+from vidkd_jax.registry import Registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +68,7 @@ class Selector:
         return bool({"teacher", "label"} & {*self.needs})
 
 
-_SELECTORS: dict[str, Selector] = {}
-_OURS: set[str] = set()
+_SELECTORS = Registry[Selector]("selector", {})  # ours follow
 
 
 def ranking(name: str, *, needs: tuple[str, ...] = ()) -> Callable[[Score], Score]:
@@ -78,7 +78,7 @@ def ranking(name: str, *, needs: tuple[str, ...] = ()) -> Callable[[Score], Scor
         def choose_best(evidence: Evidence, k: int, rng: np.random.Generator) -> np.ndarray:
             return best(score(evidence, rng), k)
 
-        _add(name, Selector(choose_best, needs, score))
+        _SELECTORS.add(name, Selector(choose_best, needs, score))
         return score
 
     return register
@@ -90,21 +90,10 @@ def selector(
     """Registers a function from (evidence, K, generator) to clip numbers, with 1 <= K <= n."""
 
     def register(choose_clips: Choose) -> Choose:
-        _add(name, Selector(choose_clips, needs, takes_all=takes_all))
+        _SELECTORS.add(name, Selector(choose_clips, needs, takes_all=takes_all))
         return choose_clips
 
     return register
-
-
-def _add(name: str, made: Selector) -> None:
-    """Adds a selector; of one's own the last one counts, as a file may be read more than once.
-
-    Raises:
-      ValueError: a selector of ours has this name.
-    """
-    if name in _OURS:
-        raise ValueError(f"there is a selector '{name}' already")
-    _SELECTORS[name] = made
 
 
 def lookup(name: str) -> Selector:
@@ -113,9 +102,7 @@ def lookup(name: str) -> Selector:
     Raises:
       InputError: there is none of this name.
     """
-    if name not in _SELECTORS:
-        raise InputError(f"there is no selector '{name}'{suggest(name, _SELECTORS)}")
-    return _SELECTORS[name]
+    return _SELECTORS.lookup(name, "--selector")
 
 
 def known() -> Mapping[str, Selector]:
@@ -205,7 +192,7 @@ def oracle_null(evidence: Evidence, rng: np.random.Generator) -> np.ndarray:
     return teacher[:, rng.integers(teacher.shape[1])]
 
 
-_OURS.update(_SELECTORS)
+_SELECTORS.ours = frozenset(_SELECTORS)
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vidkd_jax.augment import Augment
-from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.errors import InputError
 from vidkd_jax.methods.base import (
     LAST_EPOCH,
     Batch,
@@ -35,6 +35,7 @@ from vidkd_jax.methods.pcl import PretextContrast, PretextContrastDistillation
 from vidkd_jax.methods.sources import Average, BestPast, Frozen, Memory, Peer, Source
 from vidkd_jax.methods.supervised import Supervised
 from vidkd_jax.methods.teaching_yourself import TeachingYourself
+from vidkd_jax.registry import Registry
 
 __all__ = [
     "LAST_EPOCH",
@@ -81,28 +82,30 @@ __all__ = [
     "register",
 ]
 
-_METHODS: dict[str, Any] = {
-    "supervised": Supervised,
-    "teaching_yourself": TeachingYourself,
-    "distillation": Distillation,
-    "moving_average": MovingAverage,
-    "decoupled": Decoupled,
-    "feature_matching": FeatureMatching,
-    "hints": Hints,
-    "attention_transfer": AttentionTransfer,
-    "relational": Relational,
-    "mutual_learning": MutualLearning,
-    "confidence_distillation": ConfidenceDistillation,
-    "confidence_only": ConfidenceOnly,
-    "learned_confidence": LearnedConfidence,
-    "naive_confidence": NaiveConfidence,
-    "pcl": PretextContrast,
-    "pcl_distillation": PretextContrastDistillation,
-    "dtg": DifferentiatedTeachers,
-    "dtg_supervised": SupervisedDTG,
-    "dist_init": DistInit,
-}
-_OURS = frozenset(_METHODS)
+_METHODS = Registry[Any](
+    "method",
+    {
+        "supervised": Supervised,
+        "teaching_yourself": TeachingYourself,
+        "distillation": Distillation,
+        "moving_average": MovingAverage,
+        "decoupled": Decoupled,
+        "feature_matching": FeatureMatching,
+        "hints": Hints,
+        "attention_transfer": AttentionTransfer,
+        "relational": Relational,
+        "mutual_learning": MutualLearning,
+        "confidence_distillation": ConfidenceDistillation,
+        "confidence_only": ConfidenceOnly,
+        "learned_confidence": LearnedConfidence,
+        "naive_confidence": NaiveConfidence,
+        "pcl": PretextContrast,
+        "pcl_distillation": PretextContrastDistillation,
+        "dtg": DifferentiatedTeachers,
+        "dtg_supervised": SupervisedDTG,
+        "dist_init": DistInit,
+    },
+)
 _FILES: dict[str, Path] = {}  # of methods of one's own
 
 
@@ -114,14 +117,12 @@ def available() -> tuple[str, ...]:
 def register(name: str, method: type[Any]) -> None:
     """Adds a method of one's own, a frozen dataclass that fulfils `Method`.
 
-    A file in configs/ may do so, which is read more than once: the last one counts.
+    See `Registry.add`.
 
     Raises:
       ValueError: a method of ours has this name.
     """
-    if name in _OURS:
-        raise ValueError(f"there is a method '{name}' already")
-    _METHODS[name] = method
+    _METHODS.add(name, method)
     caller = inspect.currentframe().f_back  # type: ignore[union-attr]
     _FILES[name] = Path(caller.f_code.co_filename)  # type: ignore[union-attr]
 
@@ -138,9 +139,7 @@ def options(name: str) -> dict[str, Any]:
     Raises:
       InputError: no such method.
     """
-    if name not in _METHODS:
-        raise InputError(f"config.method.name: no method '{name}'{suggest(name, _METHODS)}")
-    fields = dataclasses.fields(_METHODS[name])
+    fields = dataclasses.fields(_METHODS.lookup(name, "config.method.name"))
     return {field.name: field.default for field in fields if field.name != "augment"}
 
 

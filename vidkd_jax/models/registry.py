@@ -5,38 +5,36 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.models import hara, resnet2d, resnet3d, shufflenet3d, torchvision, ty_keras, vcop
 from vidkd_jax.models.backbone import Backbone
 from vidkd_jax.models.heads import Head
 from vidkd_jax.models.normalisation import TY, Normalisation
 from vidkd_jax.models.recogniser import Recogniser
+from vidkd_jax.registry import Registry
 
-_BACKBONES: dict[str, Backbone] = {
-    **resnet3d.BACKBONES,
-    **ty_keras.BACKBONES,
-    **torchvision.BACKBONES,
-    **hara.BACKBONES,
-    **vcop.BACKBONES,
-    **shufflenet3d.BACKBONES,
-    **resnet2d.BACKBONES,
-}
-
-
-_OURS = frozenset(_BACKBONES)
+_BACKBONES = Registry[Backbone](
+    "backbone",
+    {
+        **resnet3d.BACKBONES,
+        **ty_keras.BACKBONES,
+        **torchvision.BACKBONES,
+        **hara.BACKBONES,
+        **vcop.BACKBONES,
+        **shufflenet3d.BACKBONES,
+        **resnet2d.BACKBONES,
+    },
+)
 
 
 def register(name: str, backbone: Backbone) -> None:
-    """Adds a backbone of one's own; the last one of a name counts.
+    """Adds a backbone of one's own; see `Registry.add`.
 
-    A file in configs/ may do so. Its networks are read where that has been done, too.
+    Its networks are read where that has been done, too.
 
     Raises:
       ValueError: a backbone of ours has this name.
     """
-    if name in _OURS:
-        raise ValueError(f"there is a backbone '{name}' already")
-    _BACKBONES[name] = backbone
+    _BACKBONES.add(name, backbone)
 
 
 def available() -> tuple[str, ...]:
@@ -54,9 +52,7 @@ def lookup(name: str, *, field: str = "model.name") -> Backbone:
     Raises:
       InputError: no such backbone.
     """
-    if name not in _BACKBONES:
-        raise InputError(f"{field}: no backbone '{name}'{suggest(name, _BACKBONES)}")
-    return _BACKBONES[name]
+    return _BACKBONES.lookup(name, field)
 
 
 def create(

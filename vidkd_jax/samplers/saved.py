@@ -5,27 +5,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidkd_jax.errors import InputError
+from vidkd_jax.registry import Registry
 from vidkd_jax.samplers.contiguous import Contiguous
 from vidkd_jax.samplers.sampler import Sampler
 from vidkd_jax.samplers.segments import Segments
 from vidkd_jax.samplers.tuples import Tuples
 
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Contiguous, Tuples, Segments)}
-_OURS = frozenset(_KINDS)
+_KINDS = Registry[Any]("sampler", {kind.__name__: kind for kind in (Contiguous, Tuples, Segments)})
 
 
 def register(kind: type[Any]) -> None:
     """Adds a kind of sampler of one's own, a frozen dataclass that fulfils `Sampler`.
 
-    A file in configs/ may do so. Networks that were trained with it are read where it has been
-    registered, such as by a config of theirs.
+    Networks that were trained with it are read where it has been registered, such as by a config of
+    theirs; see `Registry.add`.
 
     Raises:
       ValueError: a kind of ours has this name.
     """
-    if kind.__name__ in _OURS:
-        raise ValueError(f"there is a sampler '{kind.__name__}' already")
-    _KINDS[kind.__name__] = kind
+    _KINDS.add(kind.__name__, kind)
 
 
 def as_json(sampler: Sampler) -> dict[str, Any]:
@@ -35,7 +33,7 @@ def as_json(sampler: Sampler) -> dict[str, Any]:
       InputError: it is of a kind that could not be read again.
     """
     name = type(sampler).__name__
-    if name not in _KINDS or (name in _OURS and _KINDS[name] is not type(sampler)):
+    if name not in _KINDS or (name in _KINDS.ours and _KINDS[name] is not type(sampler)):
         raise InputError(
             f"config.method.name: its sampler {name} could not be read with the network; register "
             "it beside the method: samplers.register"
