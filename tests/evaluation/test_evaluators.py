@@ -229,7 +229,7 @@ def test_numbers_of_numpy_are_figures(own):
     assert all(type(value) is float for value in scores.values())
 
 
-@pytest.mark.parametrize("value", [np.ones(2), "much", None])
+@pytest.mark.parametrize("value", [np.ones(2), "much", "0.5", b"1", None])
 def test_figures_that_are_no_numbers_are_named(own, value):
     own(margin=value)
     with pytest.raises(InputError, match=r"evaluator 'own': figure 'margin' is .*, no number"):

@@ -17,6 +17,7 @@ from vidkd_jax.tables.metrics import METRICS, lookup
 from vidkd_jax.tables.run_files import read_curve, read_predictions
 from vidkd_jax.tables.run_results import read_run
 from vidkd_jax.tables.statistics import compare
+from vidkd_jax.tables.table import FOLDER
 
 PROBE = Metric("probe_top1", "linear probe@1")
 OF_ITEMS = {name: metric for name, metric in METRICS.items() if metric.reader}
@@ -480,6 +481,20 @@ def test_a_wrong_file_is_one_line(text, message, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=message) as caught:
         load_table("bad")
     assert "\n" not in str(caught.value)
+
+
+def test_a_changed_table_has_a_name_of_its_own(tmp_path):
+    """Both would be shown in one folder."""
+    ours = FOLDER / "ty_table3.py"
+    copied = tmp_path / "ty_table3.py"
+    copied.write_bytes(ours.read_bytes())
+    assert load_table(str(copied)) == load_table("ty_table3")
+    copied.write_text(ours.read_text().replace("TABLE = ", "OTHER = 1\nTABLE = "))
+    with pytest.raises(
+        InputError, match=r"ty_table3\.py: a table of ours has the name of this file"
+    ):
+        load_table(str(copied))
+    assert load_table(str(copied.rename(tmp_path / "my_table3.py"))) == load_table("ty_table3")
 
 
 def test_motion_and_direction_of_paired_classes():

@@ -4,6 +4,7 @@ A method names the evaluators that judge its student after an epoch and at the e
 function that `register` gives a name.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -284,10 +285,10 @@ def judge(
 
 
 def _number(figure: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"figure '{figure}' is {value!r}, no number") from None
+    with contextlib.suppress(TypeError, ValueError):
+        if not isinstance(value, str | bytes):  # of which float() reads digits
+            return float(value)
+    raise InputError(f"figure '{figure}' is {value!r}, no number")
 
 
 def is_ours(name: str) -> bool:

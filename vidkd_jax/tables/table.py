@@ -180,9 +180,15 @@ def load_table(name: str) -> Table:
       name: of a file of configs/tables, or the path of one's own.
 
     Raises:
-      InputError: there is no such table, or its file is wrong.
+      InputError: there is no such table, or its file is wrong, or has the name of one of ours.
     """
     path = config_files.find(name, "--table", FOLDER)
+    ours = FOLDER / path.name
+    if ours.is_file() and ours.read_bytes() != path.read_bytes():
+        raise InputError(
+            f"--table={name}: a table of ours has the name of this file, and what the one shows "
+            "would take the other's place; rename it"
+        )
     try:
         table = runpy.run_path(str(path)).get("TABLE")
         if not isinstance(table, Table):
