@@ -95,21 +95,14 @@ def read_column(
     check_clips(every, dataset, out)
     selects = any(row.selection for row in table.rows)
     measured = table.shown_metrics() if selects else metrics.in_csv(table.shown_metrics())
-    results: dict[str, dict[int, RunResult]] = {row: {} for row in finished}
-    groups: tuple[str, ...] = ()
-    for row, runs in finished.items():
-        for seed, arm in runs.items():
-            if arm.row.selection is None:
-                result = read_run(arm.folder(out), measured)
-            else:
-                result = read_selected(arm, dataset, out, measured, data_root)
-            groups = groups or result.groups
-            if result.groups != groups:
-                raise InputError(
-                    f"'{arm.folder(out)}' was tested on other groups of videos than the runs "
-                    "before it: differences would not be paired; run it again"
-                )
-            results[row][seed] = result
+
+    def read(arm: Arm) -> RunResult:
+        if arm.row.selection is None:
+            return read_run(arm.folder(out), measured)
+        return read_selected(arm, dataset, out, measured, data_root)
+
+    results = {row: {s: read(arm) for s, arm in runs.items()} for row, runs in finished.items()}
+    groups = _groups(finished, results, out)
     references = {row.name: table.against(row) for row in table.rows}
     shared = table.shared_rows()
     return Column(
@@ -136,6 +129,28 @@ def read_column(
             for row, runs in finished.items()
         },
     )
+
+
+def _groups(
+    finished: Mapping[str, Mapping[int, Arm]],
+    results: Mapping[str, Mapping[int, RunResult]],
+    out: Path,
+) -> tuple[str, ...]:
+    """Returns the names of the test groups; () where no metric needs them.
+
+    Raises:
+      InputError: two runs were tested on different ones.
+    """
+    groups: tuple[str, ...] = ()
+    for row, runs in results.items():
+        for seed, result in runs.items():
+            groups = groups or result.groups
+            if result.groups != groups:
+                raise InputError(
+                    f"'{finished[row][seed].folder(out)}' was tested on other groups of videos "
+                    "than the runs before it: differences would not be paired; run it again"
+                )
+    return groups
 
 
 def _gates(table: Table, finished: Mapping[str, Mapping[int, Arm]], out: Path) -> dict[str, Gate]:
