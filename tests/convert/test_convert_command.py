@@ -86,7 +86,7 @@ def test_the_card_says_whether_there_is_a_classifier(npz, tmp_path):
     assert not weights.load_card(tmp_path / "new").has_classifier
 
 
-@pytest.mark.parametrize("suffix", [".pth", ".pt", ".tar", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".tar", ".pyth", ".safetensors"])
 def test_reads_the_common_formats(suffix, state, tmp_path):
     path = tmp_path / f"net{suffix}"
     if suffix == ".safetensors":
@@ -95,7 +95,8 @@ def test_reads_the_common_formats(suffix, state, tmp_path):
     else:
         torch = pytest.importorskip("torch")
         tensors = {f"module.{n}": torch.tensor(np.ascontiguousarray(v)) for n, v in state.items()}
-        torch.save({"epoch": 3, "optimizer": {}, "state_dict": tensors}, path)
+        envelope = "model_state" if suffix == ".pyth" else "state_dict"
+        torch.save({"epoch": 3, "optimizer": {}, envelope: tensors}, path)
     convert(path, tmp_path / "out")
     assert_folder_holds(tmp_path / "out", state)
 

@@ -22,6 +22,7 @@ FAMILIES = (
     "vcop_c3d",
     "shufflenet3d_v2_0.25x",
     "tsn_resnet18",
+    "x3d_xs",
 )
 
 

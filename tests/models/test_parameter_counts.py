@@ -33,6 +33,8 @@ COUNTS = {
     ("shufflenet3d_v2_2.0x", 174): 5_766_942,
     ("shufflenet3d_v2_2.0x", 400): 6_230_016,
     ("shufflenet3d_v2_2.0x", 600): 6_639_816,
+    ("x3d_xs", 400): 3_794_274,
+    ("x3d_l", 400): 6_153_384,
 }
 
 
@@ -141,6 +143,10 @@ RESIDUAL_BLOCKS = {  # number of blocks of each backbone, from its papers
     "i3d_resnet50": 16,
     "i3d_resnet50_caffe2": 16,
     "i3d_resnet101": 33,
+    "x3d_xs": 26,
+    "x3d_s": 26,
+    "x3d_m": 26,
+    "x3d_l": 55,
 }
 
 

@@ -30,6 +30,16 @@ def test_gmacs_are_the_published_ones(name):
     assert describe(name, 400)["gmacs"] == pytest.approx(GMACS[name], rel=0.02)
 
 
+# For a clip of its own, 400 classes (Feichtenhofer 2020, Tables 2 and 4).
+@pytest.mark.parametrize(
+    ("name", "gmacs"), [("x3d_xs", 0.6), ("x3d_s", 1.96), ("x3d_m", 4.73), ("x3d_l", 18.37)]
+)
+def test_gmacs_of_x3d_are_the_papers(name, gmacs):
+    found = models.lookup(name)
+    shape = (found.frames, found.size, found.size, 3)
+    assert count(models.create(name, 400), shape)[1] / 1e9 == pytest.approx(gmacs, rel=0.01)
+
+
 class _Tiny(nn.Module):
     @nn.compact
     def __call__(self, clip, *, train):

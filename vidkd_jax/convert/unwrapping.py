@@ -9,8 +9,8 @@ import numpy as np
 from vidkd_jax.errors import InputError
 
 # The keys under which training scripts save the network, beside epoch and optimiser. 3D-ResNets,
-# MARS and Efficient-3DCNNs use the first key, IIC uses the second.
-_ENVELOPES = ("state_dict", "model", "model_state_dict")
+# MARS and Efficient-3DCNNs use the first key, IIC uses the second, PyTorchVideo the last.
+_ENVELOPES = ("state_dict", "model", "model_state_dict", "model_state")
 # The prefixes of DataParallel; of PCLNet and VCOPN; of mmaction2; of tsn-pytorch and TSM.
 _PREFIXES = ("module.", "base_network.", "backbone.", "base_model.")
 # The r18 of PCL and IIC is torchvision's network in a Sequential, without the classifier.

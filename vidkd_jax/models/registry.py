@@ -5,7 +5,16 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from vidkd_jax.models import hara, resnet2d, resnet3d, shufflenet3d, torchvision, ty_keras, vcop
+from vidkd_jax.models import (
+    hara,
+    resnet2d,
+    resnet3d,
+    shufflenet3d,
+    torchvision,
+    ty_keras,
+    vcop,
+    x3d,
+)
 from vidkd_jax.models.backbone import Backbone
 from vidkd_jax.models.heads import Head
 from vidkd_jax.models.normalisation import TY, Normalisation
@@ -21,6 +30,7 @@ _BACKBONES = Registry[Backbone](
         **hara.BACKBONES,
         **vcop.BACKBONES,
         **shufflenet3d.BACKBONES,
+        **x3d.BACKBONES,
         **resnet2d.BACKBONES,
     },
 )
