@@ -47,6 +47,11 @@ def choice(default: str, known: Collection[str]) -> Any:
     return dataclasses.field(default=default, metadata={"known": known})
 
 
+def tuples(value: Any) -> Any:
+    """Returns tuples for JSON's lists, nested ones, too."""
+    return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+
 def check_options(section: Any, name: str) -> None:
     """Checks the fields of a section of the settings against their bounds and names.
 

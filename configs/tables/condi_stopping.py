@@ -5,7 +5,7 @@ import dataclasses
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("condi_table4_3")
-_MOST = 10  # the best K of Figure 4.4
+_MOST = 10  # the most of Figure 4.4
 _THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 

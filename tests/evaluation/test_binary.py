@@ -34,6 +34,9 @@ def test_the_mean_average_precision_of_two_classes_by_hand():
     assert mean_average_precision(scores, np.array([0, 0, 1, 1])) == pytest.approx(5 / 6)
     # Nothing is asked of a class without examples.
     assert mean_average_precision(np.eye(3)[[0, 0, 1]], np.array([0, 0, 1])) == 1.0
+    for labels in ([0, -1], [0, 2]):
+        with pytest.raises(ValueError, match="there are only 2 classes"):
+            mean_average_precision(np.eye(2), np.array(labels))
 
 
 @pytest.mark.parametrize("decimals", [1, 6])

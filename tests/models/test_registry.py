@@ -12,14 +12,15 @@ from vidkd_jax.networks import weights
 
 
 class _Plain(nn.Module):
-    """A convolution without a norm."""
+    """A convolution without a norm, and a parameter of a name of its own."""
 
     width: float = 1.0
     dtype: object = jnp.float32
 
     @nn.compact
     def __call__(self, clip, *, train):
-        return nn.Conv(round(64 * self.width), (3, 3, 3), (2, 4, 4))(clip).mean((1, 2, 3))
+        gain = self.param("gain", nn.initializers.ones, (1,))
+        return gain * nn.Conv(round(64 * self.width), (3, 3, 3), (2, 4, 4))(clip).mean((1, 2, 3))
 
 
 @pytest.fixture
@@ -32,13 +33,19 @@ def plain(monkeypatch):
 def test_a_backbone_of_ones_own_trains_goes_on_is_loaded_and_teaches(plain, small_config, tmp_path):
     own = tmp_path / "own"
     for epochs in (1, 2):
-        train.train_and_evaluate(small_config(model__name=plain, train__epochs=epochs), own)
+        whole = small_config(model__name=plain, train__epochs=epochs, train__keep_epochs=(1,))
+        train.train_and_evaluate(whole, own)
     card, variables = weights.load(own)
     assert card.model == plain and "logits" in variables.params
     taught = small_config(method__name="distillation", teachers__runs=(str(own),), train__epochs=1)
     peers = small_config(model__name=plain, method__name="mutual_learning", train__epochs=1)
-    for config in (taught, peers):
-        assert train.train_and_evaluate(config, tmp_path / config.method.name)["epochs"] == 1
+    starts = small_config(model__name=plain, model__init_from=str(own), train__epochs=1)
+    forks = small_config(
+        model__name=plain, train__fork_from=str(own), train__fork_epoch=1, train__epochs=2
+    )
+    for number, config in enumerate((taught, peers, starts, forks)):
+        summary = train.train_and_evaluate(config, tmp_path / str(number))
+        assert summary["epochs"] == config.train.epochs
 
 
 def test_backbones_of_ours_keep_their_names():

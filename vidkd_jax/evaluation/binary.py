@@ -7,6 +7,8 @@ shapes do not fit.
 
 import numpy as np
 
+from vidkd_jax.evaluation.metrics import check_labels
+
 
 def roc_auc(scores: np.ndarray, answers: np.ndarray) -> float:
     """Returns the probability that a yes has a higher score than a no; of equal scores half counts.
@@ -60,7 +62,11 @@ def mean_average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
     Args:
         scores: logits or probabilities, `[n, k]`.
         labels: class numbers, `[n]`.
+
+    Raises:
+        ValueError: a label is no class, or there is no example.
     """
+    check_labels(scores, labels)
     present = np.unique(labels)
     return float(np.mean([average_precision(scores[:, c], labels == c) for c in present]))
 

@@ -24,7 +24,7 @@ def top_k_correct(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     Returns:
         bool `[n]`.
     """
-    _check(scores, labels)
+    check_labels(scores, labels)
     own = np.take_along_axis(scores, labels[:, None], axis=1)
     earlier = np.arange(scores.shape[1]) < labels[:, None]
     rank = np.sum((scores > own) | ((scores == own) & earlier), axis=1)
@@ -38,7 +38,7 @@ def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> fl
         probabilities: `[n, k]`.
         labels: `[n]`.
     """
-    _check(probabilities, labels)
+    check_labels(probabilities, labels)
     own = np.take_along_axis(probabilities.astype(np.float64), labels[:, None], axis=1)
     return float(-np.log(np.maximum(own, np.finfo(np.float64).tiny)).mean())
 
@@ -69,7 +69,7 @@ def reliability_bins(
         labels: `[n]`.
         num_bins: m.
     """
-    _check(probabilities, labels)
+    check_labels(probabilities, labels)
     confidence = probabilities.max(axis=1).astype(np.float64)
     bins = confidence_bins(confidence, num_bins)
     count = np.bincount(bins, minlength=num_bins)
@@ -140,7 +140,7 @@ def mean_class_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     return float((rights[counts > 0] / counts[counts > 0]).mean())
 
 
-def _check(scores: np.ndarray, labels: np.ndarray) -> None:
+def check_labels(scores: np.ndarray, labels: np.ndarray) -> None:
     """Raises ValueError for input that NumPy would broadcast, wrap around or average to NaN."""
     if scores.ndim != 2 or labels.shape != scores.shape[:1] or not len(labels):
         raise ValueError(

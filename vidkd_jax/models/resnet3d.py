@@ -1,6 +1,8 @@
-"""The 3D ResNets of TY's Table 2 (`ty_r3d_18/34/50`), with activations after the convolutions.
+"""The 3D ResNets of TY's Table 2 (`ty_r3d_18`, `_50`), with activations after the convolutions.
 
-`ty_r3d_10` has their blocks, one a stage: the smallest depth, for slow machines and for tests.
+`ty_r3d_34` is a teacher of TY's Table 5, and Table 2 does not have it: the blocks of the first in
+the numbers of the second, as in Hara et al. 2018. `ty_r3d_10` has one block a stage: the smallest
+depth, for slow machines and for tests.
 
 They have a 7x7x7 stem with stride 1x2x2 and no max-pool, and four stages. The first convolution of
 each of the last three stages halves time, height and width. Average pooling is over space only, so
@@ -133,7 +135,7 @@ BACKBONES: Mapping[str, Backbone] = {
     ),
     "ty_r3d_34": Backbone(
         partial(ResNet3D, stage_sizes=(3, 4, 6, 3), block=BasicBlock),
-        source=_SOURCE,
+        source="TY, Table 5",
         last_norm="norm2",
     ),
     "ty_r3d_50": Backbone(

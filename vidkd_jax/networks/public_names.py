@@ -11,7 +11,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks.network import Variables
 
-_LEAVES = {
+_LEAVES = {  # in PyTorch; others keep their name
     "kernel": "weight",
     "scale": "weight",
     "bias": "bias",
@@ -95,14 +95,15 @@ def fill(
     loaded = tuple(name for name in names.values() if name.rpartition(".")[0] not in initialised)
     skipped += tuple(name for name in heads if name in arrays and name not in loaded)
     _check_finite({name: filled[path] for path, name in names.items() if name in loaded}, source)
-    return Variables(**unflatten_dict(filled)), Report(loaded, skipped, initialised)
+    whole = {"batch_stats": {}, **unflatten_dict(filled)}  # a network may have no norms
+    return Variables(**whole), Report(loaded, skipped, initialised)
 
 
 def _public_name(path: tuple[str, ...], head: str) -> str:
     _, place, *modules, leaf = path
     if place != "backbone":
         modules = [head if place == "logits" else place]
-    return ".".join([*modules, _LEAVES[leaf]])
+    return ".".join([*modules, _LEAVES.get(leaf, leaf)])
 
 
 def _check_backbone(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidkd_jax.errors import InputError
+from vidkd_jax.options import tuples
 from vidkd_jax.registry import Registry
 from vidkd_jax.samplers.contiguous import Contiguous
 from vidkd_jax.samplers.sampler import Sampler
@@ -18,7 +19,8 @@ def register(kind: type[Any]) -> None:
     """Adds a kind of sampler of one's own, a frozen dataclass that fulfils `Sampler`.
 
     Networks that were trained with it are read where it has been registered, such as by a config of
-    theirs; see `Registry.add`.
+    theirs; see `Registry.add`. Its fields are kept as JSON: use numbers, strings, booleans or None,
+    because a tuple comes back as a list. A field `others` is not kept.
 
     Raises:
       ValueError: a kind of ours has this name.
@@ -55,6 +57,6 @@ def from_json(value: Mapping[str, Any]) -> Sampler:
             f"the network was trained with clips of the sampler {value['kind']}, which is not "
             "known here: run this from Python, where samplers.register has been called with it"
         )
-    fields = {name: field for name, field in value.items() if name != "kind"}
+    fields = {name: tuples(field) for name, field in value.items() if name != "kind"}
     sampler: Sampler = _KINDS[value["kind"]](**fields)
     return sampler

@@ -12,7 +12,7 @@ from ml_collections.config_flags import tuple_parser
 from vidkd_jax import methods
 from vidkd_jax.augment import Augment
 from vidkd_jax.errors import InputError, suggest, with_home
-from vidkd_jax.options import check_options
+from vidkd_jax.options import check_options, tuples
 from vidkd_jax.settings import checks
 from vidkd_jax.settings.settings import SECTIONS, AugmentSettings, Settings, flatten
 
@@ -112,11 +112,6 @@ def from_json(saved: dict[str, Any]) -> ConfigDict:
     return config
 
 
-def _tuples(value: Any) -> Any:
-    """Returns tuples for JSON's lists, nested ones, too."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
 def overrides(arguments: Iterable[str], flags: Iterable[str] = ()) -> dict[str, str]:
     """Returns the texts of "--config.FIELD=TEXT" by field; of several the last one counts.
 
@@ -166,7 +161,7 @@ def set_field(config: ConfigDict, field: str, value: Any) -> None:
     """
     _check_field(config, field)
     try:
-        config.update_from_flattened_dict({field: _tuples(value)})
+        config.update_from_flattened_dict({field: tuples(value)})
     except TypeError:
         kind = config_type(config, field).__name__
         raise InputError(f"config.{field}: {value!r} is not of type {kind}") from None
