@@ -1,4 +1,4 @@
-"""TY, sections III.B and IV.C: how soon runs converge, and whether they fall behind their past."""
+"""TY, sections I and IV.B: how soon runs converge, and whether they fall behind their past."""
 
 import dataclasses
 

@@ -21,7 +21,9 @@ class Entry:
       id: Name of the video, unique in the dataset.
       path: Path of the file. If there is no file, the path where it was looked for.
       label: Index into `Dataset.class_names`.
-      group: Film, recording or actor. All videos of a group are in the same split.
+      group: Film, recording or actor. The lists decide whether all videos of a group are in one
+        split: HMDB51's keep a film together within a class only, and a notice names groups that
+        people's own lists divide.
       split: "train", "val" or "test".
       grouped: How the group is known: "given" by the lists or folders, "guessed" from the file's
         name, or "unknown": then the video is a group of its own.

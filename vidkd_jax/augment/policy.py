@@ -80,6 +80,10 @@ class Augment:
         released_order: whether to use the order of the released code, in which contrast and
             brightness are applied together or not at all. The bug of that code, which draws only
             once for a whole run, is not reproduced.
+
+    Raises:
+        InputError: a probability, a range, `blur_size` or `jitter_strength` makes no sense; or
+            `released_order` is given other probabilities of contrast and of brightness.
     """
 
     flip: float = _probability(0.5)

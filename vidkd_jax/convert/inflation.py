@@ -13,7 +13,7 @@ def inflate(
 
     For a clip that repeats one image, the 3D network then gives the output of the 2D network for
     the image, except at the ends of the clip, where 3D convolutions are padded with zeros (Carreira
-    and Zisserman 2017, section 2.2).
+    and Zisserman 2017, section 2.4).
 
     Args:
       arrays: Arrays by public name, in Flax's layout: kernels [h, w, c_in, c_out].

@@ -72,6 +72,9 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
     """Reads the clips of a batch: each frame is decoded once, and copied to wherever it is shown.
 
     Padding is zeros, except in a first row, which shows how large the others are.
+
+    Raises:
+      InputError: a video's frames are smaller than the window, or it cannot be read.
     """
     batch = HostBatch()
     for place, row in enumerate(rows):

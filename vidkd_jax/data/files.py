@@ -53,7 +53,11 @@ class FileDataset:
         self._short_side, self._fps = short_side, fps
 
     def frames(self, index: int, numbers: np.ndarray) -> np.ndarray:
-        """Returns the frames `numbers` of video `index`, uint8 [t, h, w, 3]."""
+        """Returns the frames `numbers` of video `index`, uint8 [t, h, w, 3].
+
+        Raises:
+          VideoError: The file cannot be read any more, or lacks one of the frames.
+        """
         return video.read_frames(
             self._paths[index], numbers.tolist(), short_side=self._short_side, fps=self._fps
         )
@@ -101,7 +105,7 @@ def open_files(
     Args:
       format_name: Format of the lists, as in `python -m data_prep.build --dataset`.
       videos: The folder of the video files.
-      annotations: The folder or file of the lists; None for "folder".
+      annotations: The folder or file of the lists; None for "folder" and "utd_mhad".
       split: Number of the official split.
       short_side: Short side that frames are resized to, in pixels.
       fps: Frames per second that videos are brought to; 0 means as filmed.

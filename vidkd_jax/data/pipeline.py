@@ -120,7 +120,12 @@ class TrainBatches:
         epochs_done: int = 0,
         process: Process = Process(),
     ) -> None:
-        """`epochs_done` are left out at the start: those of the run that this one forks from."""
+        """`epochs_done` are left out at the start: those of the run that this one forks from.
+
+        Raises:
+          InputError: there are fewer videos than a batch has, no video is as long as a clip, or the
+            processes cannot share a batch evenly.
+        """
         _check_divisible(batch_size, process)
         per_pass = len(subset.videos) // batch_size
         if per_pass == 0:
@@ -207,6 +212,9 @@ class EvalBatches:
     """Evaluation clips in order, each exactly once, padded to whole batches.
 
     There are as many batches in every process.
+
+    Raises:
+      InputError: the processes cannot share a batch evenly.
     """
 
     def __init__(

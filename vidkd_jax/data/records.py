@@ -48,6 +48,9 @@ class RecordDataset:
       class_names: Class names, indexed by label.
       groups: See `VideoDataset`.
       parts: See `VideoDataset`.
+
+    Raises:
+      InputError: The records lack the split, or are damaged.
     """
 
     parts = WHOLE_FRAME

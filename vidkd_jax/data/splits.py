@@ -155,6 +155,9 @@ def held_out_groups(videos: Sequence[Grouped], fraction: float) -> set[str]:
     fraction is taken class by class, so that every class with at least two groups is validated;
     and from groups that several classes share. A group whose loss would leave a class without
     training is passed over. Where none of these has a group to spare, all are taken together.
+
+    Raises:
+      InputError: There are fewer than two groups, or no group can be held out.
     """
     classes = _classes_of_groups(videos)
     strata = _ranked_groups(classes)

@@ -14,7 +14,8 @@ class Video:
     Attributes:
       id: Unique name.
       label: Class number.
-      group: Actor, film or source. Training and validation never share a group.
+      group: Actor, film or source. Validation videos that are held out of the training split
+        (`load_splits`) share no group with those that train; the lists' own splits may.
       num_frames: Number of frames, at least 1.
       index: Position in the data set.
     """

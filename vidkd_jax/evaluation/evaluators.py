@@ -22,7 +22,7 @@ from vidkd_jax.evaluation.metrics import (
 from vidkd_jax.evaluation.predictions import sigmoid, softmax, summarise
 from vidkd_jax.registry import Registry
 
-# Figures by name, and arrays for pictures.
+# Figures by name (accuracies as shares of 1), and arrays for pictures, saved as <evaluator>.npz.
 Found = tuple[dict[str, float], dict[str, np.ndarray]]
 
 _NEIGHBOURS = (1, 5, 10, 20, 50)  # PCL's and VCOP's retrieval
@@ -61,7 +61,9 @@ class Evaluator:
 
     Attributes:
       outputs: that it reads.
-      judge: (judged split, training split or None, options) -> what it finds.
+      judge: (judged split, training split or None, options) -> what it finds. A figure is a number
+        whose name neither another evaluator of the method nor summary.json has; validation refuses
+        one that is not finite.
       learns: whether it needs the training split's outputs, too.
       reads: names of the sources of teachers whose answers it reads, `Collected.taught`.
       variants: whether it judges the outputs for the method's variants of each clip, [m, ways, ...]

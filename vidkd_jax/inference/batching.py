@@ -32,7 +32,11 @@ class Batcher:
         self._sent: deque[tuple[list[Hashable], Mapping[str, Any]]] = deque()
 
     def put(self, key: Hashable, pixels: np.ndarray) -> None:
-        """Takes a clip, uint8 [n, t, h, w, c], which `ready` names by its key."""
+        """Takes a clip, uint8 [n, t, h, w, c], which `ready` names by its key.
+
+        Raises:
+          InputError: so many clips as a batch has do not fit into memory.
+        """
         if not self._keys:  # a new array each time: the device may read the old one in place
             self._clips = self._empty(pixels.shape)
         self._clips[len(self._keys)] = pixels

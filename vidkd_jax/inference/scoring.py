@@ -46,6 +46,7 @@ def score(
     Raises:
       InputError: the two do not fit each other, the videos are not there, or kept answers are
         damaged.
+      ValueError: `split` is neither.
     """
     if split not in SPLITS:
         raise ValueError(f"split '{split}': must be one of {SPLITS}")

@@ -46,9 +46,12 @@ class Selector:
       choose: from (evidence, K, generator) to the numbers of the chosen clips, int [min(K, n)],
         best first.
       needs: fields of `Evidence` that it reads.
-      score: from (evidence, generator) to a score [n], highest first, where the choice is that of
-        the K highest scores and a clip's score does not depend on later clips; else None. Such a
-        selector works on a stream: whichever K clips are the best so far are kept.
+      score: from (evidence, generator) to a score of each clip, [n], where the K clips with the
+        highest scores are chosen; else None. A clip's score must depend on nothing but this clip:
+        the engine asks for it when the clip comes, with the evidence of one clip, and again of all
+        clips at the end. So such a selector works on a stream: whichever K clips are the best so
+        far are kept. A score that draws must draw the same count of numbers for each clip, clip by
+        clip.
       takes_all: whether all clips are chosen, whatever K.
     """
 
@@ -72,7 +75,18 @@ _SELECTORS = Registry[Selector]("selector", {})  # ours follow
 
 
 def ranking(name: str, *, needs: tuple[str, ...] = ()) -> Callable[[Score], Score]:
-    """Registers a score as a selector: the clips with the K highest scores are chosen."""
+    """Registers a score as a selector: the clips with the K highest scores are chosen.
+
+    Args:
+      name: of the selector.
+      needs: fields of `Evidence` that the score reads; without them `choose` refuses.
+
+    Returns:
+      A decorator of functions as of `Selector.score`; it returns them as they are.
+
+    Raises:
+      ValueError: a selector of ours has this name.
+    """
 
     def register(score: Score) -> Score:
         def choose_best(evidence: Evidence, k: int, rng: np.random.Generator) -> np.ndarray:
@@ -87,7 +101,19 @@ def ranking(name: str, *, needs: tuple[str, ...] = ()) -> Callable[[Score], Scor
 def selector(
     name: str, *, needs: tuple[str, ...] = (), takes_all: bool = False
 ) -> Callable[[Choose], Choose]:
-    """Registers a function from (evidence, K, generator) to clip numbers, with 1 <= K <= n."""
+    """Registers a function from (evidence, K, generator) to clip numbers, with 1 <= K <= n.
+
+    Args:
+      name: of the selector.
+      needs: fields of `Evidence` that the function reads; without them `choose` refuses.
+      takes_all: whether it chooses all clips, whatever K.
+
+    Returns:
+      A decorator of functions as of `Selector.choose`; it returns them as they are.
+
+    Raises:
+      ValueError: a selector of ours has this name.
+    """
 
     def register(choose_clips: Choose) -> Choose:
         _SELECTORS.add(name, Selector(choose_clips, needs, takes_all=takes_all))
@@ -146,13 +172,16 @@ def dense(evidence: Evidence, k: int, rng: np.random.Generator) -> np.ndarray:
 
 @ranking("random")
 def random(evidence: Evidence, rng: np.random.Generator) -> np.ndarray:
-    """Uniformly random clips without repetition."""
+    """Uniformly random clips without repetition (thesis, section 4.3)."""
     return rng.random(evidence.num_clips)
 
 
 @selector("equidistant")
 def equidistant(evidence: Evidence, k: int, rng: np.random.Generator) -> np.ndarray:
-    """The clip in the middle of each of K equal parts of the video, in their order."""
+    """The clip in the middle of each of K equal parts of the video, in their order.
+
+    Thesis, section 4.3, which does not say where the first clip lies.
+    """
     del rng
     return ((np.arange(k) + 0.5) * evidence.num_clips / k).astype(int)
 

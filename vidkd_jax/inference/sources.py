@@ -62,7 +62,7 @@ class End:
       num_frames: at the clips' frame rate.
       fps: frames a second of these; 0: not known.
       num_damaged: frames that FFmpeg had to patch, of those that were decoded.
-      seconds: that reading took.
+      seconds: of processor time that reading took; waiting for a live source does not count.
       drift: seconds that a clip's time may be wrong by, where frames come at uneven times.
       error: why the video cannot be read, or why a live source ended.
     """

@@ -6,6 +6,10 @@ relational losses and `two_clip_contrast` compare the examples of a batch with e
 padding before calling them. `soft_targets`, `confident_targets`, `info_nce` and `align` are the
 parts that losses are made of. All options but names (`wrong_teacher`) may be traced values, so
 every loss can be compiled as it is.
+
+Arrays of a wrong rank or of shapes that do not fit, and labels that are not integers, raise
+AssertionError (from chex), also while a function is traced. Values are not checked: a label that is
+no class number gives NaN. Cross-entropies and divergences are in nats.
 """
 
 from vidkd_jax.losses.classification import cross_entropy

@@ -57,9 +57,10 @@ def confident_targets(
 
     - "printed": :math:`s = 1 - \tilde z`, as eq. 3.5 is printed. A student that knows that the
       teacher is wrong gets the wrong soft target in full.
-    - "uniform": :math:`s = \tilde z`, as the text says twice ("when :math:`\tilde z = 0`, we would
-      want :math:`\tau \to \infty`"; "the lower the student's confidence, the higher
-      :math:`\tau`"). A student that knows that the teacher is wrong gets the uniform target.
+    - "uniform": :math:`s = \tilde z`, as the text says twice (section 3.1.1: "when the
+      :math:`\tilde z = 0`, we would want :math:`\tau \to \infty`"; section 4.5.1: "the lower the
+      student's confidence, the higher :math:`\tau` will be if she is right"). A student that knows
+      that the teacher is wrong gets the uniform target.
 
     The paper writes :math:`\mathcal U([0, 1]^C)` for U. A random vector would not be a target, so
     this is the distribution that has the same probability for every class.

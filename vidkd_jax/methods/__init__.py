@@ -152,8 +152,8 @@ def create(name: str, *, augment: Augment, **given: Any) -> Method:
       **given: options that differ from the method's defaults.
 
     Raises:
-      InputError: no such method, or it does not read one of the options: two runs that differ in it
-        would be the same.
+      InputError: no such method; it does not read one of the options (two runs that differ in it
+        would be the same); or an option is out of its range.
     """
     own = options(name)
     if unknown := sorted(given.keys() - own.keys()):

@@ -11,7 +11,7 @@ from vidkd_jax.samplers import Sampler
 
 Outputs = Mapping[str, jax.Array]  # a network's outputs by name: "logits" [b, k], "features" [b, d]
 Taught = Mapping[str, tuple[Outputs, ...]]  # the teachers' outputs by the name of their source
-Shapes = Mapping[str, jax.ShapeDtypeStruct]  # of one network's outputs
+Shapes = Mapping[str, jax.ShapeDtypeStruct]  # of one network's outputs, b = 1: "logits" [1, k]
 # "clip" uint8 [b, n, t, h, w, c], perhaps "flow" [b, n, t, h, w, 2]; "label", "video", "mask" [b]
 Batch = Mapping[str, jax.Array]
 
@@ -121,24 +121,38 @@ class Method(Protocol):
         """Returns what chooses the frames; `frames` and `stride` are those of the config."""
 
     def adapters(self, student: Shapes, teachers: tuple[Shapes, ...]) -> Mapping[str, int]:
-        """Returns the student's outputs that need a linear map, and the frozen teacher's width."""
+        """Returns the student's outputs that need a linear map, and the frozen teacher's width.
+
+        `terms` finds the mapped output as "<name>/adapted".
+
+        Args:
+          student: shapes of the student's outputs, for one row of a batch.
+          teachers: shapes of the trained teachers' outputs, likewise.
+
+        Returns:
+          "features" or the name of one of `blocks`, and the number of channels of its map.
+        """
 
     def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
-        """Returns what student and teachers see: float clips [b, n, t, h, w, c] in [-1, 1]."""
+        """Returns what student and teachers see: float clips [b, n, t, h, w, c] in [-1, 1].
+
+        They are called as in the batch: "clip", and "flow" where the batch has it.
+        """
 
     def variants(self, batch: Batch) -> Mapping[str, jax.Array]:
         """Returns what evaluators of the method's own task show the student of evaluation clips.
 
         Each row is shown in m ways, without augmentation, and in the same ones whenever it is
-        asked: float clips [b, m, n, t, h, w, c] in [-1, 1]. "possible", bool [b, m], may say which
-        ways a row cannot be shown in.
+        asked: float clips [b, m, n, t, h, w, c] in [-1, 1]. "possible", bool [b, m], may be there,
+        too: it is False for the ways in which a row cannot be shown.
         """
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
         """Returns the named terms of the loss.
 
-        Teachers' outputs carry no gradient, except a peer's. A source whose teacher is not there
-        yet is missing.
+        A term's value is one number for each video, [b], or for each of the n clips that the
+        student sees, [b, n]; training refuses any other shape with a ValueError. Teachers' outputs
+        carry no gradient, except a peer's. A source whose teacher is not there yet is missing.
         """
 
     def metrics(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, jax.Array]:
@@ -151,6 +165,9 @@ class Method(Protocol):
         self, student: Outputs, teachers: Taught, context: Context, variables: Any
     ) -> Memory:
         """Returns the memory after a step; no gradient goes through it.
+
+        Its names, shapes and dtypes are those of `init_memory`: training refuses others with a
+        ValueError.
 
         Args:
           student: its outputs in this step, as `terms` saw them.

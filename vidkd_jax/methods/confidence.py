@@ -58,7 +58,8 @@ class ConfidenceDistillation(_OfOneTeacher):
     is there to choose clips for its teacher. The thesis does not say how it chose.
 
     Attributes:
-      temperature: tau of eq. 3.4; 0.9 is the best of section 4.5.1.
+      temperature: tau of eq. 3.4; 0.9 is called optimal in section 4.5.2. Section 4.5.1 finds
+        little difference to 1, and no convergence above 1.
       confidence_weight: lambda of eq. 3.6, tried in {0.5, 1.5, 2}; the thesis never says which is
         best, so this is the middle one.
       positive_weight: mu, the weight on clips that the teacher gets right; 1.5 is the best of

@@ -21,6 +21,10 @@ class Defaults:
 
     Attributes:
       augment: transforms of the training clips.
+
+    Raises:
+      InputError: an option has another type than its default, is out of its range, or is none of
+        its names.
     """
 
     augment: augment.Augment

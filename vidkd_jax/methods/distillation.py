@@ -70,6 +70,10 @@ class Distillation(SoftTargets):
       teacher_weights: share of each teacher in the averaged soft targets; (): all alike.
       label_weight: of the cross-entropy; 0: the student learns from the soft targets alone, as the
         student without a confidence of ConDi, section 4.3.
+
+    Raises:
+      InputError: an option is out of its range, all weights are 0, or labels are smoothed that do
+        not count.
     """
 
     teacher_weights: tuple[float, ...] = option((), at_least=0)
@@ -90,7 +94,11 @@ class Distillation(SoftTargets):
             )
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
-        """Returns the weighted cross-entropy and the KL term."""
+        """Returns the weighted cross-entropy and the KL term.
+
+        Raises:
+          InputError: there are several teachers, and not as many weights.
+        """
         terms = super().terms(student, teachers, context)
         labels = terms.pop("cross_entropy")
         if not self.label_weight:

@@ -60,6 +60,9 @@ class DifferentiatedTeachers(WithoutLabels):
       unit: whether anchor and guidance have length 1, as MoCo's have, whose loss this is.
       guided_by: which output of the teachers is the guidance: "features", which their classifiers
         read; or one of their blocks, whose mean over all positions it is.
+
+    Raises:
+      InputError: an option is out of its range, or two of them do not go together.
     """
 
     overlap: bool = True
@@ -137,7 +140,11 @@ class DifferentiatedTeachers(WithoutLabels):
         }
 
     def init_memory(self, sizes: Sizes) -> Memory:
-        """Returns an empty queue for each teacher."""
+        """Returns an empty queue for each teacher.
+
+        Raises:
+          InputError: a queue holds as many features as there are training videos, or more.
+        """
         if self.queue >= sizes.num_videos:
             raise InputError(
                 f"config.method.queue: {self.queue} features, but only {sizes.num_videos} videos "
@@ -147,7 +154,11 @@ class DifferentiatedTeachers(WithoutLabels):
         return {**super().init_memory(sizes), "queue": queues.first_queues(self.queue, widths)}
 
     def terms(self, student: Outputs, teachers: Taught, context: Context) -> dict[str, Term]:
-        """Returns the weighted contrast."""
+        """Returns the weighted contrast.
+
+        Raises:
+          InputError: there are not as many weights or accuracies as teachers.
+        """
         value, _ = self._contrast(student, teachers, context)
         return {"contrast": Term(1.0, value)}
 
@@ -160,7 +171,11 @@ class DifferentiatedTeachers(WithoutLabels):
     def remember(
         self, student: Outputs, teachers: Taught, context: Context, variables: Any
     ) -> Memory:
-        """Returns the memory with the batch's guidance in place of the oldest."""
+        """Returns the memory with the batch's guidance in place of the oldest.
+
+        Raises:
+          InputError: the batch is longer than the queues.
+        """
         memory = super().remember(student, teachers, context, variables)
         new = self._guidance(teachers)
         queue = queues.enqueue(memory["queue"], new, context.batch["video"], context.step)

@@ -17,7 +17,7 @@ from vidkd_jax.options import option
 class FeatureMatching(Supervised):
     """MARS: total = cross-entropy + feature_weight * MSE(pooled features) (Crasto et al., eq. 3).
 
-    With a teacher that sees optical flow it is "Flow to RGB" of TY's Table 5. Where the teacher's
+    With a teacher that sees optical flow it is "Flow-to-RGB" of TY's Table 5. Where the teacher's
     features are of another width, a linear layer on the student's brings them to it.
 
     Attributes:

@@ -1,4 +1,7 @@
-"""What teachers say by their features, and how much each of several counts (DTG-Net)."""
+"""What teachers say by their features, and how much each of several counts.
+
+The weights are those of DTG-Net, section 4.3.3.
+"""
 
 from collections.abc import Mapping
 
@@ -17,7 +20,7 @@ def blocks(output: str) -> tuple[str, ...]:
 
 
 def pooled(outputs: Mapping[str, jax.Array], name: str) -> jax.Array:
-    """Returns an output's mean over all positions, [b, channels]."""
+    """Returns the mean of an output [b, ..., channels] over all positions, [b, channels]."""
     found = outputs[name]
     return jnp.mean(found, axis=tuple(range(1, found.ndim - 1)))
 
@@ -40,9 +43,10 @@ def shares_of(scores: jax.Array, how: str) -> jax.Array:
 
 
 def rank_score(positive: jax.Array, negatives: jax.Array, counted: jax.Array) -> jax.Array:
-    """Returns 1 where the positive is more similar than all negatives, 0 where less than all.
+    """Returns 1 where no negative is more similar than the positive, 0 where all are, float32 [b].
 
-    Between the two it is the share of the negatives that are less similar; without any it is 1.
+    Between the two it is the share of the negatives that are not more similar; without any it is 1.
+    The weights "online2" go by it: DTG-Net says "the ranking" and gives no formula.
 
     Args:
       positive: similarity, [b].

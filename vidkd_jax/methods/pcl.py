@@ -95,7 +95,11 @@ class PretextContrast(Defaults):
         }
 
     def sampler(self, frames: int, stride: int) -> Sampler:
-        """Returns the sampler of tuples, with a remote clip after them where there is one."""
+        """Returns the sampler of tuples, with a remote clip after them where there is one.
+
+        Raises:
+          InputError: with this interval a clip would not begin after the one before it.
+        """
         shortest = -(frames - 1) * stride  # a clip begins after the one before
         if self.interval < shortest:
             raise InputError(
@@ -113,7 +117,11 @@ class PretextContrast(Defaults):
         )
 
     def views(self, key: jax.Array, batch: Batch) -> Mapping[str, jax.Array]:
-        """Returns augmented clips, the middle one of each tuple transformed."""
+        """Returns augmented clips, the middle one of each tuple transformed.
+
+        Raises:
+          InputError: the clips are not RGB, or cannot be cut into quadrants and segments.
+        """
         # The transforms read each pixel several times.
         never = jnp.any(batch["video"] < 0)
         seen = materialise_on_cpu(super().views(key, batch)["clip"], never)
@@ -234,7 +242,8 @@ class PretextContrastDistillation(PretextContrast):
 
     The teacher is a finished network of PCL, of any architecture, and sees the same transformed
     tuple. The student's own loss has the contrast, as in the 2022 paper; the 2024 paper calls it
-    "cross entropy", which is `contrast="none"`.
+    "cross entropy", which is `contrast="none"`. Eq. 6 is printed as a cross-entropy: it differs
+    from tau^2 * KL by a number that the student does not change, so the gradient is the same.
 
     Attributes:
       kd_weight: lambda of eq. 7, which the paper does not give. Of 0.1, 1 and 9, which is SSKD's
@@ -271,7 +280,11 @@ class PretextContrastDistillation(PretextContrast):
         )
 
     def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
-        """Returns those of PCL, and a classifier of actions where one is to be copied."""
+        """Returns those of PCL, and a classifier of actions where one is to be copied.
+
+        Raises:
+          InputError: projections are to be copied, and the teacher's have another width.
+        """
         for shapes in teachers if self.distilled == "projection" else ():
             if (width := shapes["projection"].shape[-1]) != self.projection:
                 raise InputError(

@@ -98,7 +98,11 @@ Source = Frozen | BestPast | Average | Peer
 
 
 def check_weights(weights: Sequence[float]) -> None:
-    """Refuses weights of teachers, from 0 up, of which none counts; (): all count alike."""
+    """Refuses weights of teachers, from 0 up, of which none counts; (): all count alike.
+
+    Raises:
+      InputError: all weights are 0.
+    """
     if weights and not sum(weights):
         raise InputError(
             f"config.method.teacher_weights: {tuple(weights)}; use numbers from 0 up, not all 0"

@@ -17,7 +17,8 @@ class Backbone:
     parameter in a public checkpoint is its path in the tree of variables, joined by dots.
 
     Attributes:
-      build: (width=..., dtype=...) -> module from clips [b, t, h, w, c] to features [b, d].
+      build: (width=..., dtype=...) -> module that is called as module(clip, train=bool), from
+        float clips [b, t, h, w, c], normalised, to features [b, d]. It has a field `dtype`.
       source: The paper, or the repository that publishes the weights.
       licence: Licence of the repository that publishes the weights; "" if there are none.
       normalisation: Normalisation that the public weights were trained with.

@@ -24,6 +24,9 @@ class Head:
       detached: the head's gradient stops before the features.
       training_only: only training needs it; a saved network is not asked for it, and it does not
         count as a parameter of the network.
+
+    Raises:
+      ValueError: a width is too small, or `over` is neither.
     """
 
     width: int

@@ -26,6 +26,9 @@ class Normalisation:
       residual: "none", or the network sees residual frames, the frame before minus the frame:
         "circular": the frame before the first is the last one (PCL's released code);
         "first_repeated": the first residual frame is the second one's.
+
+    Raises:
+      ValueError: `order` or `residual` is unknown, or a deviation is not positive.
     """
 
     mean: tuple[float, ...] = (127.5,)

@@ -46,6 +46,10 @@ class Recogniser(nn.Module):
           `features` [b, d]; each head's output [b, width]; each tap's output, as the block gives
           it; each adapter's output, as its input but for the last axis. For n clips a video all of
           them are [b, n, ...], but a head over the tuple, which is [b, width].
+
+        Raises:
+          InputError: a tap names no block of the backbone.
+          AssertionError: the clips have another rank or number of channels.
         """
         chex.assert_rank(clip, {5, 6})
         chex.assert_axis_dimension(clip, -1, self.in_channels)

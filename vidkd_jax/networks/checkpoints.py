@@ -229,7 +229,11 @@ def load_variables(folder: Path) -> Variables:
 
 
 def load_best_of(workdir: Path, epoch: int) -> Variables:
-    """Returns the best student of a run, NumPy, as `load_variables`; `epoch` is its epoch."""
+    """Returns the best student of a run, NumPy, as `load_variables`; `epoch` is its epoch.
+
+    Raises:
+      InputError: see `load_variables`.
+    """
     return load_variables(_folder(workdir, "best") / str(epoch))
 
 

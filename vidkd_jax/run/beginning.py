@@ -40,7 +40,12 @@ class Start(NamedTuple):
 
 
 def begin(run: Run, checkpoints: Checkpoints) -> Start:
-    """Returns where a run stands: at its newest checkpoint, at a trunk, or at its first step."""
+    """Returns where a run stands: at its newest checkpoint, at a trunk, or at its first step.
+
+    Raises:
+      InputError: the checkpoint, the trunk or the weights to start from do not fit the run.
+      RunError: the student with which a fork begins cannot be validated.
+    """
     state, progress = run.initial_state(), Progress(run.settings.optim.learning_rate)
     if checkpoints.latest_epoch() is not None:
         state, saved = checkpoints.load_latest(state, run.train_batches.iterator)
@@ -74,6 +79,9 @@ def from_weights(run: Run, state: TrainState) -> TrainState:
     Args:
       run: its parts.
       state: freshly initialised; returned where the run starts from no weights.
+
+    Raises:
+      InputError: the folder holds no weights, or another network's.
     """
     model = run.settings.model
     anew = _of_other_teachers(run, Path(model.init_from)) if model.init_from else {}

@@ -49,7 +49,11 @@ def normalisation(settings: Settings, *, in_channels: int) -> Normalisation:
 
 
 def cards(model: ModelSettings) -> list[weights.Card]:
-    """Returns the card of the weights to start from; none where there are none."""
+    """Returns the card of the weights to start from; none where there are none.
+
+    Raises:
+      InputError: the folder holds no weights.
+    """
     with naming("config.model.init_from"):
         return [weights.load_card(Path(model.init_from))] if model.init_from else []
 

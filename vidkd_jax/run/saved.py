@@ -78,7 +78,11 @@ def saved_settings(workdir: Path, *, any_method: bool = False) -> Settings | Non
 
 
 def saved_config(workdir: Path) -> dict[str, Any]:
-    """Returns the config of the run in a folder by dotted field; {} where there is none."""
+    """Returns the config of the run in a folder by dotted field; {} where there is none.
+
+    Raises:
+      InputError: see `saved_settings`.
+    """
     settings = saved_settings(workdir)
     return {} if settings is None else settings.by_field()
 

@@ -49,6 +49,9 @@ def build_student(
     """Returns the student with what the method asks for, and the shapes of its outputs.
 
     That is heads, blocks, adapters, and a peer, whose outputs are not among the shapes.
+
+    Raises:
+      InputError: the backbone, a block or the weights to start from are not there, or do not fit.
     """
     method, in_channels = settings.method, inputs.in_channels(settings.data)
     plain = models.create(
@@ -115,6 +118,9 @@ def card_of(
       clip_shape: of its input, as `clip_shape_of` returns it.
       class_names: of the data set.
       sampler: draws the run's clips.
+
+    Raises:
+      InputError: the sampler is of a kind that has not been registered.
     """
     *_, frames, size, _, in_channels = clip_shape
     heads = {name: head for name, head in model.heads.items() if not head.training_only}

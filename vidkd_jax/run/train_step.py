@@ -55,6 +55,10 @@ def train_step(
 
     Returns:
       The next state, and metrics: "loss", "loss/<term>" and the method's, float32 scalars.
+
+    Raises:
+      ValueError: a term is not one number for each video or clip, or `Method.remember` changes the
+        memory's names, shapes or dtypes.
     """
     step_key = jax.random.fold_in(jax.random.fold_in(key, STEP_STREAM), state.step)
     context = Context(step_key, state.step, batch, state.memory)

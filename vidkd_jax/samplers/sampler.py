@@ -7,7 +7,11 @@ import numpy as np
 
 
 class Sampler(Protocol):
-    """What chooses a video's frames, for training and for evaluation."""
+    """What chooses a video's frames, for training and for evaluation.
+
+    It is hashable, such as a frozen dataclass. Frame numbers lie in 0..num_frames-1, also where a
+    video has fewer than `span` frames. n and t are the same for all videos.
+    """
 
     @property
     def num_clips(self) -> int:
@@ -23,7 +27,10 @@ class Sampler(Protocol):
 
     @property
     def windows(self) -> tuple[int, ...]:
-        """The number of the window, from 0, that cuts each clip of a training example, [n]."""
+        """The number of the window that cuts each clip of a training example, [n].
+
+        Windows are numbered from 0 without gaps; several clips may have one.
+        """
 
     @property
     def offsets(self) -> tuple[int, ...] | None:
@@ -36,7 +43,12 @@ class Sampler(Protocol):
         """
 
     def sample(self, num_frames: int, draws: Sequence[float]) -> np.ndarray:
-        """Returns the frames of a training example, int64 [n, t]; `draws` lie in [0, 1)."""
+        """Returns the frames of a training example, int64 [n, t].
+
+        Args:
+          num_frames: of the video, from 1.
+          draws: `num_draws` numbers in [0, 1).
+        """
 
     def centre(self, num_frames: int) -> np.ndarray:
         """Returns the frames in the middle of the video, int64 [n, t]."""

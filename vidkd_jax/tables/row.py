@@ -97,8 +97,9 @@ class Row:
         gets the folder of its run: of the same seed plus the needed row's own `seed_offset`, or of
         its `only_seed`, on the same data set unless the needed row names its own.
         A value may be `SEED`: `{"data.subset_seed": SEED}` draws other videos for each seed.
-      paper: the paper's own figures, in per cent, by metric; by column where a table has several.
-        The paper's costs, teachers' included: "m_parameters", in millions, and "hours" of training.
+      paper: the paper's own figures by metric, in per cent where `Metric.per_cent` is True; by
+        column where a table has several. The paper's costs, teachers' included: "m_parameters", in
+        millions, and "hours" of training.
       seed_offset: added to every seed. A row against the same row with other seeds is the noise
         floor.
       only_seed: the one seed that this row is run with, whichever seed's run needs it: of a large
@@ -133,6 +134,10 @@ class Row:
         Args:
           k: of its selection, which it must have.
           **fields: of the selection, such as `student_k` and `stop_at`, or of the row.
+
+        Raises:
+          ValueError: the row has no selection.
+          InputError: see `Selection`.
         """
         if self.selection is None:
             raise ValueError(f"row '{self.name}' chooses no clips")

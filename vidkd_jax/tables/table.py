@@ -134,6 +134,10 @@ class Table:
           k: the number of clips.
           paper: the paper's Video@1 by row, in per cent; other rows have none.
           **fields: other fields of the table.
+
+        Raises:
+          ValueError: a row has no selection.
+          InputError: see `Selection`.
         """
         rows = [
             row.choosing(k, paper={"video_top1": paper[row.name]} if row.name in paper else {})

@@ -126,7 +126,7 @@ class VideoStream:
           path: The video file; or a camera, a pipe or an address, if `live`.
           short_side: Length that the shorter side is resized to; None means no resizing.
           fps: Frames per second to yield, by `rate.at_rate`; 0 means all frames as they are.
-          live: Whether it is no file, but whatever `live.open_live` opens.
+          live: Whether it is no file, but whatever `opening.open_live` opens.
 
         Raises:
           VideoError: The file is not a readable video, has no frame, or its frames are too large.
