@@ -56,12 +56,14 @@ def jax_side(args: argparse.Namespace) -> Side:
 
     on_cpu = jax.default_backend() == "cpu"
     dtype = "float32" if on_cpu else "bfloat16"
-    state, step, host_batch, key = setting.supervised(args, args.classes, dtype=dtype)
+    state, step, host_batch, key = setting.supervised(
+        args, args.classes, dtype=dtype, network=args.network
+    )
     batch = jax.device_put(host_batch)
     started = time.perf_counter()
     compiled = jax.jit(step, donate_argnums=0).lower(state, {}, batch, key).compile()
     facts = {"compile_s": round(time.perf_counter() - started, 1), "dtype": dtype}
-    model = models.create("ty_r3d_18", args.classes, width=args.width)
+    model = models.create(args.network, args.classes, width=args.width)
     _, macs = count(model, host_batch["clip"].shape[2:])
     facts["step_gflop"] = round(3 * 2 * macs * args.batch / 1e9, 2)
     facts["matmul_gflop_per_s"] = round(matmul_flops_per_second(dtype) / 1e9, 1)
@@ -94,13 +96,18 @@ def torch_side(args: argparse.Namespace) -> Side:
     import torch
 
     from benchmarks.torch_resnet3d import ResNet3D
+    from benchmarks.torch_x3d import DEPTHS, X3D
 
     torch.set_num_threads(args.threads)
     on_gpu = torch.cuda.is_available()
     device = "cuda" if on_gpu else "cpu"
     torch.backends.cudnn.benchmark = True  # find the fastest algorithm for each shape, like XLA
-    network = ResNet3D(round(64 * args.width), args.frames, args.classes).to(device)
-    network = network.to(memory_format=torch.channels_last_3d)
+    network: torch.nn.Module
+    if args.network == "x3d_s":
+        network = X3D(DEPTHS["x3d_s"], width=args.width, classes=args.classes)
+    else:
+        network = ResNet3D(round(64 * args.width), args.frames, args.classes)
+    network = network.to(device, memory_format=torch.channels_last_3d)
     forward = torch.compile(network) if on_gpu else network
     optimizer = torch.optim.SGD(
         network.parameters(),
@@ -219,6 +226,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> None:
     """Measures and prints one line of JSON."""
     parser = setting.parser(__doc__)
+    parser.add_argument("--network", default="ty_r3d_18", choices=("ty_r3d_18", "x3d_s"))
     parser.add_argument("--classes", type=int, default=101)
     parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=SIDES)
     print(json.dumps(measure(parser.parse_args(argv))))

@@ -65,7 +65,8 @@ def test_a_training_step_alone_needs_nothing_but_jax_and_flax():
     """The benchmark starts new processes, so this test runs what one of them runs."""
     program = (
         "import argparse; from benchmarks import train_step; "
-        "args = argparse.Namespace(width=1/32, frames=4, size=16, batch=2, threads=1, classes=3); "
+        "args = argparse.Namespace(network='ty_r3d_18', width=1/32, frames=4, size=16, batch=2, "
+        "threads=1, classes=3); "
         "step, facts, peak = train_step.jax_side(args); print(step(), facts['dtype'], peak())"
     )
     assert printed(program, without=ABSENT).split()[1:] == ["float32", "0"]
@@ -91,6 +92,13 @@ def test_a_training_step_can_be_measured_without_pytorch():
 def test_a_training_step_against_pytorch():
     (line,) = lines("train_step", *TINY, "--threads=1")
     assert WHERE | {"torch", "ratio", "cpu_ratio", "ratio_kept", "torch_peak_mib"} <= set(line)
+    assert line["ratio"] == pytest.approx(line["jax_ms"] / line["torch_ms"], rel=0.1)
+
+
+@needs_torch
+@pytest.mark.slow
+def test_a_training_step_of_x3d_against_pytorch():
+    (line,) = lines("train_step", *TINY, "--threads=1", "--network=x3d_s")
     assert line["ratio"] == pytest.approx(line["jax_ms"] / line["torch_ms"], rel=0.1)
 
 

@@ -143,6 +143,11 @@ GROUPS = {
     "depthwise": ((2, 3, 5, 6, 6), (3, 3, 3, 6), (1, 1, 1), 6),
     "depthwise, strided": ((2, 4, 7, 6, 5), (3, 3, 3, 5), (2, 2, 2), 5),
     "depthwise, one frame": ((1, 1, 4, 4, 3), (3, 3, 3, 3), (2, 2, 2), 3),
+    "depthwise over time": ((2, 6, 4, 5, 8), (5, 1, 1, 8), (1, 1, 1), 8),
+    "depthwise, a stride that leaves a row": ((1, 4, 8, 10, 4), (3, 3, 3, 4), (1, 2, 3), 4),
+    "depthwise, an even kernel": ((1, 4, 6, 6, 4), (2, 4, 2, 4), (1, 2, 1), 4),
+    "depthwise, frames one by one": ((1, 67, 6, 4, 4), (3, 3, 3, 4), (1, 1, 1), 4),
+    "depthwise, frames that fill the cache": ((2, 4, 32, 24, 96), (3, 3, 3, 96), (1, 1, 1), 96),
     "two channels out of each": ((1, 3, 4, 4, 3), (3, 3, 3, 6), (1, 1, 1), 3),
 }
 

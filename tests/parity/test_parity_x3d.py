@@ -4,9 +4,9 @@ import pytest
 
 pytest.importorskip("torch", reason="the extra 'parity' brings PyTorch")
 
-from torch_x3d import DEPTHS, X3D
 from yardstick import assert_parity, small
 
+from benchmarks.torch_x3d import DEPTHS, X3D
 from vidkd_jax import models
 from vidkd_jax.models.costs import count
 

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from vidkd_jax.models import (
     conv_blocks,
     conv_channel_groups,
+    conv_depthwise,
     conv_folded,
     conv_pointwise,
     conv_taps,
@@ -109,7 +110,7 @@ def _form(
     is_stem = (kernel_t, geometry.strides[0], geometry.padding[0]) == (7, 1, (3, 3))
     form: Any
     if geometry.groups > 1:
-        form = conv_channel_groups
+        form = conv_depthwise if geometry.groups == c_out == x_shape[4] else conv_channel_groups
     elif kernel_shape[:3] == (1, 1, 1) and geometry.padding == ((0, 0),) * 3:
         form = conv_pointwise
     elif over_time and geometry.strides == (1, 1, 1) and c_in >= 8:
