@@ -43,6 +43,7 @@ def test_grid_is_thinned_evenly_to_the_most_clips():
 
 def test_centre_clip_is_in_the_middle():
     assert Contiguous(8, 2).centre(40)[0, [0, -1]].tolist() == [12, 26]  # of frames 0..39
+    assert Contiguous(8, 2).centre(41)[0, [0, -1]].tolist() == [13, 27]  # 13 are left on each side
     assert Contiguous(8, 2).centre(5)[0, 0] == 0
 
 
@@ -96,6 +97,7 @@ def test_a_remote_clip_keeps_its_distance_and_is_the_middle_one_where_there_is_n
     assert sampler.centre(35)[3].tolist() != sampler.centre(35)[1].tolist()
     np.testing.assert_array_equal(sampler.centre(30)[3], sampler.centre(30)[1])
     assert sampler.centre(60)[0, 0] == (60 - 23) // 2
+    assert sampler.centre(36)[0, 0] == 1  # 12 frames are needed: from 1 there are as many behind
     at_end = sampler.sample(35, [0.9999, 0.0])  # the tuple is 12..34, and 0..6 is far enough
     assert at_end[0, 0] == 12 and at_end[3].tolist() == [0, 2, 4, 6]
 
@@ -121,6 +123,9 @@ def test_two_sequences_overlap_or_do_not():
         assert not len(np.intersect1d(first, second))
         assert (first // 4 == second // 4).all()  # each part gives both a frame
     assert apart.sample(4, [0.5] * 4).tolist() == [[0, 1, 2, 3]] * 2  # one frame a part
+    spread = Segments(2, 4, overlap=False)  # in parts of eight frames the next is two frames later
+    assert spread.sample(16, [0.0, 0.7])[:, 0].tolist() == [0, 2, 4, 6]
+    assert spread.sample(16, [0.0, 0.7])[:, 1].tolist() == [13, 15, 9, 11]
 
 
 def test_an_image_is_any_frame_of_the_video():

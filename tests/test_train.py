@@ -223,6 +223,14 @@ def test_a_run_that_another_machine_finished_meanwhile_is_left_alone(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_a_student_is_validated_on_the_middle_clip_of_each_video(small_config, monkeypatch):
+    run, judged = build(small_config(method__name="supervised")), []
+    judge = evaluators.judge
+    monkeypatch.setattr(evaluators, "judge", lambda *a: judged.append(a[1]) or judge(*a))
+    validation.Validation(run, {}).judge(run.initial_state(), 1)
+    assert judged[0].videos.tolist() == list(range(len(run.splits.val.videos)))
+
+
 def test_weights_that_are_not_finite_are_never_saved(small_config, tmp_path, monkeypatch):
     """Also of a method whose last epoch counts, which nothing validates."""
     epoch = train._train_epoch
@@ -238,8 +246,9 @@ def test_weights_that_are_not_finite_are_never_saved(small_config, tmp_path, mon
     assert Checkpoints(tmp_path).latest_epoch() is None
 
 
-def test_validation_that_is_not_finite_is_never_saved(small_config, tmp_path, monkeypatch):
-    scores = {"clip_nll": float("nan"), "clip_top1": 0.0}
+@pytest.mark.parametrize("figure", ["nan", "inf", "-inf"])
+def test_validation_that_is_not_finite_is_never_saved(figure, small_config, tmp_path, monkeypatch):
+    scores = {"clip_nll": float(figure), "clip_top1": 0.0}
     monkeypatch.setattr(evaluators, "judge", lambda *_: evaluators.Judged(scores, {}))
     with pytest.raises(RunError, match=r"figure 'clip_nll' is not finite at step 2 .* none yet"):
         train.train_and_evaluate(small_config(), tmp_path)

@@ -243,6 +243,20 @@ def test_results_stay_in_range_and_finite_at_extreme_pixels():
         assert np.all(np.abs(result) <= 1.0)  # false for NaN
 
 
+@pytest.mark.parametrize(
+    ("name", "end"), [("contrast_range", (1.5, 1.5)), ("brightness_range", (0.5, 0.5))]
+)
+def test_contrast_and_brightness_stay_in_range_each_alone(name, end):
+    result = apply(only(name.removesuffix("_range"), **{name: end}), KEY, CLIPS)
+    assert result.max() == 1.0 and result.min() >= -1.0
+
+
+def test_a_blur_has_as_many_taps_as_said():
+    config = only("blur", blur_size=3, blur_sigma_range=(2.0, 2.0))
+    expected = augment.gaussian_blur(jnp.asarray(CLIPS[0]), 2.0, size=3)
+    np.testing.assert_allclose(apply(config, KEY, CLIPS)[0], expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_dtype_is_kept(dtype):
     clips = jax.ShapeDtypeStruct(CLIPS.shape, dtype)
@@ -281,6 +295,8 @@ def test_clips_of_another_layout_or_type_are_refused(clips):
         {"brightness": 1.0, "contrast": 0.0, "released_order": True},
         {"jitter_strength": (0.4, 0.4, 0.4)},
         {"jitter_strength": (0.4, 0.4, 0.4, 0.6)},
+        {"jitter_strength": (1.1, 0.4, 0.4, 0.1)},
+        {"jitter_strength": (0.4, -0.1, 0.4, 0.1)},
     ],
 )
 def test_impossible_settings_name_the_field(changes):
@@ -321,6 +337,13 @@ def test_jitter_and_grey_are_drawn_as_often_as_said_and_within_their_strength():
     np.testing.assert_allclose(values.min(axis=0), [0.6, 0.6, 0.6, -0.1], atol=0.01)
     np.testing.assert_allclose(values.max(axis=0), [1.4, 1.4, 1.4, 0.1], atol=0.01)
     assert abs(np.corrcoef(changed[:, 0], drawn.grey)[0, 1]) < 0.06
+
+
+def test_inversion_jitter_and_grey_are_drawn_independently_of_all():
+    drawn = draws(Augment(inversion=0.5, jitter=0.5, grey=0.5))
+    others = np.stack([drawn.inverted, drawn.jitter[:, 0] != 1, drawn.grey], axis=1)
+    correlation = np.corrcoef(np.concatenate([is_drawn(drawn), others], axis=1), rowvar=False)
+    assert np.abs(correlation - np.eye(10)).max() < 4.5 / np.sqrt(NUM_DRAWS)
 
 
 def test_jitter_and_grey_change_no_other_draw():

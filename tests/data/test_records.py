@@ -142,6 +142,25 @@ def test_index_that_is_no_csv_file(folder, tmp_path):
         RecordDataset(copy, "test")
 
 
+def test_an_index_with_a_label_that_is_no_class(folder, tmp_path):
+    for label in (-1, 2):
+        copy = shutil.copytree(folder, tmp_path / str(label))
+        index = copy / "videos-test.csv"
+        rows = index.read_text().replace("v_Right_g01_c01,1,", f"v_Right_g01_c01,{label},")
+        index.write_text(rows)
+        with pytest.raises(InputError, match=rf"video 'v_Right_g01_c01' has label {label}"):
+            RecordDataset(copy, "test")
+
+
+def test_records_of_more_videos_than_the_index_lists(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "records")
+    description = json.loads((copy / "dataset.json").read_text())
+    description["counts"]["test"] += 1
+    (copy / "dataset.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match=r"it holds 4 records, and the index lists 4 videos in 4"):
+        RecordDataset(copy, "test")
+
+
 def test_a_cause_without_words(folder, monkeypatch):
     def failing(*_):
         raise RuntimeError

@@ -1,4 +1,6 @@
+import dataclasses
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,6 +65,28 @@ def test_groups_that_some_classes_share_are_held_out_without_emptying_a_class(
     assert {v.label for v in splits.train.videos} == {*groups_of}
 
 
+@pytest.mark.parametrize(
+    ("groups_of", "held_out"),
+    [
+        # All that class 1 has is shared, and so it stays.
+        ({0: ("kitchen", "office"), 1: ("kitchen",)}, {"office"}),
+        # Each has one of its own and one in common: without that, its own must stay.
+        ({0: ("kitchen", "street"), 1: ("kitchen", "office")}, {"kitchen"}),
+        # The shared one is the only one of its kind, and so it stays.
+        ({0: ("garden", "friday"), 1: ("thursday", "garden")}, {"friday", "thursday"}),
+        # Of class 0's own two groups one is held out; the shared one is none of them.
+        ({0: ("garden", "kitchen", "street"), 1: ("kitchen",)}, {"garden"}),
+    ],
+)
+def test_which_groups_are_held_out_where_classes_share_some(groups_of, held_out):
+    videos = [
+        SimpleNamespace(label=label, group=group)
+        for label, groups in groups_of.items()
+        for group in groups
+    ]
+    assert held_out_groups(videos, 0.5) == held_out
+
+
 def test_classes_without_test_videos_are_said(memory_dataset, capsys):
     datasets = {"train": crossed(memory_dataset), "test": memory_dataset([20], num_classes=4)}
     load(datasets)
@@ -80,6 +104,16 @@ def test_split_does_not_depend_on_the_order_of_videos(memory_dataset):
     assert held_out_groups(videos, 0.3) == held_out_groups(videos[::-1], 0.3)
 
 
+@pytest.mark.parametrize("change", [{"id": "v"}, {"label": 1}, {"num_frames": 19}])
+def test_splits_of_other_videos_are_told_apart(memory_dataset, change):
+    datasets = {"train": crossed(memory_dataset), "test": memory_dataset([20, 20])}
+    before = load(datasets).fingerprint()
+    assert load(datasets).fingerprint() == before
+    first, *others = datasets["test"].videos
+    datasets["test"].videos = [dataclasses.replace(first, **change), *others]
+    assert load(datasets).fingerprint() != before
+
+
 def test_official_validation_split_is_used_when_asked(memory_dataset):
     datasets = {n: memory_dataset([20] * k) for n, k in (("train", 6), ("val", 4), ("test", 2))}
     assert len(load(datasets, val="val").val.videos) == 4
@@ -90,6 +124,8 @@ def test_official_validation_split_is_used_when_asked(memory_dataset):
 def test_fraction_is_balanced_over_classes(memory_dataset):
     videos = memory_dataset([20] * 40, num_classes=4).videos
     assert Counter(v.label for v in balanced_subset(videos, 0.2)) == dict.fromkeys(range(4), 2)
+    nearly_three = Counter(v.label for v in balanced_subset(videos, 0.28))
+    assert nearly_three == dict.fromkeys(range(4), 3)
     smaller = {v.id for v in balanced_subset(videos, 0.2)}
     assert smaller <= {v.id for v in balanced_subset(videos, 0.5)}  # nested, for learning curves
     other = {v.id for v in balanced_subset(videos, 0.2, seed=1)}

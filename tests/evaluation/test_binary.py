@@ -74,7 +74,8 @@ def test_nan_is_not_hidden():
     assert np.isnan(roc_auc(np.array([0.1, np.nan]), np.array([True, False])))
 
 
+@pytest.mark.parametrize("function", [roc_auc, average_precision, rates])
 @pytest.mark.parametrize("answers", [np.ones(3, bool), np.ones(2, int), np.ones((2, 1), bool)])
-def test_answers_of_another_shape_or_type_are_refused(answers):
+def test_answers_of_another_shape_or_type_are_refused(function, answers):
     with pytest.raises(ValueError, match=r"must be \[n\]"):
-        roc_auc(np.zeros(2), answers)
+        function(np.zeros(2, bool), answers)

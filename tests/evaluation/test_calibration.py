@@ -33,6 +33,12 @@ def test_as_sure_as_it_is_right(right, margin, average):
     assert found["video_top1"] == right / 10
 
 
+def test_answers_that_some_temperature_makes_certain_stop_nothing():
+    """At 1/20 the wrong class' probability, exp(-800), is 0: the search goes on without it."""
+    temperature = fit_temperature(sure(19, 20, 40.0), "softmax")
+    assert temperature == pytest.approx(40 / np.log(19.5 / 1.5), rel=1e-3)
+
+
 @pytest.mark.parametrize("average", ["softmax", "logits"])
 def test_no_temperature_is_better(average):
     """Of videos with several clips each: the loss of a fine grid is nowhere lower."""

@@ -1,6 +1,7 @@
 """Evaluators on outputs whose metrics are known."""
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.evaluation.collect import Collected, collect
+from vidkd_jax.evaluation.predictions import summarise
 
 OPTIONS = evaluators.Options("softmax", 15, 3)
 
@@ -25,6 +27,18 @@ def blobs(count, seed):
     labels = np.arange(count) % 3
     corners = np.array([[5, 0, 0, 0], [0, 5, 0, 0], [0, 0, 5, 0]])
     return corners[labels] + rng.normal(size=(count, 4)), labels
+
+
+def test_the_classifier_is_judged_as_the_options_say():
+    features, labels = blobs(30, 0)
+    videos = np.arange(30) // 2  # of two clips each
+    judged, errors = collected(features, labels[videos], videos), set()
+    for average, bins in itertools.product(("softmax", "logits"), (4, 15)):
+        options = evaluators.Options(average, bins, 3)
+        found = evaluators.judge(["classification"], judged, None, options).scores
+        assert found == summarise(judged.predictions(), average=average, bins=bins)
+        errors.add(found["ece"])
+    assert len(errors) == 4
 
 
 def test_a_probe_reads_classes_that_a_line_parts():
@@ -48,6 +62,43 @@ def test_a_probe_does_not_learn_from_what_it_judges():
     train, (features, labels) = collected(*blobs(60, 0)), blobs(30, 1)
     wrong = collected(features, (labels + 1) % 3)
     assert evaluators.judge(["linear_probe"], wrong, train, OPTIONS).scores["probe_top1"] < 0.05
+
+
+def test_a_probe_has_scikit_learns_penalty():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    (features, labels), (asked, _) = blobs(60, 0), blobs(30, 1)
+    known, asked = (x.astype(np.float32).astype(float) for x in (features, asked))
+    mean, deviation = known.mean(axis=0), known.std(axis=0)
+    probe = linear_model.LogisticRegression(C=1.0, max_iter=1000)
+    probe.fit((known - mean) / deviation, labels)
+    judged = collected(asked, np.zeros(30, int))
+    found = evaluators.judge(["linear_probe"], judged, collected(known, labels), OPTIONS)
+    expected = probe.predict_log_proba((asked - mean) / deviation)
+    np.testing.assert_allclose(found.arrays["linear_probe"]["logits"], expected, atol=1e-3)
+
+
+def test_a_probe_never_answers_a_class_without_training_videos():
+    features, labels = blobs(60, 0)
+    kept = labels != 1
+    judged, train = collected(*blobs(30, 1)), collected(features[kept], labels[kept])
+    found, arrays = evaluators.judge(["linear_probe"], judged, train, OPTIONS)
+    logits = arrays["linear_probe"]["logits"]
+    assert (logits[:, 1] == -np.inf).all() and np.isfinite(logits[:, [0, 2]]).all()
+    assert found["probe_top1"] == pytest.approx(2 / 3, abs=0.05)
+
+
+def test_probe_and_neighbours_know_videos_and_not_their_clips():
+    """One training video has clips on either side; their mean is not the nearest."""
+    clips = [[3, 0], [0, 3], [2, 1], [2, 1], [0, 1]]
+    by_clip = collected(clips, [0, 0, 1, 1, 2], videos=[0, 0, 1, 1, 2])
+    by_video = collected([[1.5, 1.5], [2, 1], [0, 1]], [0, 1, 2])
+    judged = collected([[0, 1], [2, -1], [0, 2]], [1, 1, 2], videos=[0, 0, 1])  # means: [1, 0], ...
+    names = ["linear_probe", "nearest_neighbours"]
+    found, same = (evaluators.judge(names, judged, each, OPTIONS) for each in (by_clip, by_video))
+    assert found.scores == same.scores and found.scores["retrieval_top1"] == 1.0
+    answers = [each.arrays["linear_probe"]["logits"] for each in (found, same)]
+    np.testing.assert_allclose(*answers, atol=1e-6)
+    assert answers[0].shape == (2, 3)
 
 
 def test_a_probe_counts_the_five_best_of_more_classes():
@@ -93,6 +144,16 @@ def test_neighbours_are_the_same_however_many_videos_are_asked_at_once(monkeypat
     whole = evaluators.judge(["nearest_neighbours"], test, train, OPTIONS).scores
     monkeypatch.setattr(evaluators, "_AT_ONCE", 4)
     assert evaluators.judge(["nearest_neighbours"], test, train, OPTIONS).scores == whole
+
+
+def test_neighbours_are_the_same_whatever_the_length_of_features():
+    rng = np.random.default_rng(0)
+    known, asked = rng.standard_normal((60, 4)), rng.standard_normal((11, 4))
+    known /= np.linalg.norm(known, axis=1, keepdims=True)
+    nearest = (asked @ known.T).argmax(axis=1)
+    train = collected(10.0 ** rng.integers(-6, 3, (60, 1)) * known, np.arange(60))
+    found = evaluators.judge(["nearest_neighbours"], collected(asked, nearest), train, OPTIONS)
+    assert found.scores["retrieval_top1"] == 1.0
 
 
 def test_neighbours_are_counted_by_hand():
@@ -188,6 +249,7 @@ def test_extreme_confidences_stay_finite_and_nan_is_not_hidden():
     judged.outputs["confidence"][:] = [[1e4], [-1e4], [0], [0]]
     found = evaluators.judge(["confidence"], judged, None, OPTIONS).scores
     assert np.isfinite(list(found.values())).all() and found["confidence_mean"] == 0.5
+    assert found["confidence_fpr"] == 0  # 0.5 is not above 0.5
     judged.outputs["confidence"][0] = np.nan
     assert np.isnan(
         evaluators.judge(["confidence"], judged, None, OPTIONS).scores["confidence_auroc"]

@@ -128,13 +128,23 @@ def test_per_class_accuracy_marks_classes_without_examples():
 
 
 @pytest.mark.parametrize(
+    "function",
+    [
+        lambda scores, labels: metrics.top_k_correct(scores, labels, 1),
+        metrics.negative_log_likelihood,
+        metrics.expected_calibration_error,
+        metrics.mean_class_accuracy,
+    ],
+    ids=["top_k_correct", "negative_log_likelihood", "calibration_error", "mean_class_accuracy"],
+)
+@pytest.mark.parametrize(
     ("shape", "labels"),
     [((3, 2), [0, 1]), ((3,), [0, 1, 0]), ((2, 2), [0, 2]), ((2, 2), [0, -1]), ((0, 2), [])],
     ids=str,
 )
-def test_what_does_not_fit_is_refused(shape, labels):
+def test_what_does_not_fit_is_refused(function, shape, labels):
     with pytest.raises(ValueError, match="label"):
-        metrics.top_k_correct(np.zeros(shape), np.array(labels, int), 1)
+        function(np.zeros(shape), np.array(labels, int))
 
 
 def test_in_the_mean_over_classes_each_class_counts_alike():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax.evaluation.collect import collect
-from vidkd_jax.evaluation.predictions import Predictions, agreement, summarise
+from vidkd_jax.evaluation.predictions import Predictions, agreement, softmax, summarise
 
 
 def batch(logits, labels, videos, mask):
@@ -23,6 +23,20 @@ def test_padding_is_left_out_and_clips_are_ordered_by_video():
     assert predictions.videos.tolist() == [0, 1, 1]
     assert predictions.logits.tolist() == [[0, 2], [1, 0], [3, 0]]
     assert predictions.labels.tolist() == [1, 0, 0]
+
+
+def test_clips_of_a_video_keep_their_order_however_many_there_are():
+    videos = np.tile(np.arange(5), 60)[::-1]
+    numbers = np.arange(300, dtype=float)
+    found = collect(lambda b: b, [batch(numbers[:, None], 0 * videos, videos, videos >= 0)])
+    for video in range(5):
+        rows = found.outputs["logits"][found.videos == video, 0]
+        assert rows.tolist() == numbers[videos == video].tolist()
+
+
+def test_rows_of_logits_may_lie_far_apart():
+    logits = np.array([[2000.0, 2000.0], [-2000.0, -2000.0 - np.log(3)]])
+    np.testing.assert_allclose(softmax(logits), [[0.5, 0.5], [0.75, 0.25]])
 
 
 def test_softmax_and_logit_averages_differ_as_computed_by_hand():

@@ -407,12 +407,22 @@ def test_a_study_finds_what_the_engine_answers(video_run, square_videos, tmp_pat
         (Choice("entopy"), "no selector 'entopy'; did you mean 'entropy'"),
         (Choice("dense", k=3), "--k=3: selector 'dense' takes all clips"),
         (Choice("random", seconds=1.0), "--seconds=1: selector 'random' chooses before"),
+        (Choice("dense", seconds=1.0), "--seconds=1: selector 'dense' takes all clips"),
         (Choice("confidence", k=2, k_student=3), "--k_student=3: is a part of --k"),
+        (Choice("confidence", k_student=6), "--k_student=6: is a part of --k"),
+        (Choice("dense", k_student=1), "--k_student=1: is a part of --k"),
     ],
 )
 def test_a_choice_that_cannot_be_made(both, choice, message):
     with pytest.raises(InputError, match=message):
         Engine(both, choice)
+
+
+def test_a_sampler_looks_where_it_chooses_or_answers(both):
+    Engine(both, Choice("confidence", k_student=5))  # of the five that answer by default
+    for choice in (Choice("confidence"), Choice("random", k=4, k_student=2)):
+        assert choice.needs_sampler
+    assert not Choice("random", k=4).needs_sampler
 
 
 def test_a_choice_that_does_not_fit_the_networks(video_run, tmp_path):

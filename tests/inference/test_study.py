@@ -144,6 +144,10 @@ def test_scores_that_lack_something_are_named():
         Study(scores).selected("confidence", (1,))
     with pytest.raises(ValueError, match="not in the order"):
         dataclasses.replace(scores, videos=scores.videos[::-1])
+    for without in (2, len(COUNTS)):  # a clip's video is numbered past it, or none follows
+        videos = scores.videos + (scores.videos >= without)
+        with pytest.raises(ValueError, match="a video has no clip"):
+            dataclasses.replace(scores, videos=videos, labels=np.zeros(len(COUNTS) + 1, int))
 
 
 def test_a_study_of_the_test_split_takes_seconds():

@@ -70,6 +70,15 @@ def test_bfloat16_logits_give_a_float32_loss():
     np.testing.assert_array_equal(loss, expected)
 
 
+def test_of_several_clips_of_a_video_each_has_its_loss():
+    logits, labels = jnp.array(LOGITS).reshape(2, 3, 5), jnp.array(LABELS).reshape(2, 3)
+    each = cross_entropy(jnp.array(LOGITS), jnp.array(LABELS), label_smoothing=0.1)
+    found = cross_entropy(logits, labels, label_smoothing=0.1)
+    np.testing.assert_allclose(found, each.reshape(2, 3), rtol=1e-6)
+    no_class = cross_entropy(logits, labels.at[1, 2].set(-1))
+    np.testing.assert_array_equal(np.isnan(no_class), [[False] * 3, [False, False, True]])
+
+
 @pytest.mark.parametrize("label", [5, -1, 100])
 def test_label_that_is_no_class_is_nan_not_a_wrong_class(label):
     loss = cross_entropy(jnp.array(LOGITS[:2]), jnp.array([label, 2]))
@@ -92,6 +101,7 @@ def test_the_smoothing_may_be_traced():
 @pytest.mark.parametrize(
     ("logits", "labels"),
     [
+        (jnp.zeros(3), jnp.zeros((), int)),
         (jnp.zeros((4, 3)), jnp.zeros(5, int)),
         (jnp.zeros((4, 3)), jnp.zeros((4, 3), int)),
         (jnp.zeros((4, 3)), jnp.zeros((4, 1), int)),

@@ -313,6 +313,23 @@ def test_half_precision_gives_a_float32_loss():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_half_precision_is_left_before_anything_is_computed():
+    half = [jnp.array(x, jnp.bfloat16) for x in (STUDENT, TEACHER, CONFIDENCE, sigmoid(CONFIDENCE))]
+    labels, right = jnp.array(LABELS), jnp.array(RIGHT)
+
+    def every(student, teacher, logits, sure):
+        return (
+            losses.confident_targets(teacher, sure, right, temperature=0.9),
+            losses.hinted_cross_entropy(student, logits, labels, right == 1),
+            losses.binary_cross_entropy(logits, right),
+        )
+
+    whole = every(*(x.astype(jnp.float32) for x in half))
+    for found, expected in zip(every(*half), whole, strict=True):
+        assert found.dtype == jnp.float32
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_another_reading_is_refused():
     with pytest.raises(ValueError, match="use one of printed, uniform"):
         distilled(wrong_teacher="random")

@@ -105,6 +105,11 @@ def test_half_precision_gives_float32():
     )
     assert found.dtype == jnp.float32
     np.testing.assert_array_equal(found, whole)
+    pair = half[0][:, 0], half[1]
+    found = losses.info_nce(*pair, temperature=0.07)
+    whole = losses.info_nce(*(x.astype(jnp.float32) for x in pair), temperature=0.07)
+    assert found.dtype == jnp.float32
+    np.testing.assert_array_equal(found, whole)
 
 
 def test_wrong_shapes_are_refused():
@@ -112,6 +117,9 @@ def test_wrong_shapes_are_refused():
         losses.two_clip_contrast(FIRST, SECOND[:4], VIDEOS, temperature=1.0)
     with pytest.raises(AssertionError):
         losses.info_nce(jnp.zeros(3), jnp.zeros((4, 2)), temperature=1.0)
+    with pytest.raises(AssertionError):
+        counted = jnp.ones((4, 1), bool)
+        losses.info_nce(jnp.zeros(4), jnp.zeros((4, 2)), temperature=1.0, counted=counted)
 
 
 def test_examples():

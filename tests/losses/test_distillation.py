@@ -153,6 +153,13 @@ def test_decoupled_kl_falls_apart_into_the_kl():
     np.testing.assert_allclose(parts[0] + (1 - label) * parts[1], expected, rtol=1e-3, atol=1e-5)
 
 
+def test_decoupled_kl_has_the_papers_weights_by_default():
+    arguments = jnp.array(STUDENT), jnp.array(TEACHER), jnp.array(LABELS)
+    found = decoupled_kl(*arguments, temperature=4.0)
+    expected = decoupled_kl(*arguments, temperature=4.0, target_weight=1.0, other_weight=8.0)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_decoupled_kl_gradients():
     def function(student, teacher=TEACHER):
         return decoupled_kl(student, jnp.asarray(teacher), jnp.array(LABELS), temperature=4.0)
@@ -220,6 +227,17 @@ def test_a_class_that_the_teacher_masks_does_not_count():
         lambda x: losses.decoupled_kl(x, masked, label, **how).sum(),
     ):
         assert np.isfinite(jax.grad(loss)(student)).all()
+
+
+def test_a_class_that_the_student_alone_masks_costs_without_end():
+    student, teacher = jnp.array([[1.0, 2.0, -jnp.inf]]), jnp.array([[2.0, 1.0, 0.0]])
+    targets = losses.soft_targets(teacher, 2.0)
+    for found in (
+        losses.kl_divergence(student, teacher, temperature=2.0),
+        losses.kl_from_targets(student, targets, temperature=2.0),
+        losses.decoupled_kl(student, teacher, jnp.array([0]), temperature=2.0),
+    ):
+        np.testing.assert_array_equal(found, [np.inf])
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])

@@ -25,6 +25,16 @@ def test_mean_squared_error_equals_pytorch():
     np.testing.assert_allclose(result.mean(), expected.item(), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("function", "size"),
+    [(losses.mean_squared_error, np.square), (losses.mean_absolute_error, np.abs)],
+)
+def test_the_error_of_a_block_is_the_mean_over_all_its_positions(function, size):
+    found = function(jnp.array(MAPS), jnp.array(WIDE_MAPS[..., :4]))
+    expected = size(MAPS - WIDE_MAPS[..., :4]).reshape(2, -1).mean(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_attention_transfer_hand_computed():
     # Maps (4, 0) and (3, 3), normalised: (1, 0) and (1, 1) / sqrt 2: (2 - 2 / sqrt 2) / 2.
     student = jnp.array([2.0, 0.0]).reshape(1, 1, 1, 2, 1)
@@ -99,6 +109,21 @@ def test_relational_losses_equal_pytorch():
         np.testing.assert_allclose(result, expected.item(), rtol=1e-4)
 
 
+def test_each_example_has_the_angles_of_which_it_is_the_vertex():
+    def cosines(x, j):
+        """Returns those at j between each i and k, in loops."""
+        rows = x - x[j]
+        lengths = np.linalg.norm(rows, axis=1)
+        inside = np.outer(lengths, lengths)
+        return np.divide(rows @ rows.T, inside, out=np.zeros_like(inside), where=inside > 0)
+
+    student, teacher = STUDENT.astype(float), WIDE.astype(float)
+    gaps = [np.abs(cosines(student, j) - cosines(teacher, j)) for j in range(5)]
+    expected = [np.where(gap <= 1, gap**2 / 2, gap - 0.5).mean() for gap in gaps]
+    found = losses.relational_angle(jnp.array(STUDENT), jnp.array(WIDE))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 def test_relational_losses_do_not_see_scale_or_place():
     for function in (losses.relational_distance, losses.relational_angle):
         moved = function(jnp.array(3 * STUDENT + 1), jnp.array(STUDENT))
@@ -122,6 +147,31 @@ def test_gradients(function, student, teacher):
     # Equal examples and dead channels are common, and must not give NaN.
     zeros = jnp.zeros_like(student)
     assert np.isfinite(jax.grad(lambda s: function(s, jnp.array(teacher)).sum())(zeros)).all()
+
+
+@pytest.mark.parametrize(
+    ("function", "student", "teacher"),
+    [
+        (losses.mean_squared_error, STUDENT, TEACHER),
+        (losses.mean_absolute_error, STUDENT, TEACHER),
+        (losses.attention_transfer, MAPS, WIDE_MAPS),
+        (losses.relational_distance, STUDENT, WIDE),
+        (losses.relational_angle, STUDENT, WIDE),
+    ],
+)
+def test_half_precision_gives_a_float32_loss(function, student, teacher):
+    half = [jnp.array(x, jnp.bfloat16) for x in (student, teacher)]
+    found = function(*half)
+    assert found.dtype == jnp.float32
+    np.testing.assert_array_equal(found, function(*(x.astype(jnp.float32) for x in half)))
+
+
+@pytest.mark.parametrize("function", [losses.relational_distance, losses.relational_angle])
+def test_an_example_alone_has_no_relation(function):
+    alone = jnp.array(STUDENT[:1])
+    np.testing.assert_array_equal(function(alone, jnp.array(WIDE[:1])), [0.0])
+    gradient = jax.grad(lambda s: function(s, jnp.array(WIDE[:1])).sum())(alone)
+    np.testing.assert_array_equal(gradient, np.zeros_like(alone))
 
 
 def test_align_brings_both_to_the_smaller_size():

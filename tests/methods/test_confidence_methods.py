@@ -87,6 +87,26 @@ def test_naive_confidence_is_a_mixture_of_three_losses():
     np.testing.assert_array_equal(terms["confidence"].value, binary)
 
 
+@pytest.mark.parametrize("name", ["confidence_distillation", "naive_confidence"])
+def test_the_options_of_the_confidence_reach_its_term(name):
+    student, taught = confident(0), teacher(True, False)
+    method = create(name, positive_weight=2.0, confidence_weight=0.5)
+    term = method.terms(student, taught, CONTEXT)["confidence"]
+    expected = losses.binary_cross_entropy(
+        student["confidence"][:, 0], jnp.array([1.0, 0.0]), positive_weight=2.0
+    )
+    np.testing.assert_array_equal(term.value, expected)
+    assert term.weight == 0.5
+
+
+def test_the_options_of_a_naive_mixture_reach_its_kl():
+    student, taught = confident(0), teacher(True, False)
+    method = create("naive_confidence", temperature=2.0, mean_over_classes=False)
+    kl = losses.kl_divergence(student["logits"], taught["frozen"][0]["logits"], temperature=2.0)
+    term = method.terms(student, taught, CONTEXT)["kl"]
+    np.testing.assert_allclose(term.value, 4 * kl, rtol=1e-5)
+
+
 def downsampled(right, key=0):
     """Returns term and metrics of confidence_only for a batch of which `right` says the kinds."""
     count = len(right)
@@ -141,6 +161,15 @@ def test_learned_confidence_moves_its_weight_towards_the_budget():
         np.testing.assert_allclose(terms["confidence"].value, -np.log([sure, sure]), rtol=1e-5)
 
 
+def test_the_price_that_is_compared_with_the_budget_is_the_mean():
+    method = create("learned_confidence", budget=0.3)
+    sure = np.array([[0.99], [0.2]])  # -log c = 0.01 and 1.61, 0.81 in the mean
+    student = {**outputs(0), "confidence": jnp.log(sure / (1 - sure))}
+    context = CONTEXT._replace(memory={"confidence_weight": jnp.float32(0.5)})
+    moved = method.remember(student, {}, context, None)["confidence_weight"]
+    np.testing.assert_allclose(moved, 0.5 / 0.99, rtol=1e-6)
+
+
 def test_half_of_the_samples_may_have_hints():
     method, count = create("learned_confidence"), 400
     student = {"logits": jnp.zeros((count, 4)), "confidence": jnp.zeros((count, 1))}
@@ -152,6 +181,8 @@ def test_half_of_the_samples_may_have_hints():
         value = method.terms(student, {}, context)["cross_entropy"].value
         hinted = np.isclose(value, -np.log(0.5 * 0.25 + 0.5))
         assert np.isclose(value[~hinted], np.log(4)).all()
+        own = methods.own_key(context.key, 0)  # none of the clips' keys
+        np.testing.assert_array_equal(hinted, jax.random.bernoulli(own, 0.5, (count,)))
         shares.append(hinted)
     assert 0.4 < np.mean(shares) < 0.6 and (shares[0] != shares[1]).any()
 

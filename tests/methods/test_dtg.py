@@ -17,6 +17,7 @@ from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
 from vidkd_jax.run import beginning
 from vidkd_jax.run.tracking import read_records
+from vidkd_jax.samplers import Segments
 
 RNG = np.random.default_rng(6)
 WIDTHS = (4, 3)
@@ -168,6 +169,43 @@ def test_offline_weights_are_the_papers():
     np.testing.assert_allclose(weight, 1 / (1 + np.exp(59.98 - 62.01)), rtol=1e-5)
 
 
+def test_offline_weights_may_be_divided():
+    method = create(weights="offline", shares="division", accuracies=(0.9, 59.1))
+    (student, teachers), queue = batch_of(), filled()
+    logged = method.metrics(student, teachers, context(queue))
+    np.testing.assert_allclose([*logged.values()], [0.015, 0.985], rtol=1e-5)
+
+
+@pytest.mark.parametrize("how", guidance.SHARES)
+def test_online_weights_go_by_similarity_or_by_its_rank(how):
+    (student, teachers), queue = batch_of(), filled()
+    _, near = reference(student, teachers, queue, 1.0)
+    ranks = np.ones((3, 2))
+    for k, i in itertools.product(range(2), range(3)):
+        far = [
+            np.asarray(student[f"anchor{k}"])[i] @ np.asarray(queue["features"][k])[row]
+            for row, video in enumerate(queue["videos"].tolist())
+            if video not in (queues.NOBODY, VIDEOS[i])
+        ]
+        ranks[i, k] = np.mean(np.array(far) < near[i, k])
+    for name, scores in (("online1", near), ("online2", ranks)):
+        method = create(weights=name, shares=how)
+        _, found = method._contrast(student, teachers, context(queue))
+        expected = guidance.shares_of(jnp.asarray(scores), how)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", guidance.SHARES)
+def test_shares_have_no_gradient(how):
+    gradient = jax.grad(lambda x: guidance.shares_of(x, how)[0])(jnp.array([0.2, 0.5]))
+    np.testing.assert_array_equal(gradient, [0.0, 0.0])
+
+
+def test_options_reach_the_sampler():
+    assert create(overlap=False).sampler(4, 2) == Segments(4, sequences=2, overlap=False)
+    assert create(guidance="image").sampler(4, 2) == Segments(4, sequences=2, images=True)
+
+
 @pytest.mark.parametrize(
     ("name", "how"),
     [("fixed", "softmax"), *itertools.product(("online1", "online2"), guidance.SHARES)],
@@ -233,6 +271,9 @@ def test_supervised_adds_the_labels():
     }
     expected = losses.cross_entropy(student["logits"], jnp.array([1, 0, 1]))
     np.testing.assert_array_equal(terms["cross_entropy"].value, expected)
+    own = create("dtg_supervised", contrast_weight=0.7, label_weight=0.5)
+    weighted = own.terms(student, teachers, context(queue))
+    assert (weighted["cross_entropy"].weight, weighted["contrast"].weight) == (0.5, 0.7)
 
 
 def test_dist_init_copies_the_features():

@@ -11,6 +11,8 @@ from vidkd_jax import augment, losses, methods
 from vidkd_jax.augment import Augment, pretext
 from vidkd_jax.errors import InputError
 from vidkd_jax.methods import banks
+from vidkd_jax.models import Head
+from vidkd_jax.samplers import Tuples
 
 RNG = np.random.default_rng(5)
 CLIPS = RNG.integers(0, 256, (6, 3, 8, 6, 6, 3)).astype(np.uint8)
@@ -121,6 +123,41 @@ def test_in_batch_terms():
     expected = losses.two_clip_contrast(*ends, BATCH["video"], temperature=0.2)
     np.testing.assert_array_equal(terms["contrast"].value, expected)
     assert set(create(contrast="none").terms(student, {}, context())) == {"pretext"}
+    assert set(create(contrast_weight=0.0).terms(student, {}, context())) == {"pretext"}
+    assert create(contrast_weight=2.0).terms(student, {}, context())["contrast"].weight == 2.0
+
+
+def test_the_accuracy_is_that_of_the_transforms():
+    method, labels = create(), labels_of(create())
+    told = np.where(np.arange(6) < 4, labels, (labels + 1) % 5)
+    student = answers(pretext=jnp.eye(5)[told])
+    assert method.metrics(student, {}, context()) == {"pretext_top1": pytest.approx(4 / 6)}
+
+
+def test_options_reach_sampler_heads_and_transforms():
+    method = create(fifth="remote", remote_gap=3, windows="tuple", tuple_length=5, interval=2)
+    assert method.sampler(8, 2) == Tuples(8, 2, 5, 2, remote_gap=3)
+    assert create().sampler(8, 2) == Tuples(8, 2, 3, 8, own_windows=True)
+    assert create(projection=6, hidden=7).heads(9, ()) == {
+        "pretext": Head(5, over="tuple"),
+        "projection": Head(6, hidden=7, unit=True),
+    }
+    assert create(split_banks=True, contrast="banks").sharded_memory == ("first_bank", "last_bank")
+    assert create(split_banks=True).sharded_memory == create(contrast="banks").sharded_memory == ()
+    many = {"clip": jnp.tile(BATCH["clip"][:1], (24, 1, 1, 1, 1, 1)), "video": jnp.arange(24)}
+    swapped = {
+        kind: {x.tobytes() for x in np.asarray(create(segments=kind).variants(many)["clip"][:, 3])}
+        for kind in pretext.SEGMENTS
+    }
+    assert {kind: len(found) for kind, found in swapped.items()} == {"adjacent": 3, "any": 6}
+
+
+def test_what_is_random_of_a_transform_is_drawn_for_each_clip():
+    many = {"clip": jnp.tile(BATCH["clip"][:1], (40, 1, 1, 1, 1, 1)), "video": jnp.zeros(40, int)}
+    method = create()
+    seen = np.asarray(method.views(KEY, many)["clip"][:, 1])
+    rotated = seen[np.asarray(method._labels(KEY, many)) == 1]
+    assert len({clip.tobytes() for clip in rotated}) == 3
 
 
 def test_banks_begin_uniform_on_rows_that_devices_can_share():
@@ -162,6 +199,11 @@ def test_remembering_moves_each_bank_by_its_own_end_of_the_tuple():
     row = list(VIDEOS).index(1)
     for name, end in (("first_bank", 0), ("last_bank", -1)):
         np.testing.assert_allclose(after[name][1], student["projection"][row, end], rtol=1e-5)
+    slow = dataclasses.replace(method, bank_momentum=0.9)
+    after = slow.remember(student, {}, context(memory), {})
+    expected = banks.move_bank(memory["last_bank"], VIDEOS, student["projection"][:, -1], 0.9)
+    np.testing.assert_allclose(after["last_bank"], expected, rtol=1e-5)
+    assert (memory["first_bank"] != memory["last_bank"]).all()
     assert create().init_memory(sizes()) == {}
 
 
@@ -180,7 +222,15 @@ def test_a_teacher_adds_tau_squared_times_the_kl_of_the_named_output(distilled, 
     np.testing.assert_allclose(terms["kl"].value, expected, rtol=1e-3, atol=1e-5)
 
 
+def test_without_a_weight_nothing_is_copied():
+    method = create("pcl_distillation", kd_weight=0.0)
+    terms = method.terms(answers(), {"frozen": (answers(),)}, context())
+    assert set(terms) == {"pretext", "contrast"}
+
+
 def test_what_a_teacher_must_have():
+    agreed = ("tuple_length", "quadrants", "segments", "fifth")
+    assert create("pcl_distillation").agrees_on == agreed
     (source,) = create("pcl_distillation").teachers
     assert source.heads == ("pretext",) and not source.reads_logits
     (source,) = create("pcl_distillation", distilled="logits", fifth="remote").teachers

@@ -32,7 +32,11 @@ def shapes(arrays):
 
 def test_several_teachers_are_averaged_by_their_weights():
     student, teachers = outputs(0), (outputs(1), outputs(2))
-    for weights, shares in (((), (0.5, 0.5)), ((3.0, 1.0), (0.75, 0.25))):
+    for weights, shares in (
+        ((), (0.5, 0.5)),
+        ((3.0, 1.0), (0.75, 0.25)),
+        ((0.3, 0.1), (0.75, 0.25)),
+    ):
         method = create("distillation", temperature=2.0, teacher_weights=weights, kd_weight=0.7)
         term = method.terms(student, {"frozen": teachers}, CONTEXT)["kl"]
         targets = sum(
@@ -43,6 +47,16 @@ def test_several_teachers_are_averaged_by_their_weights():
         expected = (targets * (jnp.log(targets) - student_log)).sum(1)
         assert term.weight == 0.7
         np.testing.assert_allclose(term.value, expected, rtol=1e-5)
+        squared = dataclasses.replace(method, scale_by_temperature_squared=True)
+        term = squared.terms(student, {"frozen": teachers}, CONTEXT)["kl"]
+        np.testing.assert_allclose(term.value, 4 * expected, rtol=1e-5)
+
+
+def test_labels_are_smoothed_beside_soft_targets_too():
+    student, teachers = outputs(0), {"frozen": (outputs(1),)}
+    terms = create("distillation", label_smoothing=0.1).terms(student, teachers, CONTEXT)
+    expected = losses.cross_entropy(student["logits"], LABEL, label_smoothing=0.1)
+    np.testing.assert_array_equal(terms["cross_entropy"].value, expected)
 
 
 def test_one_of_several_teachers_at_full_weight_is_that_teacher():
@@ -70,6 +84,8 @@ def test_feature_matching_adapts_to_the_teachers_width():
     teacher = outputs(1, width=9)
     method = create("feature_matching", feature_weight=50.0)
     assert method.adapters(shapes(outputs(0)), (shapes(teacher),)) == {"features": 9}
+    narrow = outputs(1, width=4)
+    assert method.adapters(shapes(outputs(0)), (shapes(narrow),)) == {"features": 4}
     student = {**outputs(0), "features/adapted": teacher["features"] + 2.0}
     terms = method.terms(student, {"frozen": (teacher,)}, CONTEXT)
     assert terms["features"].weight == 50.0
@@ -96,6 +112,28 @@ def test_hints_compare_blocks_of_different_sizes():
     term = method.terms(student, {"frozen": (teacher,)}, CONTEXT)["hint_mid"]
     np.testing.assert_allclose(term.value, [9.0, 9.0], rtol=1e-5)
     assert term.weight == 2.0
+
+
+def test_each_pair_of_blocks_has_a_term_and_each_hint_a_layer():
+    maps = {name: RNG.normal(size=(2, 2, 2, 3, 3, 4)) for name in ("a", "b")}
+    (a, c), (b, d) = maps.values()
+    blocks = {"student_blocks": ("a", "b"), "blocks_of_teacher": ("c", "d")}
+    student, teacher = outputs(0, a=a, b=b), outputs(1, c=c, d=d)
+    method = create("attention_transfer", **blocks, attention_weight=7.0)
+    terms = method.terms(student, {"frozen": (teacher,)}, CONTEXT)
+    assert set(terms) == {"cross_entropy", "attention_a", "attention_b"}
+    for ours, theirs in (("a", "c"), ("b", "d")):
+        expected = losses.attention_transfer(student[ours], teacher[theirs])
+        np.testing.assert_array_equal(terms[f"attention_{ours}"].value, expected)
+        assert terms[f"attention_{ours}"].weight == 7.0
+    hints = create("hints", **blocks)
+    # As FitNets has it: also where the channels are as many.
+    assert hints.adapters(shapes(student), (shapes(teacher),)) == {"a": 4, "b": 4}
+    adapted = {**student, "a/adapted": student["a"], "b/adapted": student["b"]}
+    terms = hints.terms(adapted, {"frozen": (teacher,)}, CONTEXT)
+    assert set(terms) == {"cross_entropy", "hint_a", "hint_b"}
+    expected = losses.mean_squared_error(student["b"], teacher["d"])
+    np.testing.assert_array_equal(terms["hint_b"].value, expected)
 
 
 def test_attention_of_equal_maps_costs_nothing_and_of_others_something():
@@ -205,6 +243,31 @@ def test_mutual_learning_teaches_both_ways_and_each_target_is_frozen():
     )
     kl_only = jax.grad(lambda mine: terms(mine)["peer_kl"].value.sum())
     np.testing.assert_array_equal(kl_only(mine), np.zeros((2, 3)))
+
+
+def test_the_options_of_mutual_learning_are_both_peers():
+    student, peer = outputs(0), outputs(1)
+    method = create("mutual_learning", kd_weight=0.3, temperature=2.0, label_smoothing=0.1)
+    terms = method.terms(student, {"peer": (peer,)}, CONTEXT)
+    pairs = {"": (student, peer), "peer_": (peer, student)}
+    for name, (ours, theirs) in pairs.items():
+        labels = losses.cross_entropy(ours["logits"], LABEL, label_smoothing=0.1)
+        np.testing.assert_array_equal(terms[f"{name}cross_entropy"].value, labels)
+        kl = losses.kl_divergence(ours["logits"], theirs["logits"], temperature=2.0)
+        np.testing.assert_array_equal(terms[f"{name}kl"].value, kl)
+        assert terms[f"{name}kl"].weight == 0.3
+
+
+def test_flow_is_seen_as_its_clips_are():
+    """Both are mirrored, or neither is."""
+    columns = np.arange(4, dtype=np.uint8)[:, None]
+    clip, flow = (np.broadcast_to(columns, (16, 1, 2, 3, 4, c)) for c in (3, 2))
+    method = methods.create("supervised", augment=dataclasses.replace(Augment.none(), flip=0.5))
+    seen = method.views(jax.random.key(0), {"clip": jnp.asarray(clip), "flow": jnp.asarray(flow)})
+    assert set(seen) == {"clip", "flow"}
+    mirrored = [x[:, 0, 0, 0, 0, 1] > x[:, 0, 0, 0, -1, 1] for x in seen.values()]
+    np.testing.assert_array_equal(*mirrored)
+    assert 0 < mirrored[0].mean() < 1
 
 
 # The queue and the temperature are not in the paper.

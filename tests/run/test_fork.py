@@ -91,7 +91,7 @@ def test_teaching_yourself_begins_with_the_trunk_as_its_teacher(trunk, forked, t
         state, progress, teachers = beginning.begin(run, checkpoints)
     (teacher,) = teachers["best"]
     assert same(teacher.params, state.variables.params)
-    assert progress.best_epoch == 1
+    assert progress.best_epoch == progress.trunk_best_epoch == 1
     assert 0 <= progress.best_accuracy <= 1
 
 
@@ -102,6 +102,8 @@ def test_the_first_best_of_a_fork_is_judged_beside_its_teachers(trunk, forked, t
     with Checkpoints(tmp_path) as checkpoints:
         state, progress, _ = beginning.begin(run, checkpoints)
     assert progress.best_epoch == 1 and 0 <= progress.best_accuracy <= 1
+    # Another figure selects, and what the trunk's had reached means nothing.
+    assert progress.trunk_best == -1
     assert set(state.variables.params) == {"backbone", "logits", "confidence"}
     assert "fork begins afresh with" in capsys.readouterr().err
 
@@ -239,6 +241,14 @@ def test_a_trunk_that_has_not_improved_for_longer_than_the_fork_waits_is_refused
     config = forked(schedule__name="plateau", schedule__early_stopping=5)
     with pytest.raises(InputError, match=r"schedule\.early_stopping: 5 epochs, but .* epoch 1,"):
         beginning.begin(build(config), Checkpoints(tmp_path))
+
+
+def test_a_trunk_that_ended_because_it_was_perfect_may_be_forked(trunk, forked, monkeypatch):
+    state, progress = load_epoch(trunk, 1)
+    ended = {**progress, "end": 1, "perfect": 1}
+    monkeypatch.setattr(beginning, "load_epoch", lambda *_: (state, ended))
+    run = build(forked())
+    assert beginning.from_trunk(run, run.initial_state())[1].epoch == 1
 
 
 def test_a_trunk_selected_on_the_test_list_is_handed_on(trunk, forked, tmp_path):

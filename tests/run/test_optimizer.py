@@ -10,22 +10,26 @@ from vidkd_jax.run.optimizer import create_optimizer, set_rates
 SGD = {"momentum": 0.9, "weight_decay": 5e-4, "nesterov": False}
 
 
-def test_decay_on_kernels_spares_biases_norms_and_shortcuts():
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_decay_on_kernels_spares_biases_norms_and_shortcuts(name):
     params = {
         "stem": {"kernel": jnp.ones(2), "bias": jnp.ones(2)},
         "norm": {"scale": jnp.ones(2)},
-        "block": {"shortcut_conv": {"kernel": jnp.ones(2)}},
+        "block": {
+            "downsample.0": {"kernel": jnp.ones(2)},
+            "shortcut_conv": {"kernel": jnp.ones(2)},
+        },
     }
-    options = {"momentum": 0.0, "weight_decay": 0.5, "nesterov": False}
+    options = {"name": name, "momentum": 0.0, "weight_decay": 0.5, "nesterov": False}
     zeros = jax.tree.map(jnp.zeros_like, params)
     moved = {}
     for decay_on in ("all", "kernels"):
         optimizer = create_optimizer(0.1, decay_on=decay_on, **options)
         updates, _ = optimizer.update(zeros, optimizer.init(params), params)
         moved[decay_on] = [float(leaf[0]) for leaf in jax.tree.leaves(updates)]
-    np.testing.assert_allclose(moved["all"], [-0.05] * 4, rtol=1e-6)
-    # Leaves in order: block/shortcut_conv/kernel, norm/scale, stem/bias, stem/kernel.
-    np.testing.assert_allclose(moved["kernels"], [0, 0, 0, -0.05], rtol=1e-6)
+    np.testing.assert_allclose(moved["all"], [-0.05] * 5, rtol=1e-6)
+    # Leaves in order: those of the block's two shortcuts, norm/scale, stem/bias, stem/kernel.
+    np.testing.assert_allclose(moved["kernels"], [0, 0, 0, 0, -0.05], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "nesterov"), [("sgd", False), ("sgd", True), ("adamw", False)])
@@ -55,6 +59,19 @@ def test_learning_rate_is_read_from_the_state():
     state = set_rates(optimizer.init(jnp.ones(2)), 0.0, [])
     updates, _ = optimizer.update(jnp.ones(2), state, jnp.ones(2))
     assert (updates == 0).all()
+
+
+def test_of_several_patterns_the_first_that_matches_anywhere_counts():
+    one = jnp.ones(())
+    params = {"backbone": {"bias": one}, "logits": {"bias": one, "kernel": one}}
+    patterns = (("bias", 0.5), ("^logits/", 0.1))
+    options = {"momentum": 0.0, "weight_decay": 0.0, "nesterov": False}
+    optimizer = create_optimizer(1.0, multipliers=patterns, **options)
+    first = optimizer.init(params)
+    later = set_rates(first, 2.0, [0.3, 0.2])
+    for state, expected in ((first, [-0.5, -0.5, -0.1]), (later, [-0.6, -0.6, -0.4])):
+        updates, _ = optimizer.update(params, state, params)
+        np.testing.assert_allclose(jax.tree.leaves(updates), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])

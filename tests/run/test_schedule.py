@@ -64,7 +64,10 @@ def test_early_stopping_counts_from_the_best_epoch():
     assert run([0.5] + [0.4] * 7).should_stop(SCHEDULE)
 
 
-@pytest.mark.parametrize("later", [[0.45] * 12, [0.45, 0.55, *[0.5] * 12], [0.6, *[0.5] * 12]])
+@pytest.mark.parametrize(
+    "later",
+    [[0.45] * 12, [0.45, 0.55, *[0.5] * 12], [0.6, *[0.5] * 12], [0.5, *[0.45] * 12]],
+)
 def test_a_fork_that_changes_nothing_has_the_rates_and_the_end_of_its_trunk(later):
     """Its first best student is the one that it begins with, worse than the trunk's best."""
     trunk = run([0.5, 0.4, 0.45])
@@ -85,6 +88,8 @@ def test_a_fork_of_a_fork_waits_for_what_the_first_trunk_had_reached():
     assert run([0.55], again).learning_rate == 0.1
     better = run([0.6], run([0.5, 0.4]).with_best(0.4)).with_best(0.6)
     assert (better.trunk_best, better.trunk_best_epoch) == (0.6, 3)
+    equal = run([0.5], run([0.5, 0.4]).with_best(0.4)).with_best(0.5)
+    assert (equal.trunk_best, equal.trunk_best_epoch) == (0.5, 1)  # as no epoch had improved on it
 
 
 def test_what_another_figure_has_not_improved_does_not_count():
@@ -106,6 +111,9 @@ def test_where_nothing_is_left_to_gain_the_rate_falls_and_training_ends(name):
         assert progress.should_stop(schedule) == (progress.epoch == 6)
         assert Progress(**progress.as_dict()) == progress
     assert ends == [0, 0, 0, 6, 6, 6]
+    assert progress.best_epoch == 5  # of equal epochs the last, as its rate was the smallest
+    fork = progress.with_best(1.0)
+    assert (fork.perfect, fork.end, fork.should_stop(schedule)) == (0, 0, False)
     full = [1.0] * 6 if name != "cosine" else [0.5 + 0.5 * np.cos(np.pi * e / 20) for e in range(6)]
     expected = [0.1 * part * fade for part, fade in zip(full, (1, 1, 1, 1, 1, 0.5), strict=True)]
     np.testing.assert_allclose(rates, expected)
@@ -123,6 +131,13 @@ def test_near_its_end_a_schedule_is_gone_through():
 def test_perfect_epochs_are_not_counted_unless_asked_for():
     progress = run([1.0] * 6)
     assert not progress.end and not progress.should_stop(SCHEDULE)
+
+
+def test_the_seconds_of_all_epochs_are_added_up():
+    progress = Progress(learning_rate=0.1, train_seconds=5.0)
+    for seconds in (2.0, 3.5):
+        progress = progress.after_epoch(0.5, seconds, SCHEDULE)
+    assert progress.train_seconds == 10.5
 
 
 def test_progress_survives_json():

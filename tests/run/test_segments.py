@@ -72,6 +72,8 @@ def test_new_videos_get_what_the_test_split_got(
         (f"--timeline={tmp_path / 'times.csv'}", "4 segments, so that its clips have no place in"),
         (f"--picture={tmp_path / 'clips.png'}", "4 segments, so that its clips have no place in"),
         ("--max_clips=0", "the longer a video is, the more such clips it has"),
+        ("--selector=equidistant", "only single contiguous clips can be chosen .*--selector=dense"),
+        ("--stop_at=0.9", "only single contiguous clips can be chosen one by one; leave it out"),
     ):
         with pytest.raises(InputError, match=message) as caught:
             predict.main([f"--run={run}", flag, *videos])

@@ -278,6 +278,19 @@ def test_the_step_moves_everything_that_it_should():
     assert int(state.step) == 1
 
 
+@dataclasses.dataclass(frozen=True)
+class _Drawing(methods.Supervised):
+    """Logs what a method draws with the step's key."""
+
+    def metrics(self, student, teachers, context):
+        return {"drawn": jax.random.uniform(context.key)}
+
+
+def test_every_step_has_a_key_of_its_own():
+    drawn = [steps(_Drawing(Augment.none()), count=n)[1]["drawn"] for n in (1, 2, 2)]
+    assert drawn[0] != drawn[1] == drawn[2]
+
+
 def test_label_smoothing_reaches_the_loss():
     plain = steps(method("supervised"), count=1)[1]["loss"]
     assert steps(method("supervised", label_smoothing=0.1), count=1)[1]["loss"] != plain

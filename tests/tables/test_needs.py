@@ -11,10 +11,21 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import TY
 from vidkd_jax.networks import weights
 from vidkd_jax.run import origins
-from vidkd_jax.tables import SEED, Row, Table, alike, checks, columns, costs, load_table, runner
+from vidkd_jax.tables import (
+    SEED,
+    Row,
+    Selection,
+    Table,
+    alike,
+    checks,
+    columns,
+    costs,
+    load_table,
+    runner,
+)
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables import table as table_lib
-from vidkd_jax.tables.arms import arms, in_order, row_arm
+from vidkd_jax.tables.arms import arms, finished_part, in_order, row_arm
 from vidkd_jax.tables.forks import forked, other_clips, trunk
 from vidkd_jax.tables.planned import plan
 from vidkd_jax.tables.resolving import resolve
@@ -95,6 +106,12 @@ def test_students_learnt_from_the_weights_that_stand_beside_them(tmp_path, has_o
     with pytest.raises(InputError, match="did not learn from the weights that") as caught:
         alike.check_alike(students, tmp_path)
     assert str(students[1].folder(tmp_path)) in str(caught.value)
+    says(students[0], "config.json", network={"records": "r", "teachers": ["another"]})
+    if has_own:  # the students agree with each other, and not with the teacher that stands there
+        with pytest.raises(InputError, match="did not learn from the weights that"):
+            alike.check_alike(students, tmp_path)
+    else:
+        alike.check_alike(students, tmp_path)
 
 
 PRETRAINED = Row("pretrained", "supervised_r18", dataset="kinetics400", seed_offset=5)
@@ -103,6 +120,28 @@ TUNED = Row(
     "distillation_r18",
     {"model.init_from": PRETRAINED, "teachers.runs": (TEACHER, "weights/r50")},
 )
+
+
+def test_the_teacher_that_answers_chosen_clips_comes_first():
+    chosen = Row("chosen", "supervised_r34", selection=Selection("confidence", teacher=TEACHER))
+    runs = in_order([row_arm(chosen, "marionette", 1)])
+    assert [(arm.row.name, arm.seed) for arm in runs] == [("t", 8), ("chosen", 1)]
+    assert runs[1].needs("teachers.runs") == []  # it does not learn from it
+
+
+def test_a_row_is_not_shown_beside_one_that_is_not_shown(tmp_path):
+    """The row that it is compared with is finished, but what that is compared with is not."""
+    first, second = Row("first", "supervised_r18"), Row("second", "ty_r18")
+    third = Row("third", "moving_average_r18", against="second")
+    table = Table("t", (first, second, third), "first", {"marionette": {"": "marionette"}})
+    for row in (second, third):
+        (arm,) = arms(row, "marionette", 1)
+        finish(arm, tmp_path, 0.5, 0)
+    part, missing, unpaired = finished_part(table, "marionette", tmp_path, 1)
+    assert (part.rows, missing, unpaired) == ((), ["first"], ["second", "third"])
+    (arm,) = arms(first, "marionette", 1)
+    finish(arm, tmp_path, 0.5, 0)
+    assert finished_part(table, "marionette", tmp_path, 1) == (table, [], [])
 
 
 def test_any_field_may_name_a_row(tmp_path):
@@ -172,6 +211,36 @@ def test_a_flag_may_give_all_runs_what_some_rows_mean_anyway(tmp_path):
     path.write_text(json.dumps(config))
     with pytest.raises(InputError, match=r"was run with another data\.val_fraction"):
         alike.check_alike(wanted, tmp_path)
+
+
+def test_a_flag_that_the_first_run_alone_was_given_is_a_difference(tmp_path):
+    """The second one is what its row means, but not what the first one is."""
+    runs = [row_arm(Row(name, f"{name}_r18"), "marionette", 0) for name in ("supervised", "ty")]
+    for arm in runs:
+        finish(arm, tmp_path, 0.5, 0)
+    alike.check_alike(runs, tmp_path)
+    path = runs[0].folder(tmp_path) / "config.json"
+    config = json.loads(path.read_text())
+    config["optim"]["momentum"] = 0.5
+    path.write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"ty_r18/seed0' was run with another optim\.momentum"):
+        alike.check_alike(runs, tmp_path)
+
+
+def test_flow_has_records_of_its_own_but_one_set_of_them(tmp_path):
+    rgb, flow, other = (
+        row_arm(Row(name, f"{name}_r18", overrides), "marionette", 0)
+        for name, overrides in (
+            ("supervised", {}),
+            ("ty", {"data.modality": "flow"}),
+            ("supervised", {"data.modality": "flow"}),
+        )
+    )
+    for arm, records in ((rgb, "r"), (flow, "f"), (other, "g")):
+        finish(arm, tmp_path, 0.5, 0, records=records)
+    alike.check_alike([rgb, flow], tmp_path)
+    with pytest.raises(InputError, match=r"was run on other videos or lists than the table's"):
+        alike.check_alike([rgb, flow, other], tmp_path)
 
 
 def test_a_teacher_with_one_seed_teaches_all_seeds(tmp_path):
@@ -363,7 +432,10 @@ def test_a_run_of_other_converted_weights_is_not_its_row(field, tmp_path, monkey
     saved["network"] |= {role: ["d1"]}
     path.write_text(json.dumps(saved))
     alike.check_alike([arm], tmp_path)
-    with pytest.raises(InputError, match=r"delete it, and the same command runs it again"):
+    by_name = r"was run with model\.init_from=.*public', and its row names '.*other'; delete it"
+    by_weights = r"did not learn from the weights that '.*other' has now.*; delete it"
+    message = by_name if field == "model.init_from" else by_weights
+    with pytest.raises(InputError, match=message):
         alike.check_alike([arm_of("other")], tmp_path)
     digests[tmp_path / "weights/public"] = "converted again"
     with pytest.raises(InputError, match=r"did not learn from the weights that '.*public' has now"):
@@ -397,15 +469,17 @@ def test_a_run_that_started_elsewhere_is_not_its_row(tmp_path):
     alike.check_alike([tuned], tmp_path)
     path = tuned.folder(tmp_path) / "config.json"
     config = json.loads(path.read_text())
-    config["model"]["init_from"] = "/before/runs/kinetics400/supervised_r18/seed5"
+    start = "kinetics400/supervised_r18/seed5"
+    config["model"]["init_from"] = f"/before/runs/{start}"
     path.write_text(json.dumps(config))
     alike.check_alike([tuned], tmp_path)
-    config["model"]["init_from"] = "/before/runs/kinetics400/supervised_r18/seed6"
-    path.write_text(json.dumps(config))
-    with pytest.raises(
-        InputError, match=r"was run with model\.init_from=.*delete it, and the same"
-    ):
-        alike.check_alike([tuned], tmp_path)
+    for other in ("hmdb51/supervised_r18/seed5", "kinetics400/ty_r18/seed5", f"{start[:-1]}6"):
+        config["model"]["init_from"] = f"/before/runs/{other}"
+        path.write_text(json.dumps(config))
+        with pytest.raises(
+            InputError, match=r"was run with model\.init_from=.*delete it, and the same"
+        ):
+            alike.check_alike([tuned], tmp_path)
 
 
 @pytest.mark.parametrize(

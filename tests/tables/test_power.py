@@ -9,7 +9,7 @@ from finished_runs import finish
 
 from vidkd_jax.tables import Row, Table, power
 from vidkd_jax.tables import __main__ as tables
-from vidkd_jax.tables.arms import arms, in_order
+from vidkd_jax.tables.arms import arms, in_order, row_arm
 from vidkd_jax.tables.statistics import Estimate
 
 
@@ -79,6 +79,42 @@ ROWS = (
     Row("taught", "distillation_r18", {"teachers.runs": (TEACHER,)}),
 )
 TABLE = Table("t", ROWS, "alone", {"marionette": {"": "marionette"}}, noise=("alone, again",))
+
+
+def finish_with_gate(arm, out, teachers, student):
+    """Finishes a run whose teachers and whose student have these figures on validation."""
+    finish(arm, out, 0.5, 0)
+    folder = arm.folder(out)
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps({**summary, "val_clip_top1": student}))
+    record = {"step": 3, "epoch": 3, "split": "val", "teacher_top1": teachers}
+    (folder / "metrics.jsonl").write_text(json.dumps(record) + "\n")
+
+
+def test_a_gate_is_the_mean_over_seeds(tmp_path):
+    alone, _, taught = (arms(row, "marionette", 2) for row in ROWS)
+    for seed, (teachers, student) in enumerate(((0.7, 0.4), (0.5, 0.2))):
+        finish_with_gate(alone[seed], tmp_path, 0.0, student)
+        finish_with_gate(taught[seed], tmp_path, teachers, 1.0)
+    gate = power.read_gate([*zip(taught, alone, strict=True)], tmp_path)
+    assert gate == pytest.approx((0.6, 0.3))
+
+
+def test_who_has_a_gate(tmp_path):
+    """A teacher that stands converted has one; a student's own past is measured, and has none."""
+    public = Row("t", "supervised_r50", converted={"ucf101": "public"})
+    alone, past, taught = (
+        row_arm(row, "ucf101", 0)
+        for row in (
+            ROWS[0],
+            Row("past", "ty_r18"),
+            Row("taught", "distillation_r18", {"teachers.runs": (public,)}),
+        )
+    )
+    for arm in (alone, past, taught):
+        finish_with_gate(arm, tmp_path, 0.7, 0.4)
+    assert power.read_gate([(past, alone)], tmp_path) is None
+    assert power.read_gate([(taught, alone)], tmp_path) == (0.7, 0.4)
 
 
 @pytest.mark.parametrize(("teacher", "gate"), [(0.7, "passed"), (0.45, "missed (+8)")])

@@ -1,6 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables import statistics
 from vidkd_jax.tables.metrics import METRICS
 from vidkd_jax.tables.run_results import GroupSums, RunResult, read_run
 from vidkd_jax.tables.statistics import Bootstrap, compare
@@ -92,6 +96,9 @@ def test_a_row_of_fewer_seeds_is_paired_with_those(run_file):
     rows, references = by_seed(low=low, high=high), {"low": "low", "high": "low"}
     figure, difference = compare(rows, references, OF_CLIPS)["high"]["video_top1"]
     assert figure.mean == 0.75 and difference.mean == difference.low == difference.high == 0.5
+    # The figure of the row that has more seeds is of all of them, whatever it is compared with.
+    alone = compare(rows, references, OF_CLIPS)["low"]["video_nll"][0]
+    assert compare(rows, {**references, "low": "high"}, OF_CLIPS)["low"]["video_nll"][0] == alone
 
 
 def test_a_run_that_all_seeds_share_is_compared_with_each(run_file):
@@ -125,6 +132,17 @@ def test_the_chance_of_a_run_that_many_are_compared_with_counts(first, run_file)
     assert figure.high - figure.low == pytest.approx(2 * half, rel=0.1)
     own = compared["many"]["video_nll"][0]  # of its own mean nothing changes
     assert own.high - own.low == pytest.approx(2 * 4.303 * 2 / np.sqrt(3), rel=0.1)
+
+
+def test_that_chance_counts_in_what_is_measured_of_pairs_of_curves():
+    """To 0.9 three runs take 1, 2 and 4 epochs, the single one takes 4: log2 of 4, 2 and 1."""
+    one, two, four = (RunResult((), {}, {}, curve) for curve in 0.9 * np.eye(4)[[0, 1, 3]])
+    rows = by_seed(many=[one, two, four], once=[four])
+    metric, references = METRICS["speed_up"], {"many": "once", "once": "once"}
+    found, _ = compare(rows, references, [metric], shared={"once"})["many"]["speed_up"]
+    assert found.per_seed == (2.0, 1.0, 0.0)
+    half = 4.303 * 1 * np.sqrt(1 / 3 + 1)
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.01)
 
 
 def test_the_spread_of_few_seeds_counts_as_students_t_says(run_file):
@@ -208,6 +226,34 @@ def test_the_interval_over_seeds_and_groups_holds_the_truth(
     assert 0.9 < np.mean(held) <= (0.99 if of_both == 0.1 else 1.0)
 
 
+def test_many_groups_have_fewer_resamples_but_a_thousand(monkeypatch):
+    for largest, resamples in ((2**25, 10_000), (8 * 2_000, 2_000), (8, 1_000)):
+        monkeypatch.setattr(statistics, "_LARGEST", largest)
+        assert Bootstrap(1, 8)._weights.shape == (resamples, 8)
+
+
+def test_a_share_may_be_beyond_1_by_rounding_alone():
+    mine = dataclasses.replace(METRICS["video_top1"], name="mine")
+    assert Bootstrap(2, 0).estimate_of([1 + 1e-9, 1.0], mine).mean == pytest.approx(1)
+    assert Bootstrap(2, 0).estimate_of([-1e-9, 0.0], mine).mean == pytest.approx(0, abs=1e-8)
+    for figure in (1.01, -0.01):
+        with pytest.raises(InputError, match=f"'mine' has the figure {figure}, and is printed in"):
+            Bootstrap(2, 0).estimate_of([figure, 0.5], mine)
+
+
+def test_resampled_groups_are_stretched_by_what_they_spread_too_little():
+    for num_groups, factor in ((1, 1.0), (4, 1.875), (288, 1.006)):  # t of 3 is 3.182
+        assert statistics._stretch(num_groups) == pytest.approx(factor, abs=1e-3)
+
+
+def test_the_share_in_common_is_what_many_runs_would_leave():
+    """Two runs have a variance of 1 in common and of 4 each alone: their mean has 1 + 4 / 2."""
+    common, first, second = np.array([[1, 1, -1, -1], [2, -2, 2, -2], [2, -2, -2, 2]])
+    runs = np.stack([common + first, common + second])
+    assert statistics._share_in_common(runs) == pytest.approx(np.sqrt(1 / 3))
+    assert statistics._share_in_common(runs[:1]) == 1.0
+
+
 def test_two_seeds_that_agree_by_chance_leave_the_groups_their_part():
     halves = [0.2, 0.8, 0.4, 0.6]
     runs = [of_groups(np.array(means)) for means in (halves, halves[::-1])]  # of one mean
@@ -234,7 +280,10 @@ def test_of_one_seed_and_one_group_nothing_is_known():
 
 def test_the_opposite_of_a_difference_has_the_opposite_interval():
     rng = np.random.default_rng(2)
-    ours, theirs = ([of_groups(rng.uniform(size=5)) for _ in range(3)] for _ in range(2))
+    alike = rng.uniform(size=5)  # in all of our runs
+    ours, theirs = (
+        [of_groups(share * alike + rng.uniform(size=5) / 2) for _ in range(3)] for share in (0.5, 0)
+    )
     found, opposite = (
         Bootstrap(3, 5).difference(*pair, METRICS["video_top1"])
         for pair in ((ours, theirs), (theirs, ours))

@@ -20,6 +20,9 @@ def test_a_part_takes_the_steps_of_all_videos_and_keeps_its_teachers():
     assert dict(part(TAUGHT, 0.25).overrides) == {**TAUGHT.overrides, **OWN}
     assert part(Row("r", "pcl_r3d"), 0.02).overrides["train.repeats"] == 50
     assert part(Row("r", "ty_r18"), 0.1, passes=4).overrides["train.repeats"] == 40
+    assert part(Row("r", "pcl_r3d"), 0.15).overrides["train.repeats"] == 7  # 6.67
+    with pytest.raises(ValueError, match="row 'r': passes=0; use more than 0"):
+        part(Row("r", "pcl_r3d"), 0.1, passes=0)
 
 
 def test_what_it_needs_may_have_the_same_videos():
@@ -27,6 +30,8 @@ def test_what_it_needs_may_have_the_same_videos():
     (teacher,) = rows_in(found.overrides["teachers.runs"])
     assert dict(teacher.overrides) == OWN
     assert teacher.only_seed is None and teacher.seed_offset == 100  # each seed's own videos
+    (several,) = rows_in(part(TAUGHT, 0.25, needed=True, passes=3).overrides["teachers.runs"])
+    assert several.overrides["train.repeats"] == 12
     assert found.overrides["optim.name"] == "sgd" and found.slug_in("d") != part(
         TAUGHT, 0.25
     ).slug_in("d")
