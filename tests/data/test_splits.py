@@ -70,7 +70,7 @@ def test_groups_that_some_classes_share_are_held_out_without_emptying_a_class(
     [
         # All that class 1 has is shared, and so it stays.
         ({0: ("kitchen", "office"), 1: ("kitchen",)}, {"office"}),
-        # Each has one of its own and one in common: without that, its own must stay.
+        # Where the common one is held out, all that is left of each class must stay.
         ({0: ("kitchen", "street"), 1: ("kitchen", "office")}, {"kitchen"}),
         # The shared one is the only one of its kind, and so it stays.
         ({0: ("garden", "friday"), 1: ("thursday", "garden")}, {"friday", "thursday"}),

@@ -92,7 +92,7 @@ def test_probe_and_neighbours_know_videos_and_not_their_clips():
     clips = [[3, 0], [0, 3], [2, 1], [2, 1], [0, 1]]
     by_clip = collected(clips, [0, 0, 1, 1, 2], videos=[0, 0, 1, 1, 2])
     by_video = collected([[1.5, 1.5], [2, 1], [0, 1]], [0, 1, 2])
-    judged = collected([[0, 1], [2, -1], [0, 2]], [1, 1, 2], videos=[0, 0, 1])  # means: [1, 0], ...
+    judged = collected([[0, 1], [2, -1], [0, 2]], [1, 1, 2], videos=[0, 0, 1])  # 1st: [1, 0]
     names = ["linear_probe", "nearest_neighbours"]
     found, same = (evaluators.judge(names, judged, each, OPTIONS) for each in (by_clip, by_video))
     assert found.scores == same.scores and found.scores["retrieval_top1"] == 1.0
