@@ -22,8 +22,10 @@ from vidkd_jax.evaluation.predictions import Predictions, summarise
 from vidkd_jax.networks import checkpoints as checkpoints_lib
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
+from vidkd_jax.report import closing_lines
 from vidkd_jax.run import beginning, building, validation
 from vidkd_jax.run import workdir as workdir_lib
+from vidkd_jax.run.saved import is_finished
 from vidkd_jax.run.schedule import Progress
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.settings.config import read
@@ -90,13 +92,49 @@ def test_training_ends_where_validation_stays_perfect(small_config, tmp_path, mo
     config = small_config(train__epochs=9, schedule__perfect_epochs=1, method__name="supervised")
     whole = train.train_and_evaluate(config, tmp_path / "whole")
     assert whole["epochs"] == whole["best_epoch"] == 2 and whole["stopped_early"]
-    should_stop = Progress.should_stop
-    monkeypatch.setattr(Progress, "should_stop", lambda self, _: self.epoch == 1)
+    is_over = Progress.is_over
+    monkeypatch.setattr(Progress, "is_over", lambda self, _: self.epoch == 1)
     train.train_and_evaluate(config, tmp_path / "parts")
     (tmp_path / "parts" / "summary.json").unlink()
-    monkeypatch.setattr(Progress, "should_stop", should_stop)
+    monkeypatch.setattr(Progress, "is_over", is_over)
     train.train_and_evaluate(config, tmp_path / "parts")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_ended_by_hand_it_can_be_used_and_goes_on_as_the_same_run(
+    finished, small_config, tmp_path, monkeypatch, capsys
+):
+    workdir, whole = finished
+    save_latest = Checkpoints.save_latest
+
+    def killed(self, epoch, *arguments):
+        save_latest(self, epoch, *arguments)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Checkpoints, "save_latest", killed)
+        train.train_and_evaluate(small_config(), tmp_path)
+    assert not is_finished(tmp_path) and is_finished(workdir) and not whole["ended_by_hand"]
+    ended = train.train_and_evaluate(small_config(), tmp_path, finish=True)
+    assert (ended["epochs"], ended["stopped_early"], ended["ended_by_hand"]) == (2, True, True)
+    assert weights.load_card(tmp_path) == weights.load_card(workdir)
+    with np.load(tmp_path / "predictions.npz") as arrays:
+        assert arrays["logits"].shape == (12, 2)
+    assert "ended by --finish" in "".join(closing_lines(ended, tmp_path))
+    assert not is_finished(tmp_path)
+    # Again it has nothing to do.
+    assert train.train_and_evaluate(small_config(), tmp_path, finish=True) == ended
+    assert train.train_and_evaluate(small_config(), tmp_path)["epochs"] == 3
+    assert_same_run(workdir, tmp_path)
+    assert is_finished(tmp_path)
+    assert train.train_and_evaluate(small_config(), workdir, finish=True) == whole
+
+
+def test_a_run_without_an_epoch_cannot_be_finished(small_config, tmp_path):
+    with pytest.raises(InputError, match=r"--finish: the run in '.*' has done no epoch; leave it"):
+        train.train_and_evaluate(small_config(), tmp_path, finish=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_extended_by_two_epochs_is_the_same_run(finished, small_config, tmp_path):

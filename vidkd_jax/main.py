@@ -23,7 +23,7 @@ from vidkd_jax.train import train_and_evaluate
 def main(argv: list[str] | None = None) -> None:
     """Trains, evaluates, reports; goes on where an earlier run of the same workdir stopped."""
     flags, extra = _parser().parse_known_args(argv)
-    given = overrides(extra, ("--config", "--workdir"))
+    given = overrides(extra, ("--config", "--workdir", "--finish"))
     if flags.config is None:
         raise InputError(
             "--config is missing; give a file, or one of these names, as in --config=ty_r18: "
@@ -38,16 +38,17 @@ def main(argv: list[str] | None = None) -> None:
     cache_compilations()
     if settings.distributed:
         sharding.initialize()
-    already = (workdir_lib.check(workdir, settings) and "already ") or ""
-    summary = _run(config, workdir)
+    finished = workdir_lib.check(workdir, settings, finish=flags.finish)
+    already = "already " if finished else ""
+    summary = _run(config, workdir, finish=flags.finish)
     if sharding.is_main():
         lines = closing_lines(summary, workdir, settings.teachers.runs)
         print(f"{already}finished: {workdir}", *lines, sep="\n")
 
 
-def _run(config: ConfigDict, workdir: Path) -> dict[str, Any]:
+def _run(config: ConfigDict, workdir: Path, *, finish: bool) -> dict[str, Any]:
     try:
-        return train_and_evaluate(config, workdir)
+        return train_and_evaluate(config, workdir, finish=finish)
     except Exception as error:
         if not is_disk_full(error):
             raise
@@ -65,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     ]
     parser = FlagParser(
         prog="python -m vidkd_jax.main",
-        usage="%(prog)s --config=NAME[:DATASET] [--workdir=DIR] [--config.FIELD=VALUE ...]",
+        usage="%(prog)s --config=NAME[:DATASET] [--workdir=DIR] [--finish] "
+        "[--config.FIELD=VALUE ...]",
         description=main.__doc__,
         epilog="  --config.FIELD=VALUE  changes one setting of the config. The defaults, before a "
         "config:\n" + "\n".join(settings),
@@ -82,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
         "--workdir",
         metavar="DIR",
         help="the run's folder; runs/<config's name> by default",
+    )
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="train no further: test the best student so far, so that it can be used; the same "
+        "command without it goes on",
     )
     return parser
 

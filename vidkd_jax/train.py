@@ -13,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from vidkd_jax.errors import RunError
+from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.networks.checkpoints import Checkpoints, saved_epoch
 from vidkd_jax.run import beginning, judging, origins, results, tracking
@@ -34,47 +34,57 @@ from vidkd_jax.settings.config import read
 _STEPS_AHEAD = 2  # that the device has been given, besides the one that it is known to have done
 
 
-def train_and_evaluate(config: ConfigDict, workdir: Path) -> dict[str, Any]:
+def train_and_evaluate(
+    config: ConfigDict, workdir: Path, *, finish: bool = False
+) -> dict[str, Any]:
     """Trains, evaluates on test and writes the report; goes on where an earlier call stopped.
 
     Args:
       config: locked; see `vidkd_jax.settings`.
       workdir: the run's folder; docs/commands.md says what it holds afterwards.
+      finish: trains no further, and evaluates the best student so far. A later call without it
+        goes on from there.
 
     Returns:
       The summary, as in `summary.json`; {} in all processes but the first.
 
     Raises:
-      InputError: the config, the data or the workdir is wrong.
+      InputError: the config, the data or the workdir is wrong; or there is no student to finish
+        with.
       RunError: the loss is not finite.
     """
     settings = read(config)
-    if summary := workdir_lib.check(workdir, settings):
+    if summary := workdir_lib.check(workdir, settings, finish=finish):
         origins.check_finished(workdir, settings)
         return summary
     if sharding.is_main() and (devices := sharding.describe()):
         print(devices, file=sys.stderr)
-    run = build_run(settings)
     resumed = saved_epoch(workdir) > 0
+    if finish and not resumed:
+        raise InputError(f"--finish: the run in '{workdir}' has done no epoch; leave it out")
+    run = build_run(settings)
     if resumed:
         origins.warn_of_code(workdir, settings)
     digests = origins.of_run(workdir, settings, run.frozen.digests, resumed=resumed)
     network = {**run.card.as_json(), **digests}
     keep = settings.train.keep_epochs
     with (
-        workdir_lib.claim(workdir, settings, network) as already,
+        workdir_lib.claim(workdir, settings, network, finish=finish) as already,
         Checkpoints(workdir, keep_epochs=keep) as checkpoints,
     ):
-        return already or _train_and_evaluate(run, workdir, checkpoints)
+        return already or _train_and_evaluate(run, workdir, checkpoints, finish=finish)
 
 
-def _train_and_evaluate(run: Run, workdir: Path, checkpoints: Checkpoints) -> dict[str, Any]:
+def _train_and_evaluate(
+    run: Run, workdir: Path, checkpoints: Checkpoints, *, finish: bool
+) -> dict[str, Any]:
     """Trains from where the run stands, evaluates the best student and writes the results."""
     state, progress, teachers = beginning.begin(run, checkpoints)
     is_main, step = sharding.is_main(), int(state.step)
     with tracking.Tracker(workdir, is_main=is_main, resume_step=step) as tracker:
         with contextlib.closing(run.train_batches):  # testing needs its memory and cores
-            state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
+            if not finish:
+                state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
         best = checkpoints.load_best(progress.best_epoch, state.variables)
         test = Exam(run.eval_clips(run.splits.test), "test")
         names = run.settings.tested_by
@@ -103,7 +113,7 @@ def _train(
     disable = not sharding.is_main()
     with progress_bar(total=total, initial=done, desc=run.settings.name, disable=disable) as bar:
         step, judge = announced(run.train_step, bar, _program), announced(validation.judge, bar)
-        while progress.epoch < epochs and not progress.should_stop(schedule):
+        while not progress.is_over(schedule):
             epoch, start = progress.epoch + 1, time.monotonic()
             rates = progress.rate(schedule), progress.factors(schedule)
             state = state.replace(opt_state=set_rates(state.opt_state, *rates))

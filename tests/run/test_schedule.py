@@ -60,8 +60,8 @@ def test_improvement_resets_the_patience():
 
 
 def test_early_stopping_counts_from_the_best_epoch():
-    assert not run([0.5] + [0.4] * 6).should_stop(SCHEDULE)
-    assert run([0.5] + [0.4] * 7).should_stop(SCHEDULE)
+    assert not run([0.5] + [0.4] * 6).is_over(SCHEDULE)
+    assert run([0.5] + [0.4] * 7).is_over(SCHEDULE)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_fork_that_changes_nothing_has_the_rates_and_the_end_of_its_trunk(late
     for accuracy in later:
         trunk, fork = (run([accuracy], progress) for progress in (trunk, fork))
         assert (fork.learning_rate, fork.bad_epochs) == (trunk.learning_rate, trunk.bad_epochs)
-        assert fork.should_stop(SCHEDULE) == trunk.should_stop(SCHEDULE)
+        assert fork.is_over(SCHEDULE) == trunk.is_over(SCHEDULE)
     assert trunk.learning_rate < 0.1
 
 
@@ -108,12 +108,12 @@ def test_where_nothing_is_left_to_gain_the_rate_falls_and_training_ends(name):
         rates.append(progress.rate(schedule))
         progress = progress.after_epoch(accuracy, 1.0, schedule)
         ends.append(progress.end)
-        assert progress.should_stop(schedule) == (progress.epoch == 6)
+        assert progress.is_over(schedule) == (progress.epoch == 6)
         assert Progress(**progress.as_dict()) == progress
     assert ends == [0, 0, 0, 6, 6, 6]
     assert progress.best_epoch == 5  # of equal epochs the last, as its rate was the smallest
     fork = progress.with_best(1.0)
-    assert (fork.perfect, fork.end, fork.should_stop(schedule)) == (0, 0, False)
+    assert (fork.perfect, fork.end, fork.is_over(schedule)) == (0, 0, False)
     full = [1.0] * 6 if name != "cosine" else [0.5 + 0.5 * np.cos(np.pi * e / 20) for e in range(6)]
     expected = [0.1 * part * fade for part, fade in zip(full, (1, 1, 1, 1, 1, 0.5), strict=True)]
     np.testing.assert_allclose(rates, expected)
@@ -124,13 +124,13 @@ def test_near_its_end_a_schedule_is_gone_through():
     progress = Progress(learning_rate=0.1)
     for _ in range(6):
         progress = progress.after_epoch(1.0, 1.0, schedule)
-        assert not progress.end and not progress.should_stop(schedule)
+        assert not progress.end and progress.is_over(schedule) == (progress.epoch == 6)
     assert progress.learning_rate == 0
 
 
 def test_perfect_epochs_are_not_counted_unless_asked_for():
     progress = run([1.0] * 6)
-    assert not progress.end and not progress.should_stop(SCHEDULE)
+    assert not progress.end and not progress.is_over(SCHEDULE)
 
 
 def test_the_seconds_of_all_epochs_are_added_up():
@@ -172,7 +172,7 @@ def test_a_cosine_is_never_stopped_early():
     progress = Progress(learning_rate=0.1)
     for epoch in range(20):
         progress = progress.after_epoch(0.5 - epoch / 100, 1.0, schedule)
-    assert progress.should_stop(SCHEDULE) and not progress.should_stop(schedule)
+    assert progress.is_over(SCHEDULE) and not progress.is_over(schedule)
 
 
 def test_steps_drop_the_rate_after_their_epochs_and_a_groups_after_its_own():
@@ -192,7 +192,7 @@ def test_steps_drop_the_rate_after_their_epochs_and_a_groups_after_its_own():
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
     assert [f[0] for f in factors] == pytest.approx([1, 0.1, 0.01, 0.001, 0.001])
     assert [f[1] for f in factors] == pytest.approx([5.0] * 5)
-    assert not progress.should_stop(dataclasses.replace(steps, early_stopping=1))
+    assert not progress.is_over(dataclasses.replace(steps, early_stopping=1))
 
 
 def test_a_group_drops_under_a_cosine_too():
@@ -215,7 +215,7 @@ def test_a_figure_below_minus_one_improves_like_any_other():
     for epoch in range(12):  # such as a log-likelihood
         progress = progress.after_epoch(-3 + 0.1 * epoch, 1.0, schedule)
     assert (progress.bad_epochs, progress.learning_rate) == (0, 0.1)
-    assert not progress.should_stop(schedule)
+    assert not progress.is_over(schedule)
 
 
 def test_where_the_last_epoch_counts_each_is_the_best_and_none_is_perfect():
@@ -223,5 +223,5 @@ def test_where_the_last_epoch_counts_each_is_the_best_and_none_is_perfect():
     progress = Progress(learning_rate=0.1)
     for _ in range(4):
         progress = progress.after_epoch(None, 1.0, schedule)
-        assert progress.is_best() and not progress.should_stop(schedule)
+        assert progress.is_best() and not progress.is_over(schedule)
     assert (progress.perfect, progress.end, progress.learning_rate) == (0, 0, 0.1)

@@ -43,6 +43,8 @@ def closing_lines(
         score = summary.get(f"val_{name}")  # there is none where the last epoch counts
         found = [] if score is None else [f"validation {name} {score:.3f}"]
     stopped = ", stopped early" if summary.get("stopped_early") else ""
+    if summary.get("ended_by_hand"):
+        stopped = ", ended by --finish"
     epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
     of_run = (
         f"({summary['num_classes']} classes, {epochs}{stopped}, "

@@ -144,7 +144,7 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     before = saved_settings(trunk, any_method=True)
     if before is None or before.method.selected_on != run.settings.method.selected_on:
         progress = progress.selected_anew()
-    elif dataclasses.replace(progress, end=0).should_stop(schedule):
+    elif dataclasses.replace(progress, end=0).is_over(schedule):
         raise InputError(
             f"config.schedule.early_stopping: {schedule.early_stopping} epochs, but '{trunk}' was "
             f"best after epoch {progress.best_epoch}, and a fork after epoch {epoch} would stop "

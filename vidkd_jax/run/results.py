@@ -16,7 +16,7 @@ from vidkd_jax.networks.network import Variables
 from vidkd_jax.run import tracking
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.judging import Judgement
-from vidkd_jax.run.schedule import Progress
+from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.runtime import machine, sharding
 from vidkd_jax.runtime.files import write_json
 
@@ -111,6 +111,7 @@ def _summary(
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "stopped_early": progress.epoch < run.settings.train.epochs,
+        "ended_by_hand": not progress.is_over(Schedule.of(run.settings)),
         "selected_on": selected_on,
         **({f"val_{selected_on}": progress.best_accuracy} if has_score else {}),
         # Medians over epochs: the first one compiles. There are none where metrics.jsonl was lost.

@@ -19,6 +19,18 @@ def saved_summary(workdir: Path) -> dict[str, Any]:
     return read_object(workdir / "summary.json")
 
 
+def is_finished(workdir: Path) -> bool:
+    """Whether a run has its results, and nobody has ended it before its time.
+
+    A run that is resumed deletes its summary first.
+
+    Raises:
+      InputError: the file is damaged.
+    """
+    there = (workdir / "summary.json").exists()
+    return there and not saved_summary(workdir).get("ended_by_hand")
+
+
 def saved_network(workdir: Path) -> dict[str, Any]:
     """Returns the card of a run's network as JSON, and the digests that `origins.of_run` returns.
 

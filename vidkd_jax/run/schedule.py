@@ -163,12 +163,13 @@ class Progress:
         """Whether the epoch just done set a new best, or under a cosine equalled it."""
         return self.best_epoch == self.epoch
 
-    def should_stop(self, schedule: Schedule) -> bool:
-        """Whether validation has not improved for too long (Algorithm 1, line 22), or cannot.
+    def is_over(self, schedule: Schedule) -> bool:
+        """Whether training ends: after its epochs, or before them where validation says so.
 
+        It does where it has not improved for too long (Algorithm 1, line 22), or cannot any more.
         Only a plateau stops for the first reason; the other schedules are gone through.
         """
-        if self.end and self.epoch >= self.end:
+        if self.epoch >= (self.end or schedule.epochs):
             return True
         own = not self.trunk_best_epoch or self.best_accuracy > self.trunk_best
         improved = self.best_epoch if own else self.trunk_best_epoch

@@ -25,13 +25,16 @@ def lock_of(workdir: Path) -> Path:
     return workdir / ".lock"
 
 
-def check(workdir: Path, settings: Settings, flag: str = "--workdir") -> dict[str, Any] | None:
+def check(
+    workdir: Path, settings: Settings, flag: str = "--workdir", *, finish: bool = False
+) -> dict[str, Any] | None:
     """Checks that a run in this folder is the same one; writes nothing.
 
     Args:
       workdir: the run's folder.
       settings: of the run that is to be there.
       flag: that chooses another folder, for messages.
+      finish: whether it wants no more epochs, however many it has done.
 
     Returns:
       Its summary where it is finished and wants no more epochs, None otherwise.
@@ -60,14 +63,15 @@ def check(workdir: Path, settings: Settings, flag: str = "--workdir") -> dict[st
             f"config.train.epochs: {settings.train.epochs}, but the run in '{workdir}' has done "
             f"{epochs}; give that many or more, or use another {flag}"
         )
-    if summary and (summary["stopped_early"] or epochs == settings.train.epochs):
+    stopped = summary.get("stopped_early") and not summary.get("ended_by_hand")
+    if summary and (finish or stopped or epochs == settings.train.epochs):
         return summary
     return None
 
 
 @contextlib.contextmanager
 def claim(
-    workdir: Path, settings: Settings, network: Mapping[str, Any]
+    workdir: Path, settings: Settings, network: Mapping[str, Any], *, finish: bool = False
 ) -> Iterator[dict[str, Any] | None]:
     """Creates the folder, writes `config.json`, and keeps other runs out of the folder.
 
@@ -79,6 +83,7 @@ def claim(
       workdir: the run's folder.
       settings: of the run.
       network: the student's card as JSON, and the digests that `origins.of_run` returns.
+      finish: as for `check`.
 
     Raises:
       InputError: the folder cannot be written, or another run is writing there. All processes
@@ -89,14 +94,14 @@ def claim(
         if sharding.is_main():
             try:
                 stack.enter_context(_lock(workdir))
-                finished = check(workdir, settings)
+                finished = check(workdir, settings, finish=finish)
                 if finished is None:
                     _check_network(workdir, network)
                     _begin(workdir, settings, network)
             except InputError as caught:
                 error = caught
         sharding.raise_together(error)
-        yield finished if sharding.is_main() else check(workdir, settings)
+        yield finished if sharding.is_main() else check(workdir, settings, finish=finish)
 
 
 @contextlib.contextmanager

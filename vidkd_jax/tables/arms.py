@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vidkd_jax.errors import InputError
+from vidkd_jax.run.saved import is_finished
 from vidkd_jax.tables.row import SEED, Row, rows_in
 from vidkd_jax.tables.table import Table
 
@@ -39,8 +40,8 @@ class Arm:
         return out / "runs" / self.kind / f"seed{self.seed}"
 
     def is_finished(self, out: Path) -> bool:
-        """Whether the run has its results. A run that is resumed deletes its summary first."""
-        return (self.folder(out) / "summary.json").exists()
+        """Whether the run has its results, see `run.saved.is_finished`."""
+        return is_finished(self.folder(out))
 
     def needs(self, field: str = "") -> list["Arm"]:
         """Returns the runs that must be finished before this one.
