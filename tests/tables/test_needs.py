@@ -188,6 +188,20 @@ def test_a_trunk_is_forked_after_several_epochs_if_it_keeps_them(tmp_path):
         checks.check_forks(plan([wrong], tmp_path, []), tmp_path)
 
 
+def test_the_noise_floor_has_the_teachers_and_the_start_of_its_trunk():
+    start = Row("start", "supervised_r18", dataset="marionette_teachers")
+    needed = {"teachers.runs": (TEACHER, "weights/r50"), "model.init_from": start}
+    stem = trunk(Row("stem", "distillation_r18", needed, seed_offset=20), 2)
+    again = other_clips("other clips", stem, 2)
+    own, other = (row_arm(row, "marionette", 1) for row in (stem, again))
+    assert (own.seed, other.seed) == (21, 1001)
+    teachers, stems = "teachers.runs", "train.fork_from"
+    assert other.overrides(Path())[teachers] == own.overrides(Path())[teachers]
+    assert other.overrides(Path())[stems] == str(own.folder(Path()))
+    assert {arm.seed for arm in in_order([other])} == {21, 28, 1001}
+    assert resolve(other).model.init_from == ""  # the trunk began there
+
+
 def test_the_noise_floor_keeps_its_trunks_data_set():
     stem = trunk(Row("alone", "supervised_r18", dataset="marionette_third"), 10)
     runs = in_order([row_arm(other_clips("other clips", stem, 10), "marionette", 0)])

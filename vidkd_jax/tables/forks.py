@@ -1,10 +1,12 @@
 """Rows that go on from another row's state: arms of a study that share their first epochs."""
 
 import dataclasses
+from typing import Any
 
 from vidkd_jax.tables.row import TRUNK, Row
 
 _KEEP = "train.keep_epochs"
+_OF_TRUNK_ALONE = (_KEEP, "model.init_from")  # a fork begins at the trunk's state
 _APART = 1000  # seeds of an arm that draws other clips are those of its trunk plus this
 
 
@@ -27,9 +29,19 @@ def forked(row: Row, stem: Row, after: int) -> Row:
 
 
 def other_clips(name: str, stem: Row, after: int) -> Row:
-    """Returns the trunk's own arm with other clips after the fork: the noise floor of its forks."""
-    own = {field: value for field, value in stem.overrides.items() if field != _KEEP}
-    # The trunk of the table's seed, whichever seed this row runs with.
-    back = dataclasses.replace(stem, seed_offset=stem.seed_offset - _APART)
+    """Returns the trunk's own arm with other clips after the fork: the noise floor of its forks.
+
+    It has the trunk and the teachers of the table's seed, whichever seed it runs with.
+    """
+    back = stem.seed_offset - _APART
+
+    def of_trunk(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(of_trunk, value))
+        if isinstance(value, Row):
+            return dataclasses.replace(value, seed_offset=value.seed_offset + back)
+        return value
+
+    own = {f: of_trunk(value) for f, value in stem.overrides.items() if f not in _OF_TRUNK_ALONE}
     again = Row(name, stem.config, own, seed_offset=_APART, dataset=stem.dataset)
-    return forked(again, back, after)
+    return forked(again, dataclasses.replace(stem, seed_offset=back), after)
