@@ -39,6 +39,16 @@ def test_what_it_needs_may_have_the_same_videos():
     assert dict(part(start, 0.25, needed=True).overrides["model.init_from"].overrides) == OWN
 
 
+def test_what_is_needed_further_has_the_same_videos_and_a_teacher_by_its_path_stays():
+    taught = dataclasses.replace(TAUGHT, overrides={"teachers.runs": ("runs/one", TEACHER)})
+    tuned = Row("tuned", "finetune_c3d", {"model.init_from": taught})
+    start = part(tuned, 0.25, needed=True).overrides["model.init_from"]
+    path, teacher = start.overrides["teachers.runs"]
+    assert path == "runs/one" and dict(teacher.overrides) == OWN
+    runs = in_order([row_arm(part(tuned, 0.25, needed=True), "marionette_long", 3)])
+    assert [resolve(arm).data.subset_seed for arm in runs] == [3, 3, 3]
+
+
 def test_what_a_row_needs_has_its_videos_whatever_their_seeds():
     row = part(dataclasses.replace(TAUGHT, seed_offset=1000), 0.25, needed=True)
     for seed in (0, 1):

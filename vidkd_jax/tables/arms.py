@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.run.saved import is_finished
-from vidkd_jax.tables.row import SEED, Row, rows_in
+from vidkd_jax.tables.row import SEED, Row, rows_in, with_rows
 from vidkd_jax.tables.table import Table
 
 T = TypeVar("T")
@@ -84,17 +84,13 @@ class Arm:
     def overrides(self, out: Path) -> dict[str, Any]:
         """Returns the row's overrides, with the folder of a run in place of each row."""
 
-        def folder_of(value: Any) -> Any:
-            if isinstance(value, tuple):
-                return tuple(map(folder_of, value))
-            if isinstance(value, Row) and self.dataset in value.converted:
-                return str(converted_folder(value.converted[self.dataset], out))
-            if isinstance(value, Row):
-                return str(self._needed(value).folder(out))
-            return self.table_seed if value is SEED else value
+        def folder_of(row: Row) -> str:
+            if self.dataset in row.converted:
+                return str(converted_folder(row.converted[self.dataset], out))
+            return str(self._needed(row).folder(out))
 
         return {
-            field: folder_of(value)
+            field: self.table_seed if value is SEED else with_rows(value, folder_of)
             for field, value in self.row.overrides.items()
             if not isinstance(value, Row) or value.is_in(self.dataset)
         }

@@ -1,9 +1,8 @@
 """Rows that go on from another row's state: arms of a study that share their first epochs."""
 
 import dataclasses
-from typing import Any
 
-from vidkd_jax.tables.row import TRUNK, Row
+from vidkd_jax.tables.row import TRUNK, Row, with_rows
 
 _KEEP = "train.keep_epochs"
 _OF_TRUNK_ALONE = (_KEEP, "model.init_from")  # a fork begins at the trunk's state
@@ -35,13 +34,10 @@ def other_clips(name: str, stem: Row, after: int) -> Row:
     """
     back = stem.seed_offset - _APART
 
-    def of_trunk(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(of_trunk, value))
-        if isinstance(value, Row):
-            return dataclasses.replace(value, seed_offset=value.seed_offset + back)
-        return value
+    def of_trunk(row: Row) -> Row:
+        return dataclasses.replace(row, seed_offset=row.seed_offset + back)
 
-    own = {f: of_trunk(value) for f, value in stem.overrides.items() if f not in _OF_TRUNK_ALONE}
+    overrides = {f: v for f, v in stem.overrides.items() if f not in _OF_TRUNK_ALONE}
+    own = {field: with_rows(value, of_trunk) for field, value in overrides.items()}
     again = Row(name, stem.config, own, seed_offset=_APART, dataset=stem.dataset)
     return forked(again, dataclasses.replace(stem, seed_offset=back), after)

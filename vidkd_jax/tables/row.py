@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +201,13 @@ def rows_in(value: Any) -> tuple[Row, ...]:
     """Returns the rows that an override's value is, or contains."""
     parts = value if isinstance(value, tuple) else (value,)
     return tuple(part for part in parts if isinstance(part, Row))
+
+
+def with_rows(value: Any, change: Callable[[Row], Any]) -> Any:
+    """Returns an override with `change(row)` for each row that it is, or that it contains."""
+    if isinstance(value, tuple):
+        return tuple(with_rows(part, change) for part in value)
+    return change(value) if isinstance(value, Row) else value
 
 
 def _names(value: Any, column: str, *, with_offset: bool) -> str:

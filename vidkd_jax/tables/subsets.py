@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vidkd_jax.tables.row import SEED, Row, rows_in
+from vidkd_jax.tables.row import SEED, Row, rows_in, with_rows
 from vidkd_jax.tables.table import Table
 
 _APART = 100  # seeds of needed rows that each seed has its own of
@@ -19,8 +19,8 @@ def part(row: Row, share: float, *, needed: bool = False, passes: float = 1) -> 
     Args:
       row: with all videos.
       share: of the videos, in (0, 1).
-      needed: whether the rows that it needs, its teachers among them, are trained on the same
-        videos, too; each seed then has its own.
+      needed: whether the rows that it needs, its teachers among them, and those that these need are
+        trained on the same videos, too; each seed then has its own.
       passes: over all videos in an epoch of the config: its `train.repeats` times its
         `data.fraction`. 1 on most data sets; 4 on UTD-MHAD, 3 on preset `small`, 2 on
         `untrimmed`. A config whose `train.repeats` is 0 has no such number.
@@ -33,9 +33,9 @@ def part(row: Row, share: float, *, needed: bool = False, passes: float = 1) -> 
     overrides: dict[str, Any] = dict(row.overrides)
     if needed:
         for field, value in overrides.items():
-            if rows_in(value):
-                own = tuple(_own(part(each, share, passes=passes)) for each in rows_in(value))
-                overrides[field] = own if isinstance(value, tuple) else own[0]
+            overrides[field] = with_rows(
+                value, lambda each: _own(part(each, share, needed=True, passes=passes))
+            )
     overrides |= {"data.fraction": share, "data.subset_seed": SEED}
     return dataclasses.replace(row, overrides={**overrides, "train.repeats": round(passes / share)})
 
