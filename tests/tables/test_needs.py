@@ -523,6 +523,16 @@ def test_a_needed_row_has_a_data_set_by_column_or_is_done_without():
     }
 
 
+def test_a_teacher_among_several_is_done_without_too():
+    large = Row("large", "supervised_r34", dataset={"ucf101": ""})
+    row = Row("taught", "distillation_r18", {"teachers.runs": (TEACHER, large)})
+    for dataset, seeds in (("ucf101", [7]), ("hmdb51", [7, 0])):
+        arm = row_arm(row, dataset, 0)
+        assert [needed.seed for needed in arm.needs()] == seeds
+        assert len(arm.overrides(Path())["teachers.runs"]) == len(seeds)
+        assert ("r34" in str(arm.folder(Path()))) == (len(seeds) == 2)
+
+
 def test_a_part_of_a_table_is_compared_with_the_row_that_is_named_first():
     table = load_table("ty_table3")
     part = table.only("TY", "Baseline", title="part")

@@ -52,10 +52,10 @@ class Arm:
         """
         found = [
             self._needed(row)
-            for name, value in self.row.overrides.items()
+            for name, value in self.row.overrides_in(self.dataset).items()
             if field in ("", name)
             for row in rows_in(value)
-            if row.is_in(self.dataset) and self.dataset not in row.converted
+            if self.dataset not in row.converted
         ]
         return found if field else found + self.answering()
 
@@ -91,8 +91,7 @@ class Arm:
 
         return {
             field: self.table_seed if value is SEED else with_rows(value, folder_of)
-            for field, value in self.row.overrides.items()
-            if not isinstance(value, Row) or value.is_in(self.dataset)
+            for field, value in self.row.overrides_in(self.dataset).items()
         }
 
     def _needed(self, row: Row) -> "Arm":

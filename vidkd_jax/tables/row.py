@@ -156,6 +156,16 @@ class Row:
         """Returns whether there is such a run in a column whose argument is `column`."""
         return bool(self.dataset_in(column))
 
+    def overrides_in(self, column: str) -> dict[str, Any]:
+        """Returns the overrides in a column, without the rows that there are not there."""
+        found = {}
+        for field, value in self.overrides.items():
+            if isinstance(value, tuple):
+                value = tuple(v for v in value if not isinstance(v, Row) or v.is_in(column))
+            if not isinstance(value, Row) or value.is_in(column):
+                found[field] = value
+        return found
+
     def slug_in(self, column: str) -> str:
         """Returns the name of the row's folder: equal for equal rows of different tables.
 
@@ -168,9 +178,7 @@ class Row:
         """
         parts = [_config_name(self.config)]
         taught = ""
-        for field, value in sorted(self.overrides.items()):
-            if isinstance(value, Row) and not value.is_in(column):
-                continue
+        for field, value in sorted(self.overrides_in(column).items()):
             if not rows_in(value):
                 parts.append(f"{field}={value}")
             elif field == TEACHERS:
