@@ -1,5 +1,6 @@
 """The pictures of DTG-Net, from files as finished runs leave them."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -45,6 +46,18 @@ def test_weights_of_the_teachers_by_epoch(shown):
     np.testing.assert_allclose(lines["one"], [0.55, 0.7, 0.8])  # the mean over seeds
     np.testing.assert_allclose(lines["other"], [0.45, 0.3, 0.2])
     assert set(lines) == {"one", "other"}  # a single teacher has no weight to show
+
+
+def test_a_teacher_by_its_path_keeps_its_place_among_the_others(shown, monkeypatch):
+    mixed = dataclasses.replace(BOTH, overrides={"teachers.runs": ("runs/mine", OTHER)})
+    monkeypatch.setattr(
+        Shown, "runs", lambda _: {"both": [row_arm(BOTH, "d", 0).folder(shown.out)]}
+    )
+    table = Table("t", (mixed,), "both", {"marionette": {"": "d"}})
+    (axes,) = PICTURES["guidance_weights"].draw(Shown(table, "d", shown.out, 1)).axes
+    lines = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+    np.testing.assert_allclose(lines["runs/mine"], [0.5, 0.7, 0.8])
+    np.testing.assert_allclose(lines["other"], [0.5, 0.3, 0.2])
 
 
 def test_weights_of_runs_of_which_one_stopped_earlier(shown):

@@ -9,7 +9,7 @@ from vidkd_jax.report.curves import by_epoch
 from vidkd_jax.report.figures.axes import in_legend
 from vidkd_jax.run.saved import saved_network
 from vidkd_jax.run.tracking import read_records
-from vidkd_jax.tables.row import TEACHERS, rows_in
+from vidkd_jax.tables.row import TEACHERS, Row
 from vidkd_jax.tables.run_files import readable
 from vidkd_jax.tables.shown import Shown
 
@@ -24,17 +24,19 @@ def guidance_weights(shown: Shown) -> Figure:
       InputError: no row has several teachers whose weights were measured.
     """
     curves = {}
-    several = sum(len(rows_in(r.overrides.get(TEACHERS, ()))) > 1 for r in shown.table.rows) > 1
-    for row in shown.table.rows:
-        teachers = rows_in(row.overrides.get(TEACHERS, ()))
-        if len(teachers) < 2:
-            continue
+    every = {
+        row.name: row.overrides_in(row.dataset_in(shown.dataset)).get(TEACHERS, ())
+        for row in shown.table.rows
+    }
+    taught = {row: teachers for row, teachers in every.items() if len(teachers) > 1}
+    for row, teachers in taught.items():
         runs = [
             by_epoch(read_records(folder / "metrics.jsonl"), "train")
-            for folder in shown.runs()[row.name]
+            for folder in shown.runs()[row]
         ]
         for number, teacher in enumerate(teachers):
-            name = f"{row.name}: {teacher.name}" if several else teacher.name
+            called = teacher.name if isinstance(teacher, Row) else teacher
+            name = f"{row}: {called}" if len(taught) > 1 else called
             if all(f"{_WEIGHT}{number}" in run for run in runs):
                 curves[name] = [np.array(run[f"{_WEIGHT}{number}"][1]) for run in runs]
     if not curves:
