@@ -544,7 +544,8 @@ def test_a_dry_run_counts_ones_own_records(square_videos, tmp_path, capsys):
     assert costs.cost(arm, extra).videos == round(12 * 0.8)
     dry_run.print_costs(plan([arm], tmp_path, extra), tmp_path, extra)
     *_, run, total = capsys.readouterr().out.splitlines()
-    assert run.startswith("    10 videos x 50 passes") and "GFLOP/s (the forward pass of" in total
+    # An epoch is 64 batches of 8, each of which is a pass.
+    assert run.startswith("    10 videos x 3200 passes") and "GFLOP/s (the forward pass of" in total
 
 
 def test_predictions_of_classes_that_there_are_not_are_one_line(finished):

@@ -1,7 +1,7 @@
 """Reads records or video files into batches of clips, with NumPy on the host and without JAX."""
 
 from vidkd_jax.data.modalities import PairedDataset, open_records
-from vidkd_jax.data.pipeline import EvalBatches, EvalClips, TrainBatches
+from vidkd_jax.data.pipeline import EvalBatches, EvalClips, TrainBatches, passes_per_epoch
 from vidkd_jax.data.record_sets import RecordSet
 from vidkd_jax.data.records import RecordDataset
 from vidkd_jax.data.splits import Splits, Subset, load_splits
@@ -20,4 +20,5 @@ __all__ = [
     "VideoDataset",
     "load_splits",
     "open_records",
+    "passes_per_epoch",
 ]

@@ -95,13 +95,17 @@ class _LoadTraining(grain.transforms.Map):
         return self._orders[number_of_pass]
 
 
+def passes_per_epoch(videos: int, batch_size: int, repeats: int) -> int:
+    """Returns `repeats`; for 0, how many passes over the videos make at least 64 batches."""
+    return repeats or -(-_LEAST // max(videos // batch_size, 1))
+
+
 class TrainBatches:
     """An endless, checkpointable iterator over shuffled training batches.
 
     Every pass over the videos has its own order. The videos at the end of a pass that do not fill a
-    batch are left out of this pass. An epoch is `repeats` passes; for 0, as many as make at least
-    64 batches. A batch is a function of the seed and of its number, so the iterator's position is
-    its whole state.
+    batch are left out of this pass. An epoch has `passes_per_epoch` passes. A batch is a function
+    of the seed and of its number, so the iterator's position is its whole state.
 
     Attributes:
       per_epoch: number of batches in an epoch.
@@ -139,7 +143,7 @@ class TrainBatches:
                 f"config.data.frames: {spec.sampler.describe()}, span {spec.sampler.span}, but the "
                 f"longest training video has {longest}; use fewer, or a smaller data.stride"
             )
-        self.per_epoch = per_pass * (repeats or -(-_LEAST // per_pass))
+        self.per_epoch = per_pass * passes_per_epoch(len(subset.videos), batch_size, repeats)
         load = _LoadTraining(subset, spec, batch_size=batch_size, seed=seed, process=process)
         first = epochs_done * self.per_epoch
         dataset = grain.MapDataset.range(first, first + _ENDLESS).map(load)

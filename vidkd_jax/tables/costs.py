@@ -94,8 +94,9 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     own = forward_passes(settings.method.teachers)
     step = (1 + _BACKWARD) * (1 + own["step"]) * forward
     per_clip = 2 * (step + own["forward"] * forward + sum(teachers))
-    epochs = settings.train.epochs - settings.train.fork_epoch
-    passes = epochs * max(settings.train.repeats, 1)
+    train = settings.train
+    epochs = train.epochs - train.fork_epoch
+    passes = epochs * data_lib.passes_per_epoch(training, train.batch_size, train.repeats)
     return Cost(training, epochs, passes, per_clip * training * passes)
 
 
