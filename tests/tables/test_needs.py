@@ -55,6 +55,21 @@ def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
     assert "| 2.50 + 2.50 | 4.0 |" in text
 
 
+def test_a_teacher_by_its_path_counts_as_any_other(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    card = weights.Card("ty_r3d_18", 1 / 32, 3, 14, frames=8, normalisation=TY, size=48)
+    (folder / "model.json").write_text(json.dumps(card.as_json()))
+    row = Row("taught", "distillation_r18", {"teachers.runs": (str(folder),)})
+    arm = row_arm(row, "marionette", 0)
+    finish(arm, tmp_path, 0.5, 0)
+    parameters, macs = costs.of_card(card)
+    assert columns._params(arm, tmp_path) == (2.5, parameters / 1e6)
+    found = costs.cost(arm, (), tmp_path)
+    alone = costs.cost(row_arm(Row("alone", "supervised_r18"), "marionette", 0))
+    assert found.flops - alone.flops == 2 * macs * found.videos * found.passes
+
+
 def test_minutes_of_a_fork_count_its_trunk_once(tmp_path):
     """A fork's own minutes begin with the trunk's; its teacher's come on top."""
     stem = trunk(Row("stem", "supervised_r18"), 2)

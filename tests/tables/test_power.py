@@ -101,20 +101,22 @@ def test_a_gate_is_the_mean_over_seeds(tmp_path):
 
 
 def test_who_has_a_gate(tmp_path):
-    """A teacher that stands converted has one; a student's own past is measured, and has none."""
+    """A trained teacher has one; a student's own past is measured, and has none."""
     public = Row("t", "supervised_r50", converted={"ucf101": "public"})
-    alone, past, taught = (
+    alone, past, taught, by_path = (
         row_arm(row, "ucf101", 0)
         for row in (
             ROWS[0],
             Row("past", "ty_r18"),
             Row("taught", "distillation_r18", {"teachers.runs": (public,)}),
+            Row("by its path", "distillation_r18", {"teachers.runs": ("runs/mine",)}),
         )
     )
-    for arm in (alone, past, taught):
+    for arm in (alone, past, taught, by_path):
         finish_with_gate(arm, tmp_path, 0.7, 0.4)
     assert power.read_gate([(past, alone)], tmp_path) is None
-    assert power.read_gate([(taught, alone)], tmp_path) == (0.7, 0.4)
+    for arm in (taught, by_path):
+        assert power.read_gate([(arm, alone)], tmp_path) == (0.7, 0.4)
 
 
 @pytest.mark.parametrize(("teacher", "gate"), [(0.7, "passed"), (0.45, "missed (+8)")])

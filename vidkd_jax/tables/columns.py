@@ -13,6 +13,7 @@ from vidkd_jax.tables import costs, metrics, statistics
 from vidkd_jax.tables.alike import check_alike
 from vidkd_jax.tables.arms import Arm, finished_by_seed, finished_part, paired
 from vidkd_jax.tables.power import Gate, read_gate
+from vidkd_jax.tables.resolving import teachers_elsewhere
 from vidkd_jax.tables.row import TEACHERS, TRUNK, Row
 from vidkd_jax.tables.run_files import read_number
 from vidkd_jax.tables.run_results import RunResult, read_run
@@ -178,8 +179,8 @@ def _params(arm: Arm, out: Path) -> tuple[float, ...]:
     """Returns the parameters, in millions, of the student and of each teacher."""
     others = {a.folder(out): a for a in (*arm.needs(TEACHERS), *arm.answering())}
     runs = [_figure(a, out, "num_params") for a in (arm, *others.values())]
-    converted = [costs.of_card(load_card(folder))[0] for folder in arm.converted(out, TEACHERS)]
-    return tuple(count / 1e6 for count in (*runs, *converted))
+    elsewhere = [costs.of_card(load_card(f))[0] for f in teachers_elsewhere(arm, out)]
+    return tuple(count / 1e6 for count in (*runs, *elsewhere))
 
 
 def _minutes(arm: Arm, out: Path) -> float:

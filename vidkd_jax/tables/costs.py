@@ -16,7 +16,7 @@ from vidkd_jax.run.student import clip_shape_of
 from vidkd_jax.run.teachers import forward_passes
 from vidkd_jax.settings.settings import DataSettings, Settings
 from vidkd_jax.tables.arms import Arm
-from vidkd_jax.tables.resolving import resolve
+from vidkd_jax.tables.resolving import resolve, teachers_elsewhere
 from vidkd_jax.tables.row import TEACHERS
 
 # Further renderings of preset standard's videos.
@@ -75,7 +75,8 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     Args:
       arm: the run.
       extra: as in `resolve`.
-      out: the folder that all tables share. Of its converted weights those that are there count.
+      out: the folder that all tables share. Of teachers that no row trains those that are there
+        count.
 
     Raises:
       InputError: a field or a value is wrong.
@@ -89,7 +90,7 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     forward = run.macs
     teachers = [_work_of(teacher, extra).macs for teacher in arm.needs(TEACHERS)]
     teachers += [
-        of_card(load_card(folder))[1] for folder in arm.converted(out, TEACHERS) if folder.exists()
+        of_card(load_card(f))[1] for f in teachers_elsewhere(arm, out, extra) if f.exists()
     ]
     own = forward_passes(settings.method.teachers)
     step = (1 + _BACKWARD) * (1 + own["step"]) * forward

@@ -10,6 +10,7 @@ from scipy import stats
 
 from vidkd_jax.run.tracking import read_records
 from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.resolving import teachers_elsewhere
 from vidkd_jax.tables.row import TEACHERS
 from vidkd_jax.tables.run_files import read_summary
 from vidkd_jax.tables.statistics import Estimate
@@ -125,8 +126,8 @@ def read_gate(pairs: Sequence[tuple[Arm, Arm]], out: Path) -> Gate | None:
         validated = [r for r in records if r["split"] == "val"]
         teachers = [r["teacher_top1"] for r in validated if "teacher_top1" in r]
         student = read_summary(reference.folder(out)).get("val_clip_top1")
-        taught = arm.needs(TEACHERS) or arm.converted(out, TEACHERS)
-        if taught and teachers and student is not None:
+        is_taught = arm.needs(TEACHERS) or teachers_elsewhere(arm, out)
+        if is_taught and teachers and student is not None:
             found.append((teachers[-1], student))
     return Gate(*np.mean(found, axis=0).tolist()) if found else None
 

@@ -8,6 +8,7 @@ from vidkd_jax.settings import config as config_lib
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.arms import Arm
+from vidkd_jax.tables.row import TEACHERS
 
 
 def resolve(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Settings:
@@ -28,6 +29,15 @@ def resolve(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Settings
     for field, value in arm.overrides(out).items():
         config_lib.set_field(config, field, value)
     return config_lib.read(config)
+
+
+def teachers_elsewhere(arm: Arm, out: Path, extra: Sequence[str] = ()) -> list[Path]:
+    """Returns the folders of a run's trained teachers that are no runs of rows.
+
+    They are converted weights, or named by their paths.
+    """
+    of_rows = {str(needed.folder(out)) for needed in arm.needs(TEACHERS)}
+    return [Path(f) for f in resolve(arm, extra, out).teachers.runs if f not in of_rows]
 
 
 def root_of(extra: Sequence[str]) -> str:
