@@ -59,6 +59,8 @@ def test_narrow_deep_networks_begin_as_their_shortcuts(name):
     assert load(name, "laptop").model.zero_init_residual
     assert not load(name).model.zero_init_residual  # the papers' networks do not
     assert not load("ty_r18", "marionette").model.zero_init_residual
+    own = build("mine", "laptop", model__name="ty_r3d_50", model__zero_init_residual=False)
+    assert not own.model.zero_init_residual  # a config's own fields come last
 
 
 def test_papers_values():

@@ -127,7 +127,7 @@ def build(
     }
     values.update({field.replace("__", "."): value for field, value in overrides.items()})
     if dataset in SMALL_SETS and values.get("model.name") in _DEEP:
-        values["model.zero_init_residual"] = True
+        values.setdefault("model.zero_init_residual", True)
     for field, value in values.items():
         set_field(config, field, value)
     return config
