@@ -466,6 +466,10 @@ BODY = "TABLE = Table('t', (ROW,{rows}), 'a', {{'paper': {{'': 'ucf101'}}}}{tabl
             "row 'a': against: a - b - a goes round in a circle",
         ),
         (
+            HEAD.format(row="") + "TABLE = Table('t', (ROW,), 'a', {'mine': {'': ''}})",
+            r"bad\.py': scales: a column has no data set; name one, such as 'laptop'",
+        ),
+        (
             HEAD.format(row=", paper={'Video_top1': 5.0}") + BODY.format(rows="", table=""),
             "row 'a': paper: no 'Video_top1'; did you mean 'video_top1'",
         ),

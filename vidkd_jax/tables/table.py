@@ -2,7 +2,7 @@
 
 import dataclasses
 import runpy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from vidkd_jax.errors import InputError, suggest
@@ -220,19 +220,26 @@ def _check(table: Table) -> None:
     for row in table.rows:
         _check_chain(table, row)
     table.headline_metric()
+    if not all(all(datasets.values()) for datasets in table.scales.values()):
+        raise InputError("scales: a column has no data set; name one, such as 'laptop'")
     columns = {heading for datasets in table.scales.values() for heading in datasets}
     known = columns - {""}
     if "" in columns:
         known |= {*PAPER_COSTS, *(metric.name for metric in table.shown_metrics())}
     for row in table.rows:
-        answering = row.selection.teacher if row.selection else None
-        if row.converted or (answering and answering.converted):
-            raise InputError(
-                f"row '{row.name}': converted: only a row that another one's overrides need has it"
-            )
-        for name in row.paper:
-            if name not in known:
-                raise InputError(f"row '{row.name}': paper: no '{name}'{suggest(name, known)}")
+        _check_row(row, known)
+
+
+def _check_row(row: Row, known: Collection[str]) -> None:
+    """Refuses a row that is converted itself, or that has figures which no column is of."""
+    answering = row.selection.teacher if row.selection else None
+    if row.converted or (answering and answering.converted):
+        raise InputError(
+            f"row '{row.name}': converted: only a row that another one's overrides need has it"
+        )
+    for name in row.paper:
+        if name not in known:
+            raise InputError(f"row '{row.name}': paper: no '{name}'{suggest(name, known)}")
 
 
 def _check_chain(table: Table, row: Row) -> None:
