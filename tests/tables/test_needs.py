@@ -21,6 +21,7 @@ from vidkd_jax.tables import (
     columns,
     costs,
     load_table,
+    part,
     runner,
 )
 from vidkd_jax.tables import __main__ as tables
@@ -201,6 +202,18 @@ def test_a_trunk_is_forked_after_several_epochs_if_it_keeps_them(tmp_path):
     message = r"forks after epoch 2 of row 'stem', which keeps \(1, 3\); .*after=2\)"
     with pytest.raises(InputError, match=message):
         checks.check_forks(plan([wrong], tmp_path, []), tmp_path)
+
+
+def test_a_fork_that_does_not_fit_its_trunk_is_refused_before_anything_runs(tmp_path):
+    stem = trunk(Row("stem", "supervised_r18"), 3)
+    fork = forked(Row("fork", "ty_r18"), stem, 3)
+    runs = [row_arm(each, "marionette", 0) for each in (fork, part(fork, 0.5))]
+    checks.check_forks(plan(runs[:1], tmp_path, []), tmp_path)
+    message = r"row 'fork': data\.fraction=0\.5, but it forks from row 'stem', which has 1\.0"
+    with pytest.raises(InputError, match=message):
+        checks.check_forks(plan(runs[1:], tmp_path, []), tmp_path)
+    whole = [row_arm(part(fork, 0.5, needed=True), "marionette", 0)]
+    checks.check_forks(plan(whole, tmp_path, []), tmp_path)
 
 
 def test_the_noise_floor_has_the_teachers_and_the_start_of_its_trunk():

@@ -7,6 +7,7 @@ from vidkd_jax import data
 from vidkd_jax.errors import InputError, naming
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs
+from vidkd_jax.settings import differences
 from vidkd_jax.settings.config import overrides
 from vidkd_jax.settings.settings import DataSettings
 from vidkd_jax.tables.arms import Arm, in_order
@@ -82,22 +83,28 @@ def check_records(runs: Sequence[Planned], answered: Iterable[DataSettings] = ()
 
 
 def check_forks(runs: Sequence[Planned], out: Path) -> None:
-    """Checks that trunks keep the epochs after which other runs fork from them.
+    """Checks that trunks keep the epochs after which other runs fork, and that these fit them.
 
     Raises:
       InputError: one does not.
     """
     by_folder = {run.arm.folder(out): run for run in runs}
-    for run in runs:
-        after = run.settings.train.fork_epoch
+    for run in [run for run in runs if not run.done]:
+        after, now = run.settings.train.fork_epoch, run.settings.by_field()
         for trunk in run.arm.needs(TRUNK):
-            train = by_folder[trunk.folder(out)].settings.train
-            kept, newest = train.keep_epochs, (train.epochs - 1, train.epochs)
-            if after not in (*kept, *newest) and not run.done:
+            settings = by_folder[trunk.folder(out)].settings
+            train, before = settings.train, settings.by_field()
+            if after not in (*train.keep_epochs, train.epochs - 1, train.epochs):
                 raise InputError(
                     f"row '{run.arm.row.name}': forks after epoch {after} of row "
-                    f"'{trunk.row.name}', which keeps {kept}; make that row by "
+                    f"'{trunk.row.name}', which keeps {train.keep_epochs}; make that row by "
                     f"trunk(..., after={after})"
+                )
+            if fields := differences.when_forked(before, now):
+                field = fields[0]
+                raise InputError(
+                    f"row '{run.arm.row.name}': {field}={now[field]!r}, but it forks from row "
+                    f"'{trunk.row.name}', which has {before.get(field)!r}; a fork keeps it"
                 )
 
 
