@@ -320,6 +320,19 @@ def test_forks_of_one_trunk_began_with_one_state(tmp_path):
         alike.check_alike(arms, tmp_path)
 
 
+def test_the_epoch_of_a_fork_need_not_be_an_override(tmp_path):
+    """A flag may set it, or the row's own config."""
+    arm = row_arm(Row("fork", "ty_r18", FORK), "marionette", 0)
+    finish(arm, tmp_path, 0.5, 0)
+    row = dataclasses.replace(arm.row, overrides={"train.fork_from": FORK["train.fork_from"]})
+    saved = {"train.fork_epoch": 10}
+    found = [
+        alike._weights(each, tmp_path, saved, {"start": ["one"]})
+        for each in (arm, row_arm(row, "marionette", 0))
+    ]
+    assert found[0] == found[1] and found[0][0][0].name == "epoch 10"
+
+
 def test_a_folder_says_which_rows_are_needed():
     start = "model.init_from=from(supervised_r18+seed_offset=5+dataset=kinetics400)"
     row = dataclasses.replace(TUNED, overrides={**TUNED.overrides, "teachers.runs": (TEACHER,)})

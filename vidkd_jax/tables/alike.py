@@ -67,7 +67,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
                 f"'{folder}' was run on other videos or lists than the table's other runs: they do "
                 "not compare; run it again, in another --out"
             )
-        _check_weights(folder, _weights(arm, out, network), weights)
+        _check_weights(folder, _weights(arm, out, saved, network), weights)
     departures = {field for run in found for field in run.departs}
     return {field: found[0].fields.get(field) for field in sorted(departures)}
 
@@ -138,7 +138,9 @@ def _check_weights(
             )
 
 
-def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[Path, str]]:
+def _weights(
+    arm: Arm, out: Path, saved: Mapping[str, Any], network: Mapping[str, Any]
+) -> Iterable[tuple[Path, str]]:
     """Returns the runs whose weights a run knows, and their digests.
 
     They are its teachers, what it started from, and itself, and the converted weights as they are
@@ -151,7 +153,7 @@ def _weights(arm: Arm, out: Path, network: Mapping[str, Any]) -> Iterable[tuple[
     if start := named.get("model.init_from"):
         known += zip([Path(start)], network.get(origins.START, ()), strict=False)
     if trunk := named.get(TRUNK):
-        state = Path(trunk) / f"epoch {named['train.fork_epoch']}"
+        state = Path(trunk) / f"epoch {saved['train.fork_epoch']}"
         known += zip([state], network.get(origins.START, ()), strict=False)
     known += [(folder, _digest(folder)) for folder in arm.converted(out)]
     own = arm.folder(out)
