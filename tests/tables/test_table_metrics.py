@@ -501,6 +501,17 @@ def test_a_changed_table_has_a_name_of_its_own(tmp_path):
     assert load_table(str(copied.rename(tmp_path / "my_table3.py"))) == load_table("ty_table3")
 
 
+def test_validation_figures_of_two_kinds_are_not_compared(finish_rows):
+    out = finish_rows({"a": ("clip_top1",) * 2, "b": ("clip_top5",) * 2}, name="selected_on")
+    for path in out.rglob("metrics.jsonl"):
+        path.write_text(path.read_text().replace("}", ', "clip_top5": 0.9}'))
+    assert "| b | 2 |" in write(out, table())  # no metric follows the validation
+    for metric in ("validation", "speed_up"):
+        message = "rows 'b' and 'a': clip_top5 chooses the best epoch of one, clip_top1 of the"
+        with pytest.raises(InputError, match=message):
+            write(out, table(metrics=("video_top1", metric)))
+
+
 def test_motion_and_direction_of_paired_classes():
     """Classes 0 and 1 are a pair, 2 and 3 are one."""
     probabilities = np.array([[0.1, 0.3, 0.35, 0.25], [0.3, 0.1, 0.4, 0.2], [0.4, 0.3, 0.1, 0.2]])

@@ -105,6 +105,7 @@ def read_column(
     results = {row: {s: read(arm) for s, arm in runs.items()} for row, runs in finished.items()}
     groups = _groups(finished, results, out)
     references = {row.name: table.against(row) for row in table.rows}
+    _check_followed(results, references)
     shared = table.shared_rows()
     return Column(
         table=table,
@@ -152,6 +153,24 @@ def _groups(
                     "than the runs before it: differences would not be paired; run it again"
                 )
     return groups
+
+
+def _check_followed(
+    results: Mapping[str, Mapping[int, RunResult]], references: Mapping[str, str]
+) -> None:
+    """Refuses metrics of the validation that would compare one figure with another.
+
+    Raises:
+      InputError: another figure chooses a row's best epoch than its reference's.
+    """
+    followed = {row: next(iter(runs.values())).followed for row, runs in results.items()}
+    for row, reference in references.items():
+        if followed[row] != followed[reference]:
+            raise InputError(
+                f"rows '{row}' and '{reference}': {followed[row]} chooses the best epoch of one, "
+                f"{followed[reference]} of the other, so metrics of the validation do not compare "
+                "them; leave these out, or compare the row with another one"
+            )
 
 
 def _gates(table: Table, finished: Mapping[str, Mapping[int, Arm]], out: Path) -> dict[str, Gate]:

@@ -53,12 +53,14 @@ class RunResult:
       numbers: by metric, of metrics that are one number of a run.
       curve: the validation figure that chose its best epoch, by epoch, [e], where a metric compares
         it with another run's; else empty. Of a fork it is NaN for its trunk's epochs.
+      followed: the name of this figure, where a metric is of it; else "".
     """
 
     groups: tuple[str, ...]
     sums: Mapping[str, GroupSums]
     numbers: Mapping[str, float]
     curve: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
+    followed: str = ""
 
     def figure(self, metric: Metric, weights: np.ndarray | None = None) -> np.ndarray:
         """Returns a metric for weighted test groups.
@@ -90,9 +92,11 @@ def read_run(folder: Path, metrics: Sequence[Metric]) -> RunResult:
     groups, sums = _sums(folder, of_items) if of_items else ((), {})
     summary = read_summary(folder) if len(of_items) < len(metrics) else {}
     found = {m.name: _number(folder, summary, m) for m in numbers}
-    if all(metric.of_pair is None for metric in metrics):
+    if all(metric.of_curve is metric.of_pair is None for metric in metrics):
         return RunResult(groups, sums, found)
-    return RunResult(groups, sums, found, _own_curve(folder, summary))
+    of_pairs = any(metric.of_pair for metric in metrics)
+    curve = _own_curve(folder, summary) if of_pairs else np.empty(0)
+    return RunResult(groups, sums, found, curve, _selected_on(summary))
 
 
 def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
@@ -103,7 +107,7 @@ def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
     Raises:
       InputError: its method takes the last epoch, or the figure is not there.
     """
-    name = summary.get("selected_on", "clip_top1")  # which it was in old runs
+    name = _selected_on(summary)
     if name == LAST_EPOCH:
         raise InputError(
             f"'{folder}': its method takes the last epoch and has no validation figure that the "
@@ -114,6 +118,12 @@ def _own_curve(folder: Path, summary: Mapping[str, Any]) -> np.ndarray:
         with readable(folder):
             curve[first - 2] = summary[f"val_{name}"]
     return curve
+
+
+def _selected_on(summary: Mapping[str, Any]) -> str:
+    """Returns the validation figure that chose a run's best epoch."""
+    name: str = summary.get("selected_on", "clip_top1")  # which it was in old runs
+    return name
 
 
 def _number(folder: Path, summary: Mapping[str, Any], metric: Metric) -> float:
