@@ -524,6 +524,18 @@ def test_a_table_of_ones_own_with_configs_of_ones_own(tmp_path, capsys, monkeypa
     assert f"{config_files.FOLDER}/ty_r18.py:marionette" in second
 
 
+def test_a_row_that_means_nothing_without_flags_is_refused_before_anything_runs(
+    tmp_path, monkeypatch
+):
+    row = Row("hints", "hints_r18", {"method.blocks_of_teacher": ("a", "b"), "teachers.runs": ()})
+    table = Table("t", (row,), "hints", {"marionette": {"": "marionette"}})
+    monkeypatch.setattr(tables, "load_table", lambda _: table)
+    flags = ["--config.method.student_blocks=('a', 'b')"]
+    message = r"row 'hints', without the command line's settings: config\.method\.student_blocks"
+    with pytest.raises(InputError, match=message):
+        tables.main(["--table=t", f"--out={tmp_path}", "--dry_run", *flags])
+
+
 def test_words_for_true_and_false_are_those_of_runs():
     arm = row_arm(Row("a", "ty_r18"), "marionette", 0)
     for text, value in (("0", False), ("f", False), ("TRUE", True)):

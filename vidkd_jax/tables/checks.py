@@ -48,6 +48,9 @@ def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence
             raise InputError(f"--config.{field}: the table sets it, run by run; leave it out")
     for arm in {arm.kind: arm for arm in runs}.values():
         resolve(arm, extra)
+        # The table compares the finished runs with what their rows mean by themselves.
+        with naming(f"row '{arm.row.name}', without the command line's settings"):
+            resolve(arm)
 
 
 def missing_records(runs: Sequence[Planned], answered: Iterable[DataSettings] = ()) -> list[str]:
