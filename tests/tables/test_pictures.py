@@ -94,6 +94,19 @@ def test_no_mistake_that_all_make(make_runs):
         PICTURES["misclassified"].draw(shown)
 
 
+def test_mistakes_are_shown_where_the_table_s_reference_is_not(make_runs):
+    """It is not finished yet, and the rows that are have been compared with one of themselves."""
+    shown = make_runs(A=[0.1] * 4, B=[0.2] * 4)
+    table = dataclasses.replace(shown.table, reference="not finished")
+    figure = PICTURES["misclassified"].draw(dataclasses.replace(shown, table=table))
+    assert len(figure.axes) == 4 + 2 * 4
+
+
+def test_rows_without_a_selection_have_no_picture_by_clips(make_runs):
+    with pytest.raises(InputError, match="accuracy_by_clips: no row has a selection"):
+        PICTURES["accuracy_by_clips"].draw(make_runs(A=[0.1] * 4, B=[0.2] * 4))
+
+
 def test_a_table_is_written_although_a_picture_has_nothing_to_draw(make_runs, tmp_path, capsys):
     shown = make_runs(A=[0.1, 0.9, 0.9, 0.9], B=[0.9, 0.1, 0.9, 0.9])
     table = dataclasses.replace(TABLE, pictures=("misclassified",), shows_table=False)

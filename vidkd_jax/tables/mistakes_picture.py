@@ -42,7 +42,7 @@ def misclassified(shown: Shown) -> Figure:
     chosen = surest[wrong[surest]]
     if not len(chosen):
         raise InputError(f"figure of mistakes: no video of {shown.dataset} is wrong in all rows")
-    run = runs[shown.table.reference][seeds[0]]
+    run = first[seeds[0]]
     strips = _frames(run, shown.data_root, [names[v] for v in chosen])
     with readable(run):
         class_names = json.loads((run / "evaluation.json").read_text())["class_names"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation import metrics
 from vidkd_jax.report import figures
 from vidkd_jax.tables.arms import finished_arms
@@ -40,8 +41,14 @@ def accuracy_by_epoch(shown: Shown) -> Figure:
 
 
 def accuracy_by_clips(shown: Shown) -> Figure:
-    """Draws Video@1 of every row by the number of clips that the teacher sees."""
+    """Draws Video@1 of every row by the number of clips that the teacher sees.
+
+    Raises:
+      InputError: no row chooses clips.
+    """
     rows = {row.name: row for row in shown.table.rows if row.selection}
+    if not rows:
+        raise InputError("accuracy_by_clips: no row has a selection")
     ks = sorted({k for row in rows.values() if row.selection for k in row.selection.all_ks()})
     curves = {}
     for name, row in rows.items():

@@ -16,7 +16,7 @@ class Shown:
       dataset: the data set of the column.
       out: the folder of the runs.
       seeds: runs of each row, at most.
-      data_root: the records' folder; "": the one that the reference's first run had.
+      data_root: the records' folder; "": the one that the first row's run had.
     """
 
     table: Table
