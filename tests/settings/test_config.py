@@ -140,6 +140,17 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
             r"schedule\.group_drops: 'head' is no pattern of optim\.multipliers; add \('head', 1",
         ),
         (
+            {"optim.multipliers": (("head", 0.5), ("head", 0.1))},
+            r"optim\.multipliers: \('head', 'head'\) has a pattern twice; give each once",
+        ),
+        (
+            {
+                "optim.multipliers": (("head", 1.0),),
+                "schedule.group_drops": (("head", (1,)), ("head", (2,))),
+            },
+            r"schedule\.group_drops: \('head', 'head'\) has a pattern twice",
+        ),
+        (
             {"schedule.name": "steps", "schedule.group_drops": ("head",)},
             r"schedule\.group_drops: 'head'; give \(pattern, epochs\) pairs",
         ),

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from vidkd_jax import models
@@ -78,6 +79,7 @@ def _validate_drops(settings: Settings) -> None:
                 "(('confidence', 0.1),)"
             )
         patterns.append(pair[0])
+    _check_once("optim.multipliers", patterns)
     for drop in settings.schedule.group_drops:
         if not _is_pattern(drop):
             raise InputError(
@@ -90,6 +92,13 @@ def _validate_drops(settings: Settings) -> None:
                 f"config.schedule.group_drops: '{drop[0]}' is no pattern of optim.multipliers; "
                 f"add ('{drop[0]}', 1.0) there"
             )
+    _check_once("schedule.group_drops", [drop[0] for drop in settings.schedule.group_drops])
+
+
+def _check_once(field: str, patterns: Sequence[str]) -> None:
+    """Refuses a pattern that is there twice: one of the two would not count."""
+    if len(set(patterns)) < len(patterns):
+        raise InputError(f"config.{field}: {tuple(patterns)} has a pattern twice; give each once")
 
 
 def _validate_fork(settings: Settings) -> None:
