@@ -63,6 +63,8 @@ class Selection:
             raise InputError(f"student_k={self.student_k}: give 0 to k={min(self.all_ks())}")
         if self.stop_at is not None and self.student_k:
             raise InputError("stop_at: the sampler answers no clips there; leave student_k out")
+        if self.passes < 1 or (self.passes > 1 and self.student_k):
+            raise InputError(f"passes={self.passes}: give 1 or more, and 1 with student_k")
         for threshold in self.thresholds():
             if threshold is not None and not 0 < threshold <= 1:
                 raise InputError(f"stop_at={threshold:g}: give a probability above 0, at most 1")
