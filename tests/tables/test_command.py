@@ -536,6 +536,21 @@ def test_a_row_that_means_nothing_without_flags_is_refused_before_anything_runs(
         tables.main(["--table=t", f"--out={tmp_path}", "--dry_run", *flags])
 
 
+@pytest.mark.parametrize(("offset", "seeds"), [(0, 1), (2, 3)])
+def test_a_noise_floor_that_shares_a_run_with_its_reference_is_refused(
+    offset, seeds, tmp_path, monkeypatch
+):
+    rows = (Row("a", "supervised_r18"), Row("again", "supervised_r18", seed_offset=offset))
+    table = Table("t", rows, "a", {"marionette": {"": "marionette"}}, noise=("again",))
+    monkeypatch.setattr(tables, "load_table", lambda _: table)
+    monkeypatch.setattr(tables, "print_costs", lambda *_: None)
+    arguments = ["--table=t", f"--out={tmp_path}", "--dry_run"]
+    with pytest.raises(InputError, match=rf"'again' and 'a' are both .*seed{offset}', and would"):
+        tables.main([*arguments, f"--seeds={seeds}"])
+    if offset:
+        tables.main([*arguments, f"--seeds={offset}"])
+
+
 def test_words_for_true_and_false_are_those_of_runs():
     arm = row_arm(Row("a", "ty_r18"), "marionette", 0)
     for text, value in (("0", False), ("f", False), ("TRUE", True)):

@@ -28,6 +28,29 @@ def check_rows(table: Table, flag: str, names: Sequence[str]) -> None:
             table.row(name)
 
 
+def check_noise(table: Table, runs: Iterable[Arm]) -> None:
+    """Checks that no run of the noise floor is compared, for any seed, with itself.
+
+    Args:
+      table: names the rows that repeat the row that they are compared with.
+      runs: of all rows and seeds.
+
+    Raises:
+      InputError: such a row has a run of its reference.
+    """
+    of_row: dict[str, set[Path]] = {}
+    for arm in runs:
+        of_row.setdefault(arm.row.name, set()).add(arm.folder(Path()))
+    for name in table.noise:
+        reference = table.against(table.row(name))
+        if shared := sorted(of_row[name] & of_row[reference]):
+            raise InputError(
+                f"noise: '{name}' and '{reference}' are both '{shared[0]}', and would differ less "
+                "than equal runs do; give the one that repeats the other a seed_offset, such as "
+                "1000"
+            )
+
+
 def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence[str]) -> None:
     """Checks the command line's overrides before anything runs.
 
