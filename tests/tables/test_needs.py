@@ -433,6 +433,18 @@ def test_a_step_costs_what_its_teachers_answer_and_nothing_for_its_start():
     assert plain == tuned and taught == pytest.approx(plain * 4 / 3, rel=1e-4)  # of 400 classes
 
 
+def test_a_still_image_teacher_costs_what_it_answers_of_each_frame():
+    still = Row("still", "frame_teacher", dataset="scene", only_seed=0)
+    (macs,) = {costs._work_of(row_arm(still, "scene", 0), ()).macs}
+    alone = costs.cost(row_arm(Row("alone", "segments_r18"), "marionette", 0))
+    for guidance, frames in (("sequence", 8), ("image", 1)):
+        overrides = {"teachers.runs": (still,), "method.guidance": guidance}
+        found = costs.cost(row_arm(Row("guided", "dtg_r18", overrides), "marionette", 0))
+        asked = (found.flops - alone.flops) / (2 * found.videos * found.passes)
+        # The student's head is another one.
+        assert asked == pytest.approx(frames * macs, rel=1e-2)
+
+
 def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch):
     known = Row("t", "supervised_r18", dataset="marionette", converted={"ucf101": "public"})
     row = Row("a", "distillation_r18", {"teachers.runs": (known, PRETRAINED)})

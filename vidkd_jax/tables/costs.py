@@ -14,6 +14,7 @@ from vidkd_jax.networks.weights import Card, load_card
 from vidkd_jax.run import inputs
 from vidkd_jax.run.student import clip_shape_of
 from vidkd_jax.run.teachers import forward_passes
+from vidkd_jax.run.trained import frozen_source
 from vidkd_jax.settings.settings import DataSettings, Settings
 from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.resolving import resolve, teachers_elsewhere
@@ -88,13 +89,9 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
         held_out += (1 - held_out) * data.val_fraction
     training = round(run.videos * data.fraction * (1 - held_out))
     forward = run.macs
-    teachers = [_work_of(teacher, extra).macs for teacher in arm.needs(TEACHERS)]
-    teachers += [
-        of_card(load_card(f))[1] for f in teachers_elsewhere(arm, out, extra) if f.exists()
-    ]
     own = forward_passes(settings.method.teachers)
     step = (1 + _BACKWARD) * (1 + own["step"]) * forward
-    per_clip = 2 * (step + own["forward"] * forward + sum(teachers))
+    per_clip = 2 * (step + own["forward"] * forward + _macs_of_teachers(arm, run, extra, out))
     train = settings.train
     epochs = train.epochs - train.fork_epoch
     passes = epochs * data_lib.passes_per_epoch(training, train.batch_size, train.repeats)
@@ -124,6 +121,18 @@ class _Work:
         """Of one row of a batch, all of its clips together."""
         model = self.settings.model
         return self.clips * _count_macs(model.name, model.width, self.num_classes, self.shape)
+
+
+def _macs_of_teachers(arm: Arm, run: _Work, extra: Sequence[str], out: Path) -> int:
+    """Returns the MACs of what a run's trained teachers answer about one row of a batch."""
+    works = [_work_of(teacher, extra) for teacher in arm.needs(TEACHERS)]
+    cards = [load_card(f) for f in teachers_elsewhere(arm, out, extra) if f.exists()]
+    each = [(work.macs, work.shape[0]) for work in works]
+    each += [(of_card(card)[1], card.frames) for card in cards]
+    source = frozen_source(run.settings.method.teachers)
+    # A still-image network may see every frame of a clip.
+    times = run.shape[0] if source is not None and source.all_frames else 1
+    return sum(macs * (times if frames == 1 else 1) for macs, frames in each)
 
 
 def _work_of(arm: Arm, extra: Sequence[str]) -> _Work:
