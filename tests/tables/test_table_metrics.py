@@ -465,9 +465,12 @@ BODY = "TABLE = Table('t', (ROW,{rows}), 'a', {{'paper': {{'': 'ucf101'}}}}{tabl
             + BODY.format(rows=" Row('b', 'ty_r50', against='a')", table=""),
             "row 'a': against: a - b - a goes round in a circle",
         ),
-        (
-            HEAD.format(row="") + "TABLE = Table('t', (ROW,), 'a', {'mine': {'': ''}})",
-            r"bad\.py': scales: a column has no data set; name one, such as 'laptop'",
+        *(
+            (
+                HEAD.format(row="") + f"TABLE = Table('t', (ROW,), 'a', {scales})",
+                r"bad\.py': scales: give each a column with a data set, such as {'': 'laptop'}",
+            )
+            for scales in ({}, {"mine": {}}, {"mine": {"": ""}})
         ),
         (
             HEAD.format(row=", paper={'Video_top1': 5.0}") + BODY.format(rows="", table=""),

@@ -220,9 +220,10 @@ def _check(table: Table) -> None:
     for row in table.rows:
         _check_chain(table, row)
     table.headline_metric()
-    if not all(all(datasets.values()) for datasets in table.scales.values()):
-        raise InputError("scales: a column has no data set; name one, such as 'laptop'")
-    columns = {heading for datasets in table.scales.values() for heading in datasets}
+    every = table.scales.values()
+    if not every or not all(datasets and all(datasets.values()) for datasets in every):
+        raise InputError("scales: give each a column with a data set, such as {'': 'laptop'}")
+    columns = {heading for datasets in every for heading in datasets}
     known = columns - {""}
     if "" in columns:
         known |= {*PAPER_COSTS, *(metric.name for metric in table.shown_metrics())}
