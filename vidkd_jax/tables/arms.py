@@ -50,13 +50,8 @@ class Arm:
           field: only those that this override names; "": those of all overrides, and the teacher
             of the row's selection.
         """
-        found = [
-            self._needed(row)
-            for name, value in self.row.overrides_in(self.dataset).items()
-            if field in ("", name)
-            for row in rows_in(value)
-            if self.dataset not in row.converted
-        ]
+        rows = [row for row in self._rows_of(field) if self.dataset not in row.converted]
+        found = [self._needed(row) for row in rows]
         return found if field else found + self.answering()
 
     def converted(self, out: Path, field: str = "") -> list[Path]:
@@ -68,11 +63,14 @@ class Arm:
         """
         return [
             converted_folder(row.converted[self.dataset], out)
-            for name, value in self.row.overrides.items()
-            if field in ("", name)
-            for row in rows_in(value)
+            for row in self._rows_of(field)
             if self.dataset in row.converted
         ]
+
+    def _rows_of(self, field: str) -> list[Row]:
+        """Returns the rows that an override names; "": all of them."""
+        overrides = self.row.overrides_in(self.dataset).items()
+        return [row for name, value in overrides if field in ("", name) for row in rows_in(value)]
 
     def answering(self) -> list["Arm"]:
         """Returns the run that answers clips for this one, where the row's selection names one."""
