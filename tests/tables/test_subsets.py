@@ -1,6 +1,7 @@
 """Rows with a part of the videos, and the rows that they need."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from finished_runs import finish
@@ -62,6 +63,14 @@ def test_a_trunk_and_its_noise_floor_may_have_a_part_of_the_videos():
     again = other_clips("other clips", stem, 10)
     runs = in_order(row_arm(row, "marionette", 3) for row in (stem, again))
     assert [(arm.seed, resolve(arm).data.subset_seed) for arm in runs] == [(3, 3), (1003, 3)]
+
+
+def test_a_noise_floor_of_a_part_has_the_teachers_of_its_trunk():
+    stem = trunk(TAUGHT, 10)
+    rows = [part(row, 0.25, needed=True) for row in (stem, other_clips("other clips", stem, 10))]
+    own, other = (row_arm(row, "marionette_long", 3) for row in rows)
+    assert [arm.seed for arm in in_order([own, other])] == [103, 3, 1003]
+    assert own.overrides(Path())["teachers.runs"] == other.overrides(Path())["teachers.runs"]
 
 
 def test_seeds_with_other_videos_make_one_table(tmp_path):

@@ -80,4 +80,4 @@ def _own(row: Row) -> Row:
     """Returns a needed row that every seed has its own of, apart from the table's own rows."""
     if row.only_seed is None:
         return row
-    return dataclasses.replace(row, only_seed=None, seed_offset=_APART)
+    return dataclasses.replace(row, only_seed=None, seed_offset=row.seed_offset + _APART)
