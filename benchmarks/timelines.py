@@ -165,7 +165,8 @@ def main(argv: list[str] | None = None) -> None:
     files = table_rows.some_files([*videos], args.videos, args.number)
     truths = sidecars.read([file.name for file in files], args.sidecars)
     groups = [videos[Path(file.name).stem].group for file in files]
-    pair = pairs.pair(load("--teacher", args.teacher), load("--run", args.run))
+    run = load("--run", args.run)
+    pair = pairs.pair(load("--teacher", args.teacher, beside=run), run)
     for choice in (Choice(args.selector, args.k), Choice("dense")):
         answers = _answered(Engine(pair, choice).answer(files), len(files))
         figures = judged(answers, pair.class_names, truths, groups)

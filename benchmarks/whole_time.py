@@ -43,8 +43,8 @@ _CLOCKS = (time.perf_counter, time.process_time)
 @functools.cache  # rows with the same networks share what is compiled
 def load_pair(teacher: Path, sampler: Path | None) -> Pair:
     """Returns the networks of a row, as `predict` loads them."""
-    other = load("teacher", teacher)
-    return pairs.pair(other, None if sampler is None else load("sampler", sampler))
+    own = None if sampler is None else load("sampler", sampler)
+    return pairs.pair(load("teacher", teacher, beside=own), own)
 
 
 def choice_of(selection: Selection, max_clips: int) -> Choice:

@@ -167,6 +167,23 @@ def test_clips_that_are_chosen_unseen_one_by_one_have_times_and_pictures(
         assert (tmp_path / "t.csv").read_text().count("a.mp4,clip,") == 10
 
 
+@pytest.mark.parametrize("selector", ["confidence", "random"])
+def test_a_teacher_without_a_run_sees_videos_as_the_samplers_run_does(
+    video_run, selector, tmp_path
+):
+    """As it did while it taught: at that frame rate, and as much of a frame."""
+    file = {"file": "teacher.pth", "sha256": "0"}
+    teacher = save_sampler(tmp_path / "teacher", video_run, confidence=False, source=file)
+    (teacher / "config.json").unlink()
+    sampler = save_sampler(tmp_path / "sampler", video_run, seed=6, fps=6.0)
+    config = json.loads((sampler / "config.json").read_text())
+    config["data"] |= {"fps": 6.0, "short_side": 48, "crop": 40}
+    (sampler / "config.json").write_text(json.dumps(config))
+    flags = [f"--run={sampler}", f"--teacher={teacher}", f"--selector={selector}"]
+    both, _ = predict._asked(predict._parse([*flags, "video.mp4"]))
+    assert (both.cutting.fps, both.cutting.short_side, both.cutting.crop) == (6, 29, 24)
+
+
 def test_the_teacher_has_its_own_temperature(networks, files, tmp_path, capsys):
     for name, temperature in (("teacher", 2.0), ("sampler", 7.0)):
         shutil.copytree(networks / name, tmp_path / name)

@@ -161,7 +161,7 @@ def _ended_by_hand(sources: Sequence[Source]) -> Iterator[Callable[[], bool]]:
 def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
     """Returns the networks, and how clips are chosen."""
     run = load("--run", args.run)
-    teacher = run if args.teacher is None else load("--teacher", args.teacher)
+    teacher = run if args.teacher is None else load("--teacher", args.teacher, beside=run)
     selector = args.selector or _usual(run, alone=teacher is run)
     most = args.max_clips
     if most is None:  # as the run was evaluated; else a long video's clips would be left out

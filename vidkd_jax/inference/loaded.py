@@ -39,6 +39,16 @@ class Cutting:
     batch_size: int = EvalSettings.batch_size
     known: bool = False
 
+    def beside(self, other: "Cutting") -> "Cutting":
+        """Returns how it is shown what another one sees, if that one has a run and it has none.
+
+        It keeps the size of its clips, and sees as much of a frame, as it did as a teacher.
+        """
+        if self.known or not other.known:
+            return self
+        short_side = round(self.crop * other.short_side / other.crop)
+        return dataclasses.replace(self, short_side=short_side, fps=other.fps, still=other.still)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Loaded:
@@ -79,12 +89,13 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load(flag: str, folder: Path) -> Loaded:
+def load(flag: str, folder: Path, *, beside: Loaded | None = None) -> Loaded:
     """Returns the network of a finished run, or of converted weights.
 
     Args:
       flag: that names the folder, as in "--run".
       folder: of the run or of the weights.
+      beside: the network that chooses its clips. Weights without a run see videos as its run does.
 
     Raises:
       InputError: it holds no network that sees RGB.
@@ -95,7 +106,10 @@ def load(flag: str, folder: Path) -> Loaded:
         raise InputError(f"{name}: sees optical flow; give a run that sees RGB")
     saved = _saved(name, folder)
     dtype = saved.get("model.dtype", ModelSettings.dtype)
-    return Loaded(name, card, variables, cutting_of(saved, card), dtype=dtype)
+    cutting = cutting_of(saved, card)
+    if beside is not None:
+        cutting = cutting.beside(beside.cutting)
+    return Loaded(name, card, variables, cutting, dtype=dtype)
 
 
 def calibrated(loaded: Loaded, folder: Path, level: str) -> Loaded:
