@@ -1,12 +1,17 @@
 """A video at another frame rate shows, at each moment, the frame that is nearest in time."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from video_files import encode
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.video import VideoStream, probe, random_access, read_frames, write_video
+from vidkd_jax.video.opening import open_stream
 from vidkd_jax.video.rate import at_rate
+
+REAL = Path(__file__).parents[3] / "shared/videos"
 
 
 def regular(num_frames, rate, start=0.0):
@@ -75,6 +80,34 @@ def test_a_file_of_variable_rate(tmp_path, monkeypatch):
     np.testing.assert_allclose(whole.mean((1, 2, 3)), frames * 20, atol=3)
     monkeypatch.setattr(random_access, "_scan", None)  # it must seek
     np.testing.assert_array_equal(read_frames(path, [8, 1], fps=2), whole[[8, 1]])
+
+
+def test_an_avi_goes_by_the_times_of_decoding(tmp_path):
+    """FFmpeg guesses when frames are shown, and guesses wrongly where there are B-frames."""
+    path, noise = tmp_path / "video.avi", np.random.default_rng(0).integers(0, 255, (72, 96, 3))
+    images = [np.roll(noise, 2 * i, axis=1).astype(np.uint8) for i in range(40)]
+    write_video(path, images, 30, codec="libx264", options={"bf": "3"})
+    with open_stream(path) as (container, stream):
+        guessed = [frame.pts for frame in container.decode(stream)]
+    assert guessed != sorted(guessed)
+    np.testing.assert_array_equal(read_frames(path, fps=15), read_frames(path)[::2])
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real videos are not on this machine")
+@pytest.mark.parametrize(
+    ("name", "fps", "num_frames"),
+    [("v_ApplyEyeMakeup_g01_c01.avi", 15, 99), ("RATRACE_wave_f_nm_np1_fr_goo_37.avi", 10, 24)],
+)
+def test_an_avi_with_b_frames_lasts_as_long_as_its_frames(name, fps, num_frames):
+    """164 frames at 25, and 72 at 30 a second, whose times of display FFmpeg can only guess."""
+    assert probe(REAL / name, fps=fps).num_frames == num_frames
+    own = probe(REAL / name)
+    np.testing.assert_array_equal(
+        read_frames(REAL / name, short_side=16, fps=own.fps),
+        read_frames(REAL / name, short_side=16),
+    )
+    with VideoStream(REAL / name) as stream:
+        assert stream.count() == own.num_frames and stream.drift < 1e-9
 
 
 def test_frames_beyond_the_end_are_named(tmp_path):

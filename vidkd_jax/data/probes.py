@@ -14,8 +14,9 @@ from vidkd_jax import video
 from vidkd_jax.runtime.cache import cache_folder
 from vidkd_jax.runtime.progress import progress_bar
 
+# The table "probes" of earlier versions has other counts of .avi files at another rate.
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS probes (
+CREATE TABLE IF NOT EXISTS counted (
     path TEXT, bytes INTEGER, mtime_ns INTEGER, at_fps REAL,
     num_frames INTEGER, fps REAL, height INTEGER, width INTEGER, num_damaged INTEGER,
     PRIMARY KEY (path, at_fps)
@@ -111,7 +112,7 @@ def _recall(memory: sqlite3.Connection | None, key: _Key | None) -> video.VideoI
     if memory is None or key is None:
         return None
     query = (
-        "SELECT num_frames, fps, height, width, num_damaged FROM probes "
+        "SELECT num_frames, fps, height, width, num_damaged FROM counted "
         "WHERE (path, bytes, mtime_ns, at_fps)=(?,?,?,?)"
     )
     with contextlib.suppress(sqlite3.Error, UnicodeError):
@@ -125,4 +126,4 @@ def _remember(memory: sqlite3.Connection | None, key: _Key | None, info: video.V
         return
     values = (*key, *dataclasses.astuple(info))
     with contextlib.suppress(sqlite3.Error, UnicodeError):  # full disk, or a name that is not text
-        memory.execute("INSERT OR REPLACE INTO probes VALUES (?,?,?,?,?,?,?,?,?)", values)
+        memory.execute("INSERT OR REPLACE INTO counted VALUES (?,?,?,?,?,?,?,?,?)", values)

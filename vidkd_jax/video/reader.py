@@ -88,9 +88,18 @@ def shown_frames(
     """Brings decoded frames to `fps` frames a second; 0 leaves them as they are. See `at_rate`."""
     if not fps:
         return frames
-    unit = float(stream.time_base or 0)
-    stamped = ((frame, None if frame.pts is None else frame.pts * unit) for frame in frames)
+    stamped = ((frame, shown_at(frame, stream)) for frame in frames)
     return at_rate(stamped, fps, usual_rate(path, stream))
+
+
+def shown_at(frame: av.VideoFrame, stream: av.VideoStream) -> float | None:
+    """Returns the time of a frame in seconds; None means that the file does not say.
+
+    An .avi has no times at which frames are shown. Those that FFmpeg makes up go back and forth
+    where there are B-frames, so the times of decoding count there, which are in order.
+    """
+    time = frame.dts if stream.container.format.name == "avi" else frame.pts
+    return None if time is None else time * float(stream.time_base or 0)
 
 
 class VideoStream:
@@ -140,7 +149,7 @@ class VideoStream:
             self.fps = float(stream.average_rate or 0)
             self.created = str(container.metadata.get("creation_time", ""))
             frames = decode_from_here(self.path, container, stream)
-            decoded = self._counting(frames, 0.0 if fps else float(stream.time_base or 0))
+            decoded = self._counting(frames, None if fps else stream)
             first = self._first(decoded, container) if live else next(decoded, None)
             if first is None:
                 raise VideoError(self.path, "no frame can be decoded")
@@ -175,15 +184,18 @@ class VideoStream:
                 "file, or move the index: ffmpeg -i FILE -c copy -movflags +faststart OTHER.mp4",
             ) from error
 
-    def _counting(self, frames: Iterator[av.VideoFrame], unit: float) -> Iterator[av.VideoFrame]:
-        """Yields frames, and counts what is wrong; `unit` is of their times, 0: without these."""
+    def _counting(
+        self, frames: Iterator[av.VideoFrame], stream: av.VideoStream | None
+    ) -> Iterator[av.VideoFrame]:
+        """Yields frames, and counts what is wrong; without a stream, not by their times."""
         begin = None
         for number, frame in enumerate(frames):
             self.num_damaged += frame.is_corrupt
-            if frame.pts is not None and unit and self.fps:
-                begin = frame.pts * unit - number / self.fps if begin is None else begin
-                off = frame.pts * unit - number / self.fps - begin
-                self.drift = max(self.drift, abs(off))
+            time = shown_at(frame, stream) if stream is not None and self.fps else None
+            if time is not None:
+                off = time - number / self.fps
+                begin = off if begin is None else begin
+                self.drift = max(self.drift, abs(off - begin))
             yield frame
 
     def __iter__(self) -> Iterator[np.ndarray]:
