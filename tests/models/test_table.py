@@ -2,6 +2,8 @@
 
 import json
 
+import jax
+import jax.numpy as jnp
 import pytest
 from flax import linen as nn
 
@@ -54,6 +56,20 @@ def test_products_are_counted_by_hand():
     assert parameters == 27 * 3 * 8 + 3 * 8 + 8 * 5 + 5
     positions = 4 * 3 * 3
     assert macs == positions * 8 * 27 * 3 + positions * 8 * 3 + 8 * 5
+
+
+class _Recurrent(nn.Module):
+    @nn.compact
+    def __call__(self, clip, *, train):
+        frames = jnp.moveaxis(clip.mean((2, 3)), 1, 0)
+        kernel = self.param("kernel", nn.initializers.ones, (3, 3))
+        state, _ = jax.lax.scan(lambda x, frame: (x @ kernel + frame, None), frames[0], frames)
+        return state
+
+
+def test_a_loop_over_frames_counts_for_each_of_them():
+    model = models.Recogniser(_Recurrent(), {"logits": models.Head(5)})
+    assert count(model, (4, 6, 6, 3))[1] == 4 * 3 * 3 + 3 * 5
 
 
 def test_table_names_every_backbone(capsys, monkeypatch):

@@ -84,6 +84,8 @@ def _macs_of(equation: Any) -> int:
         (contracted, _), _ = parameters["dimension_numbers"]
         left = equation.invars[0].aval.shape
         return equation.outvars[0].aval.size * prod(left[axis] for axis in contracted)
+    if name == "scan":  # a loop, such as one over frames
+        return parameters["length"] * _macs(parameters["jaxpr"].jaxpr)
     if name == "cond":  # a choice of platform: the last branch is for all platforms but the CPU
         return _macs(parameters["branches"][-1].jaxpr)
     return sum(_macs(inner) for inner in _inner(parameters))
