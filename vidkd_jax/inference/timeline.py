@@ -26,7 +26,7 @@ def clips(answer: VideoAnswer, names: Sequence[str]) -> list[dict[str, Any]]:
       For each clip that a classifier or a confidence head saw: "clip", "start" and "end" in seconds
       (None: the frame rate is not known), "class" and "probability" of the most probable class
       (None: no classifier saw the clip), "confidence" (None: there is no such head), and "by", who
-      answered it for the video: "teacher", "sampler", "both" or "" for a clip that does not count.
+      answered it for the video, `VideoAnswer.by`; "" for a clip that does not count.
     """
     scored = answer.clip_probabilities()
     known = {*scored, *(range(answer.num_clips) if answer.confidence is not None else ())}
