@@ -107,6 +107,15 @@ def test_a_new_selector_is_one_function(monkeypatch):
         selectors.ranking("entropy")(last)
 
 
+@pytest.mark.parametrize("chosen", [[0, 5], [-1], [1, 1], [0.0, 1.0], [[0, 1]], []], ids=str)
+def test_what_is_no_choice_is_refused(monkeypatch, chosen):
+    """A clip behind a video's end would count as an answer of nothing in a study."""
+    monkeypatch.setattr(selectors, "_SELECTORS", copy.copy(selectors._SELECTORS))
+    selectors.selector("own")(lambda *_: chosen)
+    with pytest.raises(InputError, match=r"'own' chose .* of 5 clips; it must return"):
+        choose("own", Evidence(5), 2, rng())
+
+
 def test_which_selectors_need_a_sampler_and_which_cheat():
     found = selectors.known()
     assert {name for name, each in found.items() if each.needs_sampler} == {"entropy", "confidence"}

@@ -146,7 +146,8 @@ def choose(name: str, evidence: Evidence, k: int, rng: np.random.Generator) -> n
       rng: for selectors that draw.
 
     Raises:
-      InputError: there is no such selector, or the evidence lacks what it needs.
+      InputError: there is no such selector, the evidence lacks what it needs, or what the selector
+        returns is no choice.
       ValueError: `k` is less than 1, or the video has no clip.
     """
     found = lookup(name)
@@ -155,7 +156,14 @@ def choose(name: str, evidence: Evidence, k: int, rng: np.random.Generator) -> n
     for field in found.needs:
         if getattr(evidence, field) is None:
             raise InputError(f"selector '{name}' needs the clips' {field}, which is not known")
-    return found.choose(evidence, min(k, evidence.num_clips), rng)
+    chosen = np.asarray(found.choose(evidence, min(k, evidence.num_clips), rng))
+    there = {*chosen.ravel().tolist()} & {*range(evidence.num_clips)}
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not 0 < len(chosen) == len(there):
+        raise InputError(
+            f"selector '{name}' chose {chosen.tolist()} of {evidence.num_clips} clips; it must "
+            "return the numbers of different clips, whole numbers from 0"
+        )
+    return chosen
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
