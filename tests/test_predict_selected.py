@@ -200,6 +200,17 @@ def test_the_teacher_has_its_own_temperature(networks, files, tmp_path, capsys):
     assert plain == pytest.approx(2 * cold, rel=1e-3)
 
 
+def test_a_sampler_that_is_not_asked_needs_no_temperature(networks, tmp_path):
+    shutil.copytree(networks / "teacher", tmp_path / "teacher")
+    fitted = {"clip_temperature": 2.0, "video_temperature": 5.0}
+    (tmp_path / "teacher" / "summary.json").write_text(json.dumps(fitted))
+    runs = [f"--run={networks / 'sampler'}", f"--teacher={tmp_path / 'teacher'}", "--calibrated"]
+    both, _ = predict._asked(predict._parse([*runs, "--selector=random", "video.mp4"]))
+    assert both.teacher.temperature == 2 and both.sampler is None
+    with pytest.raises(InputError, match=r"--run=.*sampler has no 'clip_temperature'"):
+        predict._asked(predict._parse([*runs, "video.mp4"]))
+
+
 def test_a_timeline_has_all_clips_of_a_long_video(video_run, tmp_path, capsys):
     """Evaluation sees up to 30 clips of a video; what happens between them would be missed."""
     write_square(tmp_path / "long.mp4", direction=0, seed=3, num_frames=300)

@@ -172,8 +172,9 @@ def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
     )
     if args.calibrated:
         level = "video" if choice.found.takes_all and choice.stop_at is None else "clip"
-        alone, run = teacher is run, calibrated(run, args.run, level)
-        teacher = run if alone else calibrated(teacher, args.teacher, level)
+        alone, teacher = teacher is run, calibrated(teacher, args.teacher or args.run, level)
+        if choice.needs_sampler:  # else nobody asks it
+            run = teacher if alone else calibrated(run, args.run, level)
     return pair.pair(teacher, run if choice.needs_sampler else None), choice
 
 
