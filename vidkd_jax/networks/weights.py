@@ -135,8 +135,13 @@ def network_of(
       heads: names of outputs that it gives besides its features and its classifier.
 
     Raises:
-      InputError: the network does not have one of these outputs.
+      InputError: the network does not have one of these outputs, or its backbone is not known here.
     """
+    if card.model not in models.available():
+        raise InputError(
+            f"the network's backbone '{card.model}' is not known here: run this from Python, where "
+            "models.register has been called with it"
+        )
     for name in heads:
         if name not in card.heads:
             raise InputError(
