@@ -1,5 +1,7 @@
 """Folding frozen BatchNorm into convolutions gives the same answers and leaves no norm."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import pytest
 from flax import linen as nn
 
 from vidkd_jax import models
+from vidkd_jax.models.layers import Conv3D, convolve
 from vidkd_jax.networks.network import Network, Variables
 
 RNG = np.random.default_rng(0)
@@ -60,6 +63,34 @@ def test_folded_it_answers_as_it_does_whole(name):
     whole, folded = answers(model, variables)
     scale = float(jnp.abs(whole["features"]).max())
     chex.assert_trees_all_close(folded, whole, rtol=1e-4, atol=1e-4 * scale)
+
+
+class _Standardised(Conv3D):
+    """A convolution that does not use its kernel as it is."""
+
+    @nn.compact
+    def __call__(self, x):
+        shape = (*self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        return convolve(self, x, kernel - kernel.mean((0, 1, 2, 3)), None)
+
+
+class _Own(nn.Module):
+    """A backbone of one's own: norms with a part of their parameters, another convolution."""
+
+    @nn.compact
+    def __call__(self, clip, *, train):
+        norm = functools.partial(nn.BatchNorm, use_running_average=not train)
+        x = norm(use_scale=False)(Conv3D(4, strides=(2, 4, 4))(clip))
+        x = norm(use_bias=False)(Conv3D(4)(nn.relu(x)))
+        x = norm()(_Standardised(4)(nn.relu(x)))
+        return norm(axis=1)(Conv3D(4)(nn.relu(x))).mean((1, 2, 3))
+
+
+def test_a_backbone_of_ones_own_answers_as_it_does_whole():
+    model = models.Recogniser(_Own(), {"logits": models.Head(5)})
+    whole, folded = answers(model, variables_of(model))
+    chex.assert_trees_all_close(folded, whole, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["ty_r3d_18", "hara_resnext_101", "vcop_c3d", "tsn_resnet18"])

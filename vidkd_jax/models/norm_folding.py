@@ -14,7 +14,8 @@ class NormFolding:
 
     With running statistics, BatchNorm scales and shifts each channel. Directly after a convolution,
     it can scale the kernel instead and add a bias. XLA removes the unfolded convolution as dead
-    code unless a tap uses it.
+    code unless a tap uses it. Norms of another axis, and classes that inherit from either, stay
+    as they are.
 
     Use a new instance for each call of a network:
 
@@ -32,12 +33,13 @@ class NormFolding:
         """Folds a frozen norm directly after a convolution; calls any other method unchanged."""
         module = context.module
         found = self._convolutions.get(id(args[0])) if args else None
-        if found and isinstance(module, nn.BatchNorm) and module.use_running_average:
+        if found and type(module) is nn.BatchNorm and module.use_running_average:
             convolution, clip, _ = found
-            if not module.is_initializing():  # else it has no statistics yet
+            # It has no statistics while it is initialised.
+            if module.axis == -1 and not module.is_initializing():
                 return _both(convolution, module, clip)
         output = call(*args, **kwargs)
-        if isinstance(module, Conv3D) and context.method_name == "__call__":
+        if type(module) is Conv3D and context.method_name == "__call__":
             self._convolutions[id(output)] = (module, args[0], output)
         return output
 
@@ -45,10 +47,10 @@ class NormFolding:
 def _both(convolution: Conv3D, norm: nn.BatchNorm, clip: jax.Array) -> jax.Array:
     """Returns norm(convolution(clip)) as one convolution with a bias."""
     variance: jax.Array = norm.get_variable("batch_stats", "var")
-    scale = norm.get_variable("params", "scale") * jax.lax.rsqrt(variance + norm.epsilon)
+    scale = norm.get_variable("params", "scale", 1.0) * jax.lax.rsqrt(variance + norm.epsilon)
     mean: jax.Array = norm.get_variable("batch_stats", "mean")
     if convolution.use_bias:
         mean = mean - convolution.get_variable("params", "bias")
-    bias = norm.get_variable("params", "bias") - mean * scale
+    bias = norm.get_variable("params", "bias", 0.0) - mean * scale
     kernel = convolution.get_variable("params", "kernel") * scale
     return convolve(convolution, clip, kernel, bias).astype(norm.dtype or jnp.float32)
