@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax.evaluation.predictions import Predictions
-from vidkd_jax.inference.aggregation import Answers, Costs, aggregate, divide, is_sure
+from vidkd_jax.inference.aggregation import Answers, affordable, aggregate, divide, is_sure
 
 
 def logits(*rows):
@@ -48,10 +48,10 @@ def test_sure_at_or_above_the_threshold():
 
 
 def test_a_budget_of_seconds_buys_whole_clips():
-    costs = Costs(video=0.1, clip=0.01, chosen=0.2)
-    assert costs.affordable(1.0, 18) == 3  # 1 - .1 - .18 = .72
-    assert costs.affordable(0.2, 18) == 1  # one at least
-    assert costs.affordable(99, 18) == 18
+    costs = {"sampler": 0.01, "teacher": 0.2}
+    assert affordable(0.9, 18, **costs) == 3  # .9 - .18 = .72
+    assert affordable(0.1, 18, **costs) == 1  # one at least
+    assert affordable(99, 18, **costs) == 18
 
 
 def test_answers_of_some_clips():

@@ -88,24 +88,15 @@ def is_sure(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     return np.asarray(probabilities.max(axis=-1) >= threshold)
 
 
-@dataclasses.dataclass(frozen=True)
-class Costs:
-    """Measured seconds.
+def affordable(seconds: float, num_clips: int, *, sampler: float, teacher: float) -> int:
+    """Returns how many clips of a video the teacher can see: K in 1..n.
 
-    Attributes:
-      video: of a video whatever is chosen: opening, decoding.
-      clip: of each clip there is: the sampler.
-      chosen: of each clip that the teacher sees.
+    At least one clip is needed for an answer, also where the time is too short for it.
+
+    Args:
+      seconds: that are left when the video has been read.
+      num_clips: n.
+      sampler: seconds of each clip that there is.
+      teacher: seconds of each clip that it sees.
     """
-
-    video: float
-    clip: float
-    chosen: float
-
-    def affordable(self, seconds: float, num_clips: int) -> int:
-        """Returns how many clips the teacher can see in `seconds` a video: K in 1..n.
-
-        At least one clip is needed for an answer, also where the time is too short for it.
-        """
-        left = seconds - self.video - self.clip * num_clips
-        return int(np.clip(left / self.chosen, 1, max(num_clips, 1)))
+    return int(np.clip((seconds - sampler * num_clips) / teacher, 1, max(num_clips, 1)))

@@ -15,7 +15,7 @@ import numpy as np
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference import selectors
-from vidkd_jax.inference.aggregation import Costs, is_sure
+from vidkd_jax.inference.aggregation import affordable, is_sure
 from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.batching import Batcher, Step
 from vidkd_jax.inference.candidates import Candidates
@@ -139,14 +139,16 @@ class _Pass:
         self._alone = self._sampler is not None and engine.pair.sampler is engine.pair.teacher
         self._at_once = self._sampler is None and self._choice.stop_at is None
         self._open: deque[tuple[int, Tracked]] = deque()
-        self._costs = Costs(0, 0, math.inf)
+        self._costs: dict[str, float] = {}  # seconds of a clip, where time limits the choice
 
     def results(self) -> Generator[VideoAnswer | Failure, None, None]:
         """Yields what is found for each video, in their order."""
-        if self._choice.seconds is not None and self._sampler is not None:
-            shape, alone = self._engine.pair.clip_shape, self._alone
-            chosen = math.inf if alone else self._teacher.seconds_per_clip(shape)
-            self._costs = Costs(0, self._sampler.seconds_per_clip(shape), chosen)
+        if self._choice.seconds is not None:
+            sides = {"teacher": self._teacher, "sampler": self._sampler}
+            shape = self._engine.pair.clip_shape
+            self._costs = {
+                name: each.seconds_per_clip(shape) for name, each in sides.items() if each
+            }
         engine = self._engine
         with closing(read_ahead(self._sources, engine.reading, threads=engine.threads)) as read:
             for index, found in read:
@@ -222,9 +224,9 @@ class _Pass:
         assert video.end is not None
         choice, n, rng = self._choice, video.num_clips, self._engine.generator(index)
         k = choice.wanted(n)
-        if choice.seconds is not None and not self._alone:
-            spent = Costs(video.end.seconds, self._costs.clip, self._costs.chosen)
-            k = min(k, spent.affordable(choice.seconds, n) + choice.k_student)
+        if choice.seconds is not None:
+            left = choice.seconds - video.end.seconds
+            k = min(k, affordable(left, n, **self._costs) + choice.k_student)
         if k > choice.k_student:
             k_teacher = k - choice.k_student
             video.order = selectors.choose(choice.selector, video.evidence, k_teacher, rng)
