@@ -52,8 +52,3 @@ def test_a_budget_of_seconds_buys_whole_clips():
     assert affordable(0.9, 18, **costs) == 3  # .9 - .18 = .72
     assert affordable(0.1, 18, **costs) == 1  # one at least
     assert affordable(99, 18, **costs) == 18
-
-
-def test_answers_of_some_clips():
-    answers = Answers(np.array([5, 2, 9]), np.arange(6, dtype=np.float32).reshape(3, 2))
-    np.testing.assert_array_equal(answers.of(np.array([9, 5])).logits, [[4, 5], [0, 1]])

@@ -176,7 +176,7 @@ def test_a_single_network_chooses_among_its_own_clips(video_run, files):
     chosen = selectors.choose("entropy", Evidence(4, softmax(dense.teacher.logits)), 2, None)
     assert each.chosen.tolist() == chosen.tolist()
     np.testing.assert_array_equal(
-        each.probabilities, aggregate(dense.teacher.of(chosen), "softmax")
+        each.probabilities, aggregate(Answers(chosen, dense.teacher.logits[chosen]), "softmax")
     )
     assert each.seen == each.num_clips == 4  # it has seen all of them
 

@@ -23,11 +23,6 @@ class Answers:
     clips: np.ndarray
     logits: np.ndarray
 
-    def of(self, clips: np.ndarray) -> "Answers":
-        """Returns the answers for these clips, all of which must be there."""
-        rows = {clip: row for row, clip in enumerate(self.clips.tolist())}
-        return Answers(clips, self.logits[[rows[clip] for clip in clips.tolist()]])
-
 
 def aggregate(answers: Answers, average: str) -> np.ndarray:
     """Returns a video's probabilities [k]: the mean over its clips, in the clips' order.

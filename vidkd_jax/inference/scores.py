@@ -7,8 +7,6 @@ import dataclasses
 
 import numpy as np
 
-from vidkd_jax.evaluation.predictions import softmax
-
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
@@ -60,8 +58,3 @@ class Scores:
         """
         order = np.random.default_rng(seed).permutation(len(self.labels))
         return dataclasses.replace(self, labels=self.labels[order])
-
-
-def probabilities(logits: np.ndarray | None) -> np.ndarray | None:
-    """Returns the softmax of logits that may not be there."""
-    return None if logits is None else softmax(logits)

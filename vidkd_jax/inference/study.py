@@ -14,7 +14,7 @@ from vidkd_jax.evaluation.metrics import top_k_correct
 from vidkd_jax.evaluation.predictions import sigmoid, softmax
 from vidkd_jax.inference import selectors
 from vidkd_jax.inference.aggregation import is_sure
-from vidkd_jax.inference.scores import Scores, probabilities
+from vidkd_jax.inference.scores import Scores
 from vidkd_jax.inference.selectors import Evidence
 
 _SEED = 0  # of selectors that draw
@@ -160,7 +160,8 @@ class Study:
     def _evidence(self) -> list[Evidence]:
         """What is known of each video's clips."""
         scores = self.scores
-        sampler, teacher = probabilities(scores.sampler), softmax(scores.teacher)
+        sampler = None if scores.sampler is None else softmax(scores.sampler)
+        teacher = softmax(scores.teacher)
         confidence = None if scores.confidence is None else sigmoid(scores.confidence)
         return [
             Evidence(
