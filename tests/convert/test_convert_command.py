@@ -265,6 +265,7 @@ def test_a_deeper_networks_weights_are_refused(tmp_path):
         (["--num_classes=0"], "--num_classes=0: give a positive number"),
         (["--width=1"], "not .*; are model, width"),
         (["--frames=8"], r"fc\.weight is .*number of frames"),
+        (["--inflate"], "--inflate: --checkpoint=.* holds no kernels of images, .*; leave it out"),
         (["--normalisation=kinetic"], "kinetic is unknown; did you mean 'kinetics'"),
     ],
 )

@@ -42,6 +42,11 @@ def main(argv: list[str] | None = None) -> None:
             )
     source = f"--checkpoint={args.checkpoint}"
     arrays, outside = _read(args, backbone, source)
+    if args.inflate and all(array.ndim != 4 for array in arrays.values()):
+        raise InputError(
+            f"--inflate: {source} holds no kernels of images, and its input is not theirs; leave "
+            "it out"
+        )
     num_classes = args.num_classes or _num_classes(arrays, backbone.head)
     card = _card(args, backbone, num_classes or 1)
     shapes = _abstract(card)
