@@ -173,7 +173,8 @@ def test_a_teacher_without_a_run_sees_videos_as_the_samplers_run_does(
 ):
     """As it did while it taught: at that frame rate, and as much of a frame."""
     file = {"file": "teacher.pth", "sha256": "0"}
-    teacher = save_sampler(tmp_path / "teacher", video_run, confidence=False, source=file)
+    converted = {"source": file, "class_names": ()}
+    teacher = save_sampler(tmp_path / "teacher", video_run, confidence=False, **converted)
     (teacher / "config.json").unlink()
     sampler = save_sampler(tmp_path / "sampler", video_run, seed=6, fps=6.0)
     config = json.loads((sampler / "config.json").read_text())
@@ -182,6 +183,7 @@ def test_a_teacher_without_a_run_sees_videos_as_the_samplers_run_does(
     flags = [f"--run={sampler}", f"--teacher={teacher}", f"--selector={selector}"]
     both, _ = predict._asked(predict._parse([*flags, "video.mp4"]))
     assert (both.cutting.fps, both.cutting.short_side, both.cutting.crop) == (6, 29, 24)
+    assert both.class_names == ("Left", "Right")
 
 
 def test_the_teacher_has_its_own_temperature(networks, files, tmp_path, capsys):

@@ -95,7 +95,8 @@ def load(flag: str, folder: Path, *, beside: Loaded | None = None) -> Loaded:
     Args:
       flag: that names the folder, as in "--run".
       folder: of the run or of the weights.
-      beside: the network that chooses its clips. Weights without a run see videos as its run does.
+      beside: the network that chooses its clips. Weights without a run see videos as its run does,
+        and call the classes as it does.
 
     Raises:
       InputError: it holds no network that sees RGB.
@@ -109,6 +110,8 @@ def load(flag: str, folder: Path, *, beside: Loaded | None = None) -> Loaded:
     cutting = cutting_of(saved, card)
     if beside is not None:
         cutting = cutting.beside(beside.cutting)
+        if not card.class_names and card.num_classes == beside.card.num_classes:
+            card = dataclasses.replace(card, class_names=beside.card.class_names)
     return Loaded(name, card, variables, cutting, dtype=dtype)
 
 
