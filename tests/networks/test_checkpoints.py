@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vidkd_jax.errors import InputError, is_disk_full
-from vidkd_jax.networks.checkpoints import Checkpoints
+from vidkd_jax.networks.checkpoints import Checkpoints, load_best_of
 from vidkd_jax.networks.network import Variables
 
 
@@ -82,6 +82,11 @@ def test_a_best_student_of_an_older_epoch_stays(tmp_path):
     with Checkpoints(tmp_path) as checkpoints:
         assert checkpoints.latest_epoch() == 2
         checkpoints.load_best(1, variables)
+
+
+def test_a_best_student_that_was_deleted_is_no_damage(tmp_path):
+    with pytest.raises(InputError, match=r"checkpoint '.*best/3' is not there; copy it from"):
+        load_best_of(tmp_path, 3)
 
 
 def test_a_full_disk_is_raised_before_anybody_takes_the_checkpoint_for_saved(small_disk):

@@ -222,6 +222,10 @@ def load_variables(folder: Path) -> Variables:
       InputError: the checkpoint is damaged or gone.
     """
     folder = folder.absolute()
+    if not folder.is_dir():
+        raise InputError(
+            f"checkpoint '{folder}' is not there; copy it from where it was made, or make it again"
+        )
     with _readable(folder, "make it again"):
         saved = ocp.checkpointables_metadata(folder).metadata["variables"]
         as_numpy = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), saved)
