@@ -66,6 +66,14 @@ def test_network_and_records_have_the_weights_normalisation(folder, finished, sm
     assert {**summary["network"], "teachers": [], "start": start} == config["network"]
 
 
+def test_a_fork_normalises_as_its_trunk_does(folder, small_config, tmp_path):
+    trunk = tmp_path / "trunk"
+    train.train_and_evaluate(small_config(model__init_from=str(folder), train__epochs=1), trunk)
+    run = build(small_config(train__fork_from=str(trunk), train__fork_epoch=1, train__epochs=2))
+    assert run.card.normalisation == ACTIVITYNET
+    assert run.student_alone.normalisation == ACTIVITYNET
+
+
 def test_prediction_normalises_as_the_weights_want(folder, small_config):
     run = build(small_config(model__init_from=str(folder)))
     variables = beginning.from_weights(run, run.initial_state()).variables
@@ -113,7 +121,7 @@ def test_another_networks_weights_are_refused(changes, message, folder, small_co
 def test_weights_that_learnt_from_the_test_videos_are_refused(finished, small_config):
     config = small_config(model__init_from=str(finished[0]), data__split=2)
     with pytest.raises(InputError, match=r"was trained on split 1 of ucf101, which holds test"):
-        init_from.normalisation(read(config), in_channels=3)
+        init_from.cards(read(config))
 
 
 def test_weights_that_learnt_from_the_videos_left_out_are_refused(finished, small_config):
@@ -121,7 +129,7 @@ def test_weights_that_learnt_from_the_videos_left_out_are_refused(finished, smal
         model__init_from=str(finished[0]), data__folds=3, data__fold=2, data__val="fold"
     )
     with pytest.raises(InputError, match=r"init_from: '.*' was trained on videos of fold 2 of 3"):
-        init_from.normalisation(read(config), in_channels=3)
+        init_from.cards(read(config))
 
 
 def test_a_folder_without_weights_is_refused(small_config, tmp_path):

@@ -162,7 +162,7 @@ def build_run(settings: Settings) -> Run:
     """
     _check_processes(settings)
     name, records = settings.data.name, inputs.records_identity(settings.data)
-    trunk = fork.trunk_cards(settings, records)
+    start = [*init_from.cards(settings), *fork.trunk_cards(settings, records)]
     splits = inputs.load_splits(settings.data)
     sharding.check_same(
         lambda: {"config.data, the videos": splits.fingerprint()}, "all must see the same files"
@@ -178,7 +178,7 @@ def build_run(settings: Settings) -> Run:
     frozen = load_frozen(settings, splits, records, own, mesh)
     clip_shape = clip_shape_of(settings, own)
     student, student_shapes = build_student(
-        settings, frozen.shapes, own, frozen.sampler, len(splits.class_names), clip_shape
+        settings, frozen.shapes, own, frozen.sampler, len(splits.class_names), clip_shape, start
     )
     method_checks.check_evaluators(settings.method, student_shapes)
     patterns = [pattern for pattern, _ in settings.optim.multipliers]
@@ -188,7 +188,7 @@ def build_run(settings: Settings) -> Run:
     teachers = assemble(settings, frozen, like_student, first_past, splits.class_names)
     optimizer = optimizer_of(settings.optim)
     spec = inputs.clip_spec(settings.data, frozen.sampler)
-    ancestors = [*frozen.cards, *init_from.cards(settings.model), *trunk]
+    ancestors = [*frozen.cards, *start]
     card = card_of(settings, alone(student), clip_shape, splits.class_names, spec.sampler)
     card = dataclasses.replace(
         card,

@@ -6,28 +6,28 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vidkd_jax.errors import InputError, naming
-from vidkd_jax.models import Normalisation, lookup
-from vidkd_jax.models.normalisation import default_normalisation
+from vidkd_jax.models import lookup
 from vidkd_jax.networks import public_names, weights
 from vidkd_jax.networks.network import Variables
+from vidkd_jax.run import inputs
 from vidkd_jax.runtime import sharding
 from vidkd_jax.settings.settings import ModelSettings, Settings
 
 
-def normalisation(settings: Settings, *, in_channels: int) -> Normalisation:
-    """Returns the input normalisation of the weights; the default where there are none.
+def cards(settings: Settings) -> list[weights.Card]:
+    """Returns the card of the weights to start from, which must fit the run.
 
-    Args:
-      settings: of the run.
-      in_channels: of its clips.
+    Returns:
+      One card; none where the run starts from no weights.
 
     Raises:
       InputError: the folder holds no weights, or another network's.
     """
     model = settings.model
     if not model.init_from:
-        return default_normalisation(in_channels, model.residual)
-    (card,) = cards(model)
+        return []
+    with naming("config.model.init_from"):
+        card = weights.load_card(Path(model.init_from))
     found = {
         **{name: getattr(card, name) for name in ("model", "width", "in_channels")},
         "residual": card.normalisation.residual,
@@ -35,7 +35,7 @@ def normalisation(settings: Settings, *, in_channels: int) -> Normalisation:
     wanted = {
         "model": model.name,
         "width": model.width,
-        "in_channels": in_channels,
+        "in_channels": inputs.in_channels(settings.data),
         "residual": model.residual,
     }
     for name, value in wanted.items():
@@ -45,17 +45,7 @@ def normalisation(settings: Settings, *, in_channels: int) -> Normalisation:
                 f"{name}={found[name]}, the run has {name}={value}; make them agree"
             )
     weights.check_split("model.init_from", model.init_from, card, settings.data)
-    return card.normalisation
-
-
-def cards(model: ModelSettings) -> list[weights.Card]:
-    """Returns the card of the weights to start from; none where there are none.
-
-    Raises:
-      InputError: the folder holds no weights.
-    """
-    with naming("config.model.init_from"):
-        return [weights.load_card(Path(model.init_from))] if model.init_from else []
+    return [card]
 
 
 def first_variables(model: ModelSettings, fresh: Variables, anew: Mapping[str, str]) -> Variables:

@@ -11,9 +11,10 @@ import optax
 
 from vidkd_jax import models, samplers
 from vidkd_jax.methods import Shapes
+from vidkd_jax.models.normalisation import default_normalisation
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network
-from vidkd_jax.run import init_from, inputs
+from vidkd_jax.run import inputs
 from vidkd_jax.run.frozen import places, seen
 from vidkd_jax.run.optimizer import create_optimizer
 from vidkd_jax.run.teachers import trains_beside
@@ -45,15 +46,18 @@ def build_student(
     sampler: Sampler,
     num_classes: int,
     clip_shape: tuple[int, ...],
+    start: Sequence[weights.Card],
 ) -> tuple[Network, Shapes]:
     """Returns the student with what the method asks for, and the shapes of its outputs.
 
-    That is heads, blocks, adapters, and a peer, whose outputs are not among the shapes.
+    That is heads, blocks, adapters, and a peer, whose outputs are not among the shapes. Its input
+    is normalised as that of the network from which it starts, whose card is in `start`.
 
     Raises:
-      InputError: the backbone, a block or the weights to start from are not there, or do not fit.
+      InputError: the backbone or a block is not there.
     """
     method, in_channels = settings.method, inputs.in_channels(settings.data)
+    usual = default_normalisation(in_channels, settings.model.residual)
     plain = models.create(
         settings.model.name,
         None,
@@ -61,7 +65,7 @@ def build_student(
         width=settings.model.width,
         dtype=jnp.dtype(settings.model.dtype),
         heads=method.heads(num_classes, teacher_shapes),
-        normalisation=init_from.normalisation(settings, in_channels=in_channels),
+        normalisation=start[0].normalisation if start else usual,
     ).clone(taps=method.blocks)
     shapes = output_shapes(plain, clip_shape)
     model = plain.clone(adapters=method.adapters(shapes, teacher_shapes))
