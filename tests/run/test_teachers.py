@@ -267,6 +267,31 @@ def test_kept_answers_are_of_one_arithmetic_and_normalisation(teacher_run, small
     assert len({own, rounded, coloured}) == 3 and same == own
 
 
+def test_kept_answers_about_records_are_not_taken_for_those_about_their_files(
+    teacher_run, small_config, square_videos
+):
+    """Both have one identity, but records hold JPEGs."""
+    files = {name: str(square_videos / name) for name in ("videos", "annotations")}
+    runs = [
+        build(taught(small_config, teacher_run, **options))
+        for options in (
+            {},
+            {"data__source": "videos", **{f"data__{n}": v for n, v in files.items()}},
+        )
+    ]
+    assert runs[0].card.records == runs[1].card.records
+    kept_as = {
+        kept._identity(
+            run.eval_clips(run.splits.val),
+            run.settings.data,
+            run.card.records,
+            run.teachers.networks["frozen"][0],
+        )
+        for run in runs
+    }
+    assert len(kept_as) == 2
+
+
 def test_a_run_of_a_method_that_is_not_known_here_teaches(teacher_run, small_config, tmp_path):
     """Only its weights are needed."""
     mine = shutil.copytree(teacher_run, tmp_path / "mine")

@@ -71,7 +71,8 @@ def _identity(clips: EvalClips, data: DataSettings, records: str, network: Netwo
         [n, clips.frames(n)[..., own].tolist()] for n in sorted({v.num_frames for v in videos})
     ]
     said = [
-        records,
+        # The frames of a file differ a little from those of its records, which are JPEGs.
+        records if data.source == "records" else [records, data.source],
         [[video.id, video.num_frames] for video in videos],
         [data.modality, data.short_side, clips.spec.crop, data.fps],
         frames,
