@@ -67,14 +67,14 @@ class _LoadTraining(grain.transforms.Map):
     ) -> None:
         self._subset, self._spec = subset, spec
         self._batch_size, self._seed, self._process = batch_size, seed, process
-        self._orders: dict[int, np.ndarray] = {}
 
     def map(self, number: int) -> HostBatch:
         """Returns this process' rows."""
-        per_pass = len(self._subset.videos) // self._batch_size
-        number_of_pass, index = divmod(number, per_pass)
+        videos = len(self._subset.videos)
+        number_of_pass, index = divmod(number, videos // self._batch_size)
         begin = index * self._batch_size
-        positions = self._order(number_of_pass)[begin : begin + self._batch_size]
+        order = _order(self._seed, number_of_pass, videos)
+        positions = order[begin : begin + self._batch_size]
         rng = np.random.default_rng((self._seed, _CLIPS, number))
         draws = rng.random((self._batch_size, self._spec.num_draws))
         own = slice(self._process.index, None, self._process.count)
@@ -84,15 +84,11 @@ class _LoadTraining(grain.transforms.Map):
         ]
         return load_batch(self._subset, self._spec, rows)
 
-    def _order(self, number_of_pass: int) -> np.ndarray:
-        """Returns the order of the videos in one pass; remembers it while threads may ask again."""
-        if number_of_pass not in self._orders:
-            rng = np.random.default_rng((self._seed, _ORDER, number_of_pass))
-            order = rng.permutation(len(self._subset.videos))
-            kept = {n: o for n, o in self._orders.items() if abs(n - number_of_pass) == 1}
-            self._orders = {**kept, number_of_pass: order}
-            return order
-        return self._orders[number_of_pass]
+
+@functools.lru_cache(maxsize=4)  # threads read ahead into the next passes
+def _order(seed: int, number_of_pass: int, videos: int) -> np.ndarray:
+    """Returns the order of the videos in one pass."""
+    return np.random.default_rng((seed, _ORDER, number_of_pass)).permutation(videos)
 
 
 def passes_per_epoch(videos: int, batch_size: int, repeats: int) -> int:
