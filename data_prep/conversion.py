@@ -16,12 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from data_prep.disk import clear_disk_errors, sync
 from data_prep.notices import describe, find_alike
-from data_prep.output import (
-    Converted,
-    Output,
-    write_index,
-    write_skipped,
-)
+from data_prep.output import Converted, Output, write_index, write_skipped
 from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.annotations import SPLITS, Dataset, Entry

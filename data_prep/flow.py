@@ -159,11 +159,7 @@ def _compute(task: _FlowTask) -> StagedVideo:
     """Decodes the frames, computes, encodes and writes their flow; holds two frames at a time."""
     jpegs = _open(task.folder, task.split).encoded(task.index)
     height, width, *_ = simplejpeg.decode_jpeg_header(jpegs[0])
-    described = {
-        **task.original,
-        "stored_height": height,
-        "stored_width": width,
-    }
+    described = {**task.original, "stored_height": height, "stored_width": width}
 
     def fields() -> Iterator[bytes]:
         frames = (simplejpeg.decode_jpeg(jpeg, colorspace="GRAY")[..., 0] for jpeg in jpegs)

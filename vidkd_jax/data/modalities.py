@@ -40,13 +40,12 @@ class PairedDataset:
         in_flow = {video.id: video for video in flow.videos}
         for video in rgb.videos:
             found = in_flow.get(video.id)
-            if found is None or dataclasses.replace(found, index=video.index) != video:
-                if found is None:
-                    raise InputError(
-                        f"config.data.modality: video '{video.id}' has no flow; if skipped.csv "
-                        "beside the flow records names it, remove it from the lists and convert "
-                        "again"
-                    )
+            if found is None:
+                raise InputError(
+                    f"config.data.modality: video '{video.id}' has no flow; if skipped.csv "
+                    "beside the flow records names it, remove it from the lists and convert again"
+                )
+            if dataclasses.replace(found, index=video.index) != video:
                 raise InputError(
                     f"config.data.modality: video '{video.id}' differs from the video of this name "
                     "in the flow records; delete the flow records and make them again with "
