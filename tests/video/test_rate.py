@@ -110,6 +110,21 @@ def test_an_avi_with_b_frames_lasts_as_long_as_its_frames(name, fps, num_frames)
         assert stream.count() == own.num_frames and stream.drift < 1e-9
 
 
+def test_a_file_of_variable_rate_without_an_average_rate(tmp_path):
+    """As screen recordings are; the time stamps say all that is needed."""
+    path = tmp_path / "recording.wmv"
+    images = [np.full((32, 32, 3), 20 * i, np.uint8) for i in range(10)]
+    times = [0, 1, 2, 30, 31, 70, 71, 150, 151, 400]
+    encode(path, images, "wmv2", "yuv420p", times)
+    assert probe(path).fps == 0
+    whole = read_frames(path, fps=2)
+    np.testing.assert_allclose(
+        whole.mean((1, 2, 3)), np.array([0, 4, 6, 7, 8, 8, 9, 9, 9]) * 20, atol=3
+    )
+    assert probe(path, fps=2).num_frames == len(whole)
+    np.testing.assert_array_equal(read_frames(path, [8, 1], fps=2), whole[[8, 1]])
+
+
 def test_frames_beyond_the_end_are_named(tmp_path):
     path = tmp_path / "video.mp4"
     write_video(path, [np.zeros((32, 32, 3), np.uint8)] * 20, 20)

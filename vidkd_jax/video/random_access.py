@@ -19,13 +19,7 @@ from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import ToRGB, fit_size, resize
 from vidkd_jax.video.opening import file_status, open_stream
 from vidkd_jax.video.rate import at_rate
-from vidkd_jax.video.reader import (
-    VideoInfo,
-    decode_from_here,
-    iter_frames,
-    shown_frames,
-    without_rate,
-)
+from vidkd_jax.video.reader import VideoInfo, decode_from_here, iter_frames, shown_frames
 
 # In these, one packet is one displayed frame with a correct time stamp. That is not true for VP8
 # (hidden frames), .avi (no display time stamps) and streams that can start anywhere.
@@ -67,7 +61,7 @@ class _Packet(NamedTuple):
 
 
 class _TableError(Exception):
-    """A decoded time stamp contradicts the table."""
+    """A decoded time stamp contradicts the table, or the table does not tell enough."""
 
 
 def read_frames(
@@ -136,7 +130,7 @@ def glance(path: str | Path, *, fps: float = 0.0) -> VideoInfo | None:
         if table is None:
             return None
         return VideoInfo(len(_shown_times(*file, fps)), table.rate, *table.size)
-    except VideoError:
+    except (_TableError, VideoError):
         return None
 
 
@@ -228,7 +222,7 @@ def _shown_times(path: Path, num_bytes: int, mtime_ns: int, fps: float) -> np.nd
     if not fps:
         return table.times
     if not table.rate:
-        raise without_rate(path)
+        raise _TableError
     stamped = ((stamp, stamp * table.unit) for stamp in table.times.tolist())
     return np.array([*at_rate(stamped, fps, table.rate)], np.int64)
 

@@ -66,19 +66,18 @@ def decode_from_here(
 
 
 def usual_rate(path: Path | str, stream: av.VideoStream) -> float:
-    """Returns the average frames per second.
+    """Returns the average frames per second, or what FFmpeg takes for the usual rate.
+
+    Of a screen recording (.wmv), in which frames come when something moves, the file may hold the
+    times alone.
 
     Raises:
       VideoError: The file does not say.
     """
-    if not stream.average_rate:
-        raise without_rate(path)
-    return float(stream.average_rate)
-
-
-def without_rate(path: Path | str) -> VideoError:
-    """Returns the error of a video that is to be brought to another frame rate, and has none."""
-    return VideoError(path, "has no frame rate, so it cannot be brought to another one")
+    rate = stream.average_rate or stream.guessed_rate
+    if not rate:
+        raise VideoError(path, "has no frame rate, so it cannot be brought to another one")
+    return float(rate)
 
 
 def shown_frames(
