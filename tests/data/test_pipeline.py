@@ -70,6 +70,25 @@ def test_padding_is_not_read(memory_subset, monkeypatch):
     assert last["mask"].tolist() == [True, False, False, False] and not last["clip"][1:].any()
 
 
+def test_the_clips_of_a_video_in_a_batch_are_read_together(memory_subset, monkeypatch):
+    subset, read = memory_subset([20, 9]), []
+    reading, frames = Reading(threads=1, prefetch=1), subset.dataset.frames
+    expected = [
+        load_batch(subset, SPEC, [Row(video, frame)])["clip"][0]
+        for video, length in enumerate([20, 9])
+        for frame in SPEC.sampler.grid(length, None)
+    ]
+    monkeypatch.setattr(
+        subset.dataset,
+        "frames",
+        lambda video, numbers: read.append((video, len(numbers))) or frames(video, numbers),
+    )
+    batches = list(EvalBatches(EvalClips(subset, SPEC, 0), batch_size=4, reading=reading))
+    assert read == [(0, 16), (0, 4), (1, 8)]
+    clips = np.concatenate([batch["clip"][batch["mask"]] for batch in batches])
+    np.testing.assert_array_equal(clips, expected)
+
+
 def test_frames_of_teachers_are_read_around_the_clip(memory_subset):
     spec = ClipSpec(Contiguous(frames=2, stride=2).reading((-1, 0, 2, 4)), crop=16)
     assert spec.sampler.offsets == (-1, 0, 2, 4)

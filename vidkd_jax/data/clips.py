@@ -6,6 +6,7 @@ most methods. Where RGB and flow are read, "clip" is RGB and "flow" is the flow 
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -71,16 +72,21 @@ def random_row(subset: Subset, spec: ClipSpec, position: int, draws: Sequence[fl
 def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch:
     """Reads the clips of a batch: each frame is decoded once, and copied to wherever it is shown.
 
-    Padding is zeros, except in a first row, which shows how large the others are.
+    Neighbouring rows of one video, as in evaluation, are read together: to find a frame of a video
+    file, the frames before it may have to be decoded. Padding is zeros, except in a first row,
+    which shows how large the others are.
 
     Raises:
       InputError: a video's frames are smaller than the window, or it cannot be read.
     """
     batch = HostBatch()
-    for place, row in enumerate(rows):
-        if batch and not row.mask:
-            continue
-        where = _where(row.frames)
+    shown = [place for place, row in enumerate(rows) if row.mask or not place]
+    for _, group in itertools.groupby(
+        shown, lambda place: (rows[place].position, rows[place].shares)
+    ):
+        places = list(group)
+        row = rows[places[0]]
+        where = _where(places, rows)
         cut = _windows(subset, spec, row, np.fromiter(where, np.int64, len(where)))
         of_clip = (0,) * len(row.frames) if row.shares is None else spec.sampler.windows
         for positions, windows in zip(where.values(), cut, strict=True):
@@ -88,7 +94,7 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
                 if name not in batch:
                     shape = (len(rows), *row.frames.shape, *windows[0][..., part].shape)
                     batch[name] = np.zeros(shape, np.uint8)
-                for clip, time in positions:
+                for place, clip, time in positions:
                     batch[name][place, clip, time] = windows[of_clip[clip]][..., part]
     labels = [subset.videos[row.position].label for row in rows]
     return {
@@ -99,12 +105,18 @@ def load_batch(subset: Subset, spec: ClipSpec, rows: Sequence[Row]) -> HostBatch
     }
 
 
-def _where(frames: np.ndarray) -> dict[int, list[tuple[int, int]]]:
-    """Returns where each frame of clips [n, t] is shown: rising numbers -> positions in [n, t]."""
-    where: dict[int, list[tuple[int, int]]] = {}
-    for clip, numbers in enumerate(frames.tolist()):
-        for time, number in enumerate(numbers):
-            where.setdefault(number, []).append((clip, time))
+def _where(places: Sequence[int], rows: Sequence[Row]) -> dict[int, list[tuple[int, int, int]]]:
+    """Returns where each frame of a video is shown: rising numbers -> positions in [b, n, t].
+
+    Args:
+      places: of the rows that show this video.
+      rows: of the batch.
+    """
+    where: dict[int, list[tuple[int, int, int]]] = {}
+    for place in places:
+        for clip, numbers in enumerate(rows[place].frames.tolist()):
+            for time, number in enumerate(numbers):
+                where.setdefault(number, []).append((place, clip, time))
     return dict(sorted(where.items()))
 
 

@@ -31,9 +31,9 @@ _LARGEST_EMPTY = 15
 _CACHED_TABLES = 20_000
 
 
-# (height, width) of the first frame as displayed, the requested frames by their numbers, and how
-# many damaged frames were decoded on the way to them.
-_Found = tuple[tuple[int, int], dict[int, av.VideoFrame], int]
+# (height, width) of the result, the pixels of the requested frames by their numbers, and how many
+# damaged frames were decoded on the way to them.
+_Found = tuple[tuple[int, int], dict[int, np.ndarray], int]
 
 
 class _Table(NamedTuple):
@@ -105,11 +105,8 @@ def read_counted(
     wanted = sorted({int(i) for i in indices})
     if wanted and wanted[0] < 0:
         raise VideoError(path, f"frame {wanted[0]} was requested; frames are numbered from 0")
-    first_size, found, num_damaged = _find(path, wanted, fps)
-    size = fit_size(*first_size, short_side)
-    to_rgb = ToRGB(path)
-    frames = {i: resize(to_rgb(frame), *size) for i, frame in found.items()}
-    pixels = [frames[int(i)] for i in indices]
+    size, found, num_damaged = _find(path, wanted, fps, short_side)
+    pixels = [found[int(i)] for i in indices]
     shown = np.stack(pixels) if pixels else np.zeros((0, *size, 3), np.uint8)
     return shown, num_damaged
 
@@ -147,15 +144,18 @@ def drift(path: str | Path) -> float:
     return float(np.abs(seconds - np.arange(len(seconds)) / table.rate).max())
 
 
-def _find(path: Path, wanted: list[int], fps: float) -> _Found:
-    """Finds the requested frames (`wanted`, sorted), in the fast way if possible."""
+def _find(path: Path, wanted: list[int], fps: float, short_side: int | None) -> _Found:
+    """Finds the requested frames (`wanted`, sorted), in the fast way if possible.
+
+    Each is converted as soon as it is decoded: a frame of a large video takes megabytes.
+    """
     file = _identified(path)
     try:
         if table := _read_table(*file):
-            return _seek(path, table, wanted, _shown_times(*file, fps))
+            return _seek(path, table, wanted, _shown_times(*file, fps), short_side)
     except (_TableError, VideoError):
         pass  # decoding from the beginning finds them, or says after which frame the video is cut
-    return _scan(path, wanted, fps)
+    return _scan(path, wanted, fps, short_side)
 
 
 def _identified(path: Path) -> tuple[Path, int, int]:
@@ -168,9 +168,9 @@ def _identified(path: Path) -> tuple[Path, int, int]:
     return path.absolute(), status.st_size, status.st_mtime_ns
 
 
-def _scan(path: Path, wanted: list[int], fps: float) -> _Found:
+def _scan(path: Path, wanted: list[int], fps: float, short_side: int | None) -> _Found:
     """Finds the requested frames by decoding from the beginning."""
-    size = None
+    size, to_rgb = None, ToRGB(path)
     found = {}
     number, num_damaged, last = -1, 0, None
     missing = set(wanted)
@@ -178,11 +178,11 @@ def _scan(path: Path, wanted: list[int], fps: float) -> _Found:
         frames = shown_frames(decode_from_here(path, container, stream), path, stream, fps)
         for number, frame in enumerate(frames):
             if size is None:
-                size = _shown_size(path, frame, stream)
+                size = fit_size(*_shown_size(path, frame, stream), short_side)
             num_damaged += frame is not last and frame.is_corrupt
             last = frame
             if number in missing:
-                found[number] = frame
+                found[number] = resize(to_rgb(frame), *size)
             if not wanted or number == wanted[-1]:
                 return size, found, num_damaged
     if size is None:
@@ -192,9 +192,12 @@ def _scan(path: Path, wanted: list[int], fps: float) -> _Found:
     )
 
 
-def _seek(path: Path, table: _Table, wanted: list[int], times: np.ndarray) -> _Found:
+def _seek(
+    path: Path, table: _Table, wanted: list[int], times: np.ndarray, short_side: int | None
+) -> _Found:
     """Finds the requested frames by decoding from the keyframes before them."""
-    found: dict[int, av.VideoFrame] = {}  # by time stamp
+    size, to_rgb = fit_size(*table.size, short_side), ToRGB(path)
+    found: dict[int, np.ndarray] = {}  # by time stamp
     num_damaged = 0
     with open_stream(path) as (container, stream):
         if wanted and wanted[-1] >= len(times):
@@ -208,10 +211,10 @@ def _seek(path: Path, table: _Table, wanted: list[int], times: np.ndarray) -> _F
             for frame in _until(decode_from_here(path, container, stream), max(group), table):
                 num_damaged += frame.is_corrupt
                 if frame.pts is not None and frame.pts in group:
-                    found[frame.pts] = frame
+                    found[frame.pts] = resize(to_rgb(frame), *size)
     if len(found) < len(needed):
         raise _TableError
-    return table.size, {number: found[int(times[number])] for number in wanted}, num_damaged
+    return size, {number: found[int(times[number])] for number in wanted}, num_damaged
 
 
 @lru_cache(maxsize=_CACHED_TABLES)
