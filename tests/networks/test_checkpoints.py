@@ -73,6 +73,21 @@ def test_a_best_student_that_is_gone_is_named_before_anything_is_trained(tmp_pat
     assert {"2", "3"} <= {path.name for path in (tmp_path / "checkpoints/latest").iterdir()}
 
 
+def test_an_epoch_to_keep_is_never_taken_for_a_half(tmp_path):
+    """The newest states were damaged, and deleted; the kept one's best student is long gone."""
+    variables = network(0.0)
+    with Checkpoints(tmp_path, keep_epochs=(1,)) as checkpoints:
+        for epoch in (1, 2, 3):
+            checkpoints.save_best(epoch, variables)
+            checkpoints.save_latest(epoch, variables, numbers(), progress(epoch))
+    latest = tmp_path / "checkpoints/latest"
+    for newer in ("2", "3"):
+        shutil.rmtree(latest / newer)
+    with pytest.raises(InputError, match=r"best/1' is gone, the best student"):
+        Checkpoints(tmp_path, keep_epochs=(1,))
+    assert [path.name for path in latest.iterdir()] == ["1"]
+
+
 def test_a_best_student_of_an_older_epoch_stays(tmp_path):
     variables = network(0.0)
     with Checkpoints(tmp_path) as checkpoints:

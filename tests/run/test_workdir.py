@@ -12,6 +12,7 @@ from vidkd_jax.networks.checkpoints import saved_epoch
         (["3"], ["2"], 3),  # the newest epoch was not the best one
         (["1"], [], 0),  # killed while the first epoch was written
         (["4", "5"], [], 5),  # and says what is lost
+        (["1"], ["2", "3"], 1),  # likewise: newer states were deleted
         (["11"], ["10", "11"], 11),  # a fork
         ([], ["1"], 0),
         (["1.orbax-checkpoint-tmp"], ["1"], 0),

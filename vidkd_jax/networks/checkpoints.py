@@ -61,7 +61,7 @@ def saved_epoch(workdir: Path) -> int:
     student, or this without a state, and then begins anew.
     """
     latest, best = (_saved_epochs(workdir, kind) for kind in ("latest", "best"))
-    is_half = latest == [1] and 1 not in best
+    is_half = latest == [1] and not best
     return latest[-1] if latest and not is_half else 0
 
 
@@ -97,7 +97,8 @@ class Checkpoints:
             wanted = epoch if epoch in best else self._best_epoch(epoch)
             if wanted in best:
                 break
-            if wanted != epoch or half:
+            # No later best student was ever begun beside a half of an epoch.
+            if wanted != epoch or half or max(best, default=0) > epoch:
                 raise InputError(
                     f"checkpoint '{self._best.directory / str(wanted)}' is gone, the best student "
                     f"of the run; {_begin_again(self._best.directory)}"
