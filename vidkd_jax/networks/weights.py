@@ -42,7 +42,7 @@ class Card:
       class_names: by label; (): not known.
       dataset: that the weights were trained on; "": not known.
       split: number of its official split; 0: not known.
-      records: `RecordSet.identity` of these; "": not known, or straight from video files.
+      records: the identity of its lists and video files, as of `RecordSet.identity`; "": not known.
       selected_on: the videos that chose the best epoch of this network and of its teachers:
         "groups", "fold", "val", or "test" where the test list chose any of them; "": not known.
       on_other_lists: whether this network, or one of its teachers, may have been trained on test
