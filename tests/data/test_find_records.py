@@ -43,14 +43,21 @@ def test_a_folder_with_spaces_is_quoted(tmp_path):
     assert f"--out={tmp_path / 'my data'}" in shlex.split(command)
 
 
-def test_records_of_another_quality_are_others(tmp_path):
+@pytest.mark.parametrize(
+    ("made", "identity"),
+    [
+        ({}, "l-v"),  # older records do not say
+        ({"quality": 95, "keep_damaged": False}, "l-v"),
+        ({"quality": 20}, "l-v-20"),
+        ({"quality": 95, "keep_damaged": True}, "l-v-damaged"),  # more videos of the same lists
+        ({"quality": 95, "algorithm": "dis"}, "l-v"),
+        ({"quality": 90, "algorithm": "tvl1"}, "l-v-90-tvl1"),
+    ],
+)
+def test_records_that_were_made_in_another_way_are_others(tmp_path, made, identity):
     info = {"name": "a", "dataset": "csv", "split": 1, "short_side": 56, "lists": "l"}
     info |= {"class_names": [], "skipped": 0, "counts": {}, "videos": "v"}
     folder = tmp_path / "a" / "split1" / "1.0.0"
     folder.mkdir(parents=True)
-    found = {}
-    for quality in (None, 95, 20):  # older records do not say
-        known = info if quality is None else {**info, "quality": quality}
-        (folder / "dataset.json").write_text(json.dumps(known))
-        found[quality] = RecordSet(tmp_path, "a", split=1, short_side=56).identity()
-    assert found[None] == found[95] == "l-v" and found[20] == "l-v-20"
+    (folder / "dataset.json").write_text(json.dumps({**info, **made}))
+    assert RecordSet(tmp_path, "a", split=1, short_side=56).identity() == identity

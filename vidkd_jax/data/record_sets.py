@@ -76,15 +76,15 @@ class RecordSet:
     def identity(self) -> str:
         """Returns a hash of the lists and video files of the records; "" if there are no records.
 
-        Records that were made again under the same name, but from other videos or with another JPEG
-        quality, have another one.
+        Records that were made again under the same name, but from other videos, with another JPEG
+        quality, with damaged videos or by another algorithm of flow, have another one.
         """
         try:
             infos = [read_info(folder) for folder in self.folders()]
         except InputError:
             return ""
         return " ".join(
-            f"{info['lists']}-{info.get('videos', '')}{_quality(info)}" for info in infos
+            f"{info['lists']}-{info.get('videos', '')}{_unusual(info)}" for info in infos
         )
 
     def _folder(self) -> Path:
@@ -177,10 +177,14 @@ def may_be_same(identity: str, other: str) -> bool:
     return not (ours and theirs and ours.isdisjoint(theirs))
 
 
-def _quality(info: dict[str, Any]) -> str:
-    """Returns what tells records of another JPEG quality than the usual one apart."""
-    quality = info.get("quality", USUAL_QUALITY)
-    return "" if quality == USUAL_QUALITY else f"-{quality}"
+def _unusual(info: dict[str, Any]) -> str:
+    """Returns what tells records that were made in another way than the usual one apart."""
+    made = (
+        str(info.get("quality", USUAL_QUALITY)),
+        info.get("algorithm", "dis"),
+        "damaged" if info.get("keep_damaged") else "",
+    )
+    return "".join(f"-{how}" for how in made if how not in (str(USUAL_QUALITY), "dis", ""))
 
 
 def read_info(folder: Path) -> dict[str, Any]:
