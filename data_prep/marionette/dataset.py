@@ -1,7 +1,6 @@
 """Writes a preset: video files in UCF101's layout, list files, and a sidecar for each video."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from data_prep.marionette.presets import FPS, HEIGHT, WIDTH, Preset
 from data_prep.marionette.render import render
 from data_prep.pool import run_tasks
 from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.files import write_text
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.video import write_video
@@ -89,7 +89,7 @@ def write_dataset(job: Job, out: Path, workers: int) -> int:
 
 def _write_missing(job: Job, out: Path, workers: int) -> int:
     _claim(job, out)
-    for leftover in out.rglob(".*.partial*"):  # from a killed run
+    for leftover in (*out.rglob(".*.partial*"), *out.rglob("*.tmp")):  # from a killed run
         leftover.unlink()
     for name in CLASS_NAMES:
         (out / "videos" / name).mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,7 @@ def _claim(job: Job, out: Path) -> None:
         del fields["unseen_scenes"]
     text = json.dumps(fields, indent=1) + "\n"
     if not path.exists():
-        _write_text(path, text)
+        write_text(path, text)
     elif path.read_text() != text:
         raise InputError(
             f"{path}: the folder holds videos of another preset, seed, variant, scenes or version; "
@@ -136,7 +136,7 @@ def write_one(job: Job, out: Path, key: VideoKey) -> None:
     frames = render(actor, latents, key.label, noise_seed, job.variant)
     path = out / "videos" / key.path
     write_video(path, frames, FPS, codec=_CODECS[path.suffix])
-    _write_text(_sidecar(out, key), json.dumps(describe(job, key, actor, latents, biased=biased)))
+    write_text(_sidecar(out, key), json.dumps(describe(job, key, actor, latents, biased=biased)))
 
 
 def _actor(job: Job, key: VideoKey) -> tuple[Actor, bool]:
@@ -208,14 +208,5 @@ def _sidecar(out: Path, key: VideoKey) -> Path:
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
-    _write_text(path, "".join(f"{line}\r\n" for line in lines))  # UCF101's line ends
-
-
-def _write_text(path: Path, text: str) -> None:
-    # The name holds the process id, because workers of a killed run can outlive its lock.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        unfinished.write_text(text, newline="")
-        unfinished.replace(path)
-    finally:  # if the disk is full, leave no half-written file
-        unfinished.unlink(missing_ok=True)
+    text = "".join(f"{line}\r\n" for line in lines)  # UCF101's line ends
+    write_text(path, text, newline="")

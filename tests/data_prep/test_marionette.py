@@ -9,7 +9,6 @@ import av
 import numpy as np
 import pytest
 
-from data_prep.marionette import dataset
 from data_prep.marionette.__main__ import main
 from data_prep.marionette.actions import CLASS_NAMES, MOTIONS, box_at, pose_at
 from data_prep.marionette.actors import draw_actor
@@ -19,6 +18,7 @@ from data_prep.marionette.poses import joints
 from data_prep.marionette.presets import HEIGHT, PRESETS, WIDTH, Preset
 from data_prep.marionette.render import render
 from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.files import write_text
 from vidkd_jax.runtime.lock import only_one
 
 MINI = Preset("mini", groups=3, frames=(26, 28))
@@ -91,6 +91,7 @@ def test_full_disk(mini, small_disk, workers):
     disk, resize = small_disk
     (disk / "out/videos").mkdir(parents=True)
     (disk / "out/videos/.v_SitDown_g01_c01.1.partial.mp4").write_text("of a killed run")
+    (disk / "out/marionette.json.1.tmp").write_text("likewise")
     with (disk / "filler").open("wb") as filler:
         filler.write(bytes(2**20 - 2**17))
     with pytest.raises(
@@ -106,7 +107,7 @@ def test_full_disk(mini, small_disk, workers):
 def test_a_disk_that_is_full_at_a_list_keeps_no_half_of_it(tmp_path, small_disk):
     disk, _ = small_disk
     with pytest.raises(OSError, match="No space left"):
-        dataset._write_text(disk / "list.txt", "line\n" * 2**20)
+        write_text(disk / "list.txt", "line\n" * 2**20)
     assert not list(disk.iterdir())
 
 
