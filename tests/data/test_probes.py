@@ -1,5 +1,6 @@
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,23 @@ def test_a_video_is_decoded_once(monkeypatch, paths):
     assert probes.probe_all(paths, "train")[:2] == first
     assert decoded[2:] == paths[2:]
     assert all(info.num_frames > 1 for info in first)
+
+
+def test_no_more_videos_are_decoded_at_a_time_than_there_are_cores(monkeypatch, paths):
+    """A job with a few of a machine's cores has as small a part of its memory."""
+    running, most = [], []
+
+    def slow(path, **_):
+        running.append(path)
+        most.append(len(running))
+        time.sleep(0.02)
+        running.remove(path)
+        return probes.video.VideoInfo(1, 25.0, 8, 8)
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    monkeypatch.setattr(probes.video, "probe", slow)
+    probes.probe_all(paths, "train")
+    assert max(most) == 1
 
 
 def test_a_changed_video_is_decoded_again(monkeypatch, paths):

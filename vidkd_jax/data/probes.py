@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vidkd_jax import video
 from vidkd_jax.runtime.cache import cache_folder
+from vidkd_jax.runtime.cores import usable_cores
 from vidkd_jax.runtime.progress import progress_bar
 
 # The table "probes" of earlier versions has other counts of .avi files at another rate.
@@ -42,7 +43,7 @@ def probe_all(
       Such videos are listed on stderr.
     """
     keys = [_key(path, fps) for path in paths]
-    with _memory() as memory, ThreadPoolExecutor() as pool:
+    with _memory() as memory, ThreadPoolExecutor(usable_cores()) as pool:
         known = [_recall(memory, key) for key in keys]
         unknown = [position for position, info in enumerate(known) if info is None]
         results = pool.map(partial(_probe, fps), (paths[position] for position in unknown))
