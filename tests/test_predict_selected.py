@@ -154,6 +154,19 @@ def test_a_timeline_and_a_picture(networks, files, tmp_path, capsys):
     assert pixels.shape[0] > 300 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
 
 
+@pytest.mark.parametrize("flags", [["--k=2"], ["--selector=random", "--k=1"], ["--stop_at=0.5"]])
+def test_where_the_network_that_answers_looks(networks, files, flags, tmp_path):
+    drawn = tmp_path / "heat.png"
+    asked(networks, files, *flags, f"--heatmap={drawn}")
+    height, width = cv2.imread(str(drawn)).shape[:2]
+    assert (width, height) == (1200, 315 * 3)
+
+
+def test_a_heatmap_without_an_answer_of_the_teacher(networks, files, tmp_path):
+    with pytest.raises(InputError, match=r"--heatmap: '.*' was answered by the sampler alone"):
+        asked(networks, files, "--k=1", "--k_student=1", f"--heatmap={tmp_path / 'h.png'}")
+
+
 def test_clips_that_are_chosen_unseen_one_by_one_have_times_and_pictures(
     networks, files, tmp_path, capsys
 ):
@@ -264,6 +277,9 @@ def test_a_pipe_is_a_video(video_run, files, tmp_path, capsys):
         (["--picture=p.jpg"], r"--picture=p\.jpg: must end in \.png"),
         (["--timeline=folder.csv"], r"--timeline=folder\.csv: Is a directory; name another"),
         (["--picture=p.png", "rtsp://camera"], "a stream cannot be read again to be drawn"),
+        (["--heatmap=h.png", "rtsp://camera"], r"--heatmap=h\.png: a stream cannot be read again"),
+        (["--heatmap=h.png", "--block=layer9"], "--heatmap: no block 'layer9' in the network"),
+        (["--block=layer4"], "--block=layer4: says where --heatmap looks; give that, too"),
         (["--selector=equidistant", "rtsp://camera"], "'rtsp://camera' is a stream, whose length"),
         (["rtsp://a", "rtsp://b"], "'rtsp://b' is a second stream, and nobody would watch it"),
     ],

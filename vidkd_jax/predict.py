@@ -21,7 +21,7 @@ from tqdm import tqdm
 from vidkd_jax import video
 from vidkd_jax.annotations.locate import VIDEO_SUFFIXES, walk
 from vidkd_jax.errors import FlagParser, InputError, run_command
-from vidkd_jax.inference import output, pair, picture, timeline
+from vidkd_jax.inference import heatmap, output, pair, picture, timeline
 from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.choice import Choice, K
 from vidkd_jax.inference.engine import Engine
@@ -35,6 +35,7 @@ from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.samplers import Contiguous
 
 _REFRESH = 1.0  # seconds
+_PICTURES = ("picture", "heatmap")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -53,31 +54,53 @@ def main(argv: list[str] | None = None) -> None:
     cache_compilations()
     both, choice = _asked(args)
     _check_places(args, both)
+    if args.heatmap:
+        heatmap.check(both, args.block)
     sources = [source for name in args.videos for source in _sources(name)]
-    live = [source.name for source in sources if source.live]
-    if len(live) > 1:
-        raise InputError(
-            f"'{live[1]}' is a second stream, and nobody would watch it while '{live[0]}' runs; "
-            "give each stream a command of its own"
-        )
-    if args.picture and live:
-        raise InputError(f"--picture={args.picture}: a stream cannot be read again to be drawn")
-    if args.max_clips and live:
-        raise InputError(
-            f"--max_clips={args.max_clips}: '{live[0]}' is a stream, whose length nobody knows; "
-            "leave it out, and all its clips count"
-        )
+    _check_streams(args, [source.name for source in sources if source.live])
     answers, failures = _answer(args, both, choice, sources)
-    if args.picture and answers:
-        if len(answers) > picture.VIDEOS:
-            print(f"{args.picture} shows the first {picture.VIDEOS} videos", file=sys.stderr)
-        picture.save(args.picture, answers, both.cutting.fps)
+    if answers:
+        _draw(args, both, choice, answers)
     if answers and len(both.class_names) > args.top and not args.json:
         number = len(both.class_names)
         more = f"--top={number} prints all {number} classes, --json JSON for programs"
         print(more, file=sys.stderr)
     if failures:
         raise InputError(f"{failures} of {len(sources)} videos cannot be read (listed above)")
+
+
+def _check_streams(args: argparse.Namespace, live: Sequence[str]) -> None:
+    """Refuses what cannot be done with videos of unknown length, which are read once.
+
+    Raises:
+      InputError: names the stream or the flag.
+    """
+    if len(live) > 1:
+        raise InputError(
+            f"'{live[1]}' is a second stream, and nobody would watch it while '{live[0]}' runs; "
+            "give each stream a command of its own"
+        )
+    for flag in _PICTURES:
+        if live and (path := getattr(args, flag)):
+            raise InputError(f"--{flag}={path}: a stream cannot be read again to be drawn")
+    if args.max_clips and live:
+        raise InputError(
+            f"--max_clips={args.max_clips}: '{live[0]}' is a stream, whose length nobody knows; "
+            "leave it out, and all its clips count"
+        )
+
+
+def _draw(
+    args: argparse.Namespace, both: Pair, choice: Choice, answers: Sequence[VideoAnswer]
+) -> None:
+    """Draws the pictures that are asked for."""
+    for flag in _PICTURES:
+        if len(answers) > picture.VIDEOS and (path := getattr(args, flag)):
+            print(f"{path} shows the first {picture.VIDEOS} videos", file=sys.stderr)
+    if args.picture:
+        picture.save(args.picture, answers, both.cutting.fps)
+    if args.heatmap:
+        heatmap.save(args.heatmap, answers, both, choice.max_clips, args.block)
 
 
 def _answer(
@@ -216,6 +239,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add("--json", action="store_true", help="an object a line")
     add("--timeline", type=Path, help="file (.csv, .json) of all clips and segments over time")
     add("--picture", type=Path, help="file (.png) of chosen and rejected clips")
+    add("--heatmap", type=Path, help="file (.png) of where the network looks (Grad-CAM)")
+    add("--block", default="", help="of --heatmap: the block whose features are looked at")
     add("--batch_size", type=int, help="clips at a time (as in the run's evaluation)")
     add("videos", nargs="+", help="files, folders of them, cameras, pipes or addresses")
     args = parser.parse_args(argv)
@@ -242,8 +267,11 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--seconds={args.seconds:g}: give more than 0")
     if args.timeline:
         output.check_writable("--timeline", args.timeline, timeline.SUFFIXES)
-    if args.picture:
-        output.check_writable("--picture", args.picture, (".png",))
+    for flag in _PICTURES:
+        if path := getattr(args, flag):
+            output.check_writable(f"--{flag}", path, (".png",))
+    if args.block and not args.heatmap:
+        raise InputError(f"--block={args.block}: says where --heatmap looks; give that, too")
 
 
 def _sources(name: str) -> list[Source]:

@@ -6,6 +6,7 @@ chosen before they are read, and go to the teacher at once. Memory does not grow
 length but for the clips' scores.
 """
 
+import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -24,7 +25,7 @@ from vidkd_jax.inference.lanes import read_ahead
 from vidkd_jax.inference.notices import notices
 from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.selectors import Evidence
-from vidkd_jax.inference.sources import Clip, End, Reading, Source, reread
+from vidkd_jax.inference.sources import Clip, End, Source, reread
 from vidkd_jax.inference.tracked import Tracked
 from vidkd_jax.runtime.cores import usable_cores
 from vidkd_jax.samplers import Contiguous
@@ -75,14 +76,9 @@ class Engine:
         self.pair, self.choice, self._wrap, self.taken = pair, choice, wrap, taken
         self.threads = threads or min(usable_cores(), _MOST_VIDEOS)
         self._batch_size = batch_size or pair.cutting.batch_size
-        self.reading = Reading(
-            pair.spec,
-            pair.own,
-            pair.cutting.short_side,
-            pair.cutting.fps,
-            choice.max_clips,
-            None if choice.needs_sampler or choice.found.takes_all else self._read_first,
-            ended,
+        unseen = not (choice.needs_sampler or choice.found.takes_all)
+        self.reading = dataclasses.replace(
+            pair.reading(choice.max_clips), choose=self._read_first if unseen else None, ended=ended
         )
 
     def answer(self, sources: Sequence[Source]) -> Generator[VideoAnswer | Failure, None, None]:

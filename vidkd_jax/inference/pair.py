@@ -17,6 +17,7 @@ from vidkd_jax import samplers
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.loaded import CONFIDENCE, Cutting, Loaded
+from vidkd_jax.inference.sources import Reading
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.networks.predicting import predict_step
@@ -83,6 +84,14 @@ class Pair:
         """The shape of the pixels of a clip, (n, t, h, w, 3)."""
         clips, crop = self.spec.sampler, self.spec.crop
         return (*clips.centre(clips.span).shape, crop, crop, 3)
+
+    def reading(self, max_clips: int | None) -> Reading:
+        """Returns how the clips of a video are read.
+
+        Args:
+          max_clips: that a video has at most, spread evenly; None: all that do not overlap.
+        """
+        return Reading(self.spec, self.own, self.cutting.short_side, self.cutting.fps, max_clips)
 
 
 def _calibrated(

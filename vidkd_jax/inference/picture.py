@@ -46,9 +46,19 @@ def save(path: Path, answers: Sequence[VideoAnswer], fps: float) -> None:
     grid = figure.add_gridspec(len(rows), _CLIPS)
     for line, (answer, title, clips, colour) in enumerate(rows):
         _draw(figure, grid, line, answer, f"{title}: {len(clips)}", clips, colour, fps)
+    write(path, figure)
+
+
+def write(path: Path, figure: Figure) -> None:
+    """Writes a picture, whole or not at all."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=100)
     write_bytes(path, data.getvalue())
+
+
+def name_of(answer: VideoAnswer) -> str:
+    """Returns the name of a video's file as text, whatever its bytes are."""
+    return Path(answer.source.name).name.encode("utf-8", "backslashreplace").decode()
 
 
 def rejected(answer: VideoAnswer) -> list[int]:
@@ -84,8 +94,7 @@ def _draw(
         panel.imshow(_middle(answer, clip, fps))
         panel.set_title(_caption(answer, clip), fontsize=7, color=colour)
         if column == 0:
-            name = Path(answer.source.name).name.encode("utf-8", "backslashreplace").decode()
-            panel.set_ylabel(f"{name}\n{title}", fontsize=7, parse_math=False)
+            panel.set_ylabel(f"{name_of(answer)}\n{title}", fontsize=7, parse_math=False)
 
 
 def _middle(answer: VideoAnswer, clip: int, fps: float) -> np.ndarray:
