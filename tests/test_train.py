@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 from small_runs import build, learned
+from squares import write_square
 
 from vidkd_jax import train
 from vidkd_jax.errors import InputError, RunError
@@ -429,8 +430,13 @@ def test_straight_from_video_files(square_videos, small_config, tmp_path):
     moved = shutil.copytree(square_videos / "videos", tmp_path / "videos")
     config.data.videos, config.train.epochs = str(moved), 2
     assert train.train_and_evaluate(config, tmp_path / "run")["epochs"] == 2
-    next(moved.rglob("*.mp4")).unlink()
+    # Nor are they if one of them has other frames, as another FFmpeg may find.
     config.train.epochs = 3
+    file = next(moved.rglob("*.mp4"))
+    write_square(file, direction=1, seed=0, num_frames=20)
+    with pytest.raises(InputError, match=r"holds a run on other videos of the same lists: some"):
+        train.train_and_evaluate(config, tmp_path / "run")
+    file.unlink()
     with pytest.raises(InputError, match=r"on other videos or lists of 'ucf101'"):
         train.train_and_evaluate(config, tmp_path / "run")
 

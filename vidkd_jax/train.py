@@ -66,7 +66,7 @@ def train_and_evaluate(
     if resumed:
         origins.warn_of_code(workdir, settings)
     digests = origins.of_run(workdir, settings, run.frozen.digests, resumed=resumed)
-    network = {**run.card.as_json(), **digests}
+    network = {**run.card.as_json(), **digests, origins.VIDEOS: run.splits.digest()}
     keep = settings.train.keep_epochs
     with (
         workdir_lib.claim(workdir, settings, network, finish=finish) as already,

@@ -56,6 +56,10 @@ class Splits:
         subsets = (self.train, self.val, self.test)
         return repr([(v.id, v.label, v.num_frames) for s in subsets for v in s.videos])
 
+    def digest(self) -> str:
+        """Returns a hash of `fingerprint`."""
+        return hashlib.sha256(self.fingerprint().encode()).hexdigest()[:16]
+
 
 def load_splits(
     open_split: Callable[[str], VideoDataset],

@@ -25,6 +25,7 @@ TEACHERS, START = "teachers", "start"  # in config.json
 _CODE = "method_file"  # in "environment" of config.json
 _FIELDS = {TEACHERS: differences.TAUGHT_BY, START: differences.STARTED_FROM}
 PARTS = tuple(_FIELDS)
+VIDEOS = "videos"  # in config.json, too: `Splits.digest`
 
 
 def of_run(

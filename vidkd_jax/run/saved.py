@@ -32,7 +32,7 @@ def is_finished(workdir: Path) -> bool:
 
 
 def saved_network(workdir: Path) -> dict[str, Any]:
-    """Returns the card of a run's network as JSON, and the digests that `origins.of_run` returns.
+    """Returns what a run's config.json says of its network: `workdir.claim` writes it.
 
     A run of an old version may lack some of it, or all.
 

@@ -82,7 +82,8 @@ def claim(
     Args:
       workdir: the run's folder.
       settings: of the run.
-      network: the student's card as JSON, and the digests that `origins.of_run` returns.
+      network: the student's card as JSON, the digests that `origins.of_run` returns, and that of
+        the videos.
       finish: as for `check`.
 
     Raises:
@@ -143,6 +144,12 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
                 f"config.model.init_from: its {name} is {network[name]} now, the run in "
                 f"'{workdir}' began with {saved.get(name)}; use another --workdir"
             )
+    if saved.get(origins.VIDEOS, now[origins.VIDEOS]) != now[origins.VIDEOS]:
+        raise InputError(
+            f"'{workdir}' holds a run on other videos of the same lists: some can be read now that "
+            "could not, the other way round, or with another number of frames; use another "
+            "--workdir"
+        )
     parts = {part: now[part] for part in origins.PARTS}
     origins.check(workdir, {**parts, **saved}, parts)  # a part may be younger than the run
 
@@ -167,7 +174,8 @@ def saved_card(workdir: Path) -> weights.Card:
     """
     network = saved_network(workdir)
     return weights.card_of(
-        workdir / "config.json", {k: v for k, v in network.items() if k not in origins.PARTS}
+        workdir / "config.json",
+        {k: v for k, v in network.items() if k not in (*origins.PARTS, origins.VIDEOS)},
     )
 
 
