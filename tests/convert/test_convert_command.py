@@ -331,3 +331,15 @@ def test_bad_files_end_with_one_line_and_status_2(name, state, tmp_path):
 def test_every_normalisation_has_a_name():
     known = set(models.normalisation.NORMALISATIONS.values())
     assert {models.lookup(name).normalisation for name in models.available()} <= known
+
+
+def test_names_of_the_classes(npz, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("run\njump\nwave\nclap\n")
+    convert(npz, tmp_path / "out", f"--class_names={names}")
+    assert weights.load_card(tmp_path / "out").class_names == ("run", "jump", "wave", "clap")
+    with pytest.raises(InputError, match=r"--class_names=.*: the classifier is new; leave it out"):
+        convert(npz, tmp_path / "new", "--num_classes=2", f"--class_names={names}")
+    names.write_text("run\njump\n")
+    with pytest.raises(InputError, match=r"holds 2 names, the checkpoint's classifier has 4 cl"):
+        convert(npz, tmp_path / "few", f"--class_names={names}")

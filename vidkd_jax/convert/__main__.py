@@ -18,6 +18,7 @@ import numpy as np
 from flax import linen as nn
 
 from vidkd_jax import models
+from vidkd_jax.convert.class_names import read_class_names
 from vidkd_jax.convert.graphs import check_keras, check_torch
 from vidkd_jax.convert.inflation import inflate
 from vidkd_jax.convert.keras_layout import name_layers
@@ -41,6 +42,7 @@ def main(argv: list[str] | None = None) -> None:
                 f"--out={args.out}: already holds {what}; delete the folder or choose another"
             )
     source = f"--checkpoint={args.checkpoint}"
+    names = read_class_names(args.class_names) if args.class_names else ()
     arrays, outside = _read(args, backbone, source)
     if args.inflate and all(array.ndim != 4 for array in arrays.values()):
         raise InputError(
@@ -55,7 +57,8 @@ def main(argv: list[str] | None = None) -> None:
     variables, report = public_names.fill(shapes, arrays, head=backbone.head, source=source)
     if not num_classes:  # said only now: first of all, the backbone must fit
         raise InputError(_no_classifier(source, backbone.head, report.skipped))
-    card = dataclasses.replace(card, has_classifier=not report.initialised)
+    card = dataclasses.replace(card, has_classifier=not report.initialised, class_names=names)
+    _check_names(args, card)
     _save(args.out, card, _initialise_rest(variables))
     for line in report.lines():
         print(line)
@@ -83,6 +86,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         type=int,
         help="default: those of the checkpoint; another number gives a new classifier",
     )
+    parser.add_argument("--class_names", type=Path, help="file of the classes' names (.txt, .json)")
     parser.add_argument("--width", type=float, default=1.0, help="factor on channels")
     parser.add_argument("--frames", type=int, help="frames per clip (default: the network's)")
     parser.add_argument("--stride", type=int, default=1, help="step between frames (default: 1)")
@@ -105,6 +109,20 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         near = suggest(args.normalisation, NORMALISATIONS)
         raise InputError(f"--normalisation={args.normalisation} is unknown{near}")
     return args
+
+
+def _check_names(args: argparse.Namespace, card: weights.Card) -> None:
+    """Refuses names that are not those of the checkpoint's classes."""
+    if not card.class_names:
+        return
+    if not card.has_classifier:
+        raise InputError(f"--class_names={args.class_names}: the classifier is new; leave it out")
+    if len(card.class_names) != card.num_classes:
+        raise InputError(
+            f"--class_names={args.class_names}: holds {len(card.class_names)} names, the "
+            f"checkpoint's classifier has {card.num_classes} classes; give the list that belongs "
+            "to it"
+        )
 
 
 def _read(
