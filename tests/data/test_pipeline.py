@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import multiprocessing
 
@@ -46,6 +47,31 @@ def test_an_epoch_of_several_passes_shows_every_video_that_often(memory_subset):
     passes = videos.reshape(3, 8)
     assert all(len(set(order)) == 8 for order in passes.tolist())
     assert not (passes[0] == passes[1]).all()  # each pass has its own order
+
+
+def test_a_balanced_pass_shows_each_class_equally_often(memory_subset):
+    """Fourteen videos, eight of one class, four of another, and two."""
+    subset = memory_subset([9] * 14)
+    labels = [0] * 8 + [1] * 4 + [2] * 2
+    videos = [dataclasses.replace(v, label=n) for v, n in zip(subset.videos, labels, strict=True)]
+    subset = dataclasses.replace(subset, videos=videos)
+    first, second = (
+        train_batches(subset, batch_size=6, balanced=True, seed=seed) for seed in (0, 1)
+    )
+    assert first.per_epoch == 4  # 24 videos
+    passes = [np.concatenate([batch["video"] for batch in take(first, 4)]) for _ in range(2)]
+    for shown in passes:
+        counts = np.bincount(shown, minlength=14)
+        assert counts[:8].tolist() == [1] * 8
+        assert counts[8:12].tolist() == [2] * 4 and counts[12:].tolist() == [4] * 2
+    assert passes[0].tolist() != passes[1].tolist() != take(second, 1)[0]["video"].tolist()
+    videos = [
+        dataclasses.replace(v, label=n) for v, n in zip(videos, [0] * 9 + [1] * 5, strict=True)
+    ]
+    odd = train_batches(dataclasses.replace(subset, videos=videos), batch_size=6, balanced=True)
+    counts = np.bincount(np.concatenate([batch["video"] for batch in take(odd, 3)]), minlength=14)
+    assert counts[:9].tolist() == [1] * 9  # 18 videos
+    assert counts[9:].sum() == 9 and {*counts[9:].tolist()} == {1, 2}
 
 
 def test_few_videos_pass_as_often_as_makes_an_epoch(memory_subset):

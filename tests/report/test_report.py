@@ -215,6 +215,10 @@ def test_what_the_test_cannot_say_is_no_fault_of_the_network():
     for right, said in ((1.0, "always right"), (0.0, "never right")):
         (text,) = cautions({"confidence_auroc": 0.5, "teacher_right": right})
         assert said in text and "nothing to rank" in text
+    (text,) = cautions(
+        {"video_top1": 0.9, "mean_class_accuracy": 0.75, "commonest_class": 0.8, "num_classes": 9}
+    )
+    assert "90.0 % are answered right, on average over the classes 75.0 %: classes of few" in text
     (text,) = cautions({"video_temperature": 19.99})
     assert "answers are no better than guesses" in text
     assert not list(cautions({"video_temperature": 5.0}))

@@ -1,11 +1,17 @@
 """What a run reads its clips with."""
 
+import dataclasses
+
 import pytest
 
 from vidkd_jax.data import pipeline
 from vidkd_jax.run import inputs
 from vidkd_jax.runtime.cores import usable_cores
+from vidkd_jax.samplers import Contiguous
+from vidkd_jax.settings.config import read
 from vidkd_jax.settings.settings import DataSettings
+
+SAMPLER = Contiguous(frames=4, stride=1)
 
 
 @pytest.mark.parametrize(
@@ -32,3 +38,16 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch):
     monkeypatch.delattr("os.sched_getaffinity")
     monkeypatch.setattr("os.cpu_count", lambda: 7)
     assert usable_cores() == 7
+
+
+def test_classes_are_balanced_where_the_config_says_so(small_config, memory_subset):
+    subset = memory_subset([24] * 8)
+    videos = [dataclasses.replace(v, label=n > 5) for n, v in enumerate(subset.videos)]
+    subset = dataclasses.replace(subset, videos=videos)
+    found = []
+    for balanced in (False, True):
+        settings = read(small_config(data__balanced=balanced, train__batch_size=4))
+        batches = inputs.train_batches(settings, subset, inputs.clip_spec(settings.data, SAMPLER))
+        found.append(batches.per_epoch)
+        batches.close()
+    assert found == [2, 3]

@@ -63,19 +63,17 @@ class _LoadTraining(grain.transforms.Map):
     """Reads a training batch by its number: a function of (seed, number)."""
 
     def __init__(
-        self, subset: Subset, spec: ClipSpec, *, batch_size: int, seed: int, process: Process
+        self, subset: Subset, spec: ClipSpec, passes: "_Passes", batch_size: int, process: Process
     ) -> None:
-        self._subset, self._spec = subset, spec
-        self._batch_size, self._seed, self._process = batch_size, seed, process
+        self._subset, self._spec, self._passes = subset, spec, passes
+        self._batch_size, self._process = batch_size, process
 
     def map(self, number: int) -> HostBatch:
         """Returns this process' rows."""
-        videos = len(self._subset.videos)
-        number_of_pass, index = divmod(number, videos // self._batch_size)
+        number_of_pass, index = divmod(number, self._passes.length // self._batch_size)
         begin = index * self._batch_size
-        order = _order(self._seed, number_of_pass, videos)
-        positions = order[begin : begin + self._batch_size]
-        rng = np.random.default_rng((self._seed, _CLIPS, number))
+        positions = _order(self._passes, number_of_pass)[begin : begin + self._batch_size]
+        rng = np.random.default_rng((self._passes.seed, _CLIPS, number))
         draws = rng.random((self._batch_size, self._spec.num_draws))
         own = slice(self._process.index, None, self._process.count)
         rows = [
@@ -85,14 +83,47 @@ class _LoadTraining(grain.transforms.Map):
         return load_batch(self._subset, self._spec, rows)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Passes:
+    """Passes over the videos, each in an order of its own.
+
+    Attributes:
+      seed: of the orders.
+      parts: positions of the videos of each part, of which a pass shows equally many: all videos,
+        or those of each class.
+    """
+
+    seed: int
+    parts: tuple[np.ndarray, ...]
+
+    @classmethod
+    def over(cls, subset: Subset, seed: int, *, balanced: bool) -> "_Passes":
+        """Returns the passes over a subset; `balanced`: over each class alike."""
+        labels = np.asarray([video.label for video in subset.videos], np.int64)
+        if not balanced:
+            return cls(seed, (np.arange(len(labels)),))
+        return cls(seed, tuple(np.flatnonzero(labels == label) for label in np.unique(labels)))
+
+    @property
+    def length(self) -> int:
+        """How many videos a pass shows; of a part that is smaller than others some repeatedly."""
+        return len(self.parts) * max(map(len, self.parts), default=0)
+
+
 @functools.lru_cache(maxsize=4)  # threads read ahead into the next passes
-def _order(seed: int, number_of_pass: int, videos: int) -> np.ndarray:
-    """Returns the order of the videos in one pass."""
-    return np.random.default_rng((seed, _ORDER, number_of_pass)).permutation(videos)
+def _order(passes: _Passes, number_of_pass: int) -> np.ndarray:
+    """Returns the positions of the videos in the order of one pass."""
+    rng = np.random.default_rng((passes.seed, _ORDER, number_of_pass))
+    if len(passes.parts) == 1:
+        return rng.permutation(passes.parts[0])
+    each = passes.length // len(passes.parts)
+    return rng.permutation(
+        np.concatenate([np.resize(rng.permutation(part), each) for part in passes.parts])
+    )
 
 
 def passes_per_epoch(videos: int, batch_size: int, repeats: int) -> int:
-    """Returns `repeats`; for 0, how many passes over the videos make at least 64 batches."""
+    """Returns `repeats`; for 0, how many passes over so many videos make at least 64 batches."""
     return repeats or -(-_LEAST // max(videos // batch_size, 1))
 
 
@@ -117,17 +148,30 @@ class TrainBatches:
         seed: int,
         reading: Reading,
         repeats: int = 1,
+        balanced: bool = False,
         epochs_done: int = 0,
         process: Process = Process(),
     ) -> None:
-        """`epochs_done` are left out at the start: those of the run that this one forks from.
+        """Opens the videos; nothing is read before the first batch is asked for.
+
+        Args:
+          subset: the videos.
+          spec: how clips are cut.
+          batch_size: of the global batch.
+          seed: of the orders and of the clips.
+          reading: how the host reads.
+          repeats: passes in an epoch; 0: see `passes_per_epoch`.
+          balanced: whether a pass shows the videos of each class equally often.
+          epochs_done: left out at the start: those of the run that this one forks from.
+          process: which share is read.
 
         Raises:
           InputError: there are fewer videos than a batch has, no video is as long as a clip, or the
             processes cannot share a batch evenly.
         """
         _check_divisible(batch_size, process)
-        per_pass = len(subset.videos) // batch_size
+        passes = _Passes.over(subset, seed, balanced=balanced)
+        per_pass = passes.length // batch_size
         if per_pass == 0:
             raise InputError(
                 f"config.train.batch_size: {batch_size} is larger than the training set "
@@ -139,8 +183,8 @@ class TrainBatches:
                 f"config.data.frames: {spec.sampler.describe()}, span {spec.sampler.span}, but the "
                 f"longest training video has {longest}; use fewer, or a smaller data.stride"
             )
-        self.per_epoch = per_pass * passes_per_epoch(len(subset.videos), batch_size, repeats)
-        load = _LoadTraining(subset, spec, batch_size=batch_size, seed=seed, process=process)
+        self.per_epoch = per_pass * passes_per_epoch(passes.length, batch_size, repeats)
+        load = _LoadTraining(subset, spec, passes, batch_size, process)
         first = epochs_done * self.per_epoch
         dataset = grain.MapDataset.range(first, first + _ENDLESS).map(load)
         self.iterator = iter(_to_iterable(dataset, reading))

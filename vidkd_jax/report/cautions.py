@@ -9,6 +9,7 @@ from vidkd_jax.report.formats import percent
 
 PRETEXT_CHANCE = 1 / len(TRANSFORMS)
 _HARDLY = 1.25  # times chance
+_UNEVEN = 0.1
 _GUESSING = 0.99  # of the largest temperature that is tried
 
 
@@ -42,6 +43,13 @@ def _of_classes(summary: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"Always answering the commonest class would be right for {percent(commonest)} of the "
             f"test videos, and this network is not right more often. {_remedy(summary, commonest)}"
+        )
+    elif summary.get("video_top1", 0.0) - summary.get("mean_class_accuracy", 1.0) > _UNEVEN:
+        yield (
+            f"Of the test videos {percent(summary['video_top1'])} are answered right, on average "
+            f"over the classes {percent(summary['mean_class_accuracy'])}: classes of few videos "
+            "are right less often. Add videos of these, or show them as often as the others "
+            "(data.balanced = True)."
         )
     if summary.get("video_temperature", 1.0) >= _GUESSING * LARGEST_TEMPERATURE:
         yield (

@@ -114,6 +114,7 @@ def train_batches(settings: Settings, subset: data.Subset, spec: ClipSpec) -> da
         batch_size=settings.train.batch_size,
         seed=settings.seed,
         repeats=settings.train.repeats,
+        balanced=settings.data.balanced,
         epochs_done=settings.train.fork_epoch,
         reading=_reading(settings.data),
         process=_process(),

@@ -78,6 +78,8 @@ class DataSettings:
       size: side that the student sees the window at; 0: as it is.
       fraction: of each class' training videos.
       subset_seed: which videos `fraction` takes; it is not the run's seed.
+      balanced: whether a pass shows the videos of each class equally often, those of small classes
+        repeatedly; the pass is as long as if all classes were as large as the largest.
       val: "groups": held out of training by group; "fold": the groups of `fold`, for
         cross-validation; or "val" / "test": that split.
       val_fraction: of the training groups.
@@ -106,6 +108,7 @@ class DataSettings:
     size: int = option(0, at_least=0)
     fraction: float = option(1.0, more_than=0, at_most=1)
     subset_seed: int = option(0, at_least=0)
+    balanced: bool = False
     val: str = choice("groups", ("groups", "fold", "val", "test"))
     val_fraction: float = option(0.1, more_than=0, at_most=1)
     folds: int = option(0, at_least=0)
