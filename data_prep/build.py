@@ -128,7 +128,8 @@ def next_command(args: argparse.Namespace, dataset: Dataset) -> str:
     if dataset.name != name:
         flags["name"] = dataset.name
     if size != usual:
-        flags |= {"short_side": size, "crop": max(8, size * 7 // 8)}
+        eighths = min(round(size * 7 / 64), size // 8)  # networks halve a clip's side repeatedly
+        flags |= {"short_side": size, "crop": max(8 * eighths, 8)}
     if args.fps:
         flags["fps"] = args.fps
     if args.split != 1:

@@ -191,7 +191,7 @@ def config_of(words):
         (
             {"short_side": 80, "fps": 15.0, "out": "my records"},
             "--config=ty_r18:laptop --config.data.name=folder --config.data.short_side=80 "
-            "--config.data.crop=70 --config.data.fps=15.0 '--config.data.root=my records'",
+            "--config.data.crop=72 --config.data.fps=15.0 '--config.data.root=my records'",
         ),
     ],
 )
