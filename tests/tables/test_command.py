@@ -1,6 +1,7 @@
 """The tables command from its flags to its page, with finished runs that were not trained."""
 
 import csv
+import dataclasses
 import itertools
 import json
 import os
@@ -16,7 +17,7 @@ from record_files import build_squares
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.settings import config_files
-from vidkd_jax.tables import Row, Table, costs, dry_run, load_table, runner
+from vidkd_jax.tables import Row, Selection, Table, costs, dry_run, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms, in_order, row_arm
 from vidkd_jax.tables.planned import plan, settled
@@ -536,19 +537,41 @@ def test_a_row_that_means_nothing_without_flags_is_refused_before_anything_runs(
         tables.main(["--table=t", f"--out={tmp_path}", "--dry_run", *flags])
 
 
-@pytest.mark.parametrize(("offset", "seeds"), [(0, 1), (2, 3)])
-def test_a_noise_floor_that_shares_a_run_with_its_reference_is_refused(
-    offset, seeds, tmp_path, monkeypatch
-):
-    rows = (Row("a", "supervised_r18"), Row("again", "supervised_r18", seed_offset=offset))
-    table = Table("t", rows, "a", {"marionette": {"": "marionette"}}, noise=("again",))
-    monkeypatch.setattr(tables, "load_table", lambda _: table)
+@pytest.fixture
+def command_of(tmp_path, monkeypatch):
+    """Returns a function: the command of a table of one column with these rows, up to its cost."""
     monkeypatch.setattr(tables, "print_costs", lambda *_: None)
-    arguments = ["--table=t", f"--out={tmp_path}", "--dry_run"]
+
+    def command(*rows, seeds, **fields):
+        table = Table("t", rows, rows[0].name, {"marionette": {"": "marionette"}}, **fields)
+        monkeypatch.setattr(tables, "load_table", lambda _: table)
+        tables.main(["--table=t", f"--out={tmp_path}", "--dry_run", f"--seeds={seeds}"])
+
+    return command
+
+
+@pytest.mark.parametrize(("offset", "seeds"), [(0, 1), (2, 3)])
+def test_a_noise_floor_that_shares_a_run_with_its_reference_is_refused(offset, seeds, command_of):
+    rows = (Row("a", "supervised_r18"), Row("again", "supervised_r18", seed_offset=offset))
     with pytest.raises(InputError, match=rf"'again' and 'a' are both .*seed{offset}', and would"):
-        tables.main([*arguments, f"--seeds={seeds}"])
+        command_of(*rows, seeds=seeds, noise=("again",))
     if offset:
-        tables.main([*arguments, f"--seeds={offset}"])
+        command_of(*rows, seeds=offset, noise=("again",))
+
+
+def test_a_row_that_has_its_references_run_of_another_seed_is_refused(command_of):
+    first = Row("a", "supervised_r18")
+    again = dataclasses.replace(first, name="again", seed_offset=2)
+    with pytest.raises(InputError, match=r"'again' and 'a' are both .*seed2', and would differ"):
+        command_of(first, again, seeds=3)
+    command_of(first, again, seeds=2)
+
+
+def test_rows_that_are_meant_to_share_runs_may(command_of):
+    first = Row("a", "supervised_r18")
+    command_of(first, dataclasses.replace(first, name="one of them", only_seed=1), seeds=3)
+    chosen = dataclasses.replace(first, name="chosen", selection=Selection("entropy"))
+    command_of(first, chosen, seeds=3)
 
 
 def test_words_for_true_and_false_are_those_of_runs():

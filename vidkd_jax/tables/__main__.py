@@ -13,10 +13,10 @@ from vidkd_jax.tables.arms import Arm, row_arm
 from vidkd_jax.tables.checks import (
     check_converted,
     check_forks,
-    check_noise,
     check_overrides,
     check_records,
     check_rows,
+    check_shared,
 )
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.dry_run import print_costs
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     wanted = _wanted(table, rows, arguments.scale, arguments.seeds)
     # Of all rows, although --row may want only one of them: two could share a folder.
     check_overrides(every, wanted, extra)
-    check_noise(table, every)
+    check_shared(table, every)
     if not arguments.so_far:
         runs = plan(wanted, arguments.out, extra)
         check_forks(runs, arguments.out)

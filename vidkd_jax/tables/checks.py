@@ -28,26 +28,37 @@ def check_rows(table: Table, flag: str, names: Sequence[str]) -> None:
             table.row(name)
 
 
-def check_noise(table: Table, runs: Iterable[Arm]) -> None:
-    """Checks that no run of the noise floor is compared, for any seed, with itself.
+def check_shared(table: Table, runs: Iterable[Arm]) -> None:
+    """Checks that no row has a run of its reference where its own other seed is meant.
+
+    Rows that choose clips of one run, or that are a single run, may share it with their reference;
+    the noise floor may not, because it is to show how far different runs differ.
 
     Args:
-      table: names the rows that repeat the row that they are compared with.
+      table: names the rows, and what each is compared with.
       runs: of all rows and seeds.
 
     Raises:
       InputError: such a row has a run of its reference.
     """
-    of_row: dict[str, set[Path]] = {}
+    of_row: dict[str, dict[Path, int]] = {}
     for arm in runs:
-        of_row.setdefault(arm.row.name, set()).add(arm.folder(Path()))
-    for name in table.noise:
+        of_row.setdefault(arm.row.name, {})[arm.folder(Path())] = arm.table_seed
+    single = table.shared_rows()
+    for name, own in of_row.items():
         reference = table.against(table.row(name))
-        if shared := sorted(of_row[name] & of_row[reference]):
+        others = of_row[reference]
+        if name in table.noise:
+            shared = [folder for folder in own if folder in others]
+        elif name in single or reference in single:
+            shared = []
+        else:
+            shared = [folder for folder, seed in own.items() if others.get(folder, seed) != seed]
+        if shared:
             raise InputError(
-                f"noise: '{name}' and '{reference}' are both '{shared[0]}', and would differ less "
-                "than equal runs do; give the one that repeats the other a seed_offset, such as "
-                "1000"
+                f"rows '{name}' and '{reference}' are both '{min(shared)}', and would differ less "
+                "than equal runs do; give the one that repeats the other a seed_offset above all "
+                "seeds, such as 1000"
             )
 
 
