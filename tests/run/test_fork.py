@@ -198,9 +198,13 @@ def test_a_run_of_a_method_that_is_gone_is_named(trunk, forked, small_config, tm
         train.train_and_evaluate(small_config(**OPTIONS), mine)
 
 
-def test_an_epoch_that_the_trunk_did_not_keep_is_named(trunk):
-    with pytest.raises(InputError, match=r"epoch 9, but after epochs 1, 2, 3; train it with train"):
+def test_an_epoch_that_the_trunk_did_not_keep_is_named(trunk, tmp_path):
+    with pytest.raises(InputError, match=r"epoch 9, but after epochs 1, 2, 3; its training has en"):
         load_epoch(trunk, 9)
+    for epoch in (1, 3):
+        (tmp_path / "checkpoints" / "latest" / str(epoch)).mkdir(parents=True)
+    with pytest.raises(InputError, match=r"epoch 2, but after epochs 1, 3; train it with train"):
+        load_epoch(tmp_path, 2)
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,23 @@ def test_a_trunk_is_forked_after_several_epochs_if_it_keeps_them(tmp_path):
         checks.check_forks(plan([wrong], tmp_path, []), tmp_path)
 
 
+def test_a_fork_after_an_epoch_that_its_trunk_does_not_reach_is_refused(tmp_path):
+    """Before anything runs; where validation may end the trunk, as soon as it has."""
+    short = trunk(Row("stem", "supervised_r18", {"train.epochs": 6}), 10)
+    message = r"row 'student': forks after epoch 10 of row 'stem', which has train\.epochs=6; fork"
+    with pytest.raises(InputError, match=message):
+        checks.check_forks(
+            plan([row_arm(forked(STUDENT, short, 10), "marionette", 0)], tmp_path, []), tmp_path
+        )
+    stem = trunk(trunk(Row("stem", "supervised_r18"), 2), 10)
+    wanted = [row_arm(forked(STUDENT, stem, after), "marionette", 0) for after in (2, 10)]
+    checks.check_forks(plan(wanted, tmp_path, []), tmp_path)
+    finish(row_arm(stem, "marionette", 0), tmp_path, 0.5, 0)  # it stopped early, after epoch 3
+    checks.check_forks(plan(wanted[:1], tmp_path, []), tmp_path)
+    with pytest.raises(InputError, match=r"validation ended '.*seed0' after epoch 3; fork earlier"):
+        checks.check_forks(plan(wanted[1:], tmp_path, []), tmp_path)
+
+
 def test_a_fork_that_does_not_fit_its_trunk_is_refused_before_anything_runs(tmp_path):
     stem = trunk(Row("stem", "supervised_r18"), 3)
     fork = forked(Row("fork", "ty_r18"), stem, 3)

@@ -257,9 +257,15 @@ def load_epoch(workdir: Path, epoch: int) -> tuple[dict[str, Any], dict[str, Any
     """
     kept = _saved_epochs(workdir, "latest")
     if epoch not in kept:
+        remedy = f"train it with train.keep_epochs=({epoch},)"
+        if kept and epoch > kept[-1]:
+            remedy = (
+                "its training has ended before, or goes on: name an earlier epoch, or train it "
+                "that long (schedule.perfect_epochs and schedule.early_stopping end a run)"
+            )
         raise InputError(
             f"'{workdir}' holds no checkpoint after epoch {epoch}, but after epochs "
-            f"{', '.join(map(str, kept)) or 'none'}; train it with train.keep_epochs=({epoch},)"
+            f"{', '.join(map(str, kept)) or 'none'}; {remedy}"
         )
     folder = _folder(workdir, "latest") / str(epoch)
     with _readable(folder, "make it again"):

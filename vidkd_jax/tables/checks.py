@@ -7,6 +7,7 @@ from vidkd_jax import data
 from vidkd_jax.errors import InputError, naming
 from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs
+from vidkd_jax.run.saved import saved_summary
 from vidkd_jax.settings import differences
 from vidkd_jax.settings.config import overrides
 from vidkd_jax.settings.settings import DataSettings
@@ -122,27 +123,43 @@ def check_records(runs: Sequence[Planned], answered: Iterable[DataSettings] = ()
 def check_forks(runs: Sequence[Planned], out: Path) -> None:
     """Checks that trunks keep the epochs after which other runs fork, and that these fit them.
 
+    Whether validation ends a trunk before that epoch is known only of one that is done.
+
     Raises:
       InputError: one does not.
     """
     by_folder = {run.arm.folder(out): run for run in runs}
     for run in [run for run in runs if not run.done]:
-        after, now = run.settings.train.fork_epoch, run.settings.by_field()
-        for trunk in run.arm.needs(TRUNK):
-            settings = by_folder[trunk.folder(out)].settings
-            train, before = settings.train, settings.by_field()
-            if after not in (*train.keep_epochs, train.epochs - 1, train.epochs):
-                raise InputError(
-                    f"row '{run.arm.row.name}': forks after epoch {after} of row "
-                    f"'{trunk.row.name}', which keeps {train.keep_epochs}; make that row by "
-                    f"trunk(..., after={after})"
-                )
+        row, after = run.arm.row.name, run.settings.train.fork_epoch
+        for needed in run.arm.needs(TRUNK):
+            folder = needed.folder(out)
+            trunk = by_folder[folder]
+            _check_epoch(row, after, trunk, folder)
+            before, now = trunk.settings.by_field(), run.settings.by_field()
             if fields := differences.when_forked(before, now):
                 field = fields[0]
                 raise InputError(
-                    f"row '{run.arm.row.name}': {field}={now[field]!r}, but it forks from row "
-                    f"'{trunk.row.name}', which has {before.get(field)!r}; a fork keeps it"
+                    f"row '{row}': {field}={now[field]!r}, but it forks from row "
+                    f"'{needed.row.name}', which has {before.get(field)!r}; a fork keeps it"
                 )
+
+
+def _check_epoch(row: str, after: int, trunk: Planned, folder: Path) -> None:
+    """Refuses a fork after an epoch that its trunk does not reach, or does not keep."""
+    train = trunk.settings.train
+    fork = f"row '{row}': forks after epoch {after} of row '{trunk.arm.row.name}'"
+    if after > train.epochs:
+        raise InputError(f"{fork}, which has train.epochs={train.epochs}; fork after one of these")
+    if after not in (*train.keep_epochs, train.epochs - 1, train.epochs):
+        raise InputError(
+            f"{fork}, which keeps {train.keep_epochs}; make that row by trunk(..., after={after})"
+        )
+    ended = saved_summary(folder).get("epochs", after) if trunk.done else after
+    if after > ended:
+        raise InputError(
+            f"{fork}, but validation ended '{folder}' after epoch {ended}; fork earlier, or let "
+            "the row train on (schedule.perfect_epochs=0, a larger schedule.early_stopping)"
+        )
 
 
 def check_converted(runs: Sequence[Planned], out: Path) -> None:
