@@ -282,7 +282,9 @@ def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
     assert len(runs) == 2 * len(table.rows) and not list(tmp_path.iterdir())
     assert all("--config.train.epochs=6" in line for line in runs)
     # Every row trains on the same videos: all that are not held out.
-    assert {line.split(",")[0].strip() for line in prices} == {"396 videos x 18 passes"}
+    assert {line.partition(" clips")[0].strip() for line in prices} == {
+        "396 videos, 18 passes of 384"
+    }
     assert any("seed1000" in line and "--config.seed=1000" in line for line in runs)
     assert total.startswith("14 runs") and "GFLOP/s (the forward pass of " in total
 
@@ -294,7 +296,7 @@ def test_a_network_s_speed_is_measured(monkeypatch):
     narrow = row_arm(Row("a", "supervised_r18", {"model.width": 1 / 16}), "marionette", 0)
     costed = costs.cost(narrow)
     assert costs.flops_per_second(narrow) == pytest.approx(
-        4 * costed.flops / costed.videos / costed.passes / 3
+        4 * costed.flops / costed.clips / costed.passes / 3
     )
 
 
@@ -369,10 +371,21 @@ def test_the_cost_of_a_run_is_its_networks_times_its_clips():
             Row("b", "ty_r18", {"train.epochs": 2}),
         )
     )
-    assert (plain.videos, plain.passes) == (8_583, 2)
+    assert (plain.videos, plain.passes, plain.clips) == (8_583, 2, 8_576)
     # Forward and two backward passes of 42.6 GMACs (facts of the network), a teacher's forward.
-    assert plain.flops == pytest.approx(6 * 42.6e9 * 8_583 * 2, rel=0.05)
+    assert plain.flops == pytest.approx(6 * 42.6e9 * 8_576 * 2, rel=0.05)
     assert taught.flops == pytest.approx(plain.flops * 4 / 3)
+
+
+def test_a_pass_takes_whole_batches():
+    """So does training: 28 videos are one batch of 16, however often they are passed over."""
+    few = Row("few", "supervised_r18", {"data.fraction": 28 / 1190})
+    whole, smaller = (
+        costs.cost(row_arm(dataclasses.replace(few, overrides=overrides), "marionette", 0))
+        for overrides in (few.overrides, {**few.overrides, "train.batch_size": 14})
+    )
+    assert (whole.videos, whole.clips, smaller.clips) == (28, 16, 28)
+    assert smaller.flops == whole.flops / 16 * 28
 
 
 def test_missing_records_are_refused_before_anything_runs(tmp_path, monkeypatch):
@@ -595,7 +608,7 @@ def test_a_dry_run_counts_ones_own_records(square_videos, tmp_path, capsys):
     dry_run.print_costs(plan([arm], tmp_path, extra), tmp_path, extra)
     *_, run, total = capsys.readouterr().out.splitlines()
     # An epoch is 64 batches of 8, each of which is a pass.
-    assert run.startswith("    10 videos x 3200 passes") and "GFLOP/s (the forward pass of" in total
+    assert run.startswith("    10 videos, 3200 passes of 8 clips, ") and "GFLOP/s (the forward pass of" in total
 
 
 def test_predictions_of_classes_that_there_are_not_are_one_line(finished):

@@ -68,7 +68,7 @@ def test_a_teacher_by_its_path_counts_as_any_other(tmp_path):
     assert columns._params(arm, tmp_path) == (2.5, parameters / 1e6)
     found = costs.cost(arm, (), tmp_path)
     alone = costs.cost(row_arm(Row("alone", "supervised_r18"), "marionette", 0))
-    assert found.flops - alone.flops == 2 * macs * found.videos * found.passes
+    assert found.flops - alone.flops == 2 * macs * found.clips * found.passes
 
 
 def test_minutes_of_a_fork_count_its_trunk_once(tmp_path):
@@ -457,7 +457,7 @@ def test_a_still_image_teacher_costs_what_it_answers_of_each_frame():
     for guidance, frames in (("sequence", 8), ("image", 1)):
         overrides = {"teachers.runs": (still,), "method.guidance": guidance}
         found = costs.cost(row_arm(Row("guided", "dtg_r18", overrides), "marionette", 0))
-        asked = (found.flops - alone.flops) / (2 * found.videos * found.passes)
+        asked = (found.flops - alone.flops) / (2 * found.clips * found.passes)
         # The student's head is another one.
         assert asked == pytest.approx(frames * macs, rel=1e-2)
 
@@ -487,7 +487,7 @@ def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch)
     checks.check_converted(plan([real], tmp_path, []), tmp_path)
     parameters, macs = costs.of_card(card)
     more = costs.cost(real, (), tmp_path)
-    assert more.flops - without == 2 * macs * more.videos * more.passes
+    assert more.flops - without == 2 * macs * more.clips * more.passes
     for arm in in_order([real]):
         finish(arm, tmp_path, 0.5, 0)
     monkeypatch.setattr(alike, "_digest", lambda folder: "d")

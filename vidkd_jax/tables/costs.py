@@ -49,15 +49,17 @@ class Cost:
     """What one run costs.
 
     Attributes:
-      videos: how many train; each gives one clip a pass.
+      videos: how many train.
       epochs: of the run itself, at most: early stopping may end it before.
-      passes: over all training videos, in these epochs.
+      passes: over the training videos, in these epochs.
+      clips: of a pass: one of each video, but for those that do not fill its last batch.
       flops: of all its training steps, teachers included; a multiplication and an addition are 2.
     """
 
     videos: int
     epochs: int
     passes: int
+    clips: int
     flops: float
 
 
@@ -95,7 +97,8 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     train = settings.train
     epochs = train.epochs - train.fork_epoch
     passes = epochs * data_lib.passes_per_epoch(training, train.batch_size, train.repeats)
-    return Cost(training, epochs, passes, per_clip * training * passes)
+    clips = max(training // train.batch_size, 1) * train.batch_size
+    return Cost(training, epochs, passes, clips, per_clip * clips * passes)
 
 
 @dataclasses.dataclass(frozen=True)

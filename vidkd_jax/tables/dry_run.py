@@ -31,8 +31,8 @@ def print_costs(
         cost, done = known[run.arm.kind], " (finished)" if run.done else ""
         print(shlex.join(runner.command(run.arm, out, extra)))
         print(
-            f"    {cost.videos:,} videos x {cost.passes} passes, {cost.flops:.2e} FLOPs, "
-            f"about {_hours(cost.flops / speed)} here{done}"
+            f"    {cost.videos:,} videos, {cost.passes} passes of {cost.clips:,} clips, "
+            f"{cost.flops:.2e} FLOPs, about {_hours(cost.flops / speed)} here{done}"
         )
     total = _flops(runs, known)
     print(
