@@ -27,7 +27,7 @@ def make_runs(square_records, tmp_path):
     labels = np.array([video.label for video in test.videos])
 
     def make(seed=0, epochs=(2, 2), first=1, **rights):
-        for (name, right), length in zip(rights.items(), epochs, strict=True):
+        for (name, right), length in zip(rights.items(), epochs, strict=False):
             folder = row_arm(Row(name, name.lower()), "d", seed).folder(tmp_path)
             folder.mkdir(parents=True)
             probabilities = np.full((len(labels), 2), 0.0)
@@ -86,6 +86,38 @@ def test_frames_are_of_the_records_that_the_runs_saw(make_runs, tmp_path):
         path.write_text(json.dumps({**config, "network": {"records": "others"}}))
     with pytest.raises(InputError, match=r"are others than the runs saw.*--config\.data\.root"):
         PICTURES["misclassified"].draw(shown)
+
+
+def test_frames_of_videos_that_are_gone_are_one_line(make_runs, tmp_path):
+    """Of a run that saw flow it is not known whether these are its videos' RGB records."""
+    shown = make_runs(A=[0.1] * 4, B=[0.2] * 4)
+    for path in tmp_path.rglob("predictions.npz"):
+        with np.load(path) as saved:
+            arrays = dict(saved)
+        np.savez(path, **{**arrays, "videos": [f"{name}_before" for name in arrays["videos"]]})
+    for path in tmp_path.rglob("config.json"):
+        config = json.loads(path.read_text())
+        config["data"]["modality"] = "flow"
+        path.write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"are others than the runs saw.*--config\.data\.root"):
+        PICTURES["misclassified"].draw(shown)
+
+
+def test_a_row_of_a_single_run_has_its_mistakes_beside_every_seed_s(make_runs):
+    make_runs(A=[0.1, 0.9, 0.9, 0.9])
+    make_runs(seed=1, A=[0.9, 0.3, 0.9, 0.9])
+    shown = make_runs(seed=100, B=[0.2, 0.4, 0.9, 0.9])
+    first, second = shown.table.rows
+    rows = (first, dataclasses.replace(second, only_seed=100))
+    for ordered in (rows, rows[::-1]):
+        table = dataclasses.replace(shown.table, rows=ordered)
+        figure = PICTURES["misclassified"].draw(dataclasses.replace(shown, table=table))
+        titles = {axes.get_title() for axes in figure.axes}
+        # Both get video 0 of the one seed wrong, and video 1 of the other.
+        assert {"A (80% sure of such mistakes)", "B (70% sure of such mistakes)"} < titles
+    table = dataclasses.replace(shown.table, rows=rows[1:])
+    figure = PICTURES["misclassified"].draw(dataclasses.replace(shown, table=table))
+    assert "B (70% sure of such mistakes)" in {axes.get_title() for axes in figure.axes}
 
 
 def test_no_mistake_that_all_make(make_runs):

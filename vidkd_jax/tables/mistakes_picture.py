@@ -28,12 +28,10 @@ def misclassified(shown: Shown) -> Figure:
       InputError: no seed of all rows is finished; there is no such video; what a run left is
         damaged; or the records are gone, or others than the runs'.
     """
-    runs = shown.by_seed()
-    first, *others = runs.values()
-    seeds = [seed for seed in first if all(seed in other for other in others)]
-    if not seeds:
+    runs = _runs_by_seed(shown)
+    if not runs:
         raise InputError("figure of mistakes: the rows have no finished seed in common")
-    by_seed = [{name: _videos(folders[seed]) for name, folders in runs.items()} for seed in seeds]
+    by_seed = [{row: _videos(folder) for row, folder in folders.items()} for folders in runs]
     read = by_seed[0]
     names, labels, _ = next(iter(read.values()))
     all_rows, wrong = _mistakes_of_all(read)
@@ -42,13 +40,13 @@ def misclassified(shown: Shown) -> Figure:
     chosen = surest[wrong[surest]]
     if not len(chosen):
         raise InputError(f"figure of mistakes: no video of {shown.dataset} is wrong in all rows")
-    run = first[seeds[0]]
+    run = next(iter(runs[0].values()))
     strips = _frames(run, shown.data_root, [names[v] for v in chosen])
     with readable(run):
         class_names = json.loads((run / "evaluation.json").read_text())["class_names"]
     titles = {
         name: f"{name} ({mean:.0%} sure of such mistakes)"
-        for name, mean in zip(runs, _sureness(by_seed), strict=True)
+        for name, mean in zip(read, _sureness(by_seed), strict=True)
     }
     size = len(chosen)
     figure = Figure(figsize=(3.2 * size, 2.0 + 1.8 * len(read)), layout="constrained")
@@ -61,6 +59,19 @@ def misclassified(shown: Shown) -> Figure:
             _draw_classes(axes[line, column], probabilities[row], int(labels[row]), class_names)
             axes[line, column].set_title(titles[name], fontsize=7)
     return figure
+
+
+def _runs_by_seed(shown: Shown) -> list[dict[str, Path]]:
+    """Returns each row's run, for each seed that all rows have; a row of one run has it for all."""
+    finished, single = shown.by_seed(), shown.table.shared_rows()
+    several = [{*folders} for row, folders in finished.items() if row not in single]
+    return [
+        {
+            row: next(iter(folders.values())) if row in single else folders[seed]
+            for row, folders in finished.items()
+        }
+        for seed in sorted(set.intersection(*several) if several else [0])
+    ]
 
 
 def _draw_classes(
@@ -117,14 +128,14 @@ def _frames(run: Path, root: str, names: list[str]) -> list[np.ndarray]:
         inputs.records_of(data), root=Path(root or data.root), modality="rgb"
     )
     open_split = open_records(which)
-    seen = saved_network(run).get("records", "")
-    if data.modality == "rgb" and seen not in ("", which.identity()):
+    test, seen = open_split("test"), saved_network(run).get("records", "")
+    by_name = {video.id: video for video in test.videos}
+    are_others = data.modality == "rgb" and seen not in ("", which.identity())
+    if are_others or not {*names} <= {*by_name}:
         raise InputError(
             f"the records of '{data.name}' in '{which.root}' are others than the runs saw, "
             "whose frames are to be shown; name theirs with --config.data.root"
         )
-    test = open_split("test")
-    by_name = {video.id: video for video in test.videos}
     strips = []
     for name in names:
         video = by_name[name]
