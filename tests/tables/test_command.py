@@ -608,7 +608,10 @@ def test_a_dry_run_counts_ones_own_records(square_videos, tmp_path, capsys):
     dry_run.print_costs(plan([arm], tmp_path, extra), tmp_path, extra)
     *_, run, total = capsys.readouterr().out.splitlines()
     # An epoch is 64 batches of 8, each of which is a pass.
-    assert run.startswith("    10 videos, 3200 passes of 8 clips, ") and "GFLOP/s (the forward pass of" in total
+    assert (
+        run.startswith("    10 videos, 3200 passes of 8 clips, ")
+        and "GFLOP/s (the forward pass of" in total
+    )
 
 
 def test_predictions_of_classes_that_there_are_not_are_one_line(finished):

@@ -218,6 +218,7 @@ def test_the_teacher_answers_until_it_is_sure(asked, tmp_path):
         ({"student_k": 4}, "student_k=4: give 0 to k=3"),
         ({"student_k": 1, "passes": 10}, "passes=10: give 1 or more, and 1 with student_k"),
         ({"passes": 0}, "passes=0: give 1 or more"),
+        ({"stop_at": ()}, r"stop_at=\(\): give probabilities, or None"),
         ({"stop_at": (0.9, 0.0)}, "stop_at=0: give a probability above 0"),
     ],
 )

@@ -65,6 +65,8 @@ class Selection:
             raise InputError("stop_at: the sampler answers no clips there; leave student_k out")
         if self.passes < 1 or (self.passes > 1 and self.student_k):
             raise InputError(f"passes={self.passes}: give 1 or more, and 1 with student_k")
+        if not self.thresholds():
+            raise InputError("stop_at=(): give probabilities, or None to answer all chosen clips")
         for threshold in self.thresholds():
             if threshold is not None and not 0 < threshold <= 1:
                 raise InputError(f"stop_at={threshold:g}: give a probability above 0, at most 1")
