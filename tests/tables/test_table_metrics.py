@@ -473,6 +473,11 @@ BODY = "TABLE = Table('t', (ROW,{rows}), 'a', {{'paper': {{'': 'ucf101'}}}}{tabl
             for scales in ({}, {"mine": {}}, {"mine": {"": ""}})
         ),
         (
+            HEAD.format(row="")
+            + "TABLE = Table('t', (ROW,), 'a', {'mine': {'A': 'laptop', 'B': 'laptop'}})",
+            r"bad\.py': scales: columns 'A' and 'B' are both of 'laptop' and would show the same",
+        ),
+        (
             HEAD.format(row=", paper={'Video_top1': 5.0}") + BODY.format(rows="", table=""),
             "row 'a': paper: no 'Video_top1'; did you mean 'video_top1'",
         ),

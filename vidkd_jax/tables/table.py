@@ -223,12 +223,25 @@ def _check(table: Table) -> None:
     every = table.scales.values()
     if not every or not all(datasets and all(datasets.values()) for datasets in every):
         raise InputError("scales: give each a column with a data set, such as {'': 'laptop'}")
+    for datasets in every:
+        _check_columns(datasets)
     columns = {heading for datasets in every for heading in datasets}
     known = columns - {""}
     if "" in columns:
         known |= {*PAPER_COSTS, *(metric.name for metric in table.shown_metrics())}
     for row in table.rows:
         _check_row(row, known)
+
+
+def _check_columns(datasets: Mapping[str, str]) -> None:
+    """Refuses two columns of one data set."""
+    headings: dict[str, str] = {}
+    for heading, dataset in datasets.items():
+        if (other := headings.setdefault(dataset, heading)) != heading:
+            raise InputError(
+                f"scales: columns '{other}' and '{heading}' are both of '{dataset}' and would "
+                "show the same runs; give each a data set of its own"
+            )
 
 
 def _check_row(row: Row, known: Collection[str]) -> None:
