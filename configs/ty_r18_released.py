@@ -29,9 +29,9 @@ from ml_collections import ConfigDict
 
 from vidkd_jax.settings.recipes import SMALL_SETS, build
 
-# Sides of the windows, for crops of 112 pixels. The short side of frames is 129 in the released
-# code; here it is 128, as in all configs.
-_CROP_SIZES = (129, 112, 96, 84)
+# Sides of the windows, as shares of the crop, which is 112 pixels there. The short side of frames
+# is 129 in the released code; here it is 128, as in all configs.
+_CROP_SIZES = (129 / 112, 1.0, 96 / 112, 84 / 112)
 
 
 def get_config(dataset: str = "ucf101") -> ConfigDict:
@@ -42,7 +42,7 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         "optim__nesterov": True,
         "optim__weight_decay": 1e-3,
     }
-    config = build(
+    return build(
         "ty_r18_released",
         dataset,
         model__name="ty_r3d_18_keras",
@@ -57,7 +57,5 @@ def get_config(dataset: str = "ucf101") -> ConfigDict:
         augment__noise_per_frame=True,
         augment__released_order=True,
         data__val="test",
+        data__crop_sizes=_CROP_SIZES,
     )
-    sizes = [round(config.data.crop * size / 112) for size in _CROP_SIZES]
-    config.data.crop_sizes = tuple(min(size, config.data.short_side) for size in sizes)
-    return config

@@ -296,6 +296,24 @@ def test_settings_come_back_from_their_json():
     assert read(from_json(old)).by_field() == expected
 
 
+def test_windows_of_the_released_recipe_follow_the_crop():
+    config = load("ty_r18_released")
+    assert read(config).data.crop_sizes == (128, 112, 96, 84)  # as there, in frames of 128
+    set_field(config, "data.crop", 224)
+    set_field(config, "data.short_side", 256)
+    assert read(config).data.crop_sizes == (256, 224, 192, 168)
+    set_field(config, "data.crop_sizes", (240, 0.5))
+    assert read(config).data.crop_sizes == (240, 112)
+
+
+@pytest.mark.parametrize("sizes", [(112.0,), (0.01,), (-0.5,), ("112",)])
+def test_sizes_of_windows_that_cannot_be_are_refused(sizes):
+    config = get_base_config()
+    set_field(config, "data.crop_sizes", sizes)
+    with pytest.raises(InputError, match=r"crop_sizes: .*whole numbers from 8 up, or shares of da"):
+        read(config)
+
+
 def test_settings_are_frozen():
     settings = read(get_base_config())
     with pytest.raises(dataclasses.FrozenInstanceError):

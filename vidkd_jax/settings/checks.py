@@ -212,6 +212,9 @@ def _validate_values(settings: Settings) -> None:
         raise InputError(f"config.teachers.runs: {runs}; name folders")
     sizes = settings.data.crop_sizes
     if not all(isinstance(size, int) and size >= 8 for size in sizes):
-        raise InputError(f"config.data.crop_sizes: {sizes}; use whole numbers from 8 up")
+        raise InputError(
+            f"config.data.crop_sizes: {sizes}; use whole numbers from 8 up, or shares of data.crop "
+            "such as 0.75"
+        )
     if 0 < settings.data.size < 8:
         raise InputError(f"config.data.size: {settings.data.size}; use 0 (as crop), or 8 or more")

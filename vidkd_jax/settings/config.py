@@ -17,6 +17,7 @@ from vidkd_jax.settings import checks
 from vidkd_jax.settings.settings import SECTIONS, AugmentSettings, Settings, flatten
 
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+_LARGEST_SHARE = 8  # from there on a size of a window is of pixels, which are whole
 _PARSERS: Mapping[type, Callable[[str], Any]] = {  # from the command line's text to a value
     int: int,
     float: float,
@@ -59,7 +60,7 @@ def read(config: ConfigDict) -> Settings:
     Raises:
       InputError: one line that names the field that is wrong, and what would be right.
     """
-    config = _expanded(config)
+    config = _with_window_sizes(_expanded(config))
     sections = {name: settings(**config[name]) for name, settings in SECTIONS.items()}
     for name, section in sections.items():
         check_options(section, name)
@@ -92,6 +93,18 @@ def _expanded(config: ConfigDict) -> ConfigDict:
         if expanded(value) != value:
             set_field(found, field, expanded(value))
     return found
+
+
+def _with_window_sizes(config: ConfigDict) -> ConfigDict:
+    """Returns the config with pixels for sizes of windows that are shares of the crop."""
+    crop, most = config.data.crop, config.data.short_side
+
+    def pixels(size: Any) -> Any:
+        is_share = isinstance(size, float) and size < _LARGEST_SHARE
+        return round(min(size * crop, most)) if is_share else size
+
+    config.data.crop_sizes = tuple(map(pixels, config.data.crop_sizes))
+    return config
 
 
 def from_json(saved: dict[str, Any]) -> ConfigDict:

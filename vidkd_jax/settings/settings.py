@@ -74,7 +74,8 @@ class DataSettings:
       short_side: of the frames in the records, in pixels.
       fps: frames a second that videos are brought to, each the nearest in time; 0: as filmed.
       crop: side of the window that is cut from them, for all networks.
-      crop_sizes: of training windows, drawn at random and resized to `crop`; (): `crop`.
+      crop_sizes: of training windows, drawn at random and resized to `crop`; (): `crop`. In a
+        config a size with a decimal point is a share of `crop`, at most `short_side` in all.
       size: side that the student sees the window at; 0: as it is.
       fraction: of each class' training videos.
       subset_seed: which videos `fraction` takes; it is not the run's seed.
