@@ -8,7 +8,7 @@ import pytest
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.settings.config import from_json, get_base_config, read, set_field
-from vidkd_jax.settings.recipes import DATASETS, build
+from vidkd_jax.settings.recipes import DATASETS, OTHER_SPLITS, build
 from vidkd_jax.settings.settings import flatten
 
 CONFIGS = Path("configs")
@@ -33,9 +33,10 @@ def load(name, *arguments):
     return module.get_config(*arguments)
 
 
-# Every file of configs/ with every argument that it takes.
+FIRST_SPLITS = [dataset for dataset in DATASETS if dataset not in OTHER_SPLITS]
+# Every file of configs/ with every argument that it takes, but for further splits.
 CONFIG_NAMES = [
-    *(f"{path.stem}:{dataset}" for path in CONFIGS.glob("*.py") for dataset in DATASETS),
+    *(f"{path.stem}:{dataset}" for path in CONFIGS.glob("*.py") for dataset in FIRST_SPLITS),
     "demo",
 ]
 CONFIG_NAMES = sorted(name for name in CONFIG_NAMES if not name.startswith("demo:"))
@@ -51,6 +52,15 @@ def test_every_config_is_valid(name):
         config.data.name == own_name.get(dataset, dataset).removesuffix("_third")
         and config.is_locked
     )
+
+
+@pytest.mark.parametrize("split", OTHER_SPLITS)
+@pytest.mark.parametrize("name", ["ty_r18_released", "condi_teacher", "pcl_r3d", "dtg_r18"])
+def test_further_splits_have_the_recipe_of_the_first(name, split):
+    dataset, _, number = split.partition("_split")
+    one, other = (read(load(name, argument)).by_field() for argument in (dataset, split))
+    assert {field for field in one if one[field] != other[field]} == {"name", "data.split"}
+    assert other["data.split"] == int(number) and other["name"].endswith(split)
 
 
 @pytest.mark.parametrize("name", ["supervised_r34", "supervised_r50", "ty_r50"])

@@ -17,7 +17,7 @@ from record_files import build_squares
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.settings import config_files
-from vidkd_jax.tables import Row, Selection, Table, costs, dry_run, load_table, runner
+from vidkd_jax.tables import Row, Selection, Table, checks, costs, dry_run, load_table, runner
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms, in_order, row_arm
 from vidkd_jax.tables.planned import plan, settled
@@ -578,6 +578,39 @@ def test_a_row_that_has_its_references_run_of_another_seed_is_refused(command_of
     with pytest.raises(InputError, match=r"'again' and 'a' are both .*seed2', and would differ"):
         command_of(first, again, seeds=3)
     command_of(first, again, seeds=2)
+
+
+def test_rows_of_different_splits_are_refused(command_of):
+    first, second = (
+        Row(f"split {split}", "supervised_r18", {"data.split": split}) for split in (1, 2)
+    )
+    message = r"rows 'split 1' and 'split 2': data\.split=1 and 2 of 'marionette', .* a column"
+    with pytest.raises(InputError, match=message):
+        command_of(first, second, seeds=1)
+    taught = Row("taught", "distillation_r18", {"teachers.runs": (second,)})
+    with pytest.raises(InputError, match="rows 'split 2' and 'taught': "):
+        command_of(taught, seeds=1)
+    command_of(second, seeds=1)
+    elsewhere = dataclasses.replace(second, dataset="marionette_teachers")
+    command_of(Row("taught", taught.config, {"teachers.runs": (elsewhere,)}), seeds=1)
+
+
+def test_each_split_may_have_a_column(tmp_path, capsys):
+    """The runs of a split are compared among themselves, on its own test groups."""
+    rows = (Row("a", "supervised_r18"), Row("b", "ty_r18"))
+    columns = {"split 1": "hmdb51", "split 2": "hmdb51_split2"}
+    for row, dataset in itertools.product(rows, columns.values()):
+        arm = row_arm(row, dataset, 0)
+        finish(arm, tmp_path, 0.5, 0, records=dataset)
+        path = arm.folder(tmp_path) / "predictions.npz"
+        with np.load(path) as saved:
+            arrays = dict(saved)
+        np.savez(path, **{**arrays, "groups": [f"{dataset}_{g}" for g in arrays["groups"]]})
+    table = Table("t", rows, "a", {"paper": columns}, pictures=("reliability",))
+    checks.check_splits(rows, columns.values(), [])
+    text = tables.write_table(table, columns, tmp_path, tmp_path / "t", 1)
+    assert "split 1 (hmdb51)" in text and "split 2 (hmdb51_split2)" in text
+    assert len(list((tmp_path / "t").glob("reliability_*.png"))) == 2
 
 
 def test_rows_that_are_meant_to_share_runs_may(command_of):

@@ -17,6 +17,7 @@ from vidkd_jax.tables.checks import (
     check_records,
     check_rows,
     check_shared,
+    check_splits,
 )
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.dry_run import print_costs
@@ -43,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     # Of all rows, although --row may want only one of them: two could share a folder.
     check_overrides(every, wanted, extra)
     check_shared(table, every)
+    check_splits(table.rows, table.scales[arguments.scale].values(), extra)
     if not arguments.so_far:
         runs = plan(wanted, arguments.out, extra)
         check_forks(runs, arguments.out)

@@ -11,10 +11,10 @@ from vidkd_jax.run.saved import saved_summary
 from vidkd_jax.settings import differences
 from vidkd_jax.settings.config import overrides
 from vidkd_jax.settings.settings import DataSettings
-from vidkd_jax.tables.arms import Arm, in_order
+from vidkd_jax.tables.arms import Arm, in_order, row_arm
 from vidkd_jax.tables.planned import Planned
 from vidkd_jax.tables.resolving import resolve
-from vidkd_jax.tables.row import TEACHERS, TRUNK
+from vidkd_jax.tables.row import TEACHERS, TRUNK, Row
 from vidkd_jax.tables.table import Table
 
 
@@ -86,6 +86,32 @@ def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence
         # The table compares the finished runs with what their rows mean by themselves.
         with naming(f"row '{arm.row.name}', without the command line's settings"):
             resolve(arm)
+
+
+def check_splits(rows: Iterable[Row], columns: Iterable[str], extra: Sequence[str]) -> None:
+    """Checks that the runs of a column, and those that they need, are of one split of a data set.
+
+    Args:
+      rows: of the table.
+      columns: their data sets.
+      extra: the command line's overrides.
+
+    Raises:
+      InputError: two are of different ones: a test video of the one may train the other.
+    """
+    rows = list(rows)
+    for column in columns:
+        found: dict[str, tuple[int, str]] = {}
+        for arm in in_order(row_arm(row, column, 0) for row in rows):
+            data = resolve(arm, extra).data
+            split, other = found.setdefault(data.name, (data.split, arm.row.name))
+            if split != data.split:
+                raise InputError(
+                    f"rows '{other}' and '{arm.row.name}': data.split={split} and {data.split} of "
+                    f"'{data.name}', and one split's test videos train the other; give each split "
+                    "a column, such as 'ucf101_split2', or an --out of its own with "
+                    "--config.data.split=2 (docs/tables.md)"
+                )
 
 
 def missing_records(runs: Sequence[Planned], answered: Iterable[DataSettings] = ()) -> list[str]:
