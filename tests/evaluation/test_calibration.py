@@ -1,8 +1,11 @@
 """The temperature of a network's answers."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from vidkd_jax.evaluation import calibration
 from vidkd_jax.evaluation.calibration import each_alone, fit_temperature, scaled
 from vidkd_jax.evaluation.predictions import Predictions, summarise
 
@@ -88,6 +91,42 @@ def test_clips_alone_and_their_mean():
     assert fit_temperature(alone, "softmax") == pytest.approx(6 / np.log(8.25 / 2.25), rel=1e-3)
     # (sigmoid(6 / T) + 1 / 2) / 2 is at most 3 / 4, less than the share that is right.
     assert fit_temperature(both, "softmax") < 1
+
+
+@pytest.mark.parametrize("average", ["softmax", "logits"])
+@pytest.mark.parametrize("at_once", [1, 40, 2**16])
+def test_the_loss_is_that_of_all_videos_in_whatever_parts_it_is_computed(
+    average, at_once, monkeypatch
+):
+    """Of videos with several clips each, in no order, at temperatures at which p underflows."""
+    monkeypatch.setattr(calibration, "_AT_ONCE", at_once)
+    rng = np.random.default_rng(0)
+    videos = rng.permutation(np.repeat(np.arange(40), rng.integers(1, 6, 40)))
+    labels = rng.integers(0, 5, 40)[videos]
+    clips = Predictions(
+        30 * rng.standard_normal((len(videos), 5)).astype(np.float32), labels, videos
+    )
+    for predictions in (clips, each_alone(clips)):
+        ordered = calibration._sorted_by_video(predictions, average)
+        for temperature in (0.05, 1.0, 20.0):
+            answers, truth, _ = scaled(predictions, temperature).by_video(average)
+            answers = np.log(np.maximum(answers, np.finfo(float).tiny))
+            expected = -answers[np.arange(len(truth)), truth].sum() - answers.mean()
+            assert calibration._loss(ordered, temperature) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("average", ["softmax", "logits"])
+def test_fitting_needs_little_memory_beside_the_answers(average):
+    """Those of Kinetics' validation clips are a gigabyte, and the data may still be open."""
+    rng = np.random.default_rng(0)
+    videos, labels = np.repeat(np.arange(100), 20), np.repeat(rng.integers(0, 400, 100), 20)
+    clips = Predictions(rng.standard_normal((2000, 400), np.float32), labels, videos)
+    for predictions in (clips, each_alone(clips)):
+        tracemalloc.start()
+        fit_temperature(predictions, average)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < clips.logits.nbytes
 
 
 def test_the_ends_of_what_is_tried():
