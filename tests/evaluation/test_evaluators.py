@@ -277,8 +277,8 @@ def own(monkeypatch):
     """Registers an evaluator "own" that finds what is given."""
     monkeypatch.setattr(evaluators, "_EVALUATORS", copy.copy(evaluators._EVALUATORS))
 
-    def register(**figures):
-        found = evaluators.Evaluator(("logits",), lambda *_: (figures, {}))
+    def register(arrays=None, **figures):
+        found = evaluators.Evaluator(("logits",), lambda *_: (figures, arrays or {}))
         evaluators.register("own", found)
 
     return register
@@ -296,6 +296,29 @@ def test_figures_that_are_no_numbers_are_named(own, value):
     own(margin=value)
     with pytest.raises(InputError, match=r"evaluator 'own': figure 'margin' is .*, no number"):
         evaluators.judge(["own"], collected(*blobs(6, 0)), None, OPTIONS)
+
+
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "a/b", "", "a\udc80", 3])
+def test_names_under_which_no_array_can_be_saved_are_refused_before_anything_is_written(own, name):
+    own({name: np.ones(2)})
+    with pytest.raises(InputError, match=r"evaluator 'own': .* is no name for an array"):
+        evaluators.judge(["own"], collected(*blobs(6, 0)), None, OPTIONS)
+
+
+@pytest.mark.parametrize("value", [None, {"a": 1}, [np.ones(2), np.ones(3)], np.array([len])])
+def test_what_is_no_array_of_numbers_or_texts_is_named(own, value):
+    own({"found": value})
+    with pytest.raises(InputError, match=r"evaluator 'own': 'found' is a \w+ that no array"):
+        evaluators.judge(["own"], collected(*blobs(6, 0)), None, OPTIONS)
+
+
+def test_lists_and_texts_are_arrays(own, tmp_path):
+    own({"numbers": [1, 2], "texts": ["a", "bc"], "one": 0.5})
+    arrays = evaluators.judge(["own"], collected(*blobs(6, 0)), None, OPTIONS).arrays["own"]
+    np.savez_compressed(tmp_path / "own.npz", **arrays)
+    with np.load(tmp_path / "own.npz") as saved:
+        found = {name: saved[name].tolist() for name in saved.files}
+    assert found == {"numbers": [1, 2], "texts": ["a", "bc"], "one": 0.5}
 
 
 def test_a_figure_of_two_evaluators_is_refused(own):

@@ -63,7 +63,7 @@ class Evaluator:
       outputs: that it reads.
       judge: (judged split, training split or None, options) -> what it finds. A figure is a number
         whose name neither another evaluator of the method nor summary.json has; validation refuses
-        one that is not finite.
+        one that is not finite. The name of an array is an identifier.
       learns: whether it needs the training split's outputs, too.
       reads: names of the sources of teachers whose answers it reads, `Collected.taught`.
       variants: whether it judges the outputs for the method's variants of each clip, [m, ways, ...]
@@ -204,6 +204,7 @@ _EVALUATORS = Registry[Evaluator](
     },
 )
 _FILES = frozenset({"predictions"})  # .npz, that a run writes itself
+_ARGUMENTS = frozenset({"file", "allow_pickle"})  # of np.savez_compressed, beside arrays by name
 
 
 def register(name: str, evaluator: Evaluator) -> None:
@@ -271,18 +272,19 @@ def judge(
       options: how figures are computed.
 
     Raises:
-      InputError: a figure is no number, or two evaluators have one of the same name.
+      InputError: a figure is no number, two evaluators have one of the same name, or an array
+        cannot be saved.
     """
     scores: dict[str, float] = {}
-    arrays: dict[str, dict[str, Any]] = {}
+    arrays: dict[str, dict[str, np.ndarray]] = {}
     for name in names:
         found, pictures = _EVALUATORS[name].judge(judged, train, options)
         with naming(f"evaluator '{name}'"):
             scores = merged(
                 scores, {figure: _number(figure, each) for figure, each in found.items()}
             )
-        if pictures:
-            arrays[name] = pictures
+            if pictures:
+                arrays[name] = {part: _array(part, each) for part, each in pictures.items()}
     return Judged(scores, arrays)
 
 
@@ -291,6 +293,22 @@ def _number(figure: str, value: Any) -> float:
         if not isinstance(value, str | bytes):  # of which float() reads digits
             return float(value)
     raise InputError(f"figure '{figure}' is {value!r}, no number")
+
+
+def _array(name: Any, value: Any) -> np.ndarray:
+    """Returns what a .npz file can hold under a name, as an array."""
+    if not (isinstance(name, str) and name.isidentifier()) or name in _ARGUMENTS:
+        raise InputError(
+            f"{name!r} is no name for an array in a .npz file; use letters, digits and _, and not "
+            f"{', '.join(sorted(_ARGUMENTS))}"
+        )
+    with contextlib.suppress(TypeError, ValueError):  # of lists of several lengths
+        array = np.asarray(value)
+        if not array.dtype.hasobject:
+            return array
+    raise InputError(
+        f"'{name}' is a {type(value).__name__} that no array of numbers or texts holds"
+    )
 
 
 def is_ours(name: str) -> bool:
