@@ -9,6 +9,7 @@ from typing import Any
 
 from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.annotations import Entry
+from vidkd_jax.runtime.files import written
 from vidkd_jax.runtime.lock import only_one
 
 VERSION = "1.0.0"  # version of the schema of the records
@@ -102,14 +103,13 @@ def write_skipped(output: Output, skipped: Sequence[tuple[str, SkippedVideo]]) -
     own = [output.name, str(output.split)]
     with only_one(output.root / ".skipped.lock", wait=True):
         others = [row for row in _read_skipped(output.skipped) if row[:2] != own]
-        partial = output.skipped.with_suffix(".partial")
         # surrogateescape, because a path may hold bytes that are not UTF-8.
-        with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        how: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+        with written(output.skipped) as whole, whole.open("w", **how) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(_SKIPPED_COLUMNS)
             writer.writerows(others)
             writer.writerows([*own, name, video.path, video.cause] for name, video in skipped)
-        partial.replace(output.skipped)
 
 
 def _read_skipped(path: Path) -> list[list[str]]:

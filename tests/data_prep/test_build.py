@@ -1,6 +1,7 @@
 """The build command turns video files into records that hold the same frames."""
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -165,6 +166,23 @@ def test_builds_at_once_list_all_that_they_skip(tmp_path):
         (output.name, output.split) for output in outputs
     }
     assert len(rows) == 16 and {row["path"] for row in rows} == {str(skipped[0][1].path)}
+
+
+def test_of_a_list_that_cannot_be_written_the_old_one_is_left_and_nothing_else(
+    tmp_path, monkeypatch
+):
+    output = Output(tmp_path, "d", 1)
+    write_skipped(output, [("3", SkippedVideo(tmp_path / "3.mp4", "empty file"))])
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    class Full:
+        def writerow(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(csv, "writer", lambda *_, **__: Full())
+    with pytest.raises(OSError, match="No space left"):
+        write_skipped(output, [])
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_everything_is_on_the_disk_before_it_is_relied_on(small, command, monkeypatch):
