@@ -101,6 +101,26 @@ def test_a_network_of_several_clips_gives_their_mean(video_run, tmp_path):
     np.testing.assert_allclose(network.call(clips), softmax(each).mean(axis=1), atol=1e-5)
 
 
+@pytest.mark.parametrize(("seen", "shape"), [((2,), (4,)), ((2, 0), (2, 4))])
+def test_a_network_that_sees_some_clips_of_several_is_given_no_others(
+    seen, shape, video_run, tmp_path
+):
+    from jax import export as jax_export
+
+    tuples = samplers.as_json(samplers.Tuples(4, 2, 3, 2))
+    run = save_sampler(
+        tmp_path / "run", video_run, confidence=False, sampler=tuples, clips=list(seen)
+    )
+    export.main([f"--run={run}", f"--out={tmp_path / 'out'}", "--platforms=cpu"])
+    said = json.loads((tmp_path / "out" / "network.json").read_text())
+    assert said["clip"][:-3] == [*shape] and said["clips"] == [*seen]
+    network = jax_export.deserialize((tmp_path / "out" / export.NETWORK).read_bytes())
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 3, 4, *said["clip"][-3:]), np.uint8)
+    each = logits_of(run, pixels).reshape(2, -1, 2)
+    found = network.call(pixels[:, list(seen)].reshape(2, *said["clip"]))
+    np.testing.assert_allclose(found, softmax(each).mean(axis=1), atol=1e-5)
+
+
 def test_a_file_for_another_machine_is_checked_here(video_run, tmp_path):
     from jax import export as jax_export
 

@@ -6,6 +6,7 @@ and the names of the classes. vidkd_jax is not needed to run it.
 """
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,8 +94,15 @@ def serialised(answering: Pair, platforms: Sequence[str]) -> bytes:
 
 def clip_shape(answering: Pair) -> tuple[int, ...]:
     """Returns the shape of a clip's pixels, (t, h, w, 3); (n, t, h, w, 3) where it sees n."""
-    n, *one = answering.clip_shape
-    return tuple(one) if n == 1 else answering.clip_shape
+    n, *one = _seen_shape(answering)
+    return tuple(one) if n == 1 else (n, *one)
+
+
+def _seen_shape(answering: Pair) -> tuple[int, ...]:
+    """Returns the shape (n, t, h, w, 3) of the clips of a video that the network sees."""
+    drawn, *one = answering.clip_shape
+    clips = answering.teacher.network.clips
+    return (drawn if clips is None else len(clips), *one)
 
 
 def description(answering: Pair, platforms: Sequence[str]) -> dict[str, Any]:
@@ -105,6 +113,7 @@ def description(answering: Pair, platforms: Sequence[str]) -> dict[str, Any]:
         "clip": list(clip_shape(answering)),
         "frames": samplers.as_json(answering.own),
         "frames_in_words": answering.own.describe(),
+        "clips": None if (clips := answering.teacher.network.clips) is None else list(clips),
         "fps": cutting.fps,
         "short_side": cutting.short_side,
         "crop": cutting.crop,
@@ -121,13 +130,14 @@ def _probabilities(answering: Pair) -> Any:
 
     Of a network that answers each of its n clips, they are averaged as those of a video are.
     """
-    asked = answering.teacher
+    network = dataclasses.replace(answering.teacher.network, clips=None)  # it is given no others
+    asked, shape = dataclasses.replace(answering.teacher, network=network), _seen_shape(answering)
 
     def mean_over_clips(answers: jax.Array) -> jax.Array:
         return answers.reshape(answers.shape[0], -1, answers.shape[-1]).mean(axis=1)
 
     def answer(clips: jax.Array) -> jax.Array:
-        clips = clips.reshape(-1, *answering.clip_shape)
+        clips = clips.reshape(-1, *shape)
         rows = jnp.zeros(clips.shape[0], jnp.int32)
         batch = {"clip": clips, "label": rows, "video": rows, "mask": rows == 0}
         logits = asked.step(asked.variables, batch)["logits"].astype(jnp.float32)
