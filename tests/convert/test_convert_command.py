@@ -136,6 +136,38 @@ def test_a_still_image_network_is_inflated_to_haras_3d_resnet(tmp_path):
     assert weights.load_card(out).normalisation == IMAGENET  # of the image network
 
 
+@pytest.mark.parametrize("prefix", ["model.", "student.encoder.", "module.net.0."])
+def test_a_network_is_found_under_whatever_a_training_script_calls_it(
+    prefix, state, tmp_path, capsys
+):
+    others = {"criterion.weight": np.zeros(3), "teacher.conv1.weight": np.zeros(3)}
+    below = {f"{prefix}{name}": value for name, value in state.items()}
+    np.savez(tmp_path / "net.npz", **others, **below)
+    convert(tmp_path / "net.npz", tmp_path / "out")
+    assert_folder_holds(tmp_path / "out", state)
+    said = capsys.readouterr().out
+    assert f"took the tensors whose names begin with '{prefix.removeprefix('module.')}'" in said
+    assert "ignored, because not part of the network: criterion.weight, teacher.conv1" in said
+
+
+def test_which_of_two_networks_is_wanted_is_not_guessed(state, tmp_path):
+    both = {f"{part}.{n}": value for part in ("student", "teacher") for n, value in state.items()}
+    np.savez(tmp_path / "both.npz", **both)
+    with pytest.raises(InputError, match=r"under 'student\.' and 'teacher\.'; give a"):
+        convert(tmp_path / "both.npz", tmp_path / "out")
+    np.savez(tmp_path / "plain.npz", **state, **{f"ema.{n}": 2 * v for n, v in state.items()})
+    convert(tmp_path / "plain.npz", tmp_path / "out")
+    assert_folder_holds(tmp_path / "out", state)
+
+
+def test_of_a_network_under_a_prefix_each_tensor_must_be_there(state, tmp_path):
+    first = next(iter(state))
+    part = {f"model.{name}": value for name, value in state.items() if name != first}
+    np.savez(tmp_path / "part.npz", **part)
+    with pytest.raises(InputError, match=rf"1 of the backbone's 100 .*\({first} is missing\)"):
+        convert(tmp_path / "part.npz", tmp_path / "out")
+
+
 def test_half_precision_becomes_single(state, tmp_path):
     torch = pytest.importorskip("torch")
     halved = {name: torch.tensor(value.copy()).bfloat16() for name, value in state.items()}

@@ -24,7 +24,7 @@ from vidkd_jax.convert.inflation import inflate
 from vidkd_jax.convert.keras_layout import name_layers
 from vidkd_jax.convert.reading import read_checkpoint, sha256
 from vidkd_jax.convert.torch_layout import to_flax
-from vidkd_jax.convert.unwrapping import unwrap
+from vidkd_jax.convert.unwrapping import below_prefix, unwrap
 from vidkd_jax.errors import FlagParser, InputError, is_disk_full, run_command, suggest
 from vidkd_jax.models.normalisation import NORMALISATIONS
 from vidkd_jax.networks import public_names, weights
@@ -130,9 +130,16 @@ def _read(
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Returns the arrays of the network by public name, in Flax's layout, and the other names."""
     found = read_checkpoint(args.checkpoint)
+    shapes = _abstract(_card(args, backbone, num_classes=1))
     if args.checkpoint.suffix != ".h5":
         state, outside = unwrap(found, source)
-        arrays = to_flax(state)
+        names = public_names.by_public_name(shapes, head=backbone.head)
+        wanted = {name for name in names if not name.startswith(f"{backbone.head}.")}
+        prefix, below = below_prefix(state, wanted, source)
+        if prefix:
+            print(f"took the tensors whose names begin with '{prefix}'")
+            outside += tuple(name for name in state if not name.startswith(prefix))
+        arrays = to_flax(below)
         check_torch(found, arrays, args.model, source=source)
         return arrays, outside
     if "_keras" not in args.model:
@@ -140,7 +147,6 @@ def _read(
             f"{source}: .h5 files are only for the networks ty_r3d_*_keras*, not for {args.model}"
         )
     check_keras(found, args.model, size=args.size or backbone.size, source=source)
-    shapes = _abstract(_card(args, backbone, num_classes=1))
     return name_layers(found, shapes, backbone.head, source=source), ()
 
 

@@ -1,7 +1,8 @@
 """Removes what training scripts save around the tensors of a network."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,43 @@ def unwrap(saved: Any, source: str) -> tuple[dict[str, np.ndarray], tuple[str, .
             for name, array in arrays.items()
         }
     return arrays, tuple(outside)
+
+
+def below_prefix(
+    arrays: Mapping[str, np.ndarray], wanted: Collection[str], source: str
+) -> tuple[str, dict[str, np.ndarray]]:
+    """Returns the prefix under which a network is, and the arrays below it.
+
+    A training script's own module calls the network as it likes, such as "model." in PyTorch
+    Lightning, or "student.encoder.". The prefix is "", and the arrays are all of them, where most
+    of the network is there without one, or nowhere.
+
+    Args:
+      arrays: By name.
+      wanted: Public names of the backbone's tensors.
+      source: The file, for messages.
+
+    Raises:
+      InputError: Several networks of these names are there.
+    """
+    found = Counter(
+        name[:start]
+        for name in arrays
+        for start in (0, *(dot.end() for dot in re.finditer(r"\.", name)))
+        if name[start:] in wanted
+    )
+    most = max(found.values(), default=0)
+    prefixes = [prefix for prefix, count in found.items() if count == most]
+    if "" in prefixes or 2 * most <= len(wanted):
+        return "", dict(arrays)
+    if len(prefixes) > 1:
+        raise InputError(
+            f"{source}: holds several such networks, under {' and '.join(map(repr, prefixes))}; "
+            "give a file with the one that you want alone"
+        )
+    (prefix,) = prefixes
+    below = (name for name in arrays if name.startswith(prefix))
+    return prefix, {name.removeprefix(prefix): arrays[name] for name in below}
 
 
 def is_mmaction(saved: Any) -> bool:
