@@ -192,7 +192,7 @@ def test_interrupted_with_adamw_and_a_warm_up_is_the_same_run(small_config, tmp_
 def test_teacher_is_the_best_checkpoint_with_its_statistics(finished, small_config):
     workdir, summary = finished
     run = build(small_config())
-    _, progress, teachers = beginning.begin(run, Checkpoints(workdir))
+    _, progress, teachers, _ = beginning.begin(run, Checkpoints(workdir))
     best = Checkpoints(workdir).load_best(summary["best_epoch"], run.initial_state().variables)
     assert progress.best_epoch == summary["best_epoch"]
     for ours, theirs in zip(
@@ -350,7 +350,7 @@ def test_best_of_an_epoch_whose_other_half_was_lost_is_dropped(finished, small_c
     shutil.rmtree(tmp_path / "lost" / "checkpoints" / "latest" / "3")
     run = build(small_config())
     with Checkpoints(tmp_path / "lost") as checkpoints:
-        _, progress, _ = beginning.begin(run, checkpoints)  # the best of epoch 3 is still there
+        progress = beginning.begin(run, checkpoints).progress  # the best of epoch 3 is still there
     assert progress.epoch == 2
     kept = [path.name for path in (tmp_path / "lost/checkpoints/best").iterdir()]
     assert all(int(name) <= 2 for name in kept if name.isdigit())
@@ -486,7 +486,7 @@ def test_steps_and_multipliers_reach_the_optimiser(small_config, tmp_path):
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001, 0.001, 0.001])
     run = build(config)
     with Checkpoints(tmp_path) as checkpoints:
-        state, _, _ = beginning.begin(run, checkpoints)
+        state = beginning.begin(run, checkpoints).state
     assert state.opt_state.hyperparams["factors"].tolist() == pytest.approx([0.05])
 
 

@@ -19,6 +19,7 @@ from vidkd_jax.networks.checkpoints import Checkpoints, saved_epoch
 from vidkd_jax.run import beginning, judging, origins, results, tracking
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.run.asking import BySource
+from vidkd_jax.run.beginning import Start
 from vidkd_jax.run.building import Run, build_run
 from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.optimizer import set_rates
@@ -79,12 +80,13 @@ def _train_and_evaluate(
     run: Run, workdir: Path, checkpoints: Checkpoints, *, finish: bool
 ) -> dict[str, Any]:
     """Trains from where the run stands, evaluates the best student and writes the results."""
-    state, progress, teachers = beginning.begin(run, checkpoints)
+    begun = beginning.begin(run, checkpoints)
+    state, progress, teachers = begun.state, begun.progress, begun.teachers
     is_main, step = sharding.is_main(), int(state.step)
     with tracking.Tracker(workdir, is_main=is_main, resume_step=step) as tracker:
         with contextlib.closing(run.train_batches):  # testing needs its memory and cores
             if not finish:
-                state, progress = _train(run, state, progress, teachers, checkpoints, tracker)
+                state, progress = _train(run, begun, checkpoints, tracker)
         best = checkpoints.load_best(progress.best_epoch, state.variables)
         test = Exam(run.eval_clips(run.splits.test), "test")
         names = run.settings.tested_by
@@ -99,16 +101,12 @@ def _train_and_evaluate(
 
 
 def _train(
-    run: Run,
-    state: TrainState,
-    progress: Progress,
-    teachers: BySource,
-    checkpoints: Checkpoints,
-    tracker: tracking.Tracker,
+    run: Run, begun: Start, checkpoints: Checkpoints, tracker: tracking.Tracker
 ) -> tuple[TrainState, Progress]:
     """Trains until the epochs are done or validation stops improving."""
+    state, progress, teachers, validation = begun
     schedule, epochs = Schedule.of(run.settings), run.settings.train.epochs
-    validation = Validation(run, teachers)
+    validation = validation or Validation(run, teachers)
     total, done = epochs * run.train_batches.per_epoch, int(state.step)
     disable = not sharding.is_main()
     with progress_bar(total=total, initial=done, desc=run.settings.name, disable=disable) as bar:

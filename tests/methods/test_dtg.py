@@ -358,7 +358,7 @@ def test_what_was_learnt_beside_other_teachers_begins_afresh(
 
     def begun(teacher, **start):
         run = build(small_config(**options, teachers__runs=(teacher,), **start))
-        state, _, _ = beginning.begin(run, Checkpoints(tmp_path / "nothing"))
+        state = beginning.begin(run, Checkpoints(tmp_path / "nothing")).state
         kept = np.array_equal(state.variables.params["anchor0"]["kernel"], anchor)
         return kept, (np.asarray(state.memory["queue"]["videos"]) >= 0).any()
 

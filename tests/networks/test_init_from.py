@@ -46,7 +46,7 @@ def same(tree, other):
 
 def test_starts_from_the_weights_with_a_new_head(folder, small_config, tmp_path, capsys):
     run = build(small_config(model__init_from=str(folder)))
-    state, _, _ = beginning.begin(run, Checkpoints(tmp_path))
+    state = beginning.begin(run, Checkpoints(tmp_path)).state
     _, saved = weights.load(folder)
     assert same(state.variables.params["backbone"], saved.params["backbone"])
     assert same(state.variables.batch_stats, saved.batch_stats)
@@ -89,7 +89,7 @@ def test_starts_from_a_finished_runs_best_student(finished, small_config, tmp_pa
     workdir, summary = finished
     run = build(small_config(model__init_from=str(workdir)))
     assert run.student.model.normalisation == ACTIVITYNET
-    state, _, _ = beginning.begin(run, Checkpoints(tmp_path))
+    state = beginning.begin(run, Checkpoints(tmp_path)).state
     best = Checkpoints(workdir).load_best(summary["best_epoch"], state.variables)
     assert same(state.variables, best)
     assert "initialised" not in capsys.readouterr().err

@@ -12,7 +12,7 @@ from vidkd_jax import train
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
-from vidkd_jax.run import beginning
+from vidkd_jax.run import beginning, judging
 from vidkd_jax.run.schedule import Schedule
 from vidkd_jax.settings.config import read
 
@@ -67,7 +67,7 @@ def test_a_fork_that_changes_nothing_ends_as_its_trunk_to_the_bit(trunk, forked,
 
 def test_another_seed_draws_other_clips_from_the_same_state(trunk, forked, tmp_path):
     config = forked(seed=7)
-    state, progress, _ = beginning.begin(build(config), Checkpoints(tmp_path / "start"))
+    state, progress, _, _ = beginning.begin(build(config), Checkpoints(tmp_path / "start"))
     saved, _ = load_epoch(trunk, 1)
     assert same(state.variables.params, saved["variables"]["params"])
     assert progress.epoch == progress.best_epoch == 1
@@ -88,7 +88,7 @@ def test_a_killed_fork_goes_on_to_the_same_bits(forked, tmp_path):
 def test_teaching_yourself_begins_with_the_trunk_as_its_teacher(trunk, forked, tmp_path):
     run = build(forked(method__name="teaching_yourself"))
     with Checkpoints(tmp_path) as checkpoints:
-        state, progress, teachers = beginning.begin(run, checkpoints)
+        state, progress, teachers, _ = beginning.begin(run, checkpoints)
     (teacher,) = teachers["best"]
     assert same(teacher.params, state.variables.params)
     assert progress.best_epoch == progress.trunk_best_epoch == 1
@@ -100,7 +100,7 @@ def test_the_first_best_of_a_fork_is_judged_beside_its_teachers(trunk, forked, t
     teacher = (str(trunk),)
     run = build(forked(method__name="confidence_distillation", teachers__runs=teacher))
     with Checkpoints(tmp_path) as checkpoints:
-        state, progress, _ = beginning.begin(run, checkpoints)
+        state, progress, _, _ = beginning.begin(run, checkpoints)
     assert progress.best_epoch == 1 and 0 <= progress.best_accuracy <= 1
     # Another figure selects, and what the trunk's had reached means nothing.
     assert progress.trunk_best == -1
@@ -108,9 +108,29 @@ def test_the_first_best_of_a_fork_is_judged_beside_its_teachers(trunk, forked, t
     assert "fork begins afresh with" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("method", ["confidence_distillation", "teaching_yourself"])
+def test_the_teachers_of_a_fork_are_asked_once_about_the_validation_videos(
+    method, trunk, forked, tmp_path, monkeypatch
+):
+    """TY's teacher at the fork is the student that has just been judged: nobody asks it."""
+    trained = method == "confidence_distillation"
+    config = forked(method__name=method, teachers__runs=(str(trunk),) if trained else ())
+    asked = []
+    answer = judging._answer
+
+    def counted(run, source, number, variables, exam):
+        asked.append((source, exam.title))
+        return answer(run, source, number, variables, exam)
+
+    monkeypatch.setattr(judging, "_answer", counted)
+    monkeypatch.setattr(train, "_train_epoch", lambda run, state, *_: state)
+    train.train_and_evaluate(config, tmp_path)
+    assert [each for each in asked if each[1] == "val"] == [("frozen", "val")] * trained
+
+
 def test_a_moving_average_begins_at_the_trunk(trunk, forked, tmp_path):
     run = build(forked(method__name="moving_average"))
-    state, _, _ = beginning.begin(run, Checkpoints(tmp_path))
+    state = beginning.begin(run, Checkpoints(tmp_path)).state
     assert same(state.memory["average"].params, state.variables.params)
 
 
@@ -130,7 +150,7 @@ def test_adapters_begin_afresh_and_are_listed(trunk, forked, tmp_path, capsys):
     }
     config = forked(method__name="hints", teachers__runs=(str(trunk),), **hints)
     run = build(config)
-    state, _, _ = beginning.begin(run, Checkpoints(tmp_path))
+    state = beginning.begin(run, Checkpoints(tmp_path)).state
     saved, _ = load_epoch(trunk, 1)
     own = state.variables.params
     assert same(own["backbone"], saved["variables"]["params"]["backbone"])

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.evaluation import evaluators
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
 from vidkd_jax.run import init_from, origins
 from vidkd_jax.run.asking import BySource
@@ -32,11 +31,13 @@ class Start(NamedTuple):
       state: on the devices.
       progress: the epochs that are done.
       teachers: variables of those that do not live in the state, by source.
+      validation: that has asked these teachers already; None: they have not been asked.
     """
 
     state: TrainState
     progress: Progress
     teachers: BySource
+    validation: Validation | None = None
 
 
 def begin(run: Run, checkpoints: Checkpoints) -> Start:
@@ -47,28 +48,30 @@ def begin(run: Run, checkpoints: Checkpoints) -> Start:
       RunError: the student with which a fork begins cannot be validated.
     """
     state, progress = run.initial_state(), Progress(run.settings.optim.learning_rate)
+    validation = None
     if checkpoints.latest_epoch() is not None:
         state, saved = checkpoints.load_latest(state, run.train_batches.iterator)
         progress = Progress(**saved)
     elif run.settings.train.fork_from:
         state, progress = from_trunk(run, state)
-        progress = _first_best(run, state, progress, checkpoints)
+        validation = Validation(run, run.teachers.first)
+        progress = _first_best(validation, state, progress, checkpoints)
     else:
         state = from_weights(run, state)
     teachers = run.teachers.first
     if run.teachers.promotes and progress.best_epoch:
         best = checkpoints.load_best(progress.best_epoch, state.variables)
         teachers = run.teachers.promoted(teachers, best)
-    return Start(state, progress, teachers)
+        if validation:
+            validation.promote(teachers)
+    return Start(state, progress, teachers, validation)
 
 
 def _first_best(
-    run: Run, state: TrainState, progress: Progress, checkpoints: Checkpoints
+    validation: Validation, state: TrainState, progress: Progress, checkpoints: Checkpoints
 ) -> Progress:
     """Makes the student with which a fork begins its best one so far; returns the progress."""
-    read = evaluators.sources_of(run.settings.method.validated_by)
-    teachers = {name: each for name, each in run.teachers.first.items() if name in read}
-    found = Validation(run, teachers).judge(state, progress.epoch)
+    found = validation.judge(state, progress.epoch)
     checkpoints.save_best(progress.epoch, state.variables)
     return progress.with_best(found.score)
 
