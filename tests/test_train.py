@@ -14,7 +14,8 @@ import pytest
 from small_runs import build, learned
 from squares import write_square
 
-from vidkd_jax import train
+from vidkd_jax import main, train
+from vidkd_jax.data import files
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.evaluation.calibration import each_alone, fit_temperature, scaled
@@ -439,6 +440,36 @@ def test_straight_from_video_files(square_videos, small_config, tmp_path):
     file.unlink()
     with pytest.raises(InputError, match=r"on other videos or lists of 'ucf101'"):
         train.train_and_evaluate(config, tmp_path / "run")
+
+
+def test_lists_are_read_once_by_a_run_and_once_more_by_one_that_goes_on(
+    square_videos, small_config, tmp_path, monkeypatch, capsys
+):
+    """Of Kinetics' videos that takes minutes."""
+    config = small_config(
+        data__source="videos",
+        data__videos=str(square_videos / "videos"),
+        data__annotations=str(square_videos / "annotations"),
+    )
+    read_lists, reads = files.read_dataset, []
+
+    def counted(*args, **kwargs):
+        reads.append(args)
+        return read_lists(*args, **kwargs)
+
+    monkeypatch.setattr(files, "read_dataset", counted)
+    monkeypatch.setattr(main.config_files, "load", lambda *_: config)
+    monkeypatch.setattr(main, "cache_compilations", lambda: None)
+
+    def run(epochs):
+        reads.clear()
+        config.train.epochs = epochs
+        main.main(["--config=ty_r18", f"--workdir={tmp_path / 'run'}"])
+        return len(reads), capsys.readouterr().out.partition(":")[0]
+
+    assert run(1) == (1, "finished")
+    assert run(1) == (1, "already finished")
+    assert run(2) == (2, "finished")
 
 
 def test_a_run_on_records_that_were_made_again_is_another(finished, small_config, tmp_path):

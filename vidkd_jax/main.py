@@ -1,6 +1,7 @@
 """The command line: flags only. `python -m vidkd_jax.main --config=ty_r18`."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from ml_collections import ConfigDict
 
 from vidkd_jax.errors import FlagParser, InputError, check_text, is_disk_full, run_command
 from vidkd_jax.report import closing_lines
-from vidkd_jax.run import workdir as workdir_lib
+from vidkd_jax.run.saved import saved_summary
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
@@ -38,10 +39,10 @@ def main(argv: list[str] | None = None) -> None:
     cache_compilations()
     if settings.distributed:
         sharding.initialize()
-    finished = workdir_lib.check(workdir, settings, finish=flags.finish)
-    already = "already " if finished else ""
+    before = json.dumps(saved_summary(workdir))
     summary = _run(config, workdir, finish=flags.finish)
     if sharding.is_main():
+        already = "already " if json.dumps(summary) == before else ""
         lines = closing_lines(summary, workdir, settings.teachers.runs)
         print(f"{already}finished: {workdir}", *lines, sep="\n")
 

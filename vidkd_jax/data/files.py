@@ -68,19 +68,25 @@ def formats() -> tuple[str, ...]:
     return tuple(DATASETS)
 
 
-def identity(format_name: str, videos: Path, annotations: str | None, *, split: int) -> str:
-    """Returns a hash of the lists and of the sizes of the files that `open_files` would read.
+def read_lists(format_name: str, videos: Path, annotations: str | None, *, split: int) -> Dataset:
+    """Returns the lists of video files; of Kinetics that takes minutes.
+
+    Args:
+      format_name: Format of the lists, as in `python -m data_prep.build --dataset`.
+      videos: The folder of the video files.
+      annotations: The folder or file of the lists; None for "folder" and "utd_mhad".
+      split: Number of the official split.
 
     Raises:
       InputError: The lists are wrong.
     """
-    dataset = _read_lists(format_name, videos, annotations, split)
-    return f"{fingerprint(dataset)}-{fingerprint_files(dataset)}"
-
-
-def _read_lists(format_name: str, videos: Path, annotations: str | None, split: int) -> Dataset:
     where = Path(annotations) if annotations else None
     return read_dataset(format_name, where, videos, split=split)
+
+
+def identity(dataset: Dataset) -> str:
+    """Returns a hash of the lists and of the sizes of the files."""
+    return f"{fingerprint(dataset)}-{fingerprint_files(dataset)}"
 
 
 def readable(
@@ -100,20 +106,24 @@ def open_files(
     short_side: int,
     fps: float = 0.0,
 ) -> Callable[[str], FileDataset]:
-    """Reads the lists and returns a function that opens a split by name.
+    """Reads the lists (`read_lists`) and opens their files (`open_listed`)."""
+    dataset = read_lists(format_name, videos, annotations, split=split)
+    return open_listed(dataset, short_side=short_side, fps=fps)
+
+
+def open_listed(
+    dataset: Dataset, *, short_side: int, fps: float = 0.0
+) -> Callable[[str], FileDataset]:
+    """Returns a function that opens a split by name.
 
     Args:
-      format_name: Format of the lists, as in `python -m data_prep.build --dataset`.
-      videos: The folder of the video files.
-      annotations: The folder or file of the lists; None for "folder" and "utd_mhad".
-      split: Number of the official split.
+      dataset: The lists.
       short_side: Short side that frames are resized to, in pixels.
       fps: Frames per second that videos are brought to; 0 means as filmed.
 
     Raises:
-      InputError: The lists are wrong, or too many videos are missing or cannot be read.
+      InputError: Too many videos are missing or cannot be read.
     """
-    dataset = _read_lists(format_name, videos, annotations, split)
     for notice in dataset.notices:
         print(notice, file=sys.stderr)
     there = _there(dataset.entries)

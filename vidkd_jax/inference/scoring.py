@@ -51,11 +51,12 @@ def score(
     if split not in SPLITS:
         raise ValueError(f"split '{split}': must be one of {SPLITS}")
     other, own, both = _loaded(teacher, sampler, settings)
-    subset: data.Subset = getattr(inputs.load_splits(settings.data), split)
+    lists = inputs.read_lists(settings.data)
+    subset: data.Subset = getattr(inputs.load_splits(settings.data, lists), split)
     crop, most = settings.data.crop, settings.eval.max_clips
     own_clips = data.EvalClips(subset, ClipSpec(both.own, crop), most)
     clips, rows = data.EvalClips(subset, both.spec, most), own_clips.rows()
-    records = "" if keep is None else inputs.records_identity(settings.data)
+    records = "" if keep is None else inputs.records_identity(settings.data, lists)
 
     def said(loaded: Loaded, asked: Asked, title: str) -> Said:
         return kept(

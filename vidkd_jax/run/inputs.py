@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 
 from vidkd_jax import data
+from vidkd_jax.annotations import Dataset
 from vidkd_jax.data import files, pipeline
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.errors import InputError, suggest
@@ -13,14 +14,39 @@ from vidkd_jax.samplers import Contiguous, Sampler, Segments
 from vidkd_jax.settings.settings import DataSettings, Settings
 
 
-def load_splits(settings: DataSettings) -> data.Splits:
+def read_lists(settings: DataSettings) -> Dataset | None:
+    """Returns the lists of the video files that a run reads; None where it reads records.
+
+    Of many videos that takes long: what needs the lists twice reads them once, and hands them on.
+
+    Raises:
+      InputError: the lists are not there, or wrong.
+    """
+    if settings.source == "records":
+        return None
+    if not settings.videos:
+        raise InputError("config.data.videos: names no folder; give the folder of video files")
+    if settings.name not in files.formats():
+        raise InputError(
+            f"config.data.name: '{settings.name}' is no format of lists"
+            f"{suggest(settings.name, files.formats())}; with data.source='videos' it is one"
+        )
+    where = Path(settings.videos), settings.annotations or None
+    return files.read_lists(settings.name, *where, split=settings.split)
+
+
+def load_splits(settings: DataSettings, lists: Dataset | None = None) -> data.Splits:
     """Opens the videos that train, validate and test.
+
+    Args:
+      settings: of the run.
+      lists: what `read_lists` has returned; None: they are read.
 
     Raises:
       InputError: the data is not there, or not as the config says.
     """
     return data.load_splits(
-        _open_split(settings),
+        _open_split(settings, lists or read_lists(settings)),
         val=settings.val,
         val_fraction=settings.val_fraction,
         fraction=settings.fraction,
@@ -30,24 +56,12 @@ def load_splits(settings: DataSettings) -> data.Splits:
     )
 
 
-def _open_split(settings: DataSettings) -> Callable[[str], data.VideoDataset]:
-    if settings.source == "videos":
-        if not settings.videos:
-            raise InputError("config.data.videos: names no folder; give the folder of video files")
-        if settings.name not in files.formats():
-            raise InputError(
-                f"config.data.name: '{settings.name}' is no format of lists"
-                f"{suggest(settings.name, files.formats())}; with data.source='videos' it is one"
-            )
-        return files.open_files(
-            settings.name,
-            Path(settings.videos),
-            settings.annotations or None,
-            split=settings.split,
-            short_side=settings.short_side,
-            fps=settings.fps,
-        )
-    return data.open_records(records_of(settings))
+def _open_split(
+    settings: DataSettings, lists: Dataset | None
+) -> Callable[[str], data.VideoDataset]:
+    if lists is None:
+        return data.open_records(records_of(settings))
+    return files.open_listed(lists, short_side=settings.short_side, fps=settings.fps)
 
 
 def records_of(settings: DataSettings) -> data.RecordSet:
@@ -56,15 +70,18 @@ def records_of(settings: DataSettings) -> data.RecordSet:
     return data.RecordSet(Path(settings.root), *(getattr(settings, field) for field in fields))
 
 
-def records_identity(settings: DataSettings) -> str:
-    """Returns a hash of the lists and video files that a run reads, or its records were made of."""
-    if settings.source == "records":
-        return records_of(settings).identity()
-    where = Path(settings.videos), settings.annotations or None
+def records_identity(settings: DataSettings, lists: Dataset | None = None) -> str:
+    """Returns a hash of the lists and video files that a run reads, or its records were made of.
+
+    Args:
+      settings: of the run.
+      lists: what `read_lists` has returned; None: they are read.
+    """
     try:
-        return files.identity(settings.name, *where, split=settings.split)
+        lists = lists or read_lists(settings)
     except InputError:  # they are gone, which a finished run does not mind; opening them says so
         return ""
+    return records_of(settings).identity() if lists is None else files.identity(lists)
 
 
 def student_sampler(settings: Settings) -> Sampler:

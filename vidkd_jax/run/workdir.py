@@ -1,6 +1,7 @@
 """The folder of a run: what it holds, and whether a run may start or be resumed in it."""
 
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,12 @@ def lock_of(workdir: Path) -> Path:
 
 
 def check(
-    workdir: Path, settings: Settings, flag: str = "--workdir", *, finish: bool = False
+    workdir: Path,
+    settings: Settings,
+    flag: str = "--workdir",
+    *,
+    finish: bool = False,
+    records: str | None = None,
 ) -> dict[str, Any] | None:
     """Checks that a run in this folder is the same one; writes nothing.
 
@@ -35,6 +41,7 @@ def check(
       settings: of the run that is to be there.
       flag: that chooses another folder, for messages.
       finish: whether it wants no more epochs, however many it has done.
+      records: `Card.records` of the run; None: the lists of its data are read.
 
     Returns:
       Its summary where it is finished and wants no more epochs, None otherwise.
@@ -57,7 +64,7 @@ def check(
     epochs = summary.get("epochs") or saved_epoch(workdir)
     if epochs:  # else nothing was trained that could be mixed up
         _check_same(workdir, settings, flag)
-        _check_records(workdir, settings, flag)
+        _check_records(workdir, settings, flag, records)
     if epochs > settings.train.epochs:
         raise InputError(
             f"config.train.epochs: {settings.train.epochs}, but the run in '{workdir}' has done "
@@ -90,19 +97,21 @@ def claim(
       InputError: the folder cannot be written, or another run is writing there. All processes
         raise it.
     """
+    # Of the lists that this run has opened, which may take minutes to read.
+    again = functools.partial(check, finish=finish, records=network.get("records"))
     with contextlib.ExitStack() as stack:
         error = finished = None
         if sharding.is_main():
             try:
                 stack.enter_context(_lock(workdir))
-                finished = check(workdir, settings, finish=finish)
+                finished = again(workdir, settings)
                 if finished is None:
                     _check_network(workdir, network)
                     _begin(workdir, settings, network)
             except InputError as caught:
                 error = caught
         sharding.raise_together(error)
-        yield finished if sharding.is_main() else check(workdir, settings, finish=finish)
+        yield finished if sharding.is_main() else again(workdir, settings)
 
 
 @contextlib.contextmanager
@@ -154,10 +163,10 @@ def _check_network(workdir: Path, network: Mapping[str, Any]) -> None:
     origins.check(workdir, {**parts, **saved}, parts)  # a part may be younger than the run
 
 
-def _check_records(workdir: Path, settings: Settings, flag: str) -> None:
+def _check_records(workdir: Path, settings: Settings, flag: str, now: str | None) -> None:
     """Refuses to resume a run whose data set's name now stands for other videos."""
     saved = saved_network(workdir).get("records", "")
-    now = records_identity(settings.data)
+    now = records_identity(settings.data) if now is None else now
     if saved and now and saved != now:
         data = settings.data
         raise InputError(
