@@ -13,6 +13,7 @@ from vidkd_jax.report import closing_lines
 from vidkd_jax.run.saved import saved_summary
 from vidkd_jax.runtime import sharding
 from vidkd_jax.runtime.compilation import cache_compilations
+from vidkd_jax.runtime.ending import end_when_told
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.config import get_base_config, overrides, read
@@ -38,6 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     keep_freed_memory()
     cache_compilations()
     if settings.distributed:
+        end_when_told()
         sharding.initialize()
     before = json.dumps(saved_summary(workdir))
     summary = _run(config, workdir, finish=flags.finish)

@@ -63,7 +63,8 @@ def test_network_and_records_have_the_weights_normalisation(folder, finished, sm
     config = json.loads((workdir / "config.json").read_text())
     assert config["network"]["normalisation"]["mean"] == [114.7748, 107.7354, 99.475]
     start = weights.digests([str(folder)])
-    assert {**summary["network"], "teachers": [], "start": start} == config["network"]
+    beside = {"teachers": [], "start": start, "videos": run.splits.digest()}
+    assert {**summary["network"], **beside} == config["network"]
 
 
 def test_a_fork_normalises_as_its_trunk_does(folder, small_config, tmp_path):
