@@ -86,7 +86,7 @@ def test_the_card_says_whether_there_is_a_classifier(npz, tmp_path):
     assert not weights.load_card(tmp_path / "new").has_classifier
 
 
-@pytest.mark.parametrize("suffix", [".pth", ".pt", ".tar", ".pyth", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".tar", ".pyth", ".ckpt", ".safetensors"])
 def test_reads_the_common_formats(suffix, state, tmp_path):
     path = tmp_path / f"net{suffix}"
     if suffix == ".safetensors":
@@ -233,7 +233,7 @@ BAD_FILES = {
     "text.safetensors": (lambda path, state: path.write_text("hello"), "is not a"),
     "empty.pth": (lambda path, state: path.touch(), "is not a"),
     "missing.pth": (lambda path, state: None, "no such file"),
-    "net.ckpt": (lambda path, state: path.touch(), r"give a file of \.pth"),
+    "net.onnx": (lambda path, state: path.touch(), r"give a file of \.pth"),
     "scalar.npz": (
         lambda path, state: np.savez(path, **{**state, "fc.weight": 3.0}),
         "no classifier 'fc'",

@@ -88,6 +88,7 @@ _READERS: Mapping[str, Callable[[Path], Any]] = {
     ".pth": _read_torch,
     ".pt": _read_torch,
     ".pyth": _read_torch,
+    ".ckpt": _read_torch,
     ".tar": _read_torch,
     ".safetensors": _read_safetensors,
     ".npz": _read_npz,
