@@ -43,14 +43,16 @@ def main(argv: list[str] | None = None) -> None:
             )
     source = f"--checkpoint={args.checkpoint}"
     names = read_class_names(args.class_names) if args.class_names else ()
-    arrays, outside = _read(args, backbone, source)
+    saved = read_checkpoint(args.checkpoint)
+    card = _card(args, backbone)
+    arrays, outside = _read(saved, args, card, source)
     if args.inflate and all(array.ndim != 4 for array in arrays.values()):
         raise InputError(
             f"--inflate: {source} holds no kernels of images, and its input is not theirs; leave "
             "it out"
         )
     num_classes = args.num_classes or _num_classes(arrays, backbone.head)
-    card = _card(args, backbone, num_classes or 1)
+    card = dataclasses.replace(card, num_classes=num_classes or 1)
     shapes = _abstract(card)
     wanted = public_names.by_public_name(shapes, head=backbone.head)
     arrays = inflate(arrays, wanted, over_time=args.inflate)
@@ -126,28 +128,27 @@ def _check_names(args: argparse.Namespace, card: weights.Card) -> None:
 
 
 def _read(
-    args: argparse.Namespace, backbone: models.Backbone, source: str
+    saved: Any, args: argparse.Namespace, card: weights.Card, source: str
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Returns the arrays of the network by public name, in Flax's layout, and the other names."""
-    found = read_checkpoint(args.checkpoint)
-    shapes = _abstract(_card(args, backbone, num_classes=1))
+    head, shapes = models.lookup(card.model).head, _abstract(card)
     if args.checkpoint.suffix != ".h5":
-        state, outside = unwrap(found, source)
-        names = public_names.by_public_name(shapes, head=backbone.head)
-        wanted = {name for name in names if not name.startswith(f"{backbone.head}.")}
+        state, outside = unwrap(saved, source)
+        names = public_names.by_public_name(shapes, head=head)
+        wanted = {name for name in names if not name.startswith(f"{head}.")}
         prefix, below = below_prefix(state, wanted, source)
         if prefix:
             print(f"took the tensors whose names begin with '{prefix}'")
             outside += tuple(name for name in state if not name.startswith(prefix))
         arrays = to_flax(below)
-        check_torch(found, arrays, args.model, source=source)
+        check_torch(saved, arrays, args.model, source=source)
         return arrays, outside
     if "_keras" not in args.model:
         raise InputError(
             f"{source}: .h5 files are only for the networks ty_r3d_*_keras*, not for {args.model}"
         )
-    check_keras(found, args.model, size=args.size or backbone.size, source=source)
-    return name_layers(found, shapes, backbone.head, source=source), ()
+    check_keras(saved, args.model, size=card.size, source=source)
+    return name_layers(saved, shapes, head, source=source), ()
 
 
 def _num_classes(arrays: dict[str, np.ndarray], head: str) -> int:
@@ -163,14 +164,15 @@ def _no_classifier(source: str, head: str, others: Sequence[str]) -> str:
     )
 
 
-def _card(args: argparse.Namespace, backbone: models.Backbone, num_classes: int) -> weights.Card:
+def _card(args: argparse.Namespace, backbone: models.Backbone) -> weights.Card:
+    """Returns what the flags say of the network; of its classes only that there are some."""
     usual = NORMALISATIONS["imagenet"] if args.inflate else backbone.normalisation
     normalisation = NORMALISATIONS.get(args.normalisation, usual)
     return weights.Card(
         model=args.model,
         width=args.width,
         in_channels=normalisation.in_channels,
-        num_classes=num_classes,
+        num_classes=1,
         frames=args.frames or backbone.frames,
         stride=args.stride,
         size=args.size or backbone.size,
