@@ -81,9 +81,7 @@ def _looking(both: Pair, block: str) -> Callable[..., tuple[jax.Array, jax.Array
     def look(
         variables: Variables, pixels: jax.Array, label: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        rows = jnp.zeros(1, jnp.int32)
-        batch = {"clip": pixels[None], "label": rows, "video": rows, "mask": rows == 0}
-        labels = jnp.asarray(label)[None]
+        batch, labels = {"clip": pixels[None]}, jnp.asarray(label)[None]
         seen, heat = grad_cam(variables, batch, labels, network=both.teacher.network, block=block)
         return jnp.clip((seen[0].astype(jnp.float32) + 1) / 2, 0, 1), heat[0]
 

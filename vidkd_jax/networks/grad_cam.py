@@ -55,7 +55,7 @@ def grad_cam(
 
     Args:
       variables: of the network.
-      batch: evaluation clips.
+      batch: evaluation clips, whose views alone are read.
       labels: the classes, int32 [b].
       network: a classifier, which sees its own part of the clips.
       block: whose features are looked at, as `python -m vidkd_jax.models --taps=NAME` lists them;
@@ -102,16 +102,18 @@ def _block(
     """Returns the number of a block, in the order in which they end, and its features' shape."""
     blocks = _Blocks()
     jax.eval_shape(lambda: _apply(model, variables, clips, blocks))
-    telling = [
-        (each, shape) for each, shape in enumerate(blocks.seen) if max(shape[1].shape[2:4]) > 1
+    found = [
+        (number, shape)
+        for number, (own, shape) in enumerate(blocks.seen)
+        if name in ("", own) and max(shape.shape[2:4]) > 1
     ]
-    found = [(number, shape) for number, (own, shape) in telling if name in ("", own)]
     if found:
         return found[-1]
-    if name in {own for own, _ in blocks.seen}:
+    if not name:
+        raise InputError(
+            "no block of the network tells places apart, so it does not say where it looks"
+        )
+    names = [own for own, _ in blocks.seen]
+    if name in names:
         raise InputError(f"block '{name}' does not tell places apart; use an earlier one")
-    near = suggest(name, [own for own, _ in blocks.seen]) if name else ""
-    raise InputError(f"no block '{name}' in the network{near}" if name else _NO_BLOCK)
-
-
-_NO_BLOCK = "no block of the network tells places apart, so it does not say where it looks"
+    raise InputError(f"no block '{name}' in the network{suggest(name, names)}")
