@@ -83,9 +83,9 @@ def check_overrides(table: Sequence[Arm], wanted: Sequence[Arm], extra: Sequence
             raise InputError(f"--config.{field}: the table sets it, run by run; leave it out")
     for arm in {arm.kind: arm for arm in runs}.values():
         resolve(arm, extra)
-        # The table compares the finished runs with what their rows mean by themselves.
-        with naming(f"row '{arm.row.name}', without the command line's settings"):
-            resolve(arm)
+        if extra:  # the table compares the finished runs with what their rows mean by themselves
+            with naming(f"row '{arm.row.name}', without the command line's settings"):
+                resolve(arm)
 
 
 def check_splits(rows: Iterable[Row], columns: Iterable[str], extra: Sequence[str]) -> None:
