@@ -38,6 +38,7 @@ TABLE = Table(
         *(f"retrieval_top{k}" for k in (1, 5, 10, 20, 50)),
     ),
     headline="probe_top1",
+    averages={"PCL": tuple(f"{name}, PCL" for name in NETWORKS.values())},
     note="Nothing that is compared downstream means anything unless the probe of a network of PCL "
     "is 5 points better than that of random weights. Probe and retrieval are PCL's, not PCL+KD's, "
     "and read pooled features.",

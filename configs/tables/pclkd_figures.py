@@ -24,6 +24,7 @@ def _taught(student: str, teacher: str):  # noqa: ANN202 - a table's file needs 
     )
 
 
+_TAUGHT = [_taught(student, teacher) for teacher in _CONFIGS for student in _CONFIGS]
 _SCRATCH = [dataclasses.replace(_TABLE.row(f"{name}, scratch"), paper={}) for name in _CONFIGS]
 _THEMSELVES = [
     dataclasses.replace(row.overrides["teachers.runs"][0], against=f"{name}, scratch")
@@ -32,7 +33,7 @@ _THEMSELVES = [
 TABLE = dataclasses.replace(
     _TABLE,
     title="PCL+KD 2022 Figures 3 to 9: accuracy by epoch",
-    rows=(*_SCRATCH, *(_taught(s, t) for t in _CONFIGS for s in _CONFIGS), *_THEMSELVES),
+    rows=(*_SCRATCH, *_TAUGHT, *_THEMSELVES),
     scales={
         **_TABLE.scales,
         "utd_mhad": {"": "utd_mhad"},
@@ -42,5 +43,6 @@ TABLE = dataclasses.replace(
     pictures=("accuracy_by_epoch",),
     curve="pretext_top1",
     noise=(),
+    averages={"with a teacher": tuple(row.name for row in _TAUGHT)},
     note=f"{_TABLE.note} 'Scratch' has other seeds than the teachers, whose rows are the last.",
 )

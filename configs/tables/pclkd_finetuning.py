@@ -43,6 +43,7 @@ TABLE = dataclasses.replace(
     ),
     reference="C3D, random weights",
     scales={"marionette": _TABLE.scales["marionette"]},
+    averages={},
     metrics=(*_TABLE.metrics, "video_motion", "video_direction"),
     note="'PCL' has learnt without labels before, 'one window' for all clips as in `pcl_windows`; "
     "each row is compared with random weights of its own settings. No table of the papers.",

@@ -48,6 +48,10 @@ TABLE = dataclasses.replace(
     metrics=("clip_top1", "video_top1", "video_nll", "video_ece"),
     headline="video_top1",
     noise=(),
+    averages={
+        **_TABLE.averages,
+        "random weights": tuple(f"{name}, random weights" for name in ("R3D", "C3D", "R(2+1)D")),
+    },
     note="'Scratch' and 'taught' say how the network learnt without labels, before it was "
     "fine-tuned here; 'random weights' have not. On the paper's data sets they learn on UCF101 and "
     "are fine-tuned on HMDB51; the built-in ones are the same videos.",

@@ -54,6 +54,7 @@ TABLE = Table(
     metrics=METRICS,
     headline="early_stage",
     noise=(AGAIN.name,),
+    averages={"with a teacher": tuple(row.name for row in ROWS if row.name != row.against)},
     note="'Scratch' is PCL without a teacher, not supervised training. All accuracies are of the "
     "pretext task, chance 20, but for probe and retrieval, which are of actions and not the "
     "paper's. The paper does not say which accuracy its tables have. The stages are validation's, "

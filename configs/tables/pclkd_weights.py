@@ -31,6 +31,7 @@ TABLE = dataclasses.replace(
         ),
     ),
     noise=(),
+    averages={},
     note="The stages are of the validation videos: choose by them. Pretext, probe and retrieval "
     "are of the test videos.",
 )

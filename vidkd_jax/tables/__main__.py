@@ -202,6 +202,10 @@ def write_table(
     text = render.markdown(table, columns)
     write_text(folder / "table.md", text, encoding="utf-8")
     write_text(folder / "table.csv", csv_files.of_rows(columns), encoding="utf-8", newline="")
+    if together := csv_files.of_averages(columns):
+        write_text(folder / "averages.csv", together, encoding="utf-8", newline="")
+    else:
+        (folder / "averages.csv").unlink(missing_ok=True)
     write_text(folder / "seeds.csv", csv_files.of_seeds(columns), encoding="utf-8", newline="")
     return f"{text}\n{page.write_page(folder, table, columns, out, seeds, data_root)}"
 

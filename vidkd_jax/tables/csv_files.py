@@ -1,10 +1,11 @@
-"""A table's figures for other programs: table.csv, and every run's in seeds.csv."""
+"""A table's figures for other programs: table.csv, averages.csv, every run's in seeds.csv."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from vidkd_jax.tables.averages import averages
 from vidkd_jax.tables.columns import Column
 
 
@@ -44,6 +45,25 @@ def of_seeds(columns: Sequence[Column]) -> str:
                 for (pair, seed), value in zip(seeds.items(), figure.per_seed, strict=True):
                     lines.append([column.dataset, row.name, seed, metric, value, pair])
     return _csv(lines)
+
+
+def of_averages(columns: Sequence[Column]) -> str:
+    """Returns a line for each average and metric, fractions as in table.csv; "" without any."""
+    heads = ["dataset", "on_average", "rows", "metric", "difference", "low", "high", "std", "of"]
+    lines: list[list[Any]] = [
+        [
+            column.dataset,
+            each.name,
+            each.rows,
+            each.metric.name,
+            *(each.difference.mean, each.difference.low, each.difference.high),
+            *(each.difference.std, len(each.difference.per_seed)),
+            "" if each.paper is None else each.paper,
+        ]
+        for column in columns
+        for each in averages(column)
+    ]
+    return _csv([[*heads, "paper"], *lines]) if lines else ""
 
 
 def _csv(lines: Iterable[Sequence[Any]]) -> str:

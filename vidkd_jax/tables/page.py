@@ -10,6 +10,7 @@ from vidkd_jax.report.page import document, figure_grid, save_picture
 from vidkd_jax.report.tables import html_table
 from vidkd_jax.runtime.files import write_text
 from vidkd_jax.tables import power, render
+from vidkd_jax.tables.averages import average_lines, averages
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.pictures import PICTURES, Shown
 from vidkd_jax.tables.table import Table
@@ -70,6 +71,8 @@ def _figures(column: Column) -> list[str]:
         tables.append(html_table(*_escaped(gates)))
     if grid := render.grid(column):
         tables.append(html_table(*_escaped(grid)))
+    if together := average_lines(averages(column)):
+        tables.append(html_table(*_escaped(together)))
     return tables
 
 

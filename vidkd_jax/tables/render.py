@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from vidkd_jax.tables import power
+from vidkd_jax.tables.averages import average_lines, averages
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.row import TEACHERS, Row, rows_in
@@ -80,6 +81,8 @@ def markdown(table: Table, columns: Sequence[Column]) -> str:
             lines += ["", *_markdown_table(gates)]
         if shown := grid(column):
             lines += ["", *_markdown_table(shown)]
+        if together := average_lines(averages(column)):
+            lines += ["", *_markdown_table(together)]
     return "\n".join([*lines, "", explanation(table, columns)]) + "\n"
 
 
@@ -116,6 +119,7 @@ def explanation(table: Table, columns: Sequence[Column]) -> str:
         *dict.fromkeys(metric.note for metric in metrics),
         "Parameters: student + teachers.",
         _dagger(columns),
+        _together(columns),
         f"Minutes of training include {whose} and depend on what else ran.",
         table.note,
     ]
@@ -163,6 +167,18 @@ def _dagger(columns: Sequence[Column]) -> str:
     """Returns what the mark of a row means; "" where none is marked."""
     marked = any(_misses_gate(row, column) for column in columns for row in column.table.rows)
     return f"†: a teacher that misses the gate, {100 * power.GATE:.0f} points." if marked else ""
+
+
+def _together(columns: Sequence[Column]) -> str:
+    """Returns what averages are; "" where the table has none."""
+    if not any(column.table.averages for column in columns):
+        return ""
+    return (
+        "On average: of the differences of several rows; those that are compared with one run "
+        "count as one, and the interval is Student's over these ('of' says how many). Seeds: of "
+        "every row, that see an average of so much in four of five studies, by this SD and by the "
+        "largest that it is likely to be an estimate of."
+    )
 
 
 def _left_out(columns: Sequence[Column]) -> Iterable[str]:

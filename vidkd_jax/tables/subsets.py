@@ -62,6 +62,11 @@ def parts(
         if any(rows_in(value) for value in row.overrides.values()):
             same = part(row, share, needed=True)
             rows.append(dataclasses.replace(same, name=f"{row.name} of these videos", paper={}))
+    averages = dict(table.averages)
+    for name, of in table.averages.items():
+        alike = {f"{row} of these videos" for row in of}
+        if found := tuple(row.name for row in rows if row.name in alike):
+            averages[f"{name} of these videos"] = found
     times = round(1 / share)
     said = (
         f"{table.note} Each seed draws other videos. An epoch passes over them {times} times, for "
@@ -73,7 +78,9 @@ def parts(
             " The paper does not say what its teachers have been trained on, nor how often its "
             f"epochs pass over few videos: if once, its stages are {times} times shorter."
         )
-    return dataclasses.replace(table, rows=tuple(rows), note=f"{said} {note}".rstrip())
+    return dataclasses.replace(
+        table, rows=tuple(rows), averages=averages, note=f"{said} {note}".rstrip()
+    )
 
 
 def _own(row: Row) -> Row:

@@ -35,6 +35,8 @@ class Table:
       headline: the metric of the differences, of the grid and of the paper's figures by data set.
       noise: names of rows that repeat the row that they are compared with: they show how far equal
         runs differ, and so how many seeds an effect wants.
+      averages: what several rows say together, below the table: {what they have in common: names of
+        rows}, whose differences from the rows that they are compared with are averaged.
       curve: the validation metric, of metrics.jsonl, that the picture `accuracy_by_epoch` shows.
       has_gates: whether rows are compared with their student alone, so that their teachers' gate
         can be told.
@@ -50,6 +52,7 @@ class Table:
     metrics: tuple[str | Metric, ...] = SHOWN
     headline: str = "video_top1"
     noise: tuple[str, ...] = ()
+    averages: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     curve: str = "clip_top1"
     has_gates: bool = True
 
@@ -104,9 +107,19 @@ class Table:
             dataclasses.replace(row, against=self.against(row) if row.name in noise else reference)
             for row in self.rows
         ]
-        return dataclasses.replace(
+        table = dataclasses.replace(
             self, rows=tuple(rows), reference=reference, noise=noise, has_gates=False
         )
+        return table._averaging({row.name for row in rows} - {reference})
+
+    def _averaging(self, kept: Collection[str]) -> "Table":
+        """Returns the table with averages of these rows alone."""
+        averages = {
+            name: rows
+            for name, each in self.averages.items()
+            if (rows := tuple(row for row in each if row in kept))
+        }
+        return dataclasses.replace(self, averages=averages)
 
     def only(self, first: str, *others: str, **fields: Any) -> "Table":
         """Returns the table with a part of its rows, in its own order.
@@ -125,7 +138,7 @@ class Table:
             rows=tuple(row for row in self.rows if row.name in shown),
             noise=tuple(n for n in self.noise if {n, self.against(self.row(n))} <= shown),
         )
-        return dataclasses.replace(part.compared_with(first), **fields)
+        return dataclasses.replace(part._averaging(shown).compared_with(first), **fields)
 
     def choosing(self, k: int, paper: Mapping[str, float], **fields: Any) -> "Table":
         """Returns the table with another number of clips, which every row must choose.
@@ -217,6 +230,8 @@ def _check(table: Table) -> None:
     for name in (table.reference, *map(table.against, table.rows), *table.noise):
         if name not in names:
             raise InputError(f"reference, against, noise: no row '{name}'{suggest(name, names)}")
+    for name, rows in table.averages.items():
+        _check_average(table, name, rows)
     for row in table.rows:
         _check_chain(table, row)
     table.headline_metric()
@@ -241,6 +256,18 @@ def _check_columns(datasets: Mapping[str, str]) -> None:
             raise InputError(
                 f"scales: columns '{other}' and '{heading}' are both of '{dataset}' and would "
                 "show the same runs; give each a data set of its own"
+            )
+
+
+def _check_average(table: Table, name: str, rows: Collection[str]) -> None:
+    """Refuses an average of no row, or of one that is compared with itself or with none."""
+    if not rows or isinstance(rows, str):
+        raise InputError(f"averages: '{name}' has no rows; give a tuple of their names")
+    for row in rows:
+        if table.against(table.row(row)) == row:
+            raise InputError(
+                f"averages: '{name}': row '{row}' is compared with itself and has no difference; "
+                "leave it out, or give it `against`"
             )
 
 

@@ -1,0 +1,213 @@
+"""What several rows say together: the average of their differences, its interval, its seeds."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from finished_runs import finish
+from scipy import stats
+
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables import Row, Table, load_table
+from vidkd_jax.tables import __main__ as tables
+from vidkd_jax.tables.arms import row_arm
+from vidkd_jax.tables.averages import Average, average_lines, averages, mean_of
+from vidkd_jax.tables.columns import read_column
+from vidkd_jax.tables.metric import Metric
+from vidkd_jax.tables.metrics import METRICS
+from vidkd_jax.tables.statistics import Estimate
+
+NAMES = ("small", "small taught", "small taught more", "large", "large taught")
+ROWS = (
+    Row("small", "supervised_r18", paper={"pretext_top1": 40.0}, against="small"),
+    Row("small taught", "ty_r18", paper={"pretext_top1": 45.0}, against="small"),
+    Row("small taught more", "hints_r18", paper={"pretext_top1": 47.0}, against="small"),
+    Row("large", "supervised_r34", paper={"pretext_top1": 50.0}, against="large"),
+    Row("large taught", "ty_r50", paper={"pretext_top1": 51.0}, against="large"),
+)
+TABLE = Table(
+    "Averages",
+    ROWS,
+    "small",
+    {"marionette": {"": "marionette"}},
+    metrics=("pretext_top1", Metric("nll", "NLL", per_cent=False), "retrieval_top1"),
+    headline="pretext_top1",
+    averages={"taught": ("small taught", "small taught more", "large taught")},
+)
+# By row and seed: the pretext task's accuracy. The differences from `small` are .02 and .04 with
+# seed 0, .05 and .09 with seed 1; from `large` .01 and -.01.
+FIGURES = {
+    "small": (0.30, 0.20),
+    "small taught": (0.32, 0.25),
+    "small taught more": (0.34, 0.29),
+    "large": (0.60, 0.50),
+    "large taught": (0.61, 0.49),
+}
+EACH = [0.03, 0.07, 0.01, -0.01]  # one of each run that is compared with
+
+
+def run(row, seed, out):
+    arm = row_arm(row, "marionette", seed)
+    finish(arm, out, 0.5, seed)
+    path = arm.folder(out) / "summary.json"
+    figure = FIGURES[row.name][seed]
+    summary = {**json.loads(path.read_text()), "pretext_top1": figure, "nll": 10 * figure}
+    path.write_text(json.dumps(summary | {"retrieval_top1": 0.5}))
+
+
+@pytest.fixture
+def out(tmp_path):
+    for row in ROWS:
+        for seed in (0, 1):
+            run(row, seed, tmp_path)
+    return tmp_path
+
+
+def test_rows_that_are_compared_with_one_run_count_as_one(out):
+    first, second, third = averages(read_column(TABLE, "", "marionette", out, 2))
+    assert (first.name, first.rows, first.of, first.seeds) == ("taught", 3, 3, 2)
+    assert sorted(first.difference.per_seed) == pytest.approx(sorted(EACH))
+    assert first.difference.mean == pytest.approx(np.mean(EACH))
+    ends = stats.t.interval(0.95, 3, np.mean(EACH), stats.sem(EACH))
+    assert (first.difference.low, first.difference.high) == pytest.approx(ends)
+    # The paper's: (5 + 7) / 2 of the small one, 1 of the large one.
+    assert first.paper == pytest.approx(0.035)
+    assert second.difference.mean == pytest.approx(10 * np.mean(EACH)) and second.paper is None
+    assert third.difference.mean == third.difference.std == 0
+
+
+def test_the_interval_holds_the_truth_in_95_of_100():
+    """Two runs without a teacher, two rows beside each: their chance is shared, and counts."""
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(4_000):
+        alone = rng.normal(0, 1, (4, 1))
+        each = (0.5 + rng.normal(0, 1, (4, 2)) - alone).mean(axis=1)
+        found = mean_of(each.tolist())
+        held.append(found.low <= 0.5 <= found.high)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)
+
+
+def test_the_table_shows_them_and_writes_them(out, tmp_path):
+    folder = tmp_path / "t"
+    text = tables.write_table(TABLE, {"": "marionette"}, out, folder, 2)
+    assert (
+        "| on average | rows | figure | difference | SD | of | seeds for 3 points | paper | "
+        "seeds for the paper's |" in text
+    )
+    assert "| taught | 3 | pretext | +2.5 [-2.9, +7.9] | 3.4 | 4 | 7 to 17 | +3.5 | 5 to 13 |" in (
+        text
+    )
+    assert "| taught | 3 | NLL | +0.250 [-0.294, +0.794] | 0.342 | 4 |  |  |  |" in text
+    assert "On average: of the differences of several rows" in text
+    assert "on average" in (folder / "index.html").read_text()
+    with (folder / "averages.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["metric"] for line in lines] == ["pretext_top1", "nll", "retrieval_top1"]
+    assert float(lines[0]["difference"]) == pytest.approx(0.025)
+    assert float(lines[0]["paper"]) == pytest.approx(0.035) and lines[1]["paper"] == ""
+    assert lines[0]["of"] == "4" and lines[0]["rows"] == "3"
+
+
+def test_what_is_finished_so_far_says_of_how_many_rows(tmp_path):
+    for row in ROWS[:2]:
+        run(row, 0, tmp_path)
+    found = averages(read_column(TABLE, "", "marionette", tmp_path, 2))
+    heads, line, *_ = average_lines(found)
+    assert dict(zip(heads, line, strict=True)) == {
+        "on average": "taught",
+        "rows": "1 of 3",
+        "figure": "pretext",
+        "difference": "+2.0",
+        "SD": "",
+        "of": "1",
+        "seeds for 3 points": "",
+        "paper": "+5.0",
+        "seeds for the paper's": "",
+    }
+
+
+def test_nothing_is_written_where_no_row_of_them_is_finished(tmp_path):
+    run(ROWS[0], 0, tmp_path)
+    text = tables.write_table(TABLE, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+    assert "| on average |" not in text
+    assert not (tmp_path / "t" / "averages.csv").exists()
+
+
+def test_an_old_file_of_averages_does_not_stay(out, tmp_path):
+    folder = tmp_path / "t"
+    tables.write_table(TABLE, {"": "marionette"}, out, folder, 2)
+    without = dataclasses.replace(TABLE, averages={})
+    tables.write_table(without, {"": "marionette"}, out, folder, 2)
+    assert not (folder / "averages.csv").exists()
+
+
+def test_a_run_that_all_seeds_are_compared_with_counts_once(tmp_path):
+    alone = dataclasses.replace(ROWS[0], only_seed=0)
+    rows = (alone, *ROWS[1:3])
+    for row in rows:
+        for seed in (0,) if row is alone else (0, 1):
+            run(row, seed, tmp_path)
+    table = dataclasses.replace(TABLE, rows=rows, averages={"taught": NAMES[1:3]})
+    found, *_ = averages(read_column(table, "", "marionette", tmp_path, 2))
+    assert found.difference.per_seed == pytest.approx((np.mean([0.02, 0.04, -0.05, -0.01]),))
+    assert found.seeds == 1 and found.seeds_for(0.03) is None
+
+
+def test_seeds_are_of_every_row():
+    """Of three networks a seed has three runs that are compared with."""
+    each = (0.0, 0.02, 0.04) * 2
+    std = float(np.std(each, ddof=1))
+    average = Average(
+        "taught", 6, 6, METRICS["pretext_top1"], Estimate(0.02, 0, 0, std, each), 2, None
+    )
+    # A paired t-test sees a difference of 1 SD with 10 pairs, in 4 seeds of three.
+    few, many = average.seeds_for(std)
+    assert few == 4 < many
+    assert average.seeds_for(-std) == (few, many)
+    assert average.seeds_for(0.0) is None
+
+
+def test_a_share_of_pairs_is_no_difference():
+    table = load_table("pclkd_table4")
+    assert "reaches" in [metric.name for metric in table.shown_metrics()]
+    assert METRICS["reaches"].of_pair and not METRICS["reaches"].sign
+
+
+def test_tables_of_parts_average_both_kinds_of_teachers():
+    table = load_table("pclkd_table5")
+    every, same = table.averages.values()
+    assert list(table.averages) == ["with a teacher", "with a teacher of these videos"]
+    assert len(every) == len(same) == 6
+    assert all(table.row(name).paper for name in every)
+
+
+def test_a_part_of_a_table_averages_the_rows_that_it_has():
+    part = TABLE.only("small", "small taught", "large")
+    assert part.averages == {"taught": ("small taught",)}
+    assert TABLE.only("small", "large").averages == {}
+    other = TABLE.compared_with("large taught")
+    assert other.averages == {"taught": ("small taught", "small taught more")}
+
+
+@pytest.mark.parametrize(
+    ("averages_", "message"),
+    [
+        ({"a": ("smal",)}, "none of this table's rows"),
+        ({"a": ()}, "averages: 'a' has no rows"),
+        ({"a": "small taught"}, "averages: 'a' has no rows"),
+        ({"a": ("large",)}, "averages: 'a': row 'large' is compared with itself"),
+    ],
+)
+def test_averages_that_mean_nothing_are_refused(averages_, message, tmp_path):
+    path = tmp_path / "own_averages.py"
+    path.write_text(
+        "from vidkd_jax.tables import Row, Table\n"
+        "ROWS = (Row('small', 'supervised_r18'), Row('small taught', 'ty_r18'),\n"
+        "        Row('large', 'supervised_r34', against='large'))\n"
+        f"TABLE = Table('t', ROWS, 'small', {{'m': {{'': 'laptop'}}}}, averages={averages_!r})\n"
+    )
+    with pytest.raises(InputError, match=message):
+        load_table(str(path))
