@@ -289,6 +289,26 @@ def test_dry_run_prints_every_command_and_runs_none(tmp_path, capsys):
     assert total.startswith("14 runs") and "GFLOP/s (the forward pass of " in total
 
 
+def test_some_seeds_alone_are_run(tmp_path, capsys):
+    command = ["--table=ty_table3", f"--out={tmp_path}", "--seeds=4", "--dry_run"]
+    tables.main([*command, "--seed=1", "--seed=3", "--row=TY", "--row=Baseline"])
+    *lines, total = without_missing(capsys)
+    seeds = [int(line.partition("--config.seed=")[2].split()[0]) for line in lines[::2]]
+    assert seeds == [1, 1, 3, 3] and total.startswith("4 runs")
+
+
+def test_finished_seeds_say_how_the_table_is_made(finished, capsys):
+    out, _ = finished
+    command = ["--table=ty_table3", f"--out={out}", "--seeds=2"]
+    tables.main([*command, "--seed=1"])
+    said = capsys.readouterr().out
+    assert said.startswith("finished: all rows, seed 1; the table of all finished rows: python -m ")
+    assert said.rstrip().endswith("--seeds=2 --so_far")
+    assert not (out / "ty_table3_marionette").exists()
+    tables.main([*command, "--seed=0", "--row=TY"])
+    assert capsys.readouterr().out.startswith("finished: TY, seed 0; ")
+
+
 def test_a_network_s_speed_is_measured(monkeypatch):
     """A clock that goes on by a second a call: four clips take one."""
     clock = itertools.count()
@@ -698,7 +718,10 @@ def test_a_table_that_cannot_be_written_is_one_line(finished):
         (["--table=ty_table3", "--out=t\udcff"], r"--out='.*t\\udcff': the name is not UTF-8 text"),
         (["--table=ty_table3", "--lr=1"], "unexpected argument '--lr=1'"),
         ([], "--table and --out are needed"),
-        (["--table=ty_table3", "--so_far", "--row=TY"], "leave --row out"),
+        (["--table=ty_table3", "--so_far", "--row=TY"], "leave --row and --seed out"),
+        (["--table=ty_table3", "--so_far", "--seed=1"], "leave --row and --seed out"),
+        (["--table=ty_table3", "--seed=3"], "--seed=3: must be 0 to 2; raise --seeds"),
+        (["--table=ty_table3", "--seed=-1"], "--seed=-1: must be 0 to 2"),
         (["--table=ty_table3", "--against=TY"], "--against runs nothing: it needs --so_far"),
         (["--table=ty_table3", "--so_far", "--against=YT"], "--against: 'YT' is none of"),
     ],

@@ -2,7 +2,7 @@
 
 import argparse
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vidkd_jax.errors import FlagParser, InputError, run_command, suggest
@@ -38,9 +38,9 @@ def main(argv: list[str] | None = None) -> None:
         print("run one: python -m vidkd_jax.tables --table=NAME --out=DIR; --dry_run says its cost")
         return
     table = _checked_table(arguments, extra)
-    every = _wanted(table, table.rows, arguments.scale, arguments.seeds)
+    every = _wanted(table, table.rows, arguments.scale, range(arguments.seeds))
     rows = [row for row in table.rows if row.name in (arguments.row or [row.name])]
-    wanted = _wanted(table, rows, arguments.scale, arguments.seeds)
+    wanted = _wanted(table, rows, arguments.scale, arguments.seed or range(arguments.seeds))
     # Of all rows, although --row may want only one of them: two could share a folder.
     check_overrides(every, wanted, extra)
     check_shared(table, every)
@@ -63,9 +63,9 @@ def main(argv: list[str] | None = None) -> None:
             extra=extra,
             title=table.title,
         )
-    if arguments.row:
+    if arguments.row or arguments.seed:
         print(
-            f"finished: {', '.join(arguments.row)}; the table of all finished rows: python -m "
+            f"finished: {_said(arguments)}; the table of all finished rows: python -m "
             f"vidkd_jax.tables --table={shlex.quote(arguments.table)} --scale={arguments.scale} "
             f"--out={shlex.quote(str(arguments.out))} --seeds={arguments.seeds} --so_far "
             f"{shlex.join(extra)}".rstrip()
@@ -109,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
         "--row", action="append", help="run only this row (may be repeated) and write no table"
     )
     parser.add_argument(
+        "--seed",
+        action="append",
+        type=int,
+        help="run only this seed, from 0 to --seeds - 1 (may be repeated), and write no table",
+    )
+    parser.add_argument(
         "--so_far", action="store_true", help="run nothing; write the table of the finished rows"
     )
     parser.add_argument(
@@ -127,14 +133,7 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
       InputError: a flag is wrong, missing, or does not go with another.
     """
     overrides(extra)
-    if not arguments.table or not arguments.out:
-        raise InputError("--table and --out are needed; --list names the tables")
-    if arguments.so_far and arguments.row:
-        raise InputError("--so_far shows the whole table: leave --row out")
-    if arguments.so_far and arguments.dry_run:
-        raise InputError("--so_far runs nothing: leave --dry_run out")
-    if arguments.against and not arguments.so_far:
-        raise InputError("--against runs nothing: it needs --so_far")
+    _check_flags(arguments)
     table = load_table(arguments.table)
     arguments.scale = arguments.scale or next(iter(table.scales))
     if arguments.scale not in table.scales:
@@ -150,17 +149,42 @@ def _checked_table(arguments: argparse.Namespace, extra: Sequence[str]) -> Table
     return table
 
 
+def _check_flags(arguments: argparse.Namespace) -> None:
+    """Refuses flags that are missing, or that do not go with each other.
+
+    Raises:
+      InputError: names them.
+    """
+    if not arguments.table or not arguments.out:
+        raise InputError("--table and --out are needed; --list names the tables")
+    if arguments.so_far and (arguments.row or arguments.seed):
+        raise InputError("--so_far shows the whole table: leave --row and --seed out")
+    for seed in arguments.seed or ():
+        if not 0 <= seed < arguments.seeds:
+            raise InputError(f"--seed={seed}: must be 0 to {arguments.seeds - 1}; raise --seeds")
+    if arguments.so_far and arguments.dry_run:
+        raise InputError("--so_far runs nothing: leave --dry_run out")
+    if arguments.against and not arguments.so_far:
+        raise InputError("--against runs nothing: it needs --so_far")
+
+
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 up")
     return int(text)
 
 
-def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: int) -> list[Arm]:
+def _said(arguments: argparse.Namespace) -> str:
+    """Returns which part of the table was run."""
+    seeds = [f"seed {seed}" for seed in arguments.seed or ()]
+    return ", ".join([*(arguments.row or ["all rows"]), *seeds])
+
+
+def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: Iterable[int]) -> list[Arm]:
     """Returns the runs, seed by seed: a table that is stopped early has whole seeds."""
     return [
         row_arm(row, dataset, seed)
-        for seed in range(seeds)
+        for seed in seeds
         for dataset in table.scales[scale].values()
         for row in rows
     ]
