@@ -57,7 +57,8 @@ TABLE = Table(
     averages={"with a teacher": tuple(row.name for row in ROWS if row.name != row.against)},
     note="'Scratch' is PCL without a teacher, not supervised training. All accuracies are of the "
     "pretext task, chance 20, but for probe and retrieval, which are of actions and not the "
-    "paper's. The paper does not say which accuracy its tables have. The stages are validation's, "
-    "'pretext' alone is the test's. "
+    "paper's. The paper does not say which accuracy its tables have. Its stages are of the test "
+    "videos; these are of the validation videos, which alone judge every epoch, and 'pretext' is "
+    "the test's, of the best epoch. "
     "Teachers of all videos are the same three for all seeds.",
 )

@@ -247,6 +247,43 @@ def test_data_sets_show_what_is_finished_on_each(tmp_path, capsys):
     assert "Not run yet on HMDB51 (marionette_small): Baseline, 3D ResNet-18, other" in text
 
 
+def test_the_papers_figures_stand_in_a_column_of_each_of_its_data_sets(tmp_path, capsys):
+    """One data set stands for two of the paper's, which has a second figure of one of them."""
+    rows = (
+        Row("alone", "supervised_r18", paper={"UCF101": 50.79, "m_parameters": 33.4}),
+        Row("TY", "ty_r18", paper={"UCF101": {"video_top1": 71.3, "video_ece": 8.1}}),
+        Row("hints", "hints_r18", paper={"HMDB51": 41.1}),
+    )
+    table = Table(
+        "t",
+        rows,
+        "alone",
+        {
+            "marionette": {"": "marionette_third"},
+            "named": {"UCF101": "marionette"},
+            "paper": {"UCF101": "ucf101", "HMDB51": "hmdb51"},
+        },
+        metrics=("video_top1", "video_ece"),
+    )
+    for dataset in ("marionette_third", "marionette"):
+        for row in rows:
+            finish(row_arm(row, dataset, 0), tmp_path, 0.5, 0)
+
+    def lines(scale):
+        text = tables.write_table(table, table.scales[scale], tmp_path, tmp_path / scale, 1)
+        return [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("|")]
+
+    heads, _, alone, ty, hints = lines("marionette")
+    three = [" paper UCF101 Video@1 ", " paper UCF101 ECE video ", " paper HMDB51 Video@1 "]
+    assert heads[-3:] == three and heads[-4] == " minutes "
+    assert alone[-3:] == [" 50.8 ", "  ", "  "] and "(paper 33.4)" in alone[-5]
+    assert ty[-3:] == [" 71.3 ", " 8.1 ", "  "] and hints[-3:] == ["  ", "  ", " 41.1 "]
+    heads, _, alone, ty, hints = lines("named")
+    assert heads[-3:] == [" paper Video@1 ", " paper ECE video ", " paper HMDB51 Video@1 "]
+    assert alone[-3:] == [" 50.8 ", "  ", "  "] and "(paper 33.4)" in alone[-5]
+    assert ty[-3:] == [" 71.3 ", " 8.1 ", "  "] and hints[-1] == " 41.1 "
+
+
 def test_rows_with_a_cell_make_a_grid(tmp_path, capsys):
     for number, row in enumerate(load_table("ty_table8").rows):
         if row.cell != ("tau 10", "lambda 0.5"):

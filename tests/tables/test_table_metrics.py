@@ -482,6 +482,11 @@ BODY = "TABLE = Table('t', (ROW,{rows}), 'a', {{'paper': {{'': 'ucf101'}}}}{tabl
             "row 'a': paper: no 'Video_top1'; did you mean 'video_top1'",
         ),
         (
+            HEAD.format(row=", paper={'UCF': {'Video_top1': 5.0}}")
+            + "TABLE = Table('t', (ROW,), 'a', {'mine': {'UCF': 'laptop'}})",
+            "row 'a': paper: UCF: no metric 'Video_top1'; did you mean 'video_top1'",
+        ),
+        (
             HEAD.format(row="") + BODY.format(rows="", table=", metrics=('top1',)"),
             r"bad\.py': metrics: no metric 'top1'",
         ),

@@ -19,7 +19,7 @@ from vidkd_jax.tables.run_files import read_number
 from vidkd_jax.tables.run_results import RunResult, read_run
 from vidkd_jax.tables.selected import check_clips, read_selected
 from vidkd_jax.tables.statistics import Estimate
-from vidkd_jax.tables.table import Table
+from vidkd_jax.tables.table import PAPER_COSTS, Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,11 +65,27 @@ class Column:
         """Whether any row is shown."""
         return bool(self.table.rows)
 
-    def paper(self, row: Row) -> Mapping[str, float]:
-        """Returns the paper's figures of a row by metric, and the paper's costs."""
-        if not self.name:
-            return row.paper
-        return {self.table.headline: row.paper[self.name]} if self.name in row.paper else {}
+    def elsewhere(self) -> tuple[str, ...]:
+        """Returns the paper's data sets that this scale has no column of."""
+        scales = self.table.scales.values()
+        here = next((s for s in scales if s.get(self.name) == self.dataset), {self.name: ""})
+        return tuple(name for name in self.table.headings() if name not in here)
+
+    def paper(self, row: Row, of: str = "") -> Mapping[str, float]:
+        """Returns the paper's figures of a row by metric, and the paper's costs.
+
+        Args:
+          row: of the table.
+          of: another of the paper's data sets than the column's own.
+        """
+        plain = {n: f for n, f in row.paper.items() if not isinstance(f, Mapping)}
+        if not (name := of or self.name):
+            return {n: f for n, f in plain.items() if n not in self.table.headings()}
+        costs = {n: f for n, f in plain.items() if n in PAPER_COSTS}
+        figures = row.paper.get(name, {})
+        if isinstance(figures, Mapping):
+            return {**costs, **figures}
+        return {**costs, self.table.headline: figures}
 
 
 def read_column(

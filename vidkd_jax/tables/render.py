@@ -24,7 +24,7 @@ def headings(column: Column) -> list[str]:
         f"{table.headline_metric().heading} - {change}",
         "M parameters",
         "minutes",
-        *(f"paper {metric.heading}" for metric in _paper_metrics(column)),
+        *(head for head, _, _ in _paper_columns(column)),
     ]
 
 
@@ -43,7 +43,7 @@ def cells(column: Column) -> Iterable[list[str]]:
             " + ".join(f"{value:.2f}" for value in column.params[row.name])
             + _paper_cost(row, column, "m_parameters"),
             f"{column.minutes[row.name]:.1f}{_paper_cost(row, column, 'hours', ' h')}",
-            *(_paper_figure(row, column, metric) for metric in _paper_metrics(column)),
+            *(_paper_figure(row, column, metric, of) for _, metric, of in _paper_columns(column)),
         ]
 
 
@@ -208,25 +208,35 @@ def _has_several_references(table: Table) -> bool:
     return len({table.against(row) for row in table.rows}) > 1
 
 
-def _paper_metrics(column: Column) -> list[Metric]:
-    """Returns the metrics that have a column of the paper's figures.
+def _paper_columns(column: Column) -> list[tuple[str, Metric, str]]:
+    """Returns the columns of the paper's figures: the head, the metric, and the data set.
 
-    In a table of several data sets the paper's figures are of the headline metric.
+    The data set is "" for the column's own; of those that this scale has no column of there is what
+    the paper gives.
     """
-    headline = column.table.headline_metric()
-    if column.name:
-        return [headline]
-    given = {name for row in column.table.rows for name in row.paper}
-    return [
-        metric
-        for metric in column.table.shown_metrics()
-        if metric.in_papers or metric == headline or metric.name in given
+    shown, headline = column.table.shown_metrics(), column.table.headline_metric()
+    others = [
+        (f"paper {of} {metric.heading}", metric, of)
+        for of in column.elsewhere()
+        for metric in shown
+        if metric.name in _given(column, of)
     ]
+    own = _given(column, "")
+    if others and not own:
+        return others
+    always = {m.name for m in shown if m == headline or (m.in_papers and not column.name)}
+    return [(f"paper {m.heading}", m, "") for m in shown if m.name in own | always] + others
 
 
-def _paper_figure(row: Row, column: Column, metric: Metric) -> str:
+def _given(column: Column, of: str) -> set[str]:
+    """Returns of which of the table's metrics the paper gives figures on one data set."""
+    shown = {metric.name for metric in column.table.shown_metrics()}
+    return shown & {name for row in column.table.rows for name in column.paper(row, of)}
+
+
+def _paper_figure(row: Row, column: Column, metric: Metric, of: str = "") -> str:
     """Returns the paper's figure of a row; "" where the paper gives none."""
-    paper = column.paper(row)
+    paper = column.paper(row, of)
     return metric.paper_text(paper[metric.name]) if metric.name in paper else ""
 
 

@@ -101,9 +101,10 @@ class Row:
         gets the folder of its run: of the same seed plus the needed row's own `seed_offset`, or of
         its `only_seed`, on the same data set unless the needed row names its own.
         A value may be `SEED`: `{"data.subset_seed": SEED}` draws other videos for each seed.
-      paper: the paper's own figures by metric, in per cent where `Metric.per_cent` is True; by
-        column where a table has several. The paper's costs, teachers' included: "m_parameters", in
-        millions, and "hours" of training.
+      paper: the paper's own figures by metric, in per cent where `Metric.per_cent` is True. Where a
+        table has several columns they are by column: {"UCF101": 63.2} of the headline metric, or
+        {"UCF101": {"video_top1": 63.2, "video_top5": 85.5}}. The paper's costs, teachers' included:
+        "m_parameters", in millions, and "hours" of training.
       seed_offset: added to every seed. A row against the same row with other seeds is the noise
         floor.
       only_seed: the one seed that this row is run with, whichever seed's run needs it: of a large
@@ -123,7 +124,7 @@ class Row:
     name: str
     config: str
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    paper: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    paper: Mapping[str, float | Mapping[str, float]] = dataclasses.field(default_factory=dict)
     seed_offset: int = 0
     only_seed: int | None = None
     against: str = ""

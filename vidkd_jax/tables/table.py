@@ -81,6 +81,11 @@ class Table:
         """Returns the name of the row that `row` is compared with."""
         return row.against or self.reference
 
+    def headings(self) -> tuple[str, ...]:
+        """Returns the names of the paper's data sets, of all scales."""
+        every = (name for columns in self.scales.values() for name in columns if name)
+        return tuple(dict.fromkeys(every))
+
     def row(self, name: str) -> Row:
         """Returns the row of a name.
 
@@ -240,12 +245,10 @@ def _check(table: Table) -> None:
         raise InputError("scales: give each a column with a data set, such as {'': 'laptop'}")
     for datasets in every:
         _check_columns(datasets)
-    columns = {heading for datasets in every for heading in datasets}
-    known = columns - {""}
-    if "" in columns:
-        known |= {*PAPER_COSTS, *(metric.name for metric in table.shown_metrics())}
+    metrics = {metric.name for metric in table.shown_metrics()}
+    plain = metrics if any("" in datasets for datasets in every) else set[str]()
     for row in table.rows:
-        _check_row(row, known)
+        _check_row(row, {*table.headings(), *PAPER_COSTS, *plain}, metrics)
 
 
 def _check_columns(datasets: Mapping[str, str]) -> None:
@@ -271,16 +274,20 @@ def _check_average(table: Table, name: str, rows: Collection[str]) -> None:
             )
 
 
-def _check_row(row: Row, known: Collection[str]) -> None:
+def _check_row(row: Row, known: Collection[str], metrics: Collection[str]) -> None:
     """Refuses a row that is converted itself, or that has figures which no column is of."""
     answering = row.selection.teacher if row.selection else None
     if row.converted or (answering and answering.converted):
         raise InputError(
             f"row '{row.name}': converted: only a row that another one's overrides need has it"
         )
-    for name in row.paper:
+    for name, figures in row.paper.items():
         if name not in known:
             raise InputError(f"row '{row.name}': paper: no '{name}'{suggest(name, known)}")
+        for metric in figures if isinstance(figures, Mapping) else ():
+            if metric not in metrics:
+                hint = suggest(metric, metrics)
+                raise InputError(f"row '{row.name}': paper: {name}: no metric '{metric}'{hint}")
 
 
 def _check_chain(table: Table, row: Row) -> None:
