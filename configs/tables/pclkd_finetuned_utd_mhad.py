@@ -13,6 +13,6 @@ TABLE = dataclasses.replace(
     scales={"utd_mhad": {"": "utd_mhad"}},
     note="'Scratch' and 'taught' say how the network learnt without labels, from all training "
     "videos, before it was fine-tuned here; 'random weights' have not. Each seed draws other "
-    "labelled videos, one or two of each class, over which an epoch passes forty times. No table "
-    "of the papers.",
+    "labelled videos, one of each class. An epoch passes over these 27 forty times, a batch of 16 "
+    "each: 40 steps, where all videos have 80. No table of the papers.",
 )

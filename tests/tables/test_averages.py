@@ -10,10 +10,10 @@ from finished_runs import finish
 from scipy import stats
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.tables import Row, Table, load_table
+from vidkd_jax.tables import Row, Table, load_table, power
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import row_arm
-from vidkd_jax.tables.averages import Average, average_lines, averages, mean_of
+from vidkd_jax.tables.averages import Average, average, average_lines, averages
 from vidkd_jax.tables.columns import read_column
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import METRICS
@@ -45,7 +45,9 @@ FIGURES = {
     "large": (0.60, 0.50),
     "large taught": (0.61, 0.49),
 }
-EACH = [0.03, 0.07, 0.01, -0.01]  # one of each run that is compared with
+SMALL, LARGE = [0.03, 0.07], [0.01, -0.01]  # the mean of each run that is compared with
+MEAN = 0.025
+STD = np.sqrt((0.02**2 * 2 + 0.01**2 * 2) / 2)  # within the two, two degrees of freedom
 
 
 def run(row, seed, out):
@@ -67,48 +69,81 @@ def out(tmp_path):
 
 def test_rows_that_are_compared_with_one_run_count_as_one(out):
     first, second, third = averages(read_column(TABLE, "", "marionette", out, 2))
-    assert (first.name, first.rows, first.of, first.seeds) == ("taught", 3, 3, 2)
-    assert sorted(first.difference.per_seed) == pytest.approx(sorted(EACH))
-    assert first.difference.mean == pytest.approx(np.mean(EACH))
-    ends = stats.t.interval(0.95, 3, np.mean(EACH), stats.sem(EACH))
-    assert (first.difference.low, first.difference.high) == pytest.approx(ends)
+    assert (first.name, first.rows, first.of, first.references) == ("taught", 3, 3, 2)
+    assert first.difference.per_seed == pytest.approx((0.02, 0.03))
+    assert first.difference.mean == pytest.approx(MEAN) and first.freedom == 2
+    assert first.difference.std == pytest.approx(STD)
+    half = stats.t.ppf(0.975, 2) * STD / 2
+    assert (first.difference.low, first.difference.high) == pytest.approx(
+        (MEAN - half, MEAN + half)
+    )
     # The paper's: (5 + 7) / 2 of the small one, 1 of the large one.
     assert first.paper == pytest.approx(0.035)
-    assert second.difference.mean == pytest.approx(10 * np.mean(EACH)) and second.paper is None
+    assert second.difference.mean == pytest.approx(10 * MEAN) and second.paper is None
     assert third.difference.mean == third.difference.std == 0
 
 
-def test_the_interval_holds_the_truth_in_95_of_100():
-    """Two runs without a teacher, two rows beside each: their chance is shared, and counts."""
+def test_of_one_seed_the_references_say_how_sure_it_is(out):
+    first, *_ = averages(read_column(TABLE, "", "marionette", out, 1))
+    assert first.difference.per_seed == (first.difference.mean,) == pytest.approx((0.02,))
+    assert first.freedom == 1 and first.difference.std == pytest.approx(
+        np.std([0.03, 0.01], ddof=1)
+    )
+
+
+@pytest.mark.parametrize("seeds", [(2, 2, 2), (1, 1, 1), (4, 2, 1)])
+def test_the_interval_of_these_rows_holds_the_truth_in_95_of_100(seeds):
+    """Two rows beside each reference, whose chance they share; references gain alike."""
     rng = np.random.default_rng(0)
     held = []
     for _ in range(4_000):
-        alone = rng.normal(0, 1, (4, 1))
-        each = (0.5 + rng.normal(0, 1, (4, 2)) - alone).mean(axis=1)
-        found = mean_of(each.tolist())
+        each = {}
+        for reference, count in enumerate(seeds):
+            taught = (0.5 + rng.normal(0, 1, (count, 2)) - rng.normal(0, 1, (count, 1))).mean(
+                axis=1
+            )
+            each[str(reference)] = dict(enumerate(taught))
+        found, _ = average(each)
         held.append(found.low <= 0.5 <= found.high)
     assert np.mean(held) == pytest.approx(0.95, abs=0.015)
+
+
+def test_how_far_references_differ_is_no_doubt_of_these_rows():
+    """Gains of 0, 5 and 10: the average of these three is known, whatever others would gain."""
+    rng = np.random.default_rng(0)
+    held, widths = [], []
+    for _ in range(2_000):
+        each = {f"{g}": dict(enumerate(g + rng.normal(0, 1, 3))) for g in (0.0, 5.0, 10.0)}
+        found, freedom = average(each)
+        held.append(found.low <= 5 <= found.high)
+        widths.append(found.high - found.low)
+    assert freedom == 6 and np.mean(held) == pytest.approx(0.95, abs=0.015)
+    assert np.mean(widths) < 2
 
 
 def test_the_table_shows_them_and_writes_them(out, tmp_path):
     folder = tmp_path / "t"
     text = tables.write_table(TABLE, {"": "marionette"}, out, folder, 2)
     assert (
-        "| on average | rows | figure | difference | SD | of | seeds for 3 points | paper | "
+        "| on average | rows | figure | difference | by seed | SD | seeds for 3 points | paper | "
         "seeds for the paper's |" in text
     )
-    assert "| taught | 3 | pretext | +2.5 [-2.9, +7.9] | 3.4 | 4 | 7 to 17 | +3.5 | 5 to 13 |" in (
-        text
+    line = (
+        "| taught | 3 | pretext | +2.5 [-2.3, +7.3] | +2.0, +3.0 | 2.2 | 4 to 11 | +3.5 | 3 to 9 |"
     )
-    assert "| taught | 3 | NLL | +0.250 [-0.294, +0.794] | 0.342 | 4 |  |  |  |" in text
-    assert "On average: of the differences of several rows" in text
+    assert line in text
+    assert (
+        "| taught | 3 | NLL | +0.250 [-0.231, +0.731] | +0.200, +0.300 | 0.224 |  |  |  |" in text
+    )
+    assert "On average: of the differences of these rows" in text
     assert "on average" in (folder / "index.html").read_text()
     with (folder / "averages.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert [line["metric"] for line in lines] == ["pretext_top1", "nll", "retrieval_top1"]
     assert float(lines[0]["difference"]) == pytest.approx(0.025)
     assert float(lines[0]["paper"]) == pytest.approx(0.035) and lines[1]["paper"] == ""
-    assert lines[0]["of"] == "4" and lines[0]["rows"] == "3"
+    assert lines[0]["rows"] == "3"
+    assert [float(each) for each in lines[0]["by_seed"].split()] == pytest.approx([0.02, 0.03])
 
 
 def test_what_is_finished_so_far_says_of_how_many_rows(tmp_path):
@@ -121,8 +156,8 @@ def test_what_is_finished_so_far_says_of_how_many_rows(tmp_path):
         "rows": "1 of 3",
         "figure": "pretext",
         "difference": "+2.0",
+        "by seed": "+2.0",
         "SD": "",
-        "of": "1",
         "seeds for 3 points": "",
         "paper": "+5.0",
         "seeds for the paper's": "",
@@ -144,6 +179,23 @@ def test_an_old_file_of_averages_does_not_stay(out, tmp_path):
     assert not (folder / "averages.csv").exists()
 
 
+def test_seeds_that_some_rows_lack_do_not_weigh_the_average(tmp_path):
+    """A reference counts as much as another, as in the paper's average, whatever its seeds."""
+    for row in ROWS:
+        for seed in (0, 1) if row.name.startswith("small") else (0,):
+            run(row, seed, tmp_path)
+    found = averages(read_column(TABLE, "", "marionette", tmp_path, 2))
+    assert found[0].difference.mean == pytest.approx((0.05 + 0.01) / 2)
+    assert found[0].difference.per_seed == pytest.approx((0.02,)) and found[0].freedom == 1
+    assert average_lines(found)[1][1] == "3 (pairs: 1 to 2)"
+
+
+def test_the_papers_average_is_of_the_same_rows(out):
+    rows = [dataclasses.replace(row, paper={}) if row.name == NAMES[2] else row for row in ROWS]
+    table = dataclasses.replace(TABLE, rows=tuple(rows))
+    assert averages(read_column(table, "", "marionette", out, 2))[0].paper is None
+
+
 def test_a_run_that_all_seeds_are_compared_with_counts_once(tmp_path):
     alone = dataclasses.replace(ROWS[0], only_seed=0)
     rows = (alone, *ROWS[1:3])
@@ -153,21 +205,33 @@ def test_a_run_that_all_seeds_are_compared_with_counts_once(tmp_path):
     table = dataclasses.replace(TABLE, rows=rows, averages={"taught": NAMES[1:3]})
     found, *_ = averages(read_column(table, "", "marionette", tmp_path, 2))
     assert found.difference.per_seed == pytest.approx((np.mean([0.02, 0.04, -0.05, -0.01]),))
-    assert found.seeds == 1 and found.seeds_for(0.03) is None
+    assert found.freedom == 0 and np.isnan(found.difference.low) and found.seeds_for(0.03) == ""
 
 
 def test_seeds_are_of_every_row():
-    """Of three networks a seed has three runs that are compared with."""
-    each = (0.0, 0.02, 0.04) * 2
-    std = float(np.std(each, ddof=1))
-    average = Average(
-        "taught", 6, 6, METRICS["pretext_top1"], Estimate(0.02, 0, 0, std, each), 2, None
-    )
-    # A paired t-test sees a difference of 1 SD with 10 pairs, in 4 seeds of three.
-    few, many = average.seeds_for(std)
-    assert few == 4 < many
-    assert average.seeds_for(-std) == (few, many)
-    assert average.seeds_for(0.0) is None
+    """Simulated: of three references, so many seeds see the effect in four of five studies."""
+    std, effect, arms = 3.0, 2.0, 3
+    seeds = power.seeds_needed(std, effect, arms)
+    assert seeds < power.seeds_needed(std, effect)
+    rng = np.random.default_rng(0)
+
+    def seen(count):
+        found = []
+        for _ in range(4_000):
+            each = {str(a): dict(enumerate(rng.normal(effect, std, count))) for a in range(arms)}
+            found.append(average(each)[0].low > 0)
+        return np.mean(found)
+
+    assert seen(seeds - 1) < 0.8 <= seen(seeds) + 0.02
+
+
+def test_an_effect_that_no_number_of_seeds_sees_says_so():
+    difference = Estimate(0.0, -0.1, 0.1, 0.06, (0.0, 0.0))
+    metric = METRICS["pretext_top1"]
+    found = Average("taught", 6, 6, (2, 2), metric, difference, 3, 3, None)
+    assert found.seeds_for(0.0005) == "1000 or more"
+    assert found.seeds_for(0.0) == ""
+    assert found.seeds_for(-0.03) == found.seeds_for(0.03)
 
 
 def test_a_share_of_pairs_is_no_difference():

@@ -334,6 +334,16 @@ def test_some_seeds_alone_are_run(tmp_path, capsys):
     assert seeds == [1, 1, 3, 3] and total.startswith("4 runs")
 
 
+def test_runs_that_machines_must_share_are_said_where_one_seed_is_run(tmp_path, capsys):
+    command = ["--table=pclkd_table4", f"--out={tmp_path}", "--seeds=2", "--dry_run"]
+    row = "--row=C3D taught by R3D"
+    tables.main([*command, row, "--seed=1"])
+    said = capsys.readouterr().err
+    assert "all seeds share these runs" in said and "pcl_r3d/seed100" in said
+    tables.main([*command, row])
+    assert "all seeds share" not in capsys.readouterr().err
+
+
 def test_finished_seeds_say_how_the_table_is_made(finished, capsys):
     out, _ = finished
     command = ["--table=ty_table3", f"--out={out}", "--seeds=2"]

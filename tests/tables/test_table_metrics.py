@@ -12,8 +12,9 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.predictions import softmax, summarise
 from vidkd_jax.tables import Metric, PerItem, Row, Table, load_table
 from vidkd_jax.tables import __main__ as tables
-from vidkd_jax.tables.arms import arms
+from vidkd_jax.tables.arms import arms, row_arm
 from vidkd_jax.tables.metrics import METRICS, lookup
+from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.run_files import read_curve, read_predictions
 from vidkd_jax.tables.run_results import read_run
 from vidkd_jax.tables.statistics import compare
@@ -250,6 +251,19 @@ def test_stages_are_of_a_quarter_three_quarters_and_all_of_the_epochs(tmp_path):
     result = read_run(folder, shown)
     found = [result.figure(metric)[0] for metric in shown]
     assert found == pytest.approx([0.3, 0.5, 0.6, 0.3, 0.4, 0.5])
+
+
+@pytest.mark.parametrize("lost", [[3], [1], [1, 2], [2, 3]])
+def test_a_curve_that_lacks_epochs_is_refused(lost, tmp_path):
+    """The epochs after a gap would count as earlier ones, and without the first ones as a fork."""
+    folder = write_curve(tmp_path / "run", [0.1, 0.3, 0.2, 0.4])
+    config = resolve(row_arm(Row("a", "supervised_r18"), "marionette", 0)).as_json()
+    (folder / "config.json").write_text(json.dumps(config))
+    path = folder / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for e, line in enumerate(lines, 1) if e not in lost))
+    with pytest.raises(InputError, match="has lost the validation of some epochs"):
+        read_curve(folder, "val_figure")
 
 
 def test_a_run_that_takes_its_last_epoch_has_no_curve(tmp_path):

@@ -110,6 +110,8 @@ def claim(
                     _begin(workdir, settings, network)
             except InputError as caught:
                 error = caught
+            except OSError as caught:  # the others wait to be told
+                error = _not_writable(workdir, caught)
         sharding.raise_together(error)
         yield finished if sharding.is_main() else again(workdir, settings)
 
@@ -120,10 +122,12 @@ def _lock(workdir: Path) -> Iterator[None]:
         try:
             stack.enter_context(only_one(lock_of(workdir), f"--workdir='{workdir}'"))
         except OSError as error:
-            raise InputError(
-                f"--workdir='{workdir}' cannot be written ({error.strerror}); choose another"
-            ) from error
+            raise _not_writable(workdir, error) from error
         yield
+
+
+def _not_writable(workdir: Path, error: OSError) -> InputError:
+    return InputError(f"--workdir='{workdir}' cannot be written ({error.strerror}); choose another")
 
 
 def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> None:

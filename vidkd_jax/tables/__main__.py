@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from vidkd_jax.tables.checks import (
 from vidkd_jax.tables.columns import Column, read_column
 from vidkd_jax.tables.dry_run import print_costs
 from vidkd_jax.tables.pictures import PICTURES
-from vidkd_jax.tables.planned import answered, plan, settled
+from vidkd_jax.tables.planned import Planned, answered, plan, settled
 from vidkd_jax.tables.resolving import root_of
 from vidkd_jax.tables.row import Row, file_name
 from vidkd_jax.tables.table import Table, available, load_table
@@ -48,6 +49,8 @@ def main(argv: list[str] | None = None) -> None:
     if not arguments.so_far:
         runs = plan(wanted, arguments.out, extra)
         check_forks(runs, arguments.out)
+        if arguments.seed:
+            _say_shared(runs, arguments.out)
         seen = answered(rows, table.scales[arguments.scale].values(), extra)
         if arguments.dry_run:
             print_costs(runs, arguments.out, extra, seen)
@@ -172,6 +175,19 @@ def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 up")
     return int(text)
+
+
+def _say_shared(runs: Iterable[Planned], out: Path) -> None:
+    """Says which runs all seeds share: their weights must come from one machine."""
+    shared = [
+        run.arm.folder(out) for run in runs if run.arm.row.only_seed is not None and not run.done
+    ]
+    if shared:
+        print(
+            "all seeds share these runs, here and on other machines: run them on one of them first "
+            f"and copy their folders, or the table will be refused: {', '.join(map(str, shared))}",
+            file=sys.stderr,
+        )
 
 
 def _said(arguments: argparse.Namespace) -> str:

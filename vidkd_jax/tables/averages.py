@@ -1,14 +1,16 @@
 """What several rows of a table say together: the average of their differences, and how sure it is.
 
-A claim such as "a teacher helps" is of no single row. Rows that are compared with the same run have
-its chance in common, so they count as one: the average is over the runs that are compared with, and
-its interval is Student's over these. How far networks differ in what they gain is in that interval;
-what all rows have in common, such as the test videos or one teacher's luck, is not.
+A claim such as "a teacher helps" is of no single row. The average is of these rows alone, with
+other seeds: rows that are compared with the same run have its chance in common and count as one,
+what each reference gains is averaged over its seeds, and the interval is Student's by how far the
+seeds of a reference differ. Of one seed it is by how far the references differ, which has more in
+it. What the rows of a seed share, such as a draw of the training videos, and what all share, such
+as the test videos or one teacher's luck, is in no interval: the averages of the seeds are shown.
 """
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
@@ -17,6 +19,10 @@ from vidkd_jax.tables import power
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.statistics import Estimate
+
+# By reference and seed: the mean difference of the rows that are compared with this run. The seed
+# is None where a single run is in every pair.
+_BySeed = Mapping[str, Mapping[int | None, float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,52 +33,99 @@ class Average:
       name: of the rows, in `Table.averages`.
       rows: how many of them are finished.
       of: how many the table has.
+      pairs: fewest and most seeds that a row is compared over.
       metric: which the difference is of.
-      difference: from the rows that they are compared with; `per_seed` has one number of each run
-        that is compared with.
-      seeds: how many seeds these runs are of.
-      paper: the same average of the paper's figures; None where the paper has none.
+      difference: from the rows that they are compared with. `std` is of the seeds of a reference,
+        or of the references if there is one seed; `per_seed` has the seeds that all references
+        have.
+      references: how many rows they are compared with.
+      freedom: degrees of freedom of its `std`.
+      paper: the same average of the paper's figures; None where the paper has not all of them.
     """
 
     name: str
     rows: int
     of: int
+    pairs: tuple[int, int]
     metric: Metric
     difference: Estimate
-    seeds: int
+    references: int
+    freedom: int
     paper: float | None
 
-    def seeds_for(self, effect: float) -> tuple[int, int] | None:
+    def seeds_for(self, effect: float) -> str:
         """Returns how many seeds of every row see an average of this size in four of five studies.
 
         Args:
           effect: the average, in the metric's unit.
 
         Returns:
-          By the spread that there is, and by the largest that it hardly exceeds; None where a
-          single run, or an effect of nothing, says nothing.
+          By the spread that there is, and by the largest that it hardly exceeds: "4 to 9"; "" where
+          a single run, or an effect of nothing, says nothing.
         """
-        count = len(self.difference.per_seed)
-        if count < 2 or not effect:
-            return None
-        spread = self.difference.std, power.largest_std(self.difference.std, count)
-        each = (power.seeds_needed(std, abs(effect)) * self.seeds / count for std in spread)
-        few, many = (math.ceil(seeds) for seeds in each)
-        return few, many
+        if math.isnan(self.difference.std) or not effect:
+            return ""
+        spread = self.difference.std, power.largest_std(self.difference.std, self.freedom + 1)
+        few, many = (power.seeds_needed(std, abs(effect), self.references) for std in spread)
+        return power.said(few) if few == many else f"{few} to {power.said(many)}"
 
 
 def averages(column: Column) -> list[Average]:
     """Returns the table's averages of one column, each of every metric that it shows."""
     found = []
     for name, of in column.table.averages.items():
-        rows = [row for row in column.table.rows if row.name in of]
+        rows = [row.name for row in column.table.rows if row.name in of]
         for metric in filter(_is_of_two, column.table.shown_metrics()) if rows else ():
-            by_run = _by_run(column, [row.name for row in rows], metric)
-            difference = mean_of([float(np.mean(each)) for each in by_run.values()])
-            seeds = len({seed for _, seed in by_run})
-            paper = _of_paper(column, metric, of)
-            found.append(Average(name, len(rows), len(of), metric, difference, seeds, paper))
+            each = _by_seed(column, rows, metric)
+            difference, freedom = average(each)
+            if math.isnan(difference.mean):
+                continue
+            pairs = [len(column.pairs[row]) for row in rows]
+            found.append(
+                Average(
+                    name,
+                    len(rows),
+                    len(of),
+                    (min(pairs), max(pairs)),
+                    metric,
+                    difference,
+                    len(each),
+                    freedom,
+                    _of_paper(column, metric, rows),
+                )
+            )
     return found
+
+
+def average(differences: _BySeed) -> tuple[Estimate, int]:
+    """Returns the mean over references of their means over seeds, with Student's 95 % interval.
+
+    Args:
+      differences: by reference and seed, independent of each other.
+
+    Returns:
+      The average, and the degrees of freedom of its standard deviation.
+    """
+    each = [np.array([*of_seeds.values()]) for of_seeds in differences.values()]
+    means, counts = [float(found.mean()) for found in each], [len(found) for found in each]
+    if freedom := sum(counts) - len(counts):
+        std = math.sqrt(sum(((found - found.mean()) ** 2).sum() for found in each) / freedom)
+    elif freedom := len(means) - 1:
+        std = float(np.std(means, ddof=1))
+    else:
+        std = math.nan
+    error = std * math.sqrt(sum(1 / count for count in counts)) / len(counts)
+    half = float(stats.t.ppf(0.975, freedom)) * error if freedom else math.nan
+    mean = float(np.mean(means))
+    found = Estimate(mean, mean - half, mean + half, std, _of_whole_seeds(differences))
+    return found, freedom
+
+
+def _of_whole_seeds(differences: _BySeed) -> tuple[float, ...]:
+    """Returns the average of each seed that all references have."""
+    by_seed = [*differences.values()]
+    seeds = [seed for seed in by_seed[0] if all(seed in found for found in by_seed)]
+    return tuple(float(np.mean([found[seed] for found in by_seed])) for seed in seeds)
 
 
 def _is_of_two(metric: Metric) -> bool:
@@ -80,46 +133,32 @@ def _is_of_two(metric: Metric) -> bool:
     return metric.of_pair is None or bool(metric.sign)
 
 
-def _by_run(
-    column: Column, rows: Iterable[str], metric: Metric
-) -> dict[tuple[str, int | None], list[float]]:
-    """Returns the differences from each run that is compared with: the name of its row, its seed.
-
-    The seed is None where a single run is in every pair.
-    """
+def _by_seed(column: Column, rows: Sequence[str], metric: Metric) -> _BySeed:
+    """Returns the mean difference of the rows from each run that they are compared with."""
     shared = column.table.shared_rows()
-    found: dict[tuple[str, int | None], list[float]] = {}
+    found: dict[str, dict[int | None, list[float]]] = {}
     for row in rows:
         against = column.table.against(column.table.row(row))
         differences = column.figures[row][metric.name][1].per_seed
         for seed, difference in zip(column.pairs[row], differences, strict=True):
-            run = (against, None if {row, against} & shared else seed)
-            found.setdefault(run, []).append(difference)
-    return found
+            run = None if {row, against} & shared else seed
+            found.setdefault(against, {}).setdefault(run, []).append(difference)
+    return {
+        reference: {seed: float(np.mean(each)) for seed, each in of_seeds.items()}
+        for reference, of_seeds in found.items()
+    }
 
 
-def mean_of(values: Sequence[float]) -> Estimate:
-    """Returns the mean of independent numbers with Student's 95 % interval; NaN of one number."""
-    mean, count = float(np.mean(values)), len(values)
-    if count < 2:
-        return Estimate(mean, math.nan, math.nan, math.nan, tuple(values))
-    std = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(0.975, count - 1)) * std / math.sqrt(count)
-    return Estimate(mean, mean - half, mean + half, std, tuple(values))
-
-
-def _of_paper(column: Column, metric: Metric, names: Iterable[str]) -> float | None:
-    """Returns the average of the paper's differences, in the metric's unit."""
+def _of_paper(column: Column, metric: Metric, rows: Sequence[str]) -> float | None:
+    """Returns the average of the paper's differences, in the metric's unit; None if one lacks."""
     by_reference: dict[str, list[float]] = {}
-    for row in column.table.rows:
-        if row.name not in names:
-            continue
+    for name in rows:
+        row = column.table.row(name)
         reference = column.table.row(column.table.against(row))
         ours, theirs = (column.paper(each).get(metric.name) for each in (row, reference))
-        if ours is not None and theirs is not None:
-            by_reference.setdefault(reference.name, []).append(ours - theirs)
-    if not by_reference:
-        return None
+        if ours is None or theirs is None:
+            return None
+        by_reference.setdefault(reference.name, []).append(ours - theirs)
     mean = float(np.mean([np.mean(each) for each in by_reference.values()]))
     return mean / 100 if metric.per_cent else mean
 
@@ -129,7 +168,7 @@ def average_lines(found: Sequence[Average]) -> list[list[str]]:
     if not found:
         return []
     of_paper = any(average.paper is not None for average in found)
-    heads = ["on average", "rows", "figure", "difference", "SD", "of", "seeds for 3 points"]
+    heads = ["on average", "rows", "figure", "difference", "by seed", "SD", "seeds for 3 points"]
     if of_paper:
         heads += ["paper", "seeds for the paper's"]
     return [heads, *(_line(average, of_paper=of_paper) for average in found)]
@@ -138,29 +177,21 @@ def average_lines(found: Sequence[Average]) -> list[list[str]]:
 def _line(average: Average, *, of_paper: bool) -> list[str]:
     metric, difference = average.metric, average.difference
     text = metric.text(difference.mean, "+")
-    spread = ""
-    if not math.isnan(difference.std):
+    if not math.isnan(difference.low):
         ends = (metric.text(end, "+") for end in (difference.low, difference.high))
-        text, spread = f"{text} [{', '.join(ends)}]", metric.text(difference.std)
+        text = f"{text} [{', '.join(ends)}]"
+    few, many = average.pairs
+    rows = f"{average.rows}" if average.rows == average.of else f"{average.rows} of {average.of}"
     line = [
         average.name,
-        f"{average.rows}" if average.rows == average.of else f"{average.rows} of {average.of}",
+        rows if few == many else f"{rows} (pairs: {few} to {many})",
         metric.heading,
         text,
-        spread,
-        str(len(difference.per_seed)),
-        _seeds(average, 0.03 if metric.per_cent else None),
+        ", ".join(metric.text(each, "+") for each in difference.per_seed),
+        "" if math.isnan(difference.std) else metric.text(difference.std),
+        average.seeds_for(0.03) if metric.per_cent else "",
     ]
     if of_paper:
         paper = average.paper
-        line += ["" if paper is None else metric.text(paper, "+"), _seeds(average, paper)]
+        line += ["", ""] if paper is None else [metric.text(paper, "+"), average.seeds_for(paper)]
     return line
-
-
-def _seeds(average: Average, effect: float | None) -> str:
-    """Returns how many seeds see an effect: "4 to 9"; "" where nothing says it."""
-    found = average.seeds_for(effect) if effect is not None else None
-    if found is None:
-        return ""
-    few, many = found
-    return f"{few}" if few == many else f"{few} to {many}"

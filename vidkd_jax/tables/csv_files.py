@@ -49,7 +49,7 @@ def of_seeds(columns: Sequence[Column]) -> str:
 
 def of_averages(columns: Sequence[Column]) -> str:
     """Returns a line for each average and metric, fractions as in table.csv; "" without any."""
-    heads = ["dataset", "on_average", "rows", "metric", "difference", "low", "high", "std", "of"]
+    heads = ["dataset", "on_average", "rows", "metric", "difference", "low", "high", "std"]
     lines: list[list[Any]] = [
         [
             column.dataset,
@@ -57,13 +57,14 @@ def of_averages(columns: Sequence[Column]) -> str:
             each.rows,
             each.metric.name,
             *(each.difference.mean, each.difference.low, each.difference.high),
-            *(each.difference.std, len(each.difference.per_seed)),
+            each.difference.std,
             "" if each.paper is None else each.paper,
+            " ".join(map(str, each.difference.per_seed)),
         ]
         for column in columns
         for each in averages(column)
     ]
-    return _csv([[*heads, "paper"], *lines]) if lines else ""
+    return _csv([[*heads, "paper", "by_seed"], *lines]) if lines else ""
 
 
 def _csv(lines: Iterable[Sequence[Any]]) -> str:

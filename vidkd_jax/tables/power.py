@@ -24,7 +24,7 @@ _MOST = 1000
 _HUGE = 30.0  # shift of which the tail is 1, and SciPy's NaN
 
 
-def seeds_needed(std: float, effect: float) -> int:
+def seeds_needed(std: float, effect: float, arms: int = 1) -> int:
     """Returns how many paired seeds a two-sided t-test needs to see an effect.
 
     It finds the effect in four of five studies (power 0.8) at the level 0.05.
@@ -32,14 +32,16 @@ def seeds_needed(std: float, effect: float) -> int:
     Args:
       std: standard deviation over seeds of the paired difference.
       effect: the mean difference, in the same unit.
+      arms: independent differences of each seed that are averaged, each with a mean of its own.
 
     Returns:
       The number, from 2 up; 1000 where more are needed.
     """
     for count in range(2, _MOST):
-        threshold = stats.t.ppf(1 - _ALPHA / 2, count - 1)
-        shift = effect / std * math.sqrt(count) if std else math.inf
-        if shift > _HUGE or stats.nct.sf(threshold, count - 1, shift) >= _POWER:
+        freedom = arms * (count - 1)
+        threshold = stats.t.ppf(1 - _ALPHA / 2, freedom)
+        shift = effect / std * math.sqrt(arms * count) if std else math.inf
+        if shift > _HUGE or stats.nct.sf(threshold, freedom, shift) >= _POWER:
             return count
     return _MOST
 
@@ -83,8 +85,12 @@ def noise_line(row: str, reference: str, difference: Estimate) -> str:
 
 def _seeds(std: float) -> str:
     """Returns how many seeds the effects want, in their order."""
-    needed = [seeds_needed(std, effect) for effect in EFFECTS]
-    return _or(f"{n}" if n < _MOST else f"{_MOST} or more" for n in needed)
+    return _or(said(seeds_needed(std, effect)) for effect in EFFECTS)
+
+
+def said(seeds: int) -> str:
+    """Returns a number of seeds that are needed, as it is printed."""
+    return f"{seeds}" if seeds < _MOST else f"{_MOST} or more"
 
 
 def _or(words: Iterable[str]) -> str:

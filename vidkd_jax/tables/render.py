@@ -174,10 +174,11 @@ def _together(columns: Sequence[Column]) -> str:
     if not any(column.table.averages for column in columns):
         return ""
     return (
-        "On average: of the differences of several rows; those that are compared with one run "
-        "count as one, and the interval is Student's over these ('of' says how many). Seeds: of "
-        "every row, that see an average of so much in four of five studies, by this SD and by the "
-        "largest that it is likely to be an estimate of."
+        "On average: of the differences of these rows, with other seeds; those that are compared "
+        "with one run count as one. SD and interval: Student's, by the seeds of each row that they "
+        "are compared with; of one seed, by these rows. What the rows of a seed share, such as its "
+        "draw of videos, is not in it. Seeds: of every row, that see an average of so much in four "
+        "of five studies, by this SD and by the largest that it is likely to be an estimate of."
     )
 
 

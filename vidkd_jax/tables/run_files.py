@@ -121,7 +121,7 @@ def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
       The first epoch, 1 but for a fork, and the values by epoch, [e]: NaN before the first.
 
     Raises:
-      InputError: the run did not measure it.
+      InputError: the run did not measure it, or metrics.jsonl has lost epochs.
     """
     records = read_records(folder / "metrics.jsonl")
     validation = [record for record in records if record["split"] == "val"]
@@ -132,8 +132,20 @@ def read_curve(folder: Path, name: str) -> tuple[int, np.ndarray]:
             f"'{folder}': metrics.jsonl has no validation metric '{name}', which the table "
             f"shows{suggest(name, measured)}"
         )
-    first = validation[0]["epoch"]
+    epochs = [record["epoch"] for record in validation]
+    first = epochs[0]
+    if epochs != [*range(first, first + len(epochs))] or first != _first_epoch(folder, first):
+        raise InputError(
+            f"'{folder}': metrics.jsonl has lost the validation of some epochs, by which the table "
+            "compares runs; delete the folder, and the same command runs it again"
+        )
     return first, np.concatenate([np.full(first - 1, np.nan), np.array(values, float)])
+
+
+def _first_epoch(folder: Path, seen: int) -> int:
+    """Returns the epoch after a run's fork, 1 without one; `seen` where its settings are lost."""
+    settings = saved_settings(folder, any_method=True) if seen > 1 else None
+    return seen if settings is None else settings.train.fork_epoch + 1
 
 
 def read_number(folder: Path, name: str, summary: Mapping[str, Any] | None = None) -> float:
