@@ -192,12 +192,14 @@ def test_a_stream_is_opened_when_it_is_its_turn(videos, monkeypatch):
     assert ends == [0, 1, 2, 3] == opened
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_frames_at_uneven_times_are_told(tmp_path, suffix):
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mp4", "libx264"), (".mkv", "libx264"), (".webm", "libvpx")]
+)
+def test_frames_at_uneven_times_are_told(tmp_path, suffix, codec):
     """Ten frames in a third of a second, then ten in ten seconds: clips are not where they seem."""
     path = tmp_path / f"uneven{suffix}"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30)
+        stream = container.add_stream(codec, rate=30)
         stream.height, stream.width, stream.pix_fmt = 36, 48, "yuv420p"
         stream.codec_context.time_base = Fraction(1, 30)
         for number in range(20):

@@ -49,6 +49,32 @@ def test_equals_whole_decode_without_clean_keyframes(tmp_path, params):
     np.testing.assert_array_equal(picked, whole)
 
 
+def test_a_stream_cut_while_its_picture_is_refreshed_begins_with_its_first_whole_frame(tmp_path):
+    """As `ffmpeg -c copy` cuts what cameras send: FFmpeg shows nothing until the picture is whole.
+
+    The packets before that are no frames, so their table would number all frames wrongly.
+    """
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    params = {"x264-params": "intra-refresh=1:keyint=50", "bf": "0"}
+    write_video(whole, numbered_frames(100, 48, 256), 25, options=params)
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        begin = [i for i, packet in enumerate(packets) if packet.is_keyframe][1]
+        for packet in packets[begin:]:
+            packet.pts -= packets[begin].dts
+            packet.dts = packet.pts
+            packet.stream = copy
+            target.mux(packet)
+    shown = read_frames(cut)
+    assert len(shown) < 100 - begin
+    picked = np.concatenate([read_frames(cut, [i]) for i in range(len(shown))])
+    np.testing.assert_array_equal(picked, shown)
+    with pytest.raises(VideoError, match=f"has only {len(shown)}"):
+        read_frames(cut, [len(shown)])
+
+
 def test_seeks_instead_of_decoding_all(tmp_path, monkeypatch):
     path = tmp_path / "video.mp4"
     write_video(path, numbered_frames(NUM_FRAMES), 25, options={"g": "10"})

@@ -52,6 +52,26 @@ def test_clocks_of_joined_parts_go_on(jump):
     assert list(at_rate(parts, 15, 30)) == [0, 2, 4, 6, 8, 10, 12, 14]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mp4", "libx264"), (".mkv", "libx264"), (".webm", "libvpx")]
+)
+def test_a_pause_of_minutes_is_shown(tmp_path, suffix, codec):
+    """A camera that records when something moves: two seconds, five minutes of nothing, one."""
+    path = tmp_path / f"pause{suffix}"
+    images = [np.full((32, 32, 3), 8 * i, np.uint8) for i in range(30)]
+    encode(path, images, codec, "yuv420p", [10 * i + 30_000 * (i >= 20) for i in range(30)])
+    assert probe(path, fps=2).num_frames == pytest.approx(
+        2 * 303, abs=12
+    )  # the last frame stays for the mean of all
+    found = read_frames(path, [3, 4, 300, 605], fps=2).mean((1, 2, 3))
+    np.testing.assert_allclose(found, np.array([15, 19, 19, 25]) * 8, atol=6)
+
+
+def test_a_pause_of_days_is_damage():
+    parts = [(i, i / 10 + 90_000 * (i >= 4)) for i in range(8)]
+    assert list(at_rate(parts, 10, 10, 3600)) == [*range(8)]
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".ts"])
 @pytest.mark.parametrize(("rate", "fps"), [(30, 10), (60, 25), (120, 30), (12, 30)])
 def test_every_way_of_reading_agrees(tmp_path, suffix, rate, fps):

@@ -1,7 +1,6 @@
 """Finds the properties of video files by decoding each file once, and caches them between runs."""
 
 import contextlib
-import dataclasses
 import os
 import sqlite3
 import sys
@@ -125,6 +124,6 @@ def _recall(memory: sqlite3.Connection | None, key: _Key | None) -> video.VideoI
 def _remember(memory: sqlite3.Connection | None, key: _Key | None, info: video.VideoInfo) -> None:
     if memory is None or key is None:
         return
-    values = (*key, *dataclasses.astuple(info))
+    values = (*key, info.num_frames, info.fps, info.height, info.width, info.num_damaged)
     with contextlib.suppress(sqlite3.Error, UnicodeError):  # full disk, or a name that is not text
         memory.execute("INSERT OR REPLACE INTO counted VALUES (?,?,?,?,?,?,?,?,?)", values)

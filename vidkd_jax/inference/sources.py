@@ -148,7 +148,7 @@ def _read(reading: Reading, index: int, source: Source) -> Iterator[Clip | End]:
     by_number = seekable is not None and len(plan) < _SEEK_BELOW * filling
     damaged = yield from (_sought if by_number else _passed)(reading, path, plan)
     fps = reading.fps or info.fps
-    drift = video.drift(path) if seekable and not reading.fps else 0.0
+    drift = video.drift(path) if seekable and not reading.fps else info.drift
     yield End(len(own), info.num_frames, fps, max(damaged, info.num_damaged), drift=drift)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import ToRGB, fit_size, resize
 from vidkd_jax.video.opening import file_status, open_stream
-from vidkd_jax.video.rate import at_rate
+from vidkd_jax.video.rate import LONGEST_PAUSE, at_rate
 from vidkd_jax.video.reader import VideoInfo, decode_from_here, iter_frames, shown_frames
 
 # In these, one packet is one displayed frame with a correct time stamp. That is not true for VP8
@@ -227,7 +227,7 @@ def _shown_times(path: Path, num_bytes: int, mtime_ns: int, fps: float) -> np.nd
     if not table.rate:
         raise _TableError
     stamped = ((stamp, stamp * table.unit) for stamp in table.times.tolist())
-    return np.array([*at_rate(stamped, fps, table.rate)], np.int64)
+    return np.array([*at_rate(stamped, fps, table.rate, LONGEST_PAUSE)], np.int64)
 
 
 def _until(frames: Iterator[av.VideoFrame], last: int, table: _Table) -> Iterator[av.VideoFrame]:
@@ -276,8 +276,8 @@ def _read_table(path: Path, num_bytes: int, mtime_ns: int) -> _Table | None:
                 if first is None:
                     first = next(iter(stream.decode(packet)), None)
             first = first or next(iter(stream.decode(None)), None)
-        if first is None or not _is_exact(packets):
-            return None
+        if first is None or not _is_exact(packets) or first.pts != packets[0].time:
+            return None  # a stream cut where its picture is refreshed bit by bit begins later
         size, unit = _shown_size(path, first, stream), float(stream.time_base or 0)
         rate = float(stream.average_rate or 0)
     times = np.sort(np.array([p.time for p in packets], np.int64))

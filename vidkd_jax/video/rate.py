@@ -6,14 +6,19 @@ from typing import TypeVar
 
 Frame = TypeVar("Frame")
 
-# A longer gap, like a step back, is where recordings with clocks of their own were joined.
+# A longer gap, like a step back, is where recordings with clocks of their own were joined, in a
+# file of one clock, such as an .mp4, damage: its pauses are shown.
 _LONGEST_GAP = 60.0
+LONGEST_PAUSE = 3600.0
 _MOST_SPREAD = 1.5  # of rates, beyond which a clip of some frames means different times
 _TIE = 1e-6  # of two frames that are equally near, the earlier one is shown
 
 
 def at_rate(
-    frames: Iterable[tuple[Frame, float | None]], fps: float, own_fps: float
+    frames: Iterable[tuple[Frame, float | None]],
+    fps: float,
+    own_fps: float,
+    longest_gap: float = _LONGEST_GAP,
 ) -> Iterator[Frame]:
     """Yields the frames nearest to the times 0, 1/fps, 2/fps, ... after the first frame.
 
@@ -24,6 +29,7 @@ def at_rate(
       frames: Each frame and its time in seconds; None means that the file does not say.
       fps: Frames per second of the result.
       own_fps: Average frames per second of the video.
+      longest_gap: Seconds between two frames, beyond which the second follows at the average rate.
     """
     period = min(1 / own_fps, _LONGEST_GAP)  # a damaged file may name any rate
     shown, shift, time = 0, 0.0, 0.0
@@ -33,7 +39,7 @@ def at_rate(
             shift = -(stamp or 0.0)
         else:
             found = time + period if stamp is None else stamp + shift
-            if not 0 <= found - time <= _LONGEST_GAP:
+            if not 0 <= found - time <= longest_gap:
                 shift += time + period - found
                 found = time + period
             while shown / fps <= (time + found) / 2 + _TIE:

@@ -12,12 +12,14 @@ from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 from vidkd_jax.video.frames import MAX_SIDE, ToRGB, fit_size, resize
 from vidkd_jax.video.joints import Joints
 from vidkd_jax.video.opening import open_live, open_stream
-from vidkd_jax.video.rate import at_rate
+from vidkd_jax.video.rate import LONGEST_PAUSE, at_rate
 
 _CUT_OFF = (
     "data is cut off (if it was joined from parts, remux each first: "
     "ffmpeg -i PART.ts -c copy PART.mp4)"
 )
+# Files that no recordings are joined in by putting one after the other.
+_ONE_CLOCK = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "asf", "flv"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class VideoInfo:
       width: Width of a frame as displayed, in pixels.
       num_damaged: Number of frames in which FFmpeg found damaged data and filled the gap. Frames
         after such a one are usually wrong, too.
+      drift: What `VideoStream.drift` is in the end, where the whole video was decoded to know this.
     """
 
     num_frames: int
@@ -38,6 +41,7 @@ class VideoInfo:
     height: int
     width: int
     num_damaged: int = 0
+    drift: float = 0.0
 
 
 def decode_from_here(
@@ -87,7 +91,10 @@ def shown_frames(
     if not fps:
         return frames
     stamped = ((frame, shown_at(frame, stream)) for frame in frames)
-    return at_rate(stamped, fps, usual_rate(path, stream))
+    rate = usual_rate(path, stream)
+    if stream.container.format.name in _ONE_CLOCK:
+        return at_rate(stamped, fps, rate, LONGEST_PAUSE)
+    return at_rate(stamped, fps, rate)
 
 
 def shown_at(frame: av.VideoFrame, stream: av.VideoStream) -> float | None:
@@ -242,4 +249,5 @@ def probe(path: str | Path, *, fps: float = 0.0) -> VideoInfo:
     """
     with VideoStream(path, fps=fps) as stream:
         num_frames = stream.count()
-        return VideoInfo(num_frames, stream.fps, stream.height, stream.width, stream.num_damaged)
+        size = stream.height, stream.width
+        return VideoInfo(num_frames, stream.fps, *size, stream.num_damaged, stream.drift)
