@@ -4,6 +4,7 @@ Each frame is decoded once, resized, and stored as JPEG.
 """
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 
@@ -27,7 +28,8 @@ _RECIPE_SIZES = {"marionette": 56, "utd_mhad": 64}
 def main(argv: list[str] | None = None) -> None:
     """Converts one dataset; see `--help`."""
     args = _parse(argv)
-    if args.dataset == "folder" and args.out.resolve().is_relative_to(args.videos.resolve()):
+    out, videos = (Path(os.path.realpath(folder)) for folder in (args.out, args.videos))
+    if args.dataset == "folder" and out.is_relative_to(videos):
         raise InputError(f"--out={args.out}: is inside --videos; choose a folder outside")
     dataset = read_dataset(
         args.dataset, args.annotations, args.videos, split=args.split, name=args.name

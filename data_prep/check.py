@@ -7,6 +7,7 @@ status 2 if there is any.
 """
 
 import csv
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -230,8 +231,8 @@ def _listed(info: dict[str, Any], annotations: Path | None, videos: Path | None)
             f"--videos={videos}: compares nothing, as {name} has lists; name them with "
             "--annotations, too, or leave both out"
         )
-    beside = annotations if annotations.is_dir() else annotations.parent
-    return read_dataset(name, annotations, videos or beside, split=split)
+    with tempfile.TemporaryDirectory() as nothing:  # only names are compared
+        return read_dataset(name, annotations, videos or Path(nothing), split=split)
 
 
 def _one_line(error: Exception) -> str:

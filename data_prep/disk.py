@@ -12,9 +12,16 @@ from pathlib import Path
 from vidkd_jax.errors import InputError, is_disk_full
 from vidkd_jax.video import VideoError
 
-# Errors that mean: the folder that the user chose cannot be written to, or is a file. Any other
-# error (a failing disk, a bug) is not the user's fault and keeps its traceback.
-_NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
+# Errors that mean: the folder that the user chose cannot be written to, is a file, leads to itself,
+# or is on a disk without locks. Any other error (a failing disk, a bug) is not the user's fault and
+# keeps its traceback.
+_NOT_WRITABLE = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR),
+        *(errno.ELOOP, errno.ENAMETOOLONG),
+        *(errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP),
+    }
+)
 
 
 @contextmanager
@@ -40,9 +47,15 @@ def clear_disk_errors(out: Path) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Flushes a file, or the list of names of a folder, from the system's cache to the disk."""
+    """Flushes a file, or the list of names of a folder, from the system's cache to the disk.
+
+    Some shared folders cannot flush lists of names, and need not: their server keeps them.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not path.is_dir() or error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
     finally:
         os.close(descriptor)

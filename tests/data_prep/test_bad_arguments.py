@@ -1,10 +1,13 @@
 """Wrong lists and arguments end the command with status 2 and print one line."""
 
+import errno
 import os
 
 import pytest
 
 from data_prep import build
+from data_prep.disk import clear_disk_errors, sync
+from vidkd_jax.errors import InputError
 
 BAD_ARGUMENTS = {
     "unknown dataset": (dict(dataset="ucf-101"), "invalid choice: 'ucf-101'"),
@@ -61,6 +64,33 @@ def test_out_that_cannot_be_written(small, command):
     assert status == 2
     assert f"--out={small['out']}" in line
     assert "choose an --out that can be written to" in line
+
+
+def test_a_link_to_itself_is_one_line(small, tmp_path, command):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    status, line = command(build.main, **{**small, "out": loop})
+    assert status == 2 and f"--out={loop}" in line and "choose an --out that can" in line
+    status, line = command(build.main, dataset="folder", videos=loop, out=small["out"])
+    assert status == 2 and f"--videos={loop}: there is no such folder" in line
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.ELOOP])
+def test_a_disk_without_locks_is_one_line(code, tmp_path):
+    refused = pytest.raises(InputError, match="choose an --out that can be written to")
+    with refused, clear_disk_errors(tmp_path):
+        raise OSError(code, os.strerror(code))
+
+
+def test_a_folder_whose_names_cannot_be_flushed_is_no_failure(tmp_path, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    sync(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="Invalid argument"):
+        sync(tmp_path / "file")
 
 
 def test_out_whose_name_is_no_text_is_refused_before_anything_is_converted(small, command):

@@ -128,6 +128,16 @@ def test_check_compares_with_the_lists(small, command, capsys):
     assert "test: 3: is not in the list" in printed
 
 
+def test_check_with_a_list_alone_looks_nothing_up(small, tmp_path, command):
+    """What lies beside the list may be links, or a home folder."""
+    assert command(build.main, **small)[0] == 0
+    beside = small["annotations"].parent
+    shutil.move(small["videos"], tmp_path / "elsewhere")
+    (beside / "link").symlink_to(tmp_path / "elsewhere")
+    flags = dict(data=small["out"], annotations=small["annotations"])
+    assert command(check_records.main, **flags)[0] == 0
+
+
 def test_check_without_workers(tmp_path, command):
     status, line = command(check_records.main, data=tmp_path, workers=0)
     assert status == 2

@@ -63,7 +63,10 @@ def _kind(videos: Path) -> str:
         if path.suffix.lower() in VIDEO_SUFFIXES and (match := _NAME.fullmatch(path.stem))
     }
     if not found:
-        raise InputError(f"--videos={videos}: holds no video named as a1_s1_t1_color.avi")
+        raise InputError(
+            f"--videos={videos}: holds no video named as a1_s1_t1_color.avi, or of depth as "
+            "a1_s1_t1_depth.mp4, which must be made of the official .mat files"
+        )
     if len(found) > 1:
         raise InputError(
             f"--videos={videos}: holds colour and depth videos; give a folder with one of the two"
