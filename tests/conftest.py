@@ -156,6 +156,8 @@ def small_config(square_records):
         config = get_base_config()
         values = {"method.name": "teaching_yourself", **SMALL_RUN, "data.root": str(square_records)}
         values |= {field.replace("__", "."): value for field, value in overrides.items()}
+        if values["method.name"] in ("dtg", "dist_init"):  # no figure for a plateau to follow
+            values.setdefault("schedule.name", "cosine")
         for field, value in values.items():
             set_field(config, field, value)
         return config

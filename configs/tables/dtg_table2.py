@@ -39,5 +39,7 @@ TABLE = dataclasses.replace(
     ),
     reference="sequence to sequence, TSN",
     note="First what the teacher sees, then the student. The paper changes the student along with "
-    "its input; the last row is not the paper's. The teacher knows motions in still images.",
+    "its input; the last row is not the paper's. The teacher knows motions in still images. "
+    "Without overlap the second sequence lies half a part after the first one's; the paper may "
+    "draw it.",
 )

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from vidkd_jax.tables import Row, load_table
 
 _TABLE = load_table("pclkd_finetuned_10")
-NETWORKS = ("C3D", "R3D")
+NETWORKS = ("C3D", "R3D", "R(2+1)D")
 # Of the built-in videos' recipe, which the other tables have: a rate of 0.002, no augmentation.
 SETTINGS = {
     "": {},
     ", rate 0.0005": {"optim.learning_rate": 0.0005},
     ", rate 0.006": {"optim.learning_rate": 0.006},
     ", augmented": {"augment.enabled": True},
+    ", backbone a tenth of the rate": {"optim.multipliers": (("backbone", 0.1),)},
+    ", classifier alone": {"optim.multipliers": (("backbone", 0.0),)},
 }
 
 

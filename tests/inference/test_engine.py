@@ -188,6 +188,14 @@ def test_time_limits_the_number_of_clips(both, files):
     assert [next(each).seen for each in (enough, short, few)] == [10, 1, 3]
 
 
+@pytest.mark.parametrize("limit", [{"seconds": 1000.0}, {"stop_at": 1.0}])
+def test_without_k_the_teacher_may_see_all_beside_the_samplers_clips(both, files, limit):
+    choice = Choice("confidence", k_student=8, **limit)
+    choice.check(both)
+    (each,) = Engine(both, choice, batch_size=4).answer(files[2:3])
+    assert each.num_clips == 10 and len(each.teacher.clips) == 10
+
+
 def test_clips_that_the_teacher_does_not_come_to_are_not_read(both, files, monkeypatch):
     read, by_number = [], sources._by_number
     monkeypatch.setattr(

@@ -56,6 +56,24 @@ def test_starts_from_the_weights_with_a_new_head(folder, small_config, tmp_path,
     assert "initialised fc: 4 classes in the checkpoint, 2 here" in capsys.readouterr().err
 
 
+def test_a_classifier_of_as_many_other_classes_starts_afresh(small_config, tmp_path, capsys):
+    """Its shape fits; what it knows are other actions."""
+    run = build(small_config())
+    variables = create_variables(jax.random.key(7), run.clip_shape, model=run.student_alone)
+    fresh = run.initial_state().variables
+    names = run.card.class_names
+    for given, is_fresh in (((names[1], names[0]), True), (names, False), ((), False)):
+        folder = tmp_path / "_".join(("net", *given))
+        card = dataclasses.replace(run.card, class_names=given, records="", dataset="")
+        weights.save(folder, card, variables)
+        begun = build(small_config(model__init_from=str(folder)))
+        state = beginning.begin(begun, Checkpoints(tmp_path / "none")).state
+        assert same(state.variables.params["backbone"], variables.params["backbone"])
+        assert same(state.variables.params["logits"], fresh.params["logits"]) == is_fresh
+        said = capsys.readouterr().err
+        assert (f"there it takes label 0 for {names[1]}, not {names[0]}" in said) == is_fresh
+
+
 def test_network_and_records_have_the_weights_normalisation(folder, finished, small_config):
     workdir, summary = finished
     run = build(small_config(model__init_from=str(folder)))

@@ -146,6 +146,10 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
         ({"schedule.name": "steps", "schedule.patience": 3}, r"schedule\.patience: .*'steps'"),
         ({"schedule.drops": (3,)}, r"schedule\.drops: .*'plateau' does not read it; .*'steps'"),
         (
+            {"method.name": "dist_init"},
+            r"schedule\.name: 'plateau' follows a validation figure.*the last epoch counts",
+        ),
+        (
             {"schedule.name": "steps", "schedule.group_drops": (("head", (1,)),)},
             r"schedule\.group_drops: 'head' is no pattern of optim\.multipliers; add \('head', 1",
         ),

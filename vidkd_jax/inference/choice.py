@@ -45,11 +45,16 @@ class Choice:
         return self.found.needs_sampler or self.k_student > 0
 
     def wanted(self, num_clips: int) -> int:
-        """Returns K for a video, where time does not limit it; there may be fewer clips."""
+        """Returns K for a video, the sampler's among them; there may be fewer clips."""
         if self.found.takes_all:
             return num_clips
-        open_end = self.stop_at is not None or self.seconds is not None
-        return self.k or (num_clips if open_end else K)
+        if self.k is None and self._is_open:  # the teacher may see all, beside the sampler
+            return num_clips + self.k_student
+        return self.k or K
+
+    @property
+    def _is_open(self) -> bool:
+        return self.stop_at is not None or self.seconds is not None
 
     def check(self, pair: Pair) -> None:
         """Refuses what cannot be done, alone or with these networks.
@@ -97,8 +102,9 @@ class Choice:
             )
 
     def _check_division(self, pair: Pair) -> None:
-        most = K if self.k is None else self.k
-        if self.k_student and (self.found.takes_all or self.k_student > most):
+        most = K if self.k is None and not self._is_open else self.k
+        is_more = most is not None and self.k_student > most
+        if self.k_student and (self.found.takes_all or is_more):
             raise InputError(
                 f"--k_student={self.k_student}: is a part of --k, the clips that answer; give a "
                 "selector, and --k of at least as many"

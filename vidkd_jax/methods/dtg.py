@@ -37,7 +37,8 @@ class DifferentiatedTeachers(WithoutLabels):
     needs: the paper does not say how widths are brought together.
 
     Attributes:
-      overlap: whether the two sequences may share a frame (Table 2).
+      overlap: whether the two sequences may share a frame (Table 2). If not, the second one's lies
+        half a part after the first one's, in each part.
       guidance: what still-image teachers see: "sequence", all frames of the second sequence, whose
         features are averaged; or "image", any one frame of the video (Table 2).
       queue: K, how many features of earlier batches a queue holds; the paper says that it is fewer

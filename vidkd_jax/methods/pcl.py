@@ -122,6 +122,11 @@ class PretextContrast(Defaults):
         Raises:
           InputError: the clips are not RGB, or cannot be cut into quadrants and segments.
         """
+        if "flow" in batch:
+            raise InputError(
+                "config.data.modality: a teacher of flow would see other clips than PCL's "
+                "transformed ones; use 'rgb', and a teacher of it"
+            )
         # The transforms read each pixel several times.
         never = jnp.any(batch["video"] < 0)
         seen = materialise_on_cpu(super().views(key, batch)["clip"], never)

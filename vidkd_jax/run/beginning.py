@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from vidkd_jax import models
 from vidkd_jax.errors import InputError
+from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
 from vidkd_jax.run import init_from, origins
 from vidkd_jax.run.asking import BySource
@@ -87,7 +89,10 @@ def from_weights(run: Run, state: TrainState) -> TrainState:
       InputError: the folder holds no weights, or another network's.
     """
     model = run.settings.model
-    anew = _of_other_teachers(run, Path(model.init_from)) if model.init_from else {}
+    anew: dict[str, str] = {}
+    if model.init_from:
+        before = Path(model.init_from)
+        anew = _of_other_teachers(run, before) | _of_other_classes(run, before)
     variables = init_from.first_variables(model, state.variables, anew)
     if variables is state.variables:
         return state
@@ -170,6 +175,18 @@ def _of_other_teachers(run: Run, before: Path) -> dict[str, str]:
     if taught_by is None or taught_by == list(run.frozen.digests):
         return {}
     return dict.fromkeys(run.student_alone.training_only, "it was trained beside other teachers")
+
+
+def _of_other_classes(run: Run, before: Path) -> dict[str, str]:
+    """Returns the classifier if it was trained for as many classes, but others, and why.
+
+    One for another number of classes has another shape, which tells it.
+    """
+    card, own = weights.load_card(before), run.card
+    if card.num_classes != own.num_classes:
+        return {}
+    reason = card.other_classes(own.num_classes, own.class_names)
+    return {models.lookup(own.model).head: f"there it {reason}"} if reason else {}
 
 
 def _by_path(tree: Any) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class Tuples:
         starts = np.linspace(0, room, count).round().astype(int)
         return np.stack([self._at(start, num_frames) for start in starts.tolist()])
 
-    def _at(self, start: int, num_frames: int, remote: float = 0.0) -> np.ndarray:
+    def _at(self, start: int, num_frames: int, remote: float = 0.5) -> np.ndarray:
         starts = start + (self._clip.span + self.interval) * np.arange(self.clips)
         if self.remote_gap is not None:
             far = self._far(start, num_frames) or [int(starts[self.clips // 2])]

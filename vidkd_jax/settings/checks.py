@@ -8,6 +8,7 @@ from typing import Any
 
 from vidkd_jax import models
 from vidkd_jax.errors import InputError, check_text
+from vidkd_jax.methods import LAST_EPOCH
 from vidkd_jax.settings.settings import DataSettings, ScheduleSettings, Settings
 
 # Settings of the schedule that not every schedule reads. `group_drops`, which every schedule reads,
@@ -54,6 +55,12 @@ def _validate_optimiser(settings: Settings) -> None:
         raise InputError(
             f"config.schedule.warmup_epochs: {schedule.warmup_epochs} of train.epochs={epochs}: "
             "the learning rate would never be reached; use fewer of them, such as 0"
+        )
+    if schedule.name == "plateau" and settings.method.selected_on == LAST_EPOCH:
+        raise InputError(
+            f"config.schedule.name: 'plateau' follows a validation figure, and with method "
+            f"'{settings.method_name}' the last epoch counts: the rate would never fall; use "
+            "schedule.name='cosine' or 'steps'"
         )
     for field in dataclasses.fields(ScheduleSettings):
         if field.name == "factor" and schedule.group_drops:

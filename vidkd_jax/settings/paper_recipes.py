@@ -51,8 +51,8 @@ def build_clip_sampler(
       InputError: no such data set.
     """
     recipe = _CONDI_SMALL if dataset in SMALL_SETS else {**_condi(dataset), **_CONDI_STUDENT}
-    # Whether the teacher is right is learnt of clips as it will see them. The thesis names no
-    # augmentation.
+    # Whether the teacher is right is learnt of clips nearly as it will see them: but for the random
+    # window of the crop, they are not augmented. The thesis names no augmentation.
     recipe = {**recipe, "augment.enabled": False, "data.sampler": "clip", "eval.max_clips": 0}
     if drop_confidence:
         first = DATASETS.get(dataset, {}).get("schedule.warmup_epochs", 0) + 1
@@ -90,7 +90,8 @@ def _condi(dataset: str) -> dict[str, Any]:
 
 
 # PCL+KD 2024, Table 1, on its augmentation. The papers name no schedule: this is that of PCL's
-# released code. The code watches the validation loss; here it is the accuracy that chooses.
+# released code, whose rate falls an epoch later. The code watches the validation loss; here it is
+# the accuracy that chooses.
 _PCL: dict[str, Any] = {
     "model.residual": "circular",
     "data.frames": 10,
@@ -177,5 +178,7 @@ def build_dtg(name: str, dataset: str, *, supervised: bool = False, **overrides:
     recipe = _DTG_SUPERVISED if supervised else recipe
     if dataset in SMALL_SETS:  # few videos train there
         has_queue = overrides["method__name"].startswith("dtg")
-        recipe = {"method.queue": 256} if has_queue else {}
+        recipe = (
+            {"method.queue": 128 if dataset == "marionette_small" else 256} if has_queue else {}
+        )
     return build(name, dataset, {**recipe, "augment.enabled": False}, **overrides)
