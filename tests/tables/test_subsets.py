@@ -26,6 +26,17 @@ def test_a_part_takes_the_steps_of_all_videos_and_keeps_its_teachers():
         part(Row("r", "pcl_r3d"), 0.1, passes=0)
 
 
+def test_runs_of_a_config_of_ones_own_are_named_alike_wherever_the_project_lies(
+    monkeypatch, tmp_path
+):
+    names = set()
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        names |= {Row("a", config).slug_in("d") for config in ("own/mine.py", "./own/mine.py")}
+    assert len(names) == 1 and names.pop().startswith("mine-")
+
+
 def test_what_it_needs_may_have_the_same_videos():
     found = part(TAUGHT, 0.25, needed=True)
     (teacher,) = rows_in(found.overrides["teachers.runs"])

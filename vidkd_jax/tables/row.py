@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -198,11 +199,14 @@ class Row:
 
 
 def _config_name(config: str) -> str:
-    """Returns a config's name in a folder's: of one's own file with a digest of where it is."""
+    """Returns a config's name in a folder's: of one's own file with a digest of the row's path.
+
+    As it is written, so that machines on which the project lies elsewhere name runs alike.
+    """
     if "/" not in config and not config.endswith(".py"):
         return config
-    path = Path(config).resolve()
-    return f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    path = os.path.normpath(config)
+    return f"{Path(path).stem}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
 
 
 def file_name(text: str) -> str:
