@@ -147,25 +147,27 @@ def test_the_table_shows_them_and_writes_them(out, tmp_path):
 
 
 def test_what_is_finished_so_far_says_of_how_many_rows(tmp_path):
-    for row in ROWS[:2]:
+    for row in ROWS[:3]:
         run(row, 0, tmp_path)
     found = averages(read_column(TABLE, "", "marionette", tmp_path, 2))
     heads, line, *_ = average_lines(found)
     assert dict(zip(heads, line, strict=True)) == {
         "on average": "taught",
-        "rows": "1 of 3",
+        "rows": "2 of 3",
         "figure": "pretext",
-        "difference": "+2.0",
-        "by seed": "+2.0",
+        "difference": "+3.0",
+        "by seed": "+3.0",
         "SD": "",
         "seeds for 3 points": "",
-        "paper": "+5.0",
+        "paper": "+6.0",
         "seeds for the paper's": "",
     }
 
 
-def test_nothing_is_written_where_no_row_of_them_is_finished(tmp_path):
-    run(ROWS[0], 0, tmp_path)
+@pytest.mark.parametrize("finished", [1, 2])
+def test_nothing_is_written_where_a_row_of_them_at_most_is_finished(finished, tmp_path):
+    for row in ROWS[:finished]:
+        run(row, 0, tmp_path)
     text = tables.write_table(TABLE, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
     assert "| on average |" not in text
     assert not (tmp_path / "t" / "averages.csv").exists()

@@ -71,11 +71,14 @@ class Average:
 
 
 def averages(column: Column) -> list[Average]:
-    """Returns the table's averages of one column, each of every metric that it shows."""
+    """Returns the table's averages of one column, each of every metric that it shows.
+
+    Of a single finished row there is none: its own difference says more.
+    """
     found = []
     for name, of in column.table.averages.items():
         rows = [row.name for row in column.table.rows if row.name in of]
-        for metric in filter(_is_of_two, column.table.shown_metrics()) if rows else ():
+        for metric in filter(_is_of_two, column.table.shown_metrics()) if rows[1:] else ():
             each = _by_seed(column, rows, metric)
             difference, freedom = average(each)
             if math.isnan(difference.mean):
