@@ -44,6 +44,7 @@ def make_runs(square_records, tmp_path):
                 "eval": {"average": "softmax", "calibration_bins": 15},
                 "data": {**where, "root": "moved away", "crop": 32},
                 "method": {"name": "supervised"},
+                "train": {"fork_from": "trunk" * (first > 1), "fork_epoch": first - 1},
             }
             (folder / "config.json").write_text(json.dumps(config))
             (folder / "summary.json").write_text("{}")

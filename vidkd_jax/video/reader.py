@@ -1,7 +1,7 @@
 """Reads a video in one pass: its properties, and its frames in display order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class VideoInfo:
     height: int
     width: int
     num_damaged: int = 0
-    drift: float = 0.0
+    drift: float = field(default=0.0, compare=False)
 
 
 def decode_from_here(
