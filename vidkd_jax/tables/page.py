@@ -9,8 +9,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.report.page import document, figure_grid, save_picture
 from vidkd_jax.report.tables import html_table
 from vidkd_jax.runtime.files import write_text
-from vidkd_jax.tables import power, render
-from vidkd_jax.tables.averages import average_lines, averages
+from vidkd_jax.tables import render
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.pictures import PICTURES, Shown
 from vidkd_jax.tables.table import Table
@@ -64,16 +63,9 @@ def write_page(
 
 
 def _figures(column: Column) -> list[str]:
-    """Returns the HTML tables of one column: its lines, and its grid where it has one."""
+    """Returns the remarks and the tables of one column as HTML."""
     tables = [f"<p>{html.escape(line)}</p>" for line in render.remarks(column)]
-    tables.append(html_table(*_escaped([render.headings(column), *render.cells(column)])))
-    if gates := power.gate_lines(column.gates):
-        tables.append(html_table(*_escaped(gates)))
-    if grid := render.grid(column):
-        tables.append(html_table(*_escaped(grid)))
-    if together := average_lines(averages(column)):
-        tables.append(html_table(*_escaped(together)))
-    return tables
+    return tables + [html_table(*_escaped(block)) for block in render.blocks(column)]
 
 
 def _escaped(lines: list[list[str]]) -> tuple[list[str], list[list[str]]]:

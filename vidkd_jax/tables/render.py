@@ -30,6 +30,7 @@ def headings(column: Column) -> list[str]:
 
 def cells(column: Column) -> Iterable[list[str]]:
     """Yields each row: figures with 95 % intervals, the difference, cost, the paper's figures."""
+    papers = _paper_columns(column)
     for row in column.table.rows:
         figures = column.figures[row.name]
         yield [
@@ -43,7 +44,7 @@ def cells(column: Column) -> Iterable[list[str]]:
             " + ".join(f"{value:.2f}" for value in column.params[row.name])
             + _paper_cost(row, column, "m_parameters"),
             f"{column.minutes[row.name]:.1f}{_paper_cost(row, column, 'hours', ' h')}",
-            *(_paper_figure(row, column, metric, of) for _, metric, of in _paper_columns(column)),
+            *(_paper_figure(row, column, metric, of) for _, metric, of in papers),
         ]
 
 
@@ -69,21 +70,26 @@ def grid(column: Column) -> list[list[str]]:
     ]
 
 
+def blocks(column: Column) -> list[list[list[str]]]:
+    """Returns all that is shown of one column as tables, each by its lines, heads first.
+
+    They are the rows, and where there are any the teachers' gates, the grid and the averages.
+    """
+    rows = [headings(column), *cells(column)]
+    others = power.gate_lines(column.gates), grid(column), average_lines(averages(column))
+    return [rows, *filter(None, others)]
+
+
 def markdown(table: Table, columns: Sequence[Column]) -> str:
     """Returns the table, one block for each data set."""
-    lines = [f"### {table.title}"]
+    lines = [f"### {table.title}", ""]
     for column in filter(Column.has_rows, columns):
-        lines += ["", f"**{column.heading}**", ""]
+        lines += [f"**{column.heading}**", ""]
         for line in remarks(column):
             lines += [line, ""]
-        lines += _markdown_table([headings(column), *cells(column)])
-        if gates := power.gate_lines(column.gates):
-            lines += ["", *_markdown_table(gates)]
-        if shown := grid(column):
-            lines += ["", *_markdown_table(shown)]
-        if together := average_lines(averages(column)):
-            lines += ["", *_markdown_table(together)]
-    return "\n".join([*lines, "", explanation(table, columns)]) + "\n"
+        for block in blocks(column):
+            lines += [*_markdown_table(block), ""]
+    return "\n".join([*lines, explanation(table, columns)]) + "\n"
 
 
 def remarks(column: Column) -> list[str]:
