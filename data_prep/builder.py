@@ -87,6 +87,13 @@ def _stable(example: bytes) -> bytes:
     return parsed.SerializeToString(deterministic=True)
 
 
+class _Info(tfds.core.DatasetInfo):
+    """What TFDS knows of records that are made here."""
+
+    def initialize_from_bucket(self) -> None:
+        """Does nothing: TFDS has none of these records, and would leave an empty folder in /tmp."""
+
+
 class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Writes the records of one split number of one dataset."""
 
@@ -142,7 +149,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
             "height": np.int32,
             "width": np.int32,
         }
-        return tfds.core.DatasetInfo(
+        return _Info(
             builder=self,
             description="Videos as JPEG frames; a record is a run of frames of one video.",
             features=tfds.features.FeaturesDict(features),

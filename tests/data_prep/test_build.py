@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -210,6 +211,15 @@ def test_nothing_is_downloaded(small, command, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert command(build.main, **small)[0] == 0
+
+
+def test_nothing_is_left_outside_the_output(small, command, monkeypatch, tmp_path):
+    """TFDS made a folder for information from its bucket, which it does not have, and kept it."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    assert command(build.main, **small)[0] == 0
+    assert not list(temporary.iterdir())
 
 
 def test_staging_of_other_settings_is_not_used(small, command):
