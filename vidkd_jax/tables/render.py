@@ -176,8 +176,8 @@ def _dagger(columns: Sequence[Column]) -> str:
 
 
 def _together(columns: Sequence[Column]) -> str:
-    """Returns what averages are; "" where the table has none."""
-    if not any(column.table.averages for column in columns):
+    """Returns what averages are; "" where none is shown."""
+    if not any(averages(column) for column in columns):
         return ""
     return (
         "On average: of the differences of these rows, with other seeds; those that are compared "
