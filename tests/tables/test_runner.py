@@ -1,7 +1,9 @@
 """The order of runs, parallel runs on several GPUs, and runs that fail."""
 
 import contextlib
+import json
 import os
+import re
 import sys
 import threading
 
@@ -13,6 +15,7 @@ from vidkd_jax.run.workdir import lock_of
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.tables import Row, load_table, runner
 from vidkd_jax.tables.arms import arms, row_arm
+from vidkd_jax.tables.under_way import under_way
 
 TEACHER = Row("t", "supervised_r50", seed_offset=7)
 STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
@@ -58,20 +61,66 @@ def test_a_run_that_another_command_has_finished_is_asked_again(run_one, tmp_pat
     assert run_one(script, "", taken=False) == []
 
 
-def test_the_time_left_is_reckoned_with_whole_runs(run_one, monkeypatch):
-    """Not with the part of a run since the bar last moved."""
-    rates = []
+@pytest.fixture
+def shown(monkeypatch):
+    """What the bar shows, each time that it is drawn."""
+    texts = []
 
     class Bar(tqdm):
-        def close(self):
-            if not self.disable:
-                rates.append(self.format_dict["rate"])
-            super().close()
+        def display(self, *args, **kwargs):
+            texts.append(str(self))
 
-    monkeypatch.setattr(runner, "progress_bar", lambda **options: Bar(mininterval=0.05, **options))
+    monkeypatch.setattr(runner, "progress_bar", lambda **options: Bar(ncols=200, **options))
     monkeypatch.setattr(runner, "_WAIT", 0.1)
-    run_one("import time; time.sleep(1.05)", taken=False)
-    assert 1 <= 1 / rates[0] <= 3  # seconds a run
+    return texts
+
+
+def begin(folder, epoch, *, epochs=9, fork_epoch=0):
+    """Writes what a run writes that has got so far."""
+    folder.mkdir(parents=True, exist_ok=True)
+    train = {"epochs": epochs, "fork_epoch": fork_epoch}
+    (folder / "config.json").write_text(json.dumps({"train": train}))
+    record = {"step": 1, "epoch": epoch, "split": "train"}
+    (folder / "metrics.jsonl").write_text(json.dumps(record) + "\n")
+
+
+def test_the_time_left_is_known_before_the_first_run_has_ended(run_one, shown, tmp_path):
+    begin(tmp_path, 4)
+    folder = str(ARM.folder(tmp_path))
+    script = f"import time, shutil; time.sleep(1.2); f = {folder!r}; d = {str(tmp_path)!r}; "
+    script += "[shutil.copy(d + n, f + n) for n in ('/config.json', '/metrics.jsonl')]; "
+    run_one(script + "time.sleep(0.8)", taken=False)
+    assert shown[0].endswith("0.0/1 runs [00:00<?]")
+    assert any(text.endswith("<?, a, seed 0: begins]") for text in shown)
+    assert any(
+        re.search(r"40%.* 0\.4/1 runs .*<\d\d:\d\d, a, seed 0: epoch 4 of 9\]", t) for t in shown
+    )
+    assert "1.0/1 runs" in shown[-1]
+
+
+def test_what_an_earlier_command_has_done_does_not_count_as_this_ones_speed(
+    run_one, shown, tmp_path
+):
+    begin(ARM.folder(tmp_path), 4)
+    run_one("import time; time.sleep(0.5)", taken=False)
+    assert shown[0].endswith("0.4/1 runs [00:00<?]")
+    assert any("0.4/1 runs [00:00<?, a, seed 0: epoch 4 of 9]" in text for text in shown)
+
+
+def test_a_fork_has_not_done_what_its_trunk_has(tmp_path):
+    begin(tmp_path, 7, fork_epoch=5)
+    assert under_way(tmp_path).part == 2 / 5
+    begin(tmp_path, 5, fork_epoch=5)
+    assert under_way(tmp_path).part == 0
+    assert str(under_way(tmp_path)) == "epoch 5 of 9"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"train": {"epochs": 9}}'])
+def test_of_a_run_that_says_nothing_nothing_is_done(text, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    assert under_way(tmp_path).part == 0
+    assert str(under_way(tmp_path)) == "begins"
+    assert under_way(tmp_path / "none") == under_way(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize(

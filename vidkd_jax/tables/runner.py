@@ -22,7 +22,10 @@ from vidkd_jax.runtime.lock import is_held
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings import config_files
 from vidkd_jax.tables.arms import Arm, answers_folder, in_order
+from vidkd_jax.tables.under_way import under_way
 
+# Parts of runs count, so that there is a time left before the first run has ended.
+_BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} runs [{elapsed}<{remaining}{postfix}]"
 _WAIT = 30.0  # seconds
 _WRONG_INPUT = 2  # exit status of a run that was refused; see `errors.run_command`
 
@@ -134,9 +137,10 @@ def run_all(
     with (
         progress_bar(
             total=len(queue.failures) + len(queue.pending),
-            initial=len(queue.failures),
+            initial=len(queue.failures) + _parts(queue.pending, out),
             desc=title,
-            unit="run",
+            bar_format=_BAR,
+            smoothing=0,
         ) as bar,
         ThreadPoolExecutor(jobs) as pool,
     ):
@@ -155,10 +159,9 @@ def run_all(
                         queue.pending.append(arm)
                     else:
                         queue.failures[arm.folder(out)] = future.result()
-                # An update by nothing would count only the time since it for the next run.
-                if done := len(queue.failures) - bar.n:
-                    bar.update(done)
-                bar.refresh()
+                now = [arm for arm, _ in running.values()]
+                bar.n = len(queue.failures) + _parts([*now, *queue.pending], out)
+                bar.set_postfix_str("; ".join(_said(arm, out) for arm in now))
         except BaseException as error:  # such as Ctrl-C, which reaches the runs by itself
             processes.stop(hand_on=isinstance(error, Stopped))
             pool.shutdown(wait=False, cancel_futures=True)
@@ -166,6 +169,15 @@ def run_all(
     if failed := [failure for failure in queue.failures.values() if failure]:
         count = f"{len(failed)} of {len(queue.failures)}"
         raise RunError(f"{count} runs failed; the first: {failed[0]}")
+
+
+def _parts(begun: Iterable[Arm], out: Path) -> float:
+    """Returns how many runs' work is done of these, also by other commands."""
+    return sum(under_way(arm.folder(out)).part for arm in begun)
+
+
+def _said(arm: Arm, out: Path) -> str:
+    return f"{arm.row.name}, seed {arm.seed}: {under_way(arm.folder(out))}"
 
 
 def _run(
