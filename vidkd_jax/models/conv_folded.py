@@ -123,6 +123,8 @@ def _kernel_gradient(
     x_turned = materialise(folded.transpose(3, 4, 1, 2, 0), kernel)
     dy_turned = materialise(dy.transpose(1, 2, 0, 3, 4), kernel)
     spec = "ithwso,dts->dhwio" if _channel_major(c_in) else "tihwso,dts->dhwio"
+    if kernel_t == 1:
+        tile_frames = 1  # frames have nothing in common: a tile of several is mostly zeros
     gradient = jnp.zeros_like(kernel)
     for tile in tiles(x_turned.shape[axis], kernel_t, geometry, tile_frames):
         image = lax.slice_in_dim(x_turned, tile.low, tile.high, axis=axis)
