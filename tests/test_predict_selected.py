@@ -5,7 +5,10 @@ import dataclasses
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -17,6 +20,7 @@ from video_files import as_stream
 
 from vidkd_jax import predict
 from vidkd_jax.errors import InputError
+from vidkd_jax.inference import output
 from vidkd_jax.networks import weights
 
 
@@ -93,6 +97,8 @@ def test_selectors_and_their_options(networks, files, capsys):
     assert [each["by"] for each in divided["chosen"]].count("both") == 1  # the surest one
     dense = seen("--selector=dense")
     assert dense["clips_seen"] == 10 and "chosen" not in dense
+    for flags in (["--selector=random", "--k=2"], ["--selector=dense", "--stop_at=0.5001"]):
+        assert {each["by"] for each in seen(*flags)["chosen"]} == {"teacher"}  # --run is not asked
 
 
 def test_the_usual_selector_is_what_the_sampler_can_do(networks):
@@ -279,6 +285,8 @@ def test_a_pipe_is_a_video(video_run, files, tmp_path, capsys):
         (["--picture=p.png", "rtsp://camera"], "a stream cannot be read again to be drawn"),
         (["--heatmap=h.png", "rtsp://camera"], r"--heatmap=h\.png: a stream cannot be read again"),
         (["--heatmap=h.png", "--block=layer9"], "--heatmap: no block 'layer9' in the network"),
+        (["--picture=p.png", "--heatmap=./p.png"], "--picture, --heatmap: both would be 'p.png'"),
+        ([""], "'': an empty name; give a file, a folder, a camera, a pipe or an address"),
         (["--block=layer4"], "--block=layer4: says where --heatmap looks; give that, too"),
         (["--selector=equidistant", "rtsp://camera"], "'rtsp://camera' is a stream, whose length"),
         (["rtsp://a", "rtsp://b"], "'rtsp://b' is a second stream, and nobody would watch it"),
@@ -289,6 +297,33 @@ def test_wrong_flags(networks, files, flags, message, tmp_path, monkeypatch):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match=message):
         asked(networks, files, *flags)
+
+
+def test_lines_for_programs_are_json_in_any_language(networks, files, tmp_path):
+    name = tmp_path / "é😀.mp4"
+    shutil.copy(files / "b.mp4", name)
+    command = [sys.executable, "-m", "vidkd_jax.predict", f"--run={networks / 'teacher'}", "--json"]
+    for encoding in ("ascii", "latin-1", "utf-8"):
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        done = subprocess.run([*command, str(name)], capture_output=True, env=environment)
+        (found,) = objects(done.stdout.decode(encoding))
+        assert found["video"] == str(name)
+    assert str(name).encode() in done.stdout  # and is legible where it can be
+
+
+def test_a_closed_error_stream_hides_no_answer(networks, files):
+    command = f"-m vidkd_jax.predict --run={networks / 'teacher'} --json {files / 'b.mp4'} 2>&-"
+    done = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" {command}'], stdout=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 0
+    assert [found["clips"] for found in objects(done.stdout)] == [1]
+
+
+def test_the_best_of_equal_classes_is_the_first():
+    answer = SimpleNamespace(probabilities=np.full(40, 1 / 40))
+    names = [f"{label}" for label in range(40)]
+    assert [name for name, _ in output._best(answer, names, 40)] == names
 
 
 def test_networks_that_do_not_fit(networks, video_run, files, tmp_path):

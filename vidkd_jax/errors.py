@@ -121,8 +121,9 @@ def run_command(main: Callable[[], None], *, goes_on: bool = True) -> None:
         raise Stopped
 
     signal.signal(signal.SIGTERM, stop)
-    if sys.stdout is None:  # it was closed
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - as long as the process
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # it was closed
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for good
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

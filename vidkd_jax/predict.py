@@ -7,6 +7,7 @@ video, a line each; with --json an object a line.
 """
 
 import argparse
+import dataclasses
 import itertools
 import signal
 import sys
@@ -198,7 +199,8 @@ def _asked(args: argparse.Namespace) -> tuple[Pair, Choice]:
         alone, teacher = teacher is run, calibrated(teacher, args.teacher or args.run, level)
         if choice.needs_sampler:  # else nobody asks it
             run = teacher if alone else calibrated(run, args.run, level)
-    return pair.pair(teacher, run if choice.needs_sampler else None), choice
+    found = pair.pair(teacher, run if choice.needs_sampler else None)
+    return dataclasses.replace(found, is_one_of_two=args.teacher is not None), choice
 
 
 def _check_places(args: argparse.Namespace, both: Pair) -> None:
@@ -270,6 +272,8 @@ def _check(args: argparse.Namespace) -> None:
     for flag in _PICTURES:
         if path := getattr(args, flag):
             output.check_writable(f"--{flag}", path, (".png",))
+    if args.picture and args.heatmap and args.picture.absolute() == args.heatmap.absolute():
+        raise InputError(f"--picture, --heatmap: both would be '{args.picture}'; name them apart")
     if args.block and not args.heatmap:
         raise InputError(f"--block={args.block}: says where --heatmap looks; give that, too")
 
@@ -280,6 +284,8 @@ def _sources(name: str) -> list[Source]:
     Raises:
       InputError: there is no such file or folder, or no video in it; or see `walk`.
     """
+    if not name:
+        raise InputError("'': an empty name; give a file, a folder, a camera, a pipe or an address")
     if video.is_live(name):
         return [Source(name, live=True)]
     path = Path(name)

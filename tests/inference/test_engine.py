@@ -373,6 +373,19 @@ def test_an_answer_that_is_no_number_is_a_failure(video_run, files, tmp_path):
     assert "31.mp4': the network's answer is not a number; train it" in str(found.error)
 
 
+@pytest.mark.parametrize("head", ["confidence", "logits"])
+def test_a_sampler_that_says_no_number_chooses_nothing(video_run, files, tmp_path, head):
+    teacher = load("--teacher", save_sampler(tmp_path / "teacher", video_run, seed=5))
+    loaded = load("--run", save_sampler(tmp_path / "run", video_run, seed=6))
+    variables = jax.tree.map(np.array, loaded.variables)
+    variables.params[head]["bias"][:] = np.nan
+    network = pairs.pair(teacher, dataclasses.replace(loaded, variables=variables))
+    for choice in (Choice("confidence", k=2), Choice("entropy", k=2)):
+        (found,) = Engine(network, choice, batch_size=4).answer(files[:1])
+        assert isinstance(found, Failure)
+        assert "31.mp4': the sampler's answer is not a number; train it" in str(found.error)
+
+
 def test_how_a_run_cuts_and_averages(video_run):
     fields = {"data.sampler": "still", "eval.average": "logits", "data.crop": 48}
     cutting = cutting_of(fields, load("--run", video_run).card)

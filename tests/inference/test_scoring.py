@@ -79,3 +79,12 @@ def test_what_does_not_fit_is_named(video_run, tmp_path):
     sparse = save_sampler(tmp_path / "sparse", video_run, sampler=as_json(Segments(4)))
     with pytest.raises(InputError, match="sparse: sees a frame of each of 4 segments; only single"):
         score(video_run, sparse)
+    sparse = save_sampler(tmp_path / "alone", video_run, sampler=as_json(Segments(4)))
+    with pytest.raises(InputError, match="alone: sees a frame of each of 4 segments; only single"):
+        score(sparse)
+    turned = save_sampler(tmp_path / "turned", video_run, class_names=("Right", "Left"))
+    wanted = "turned: takes label 0 for Right, not Left as the data set has; give a network of"
+    with pytest.raises(InputError, match=wanted):
+        score(turned)
+    with pytest.raises(InputError, match="turned: takes label 0 for Right"):
+        score(video_run, turned)

@@ -133,6 +133,15 @@ def test_frames_smaller_than_a_clip(videos):
     assert "frames of 48x36 pixels are smaller than a clip (40x40)" in end.error.cause
 
 
+def test_a_pipe_may_have_a_colon_in_its_name(videos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("a:b.fifo")
+    data = (videos / "31.avi").read_bytes()
+    threading.Thread(target=(tmp_path / "a:b.fifo").write_bytes, args=(data,), daemon=True).start()
+    *got, end = read(reading(), 0, Source("a:b.fifo", live=True))
+    assert len(got) == 4 and not end.error
+
+
 def test_a_pipe_is_a_video(videos, tmp_path):
     pipe, data = tmp_path / "pipe", (videos / "31.avi").read_bytes()
     os.mkfifo(pipe)

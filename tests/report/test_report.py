@@ -208,6 +208,20 @@ def test_the_report_draws_each_teachers_weight_by_its_name():
     assert [line.get_label() for line in axes.get_lines()] == ["train, total"]
 
 
+@pytest.mark.parametrize(
+    ("runs", "names"),
+    [
+        (["runs/motion", "runs/outfit/"], ["motion", "outfit"]),
+        (["t/motion/seed100", "t/outfit/seed100"], ["motion/seed100", "outfit/seed100"]),
+        (["a/motion/seed0", "b/motion/seed0"], ["a/motion/seed0", "b/motion/seed0"]),
+        (["seed0"], ["seed0"]),
+        ([], []),
+    ],
+)
+def test_teachers_are_named_apart(runs, names):
+    assert page._teachers({"teachers": {"runs": runs}}) == names
+
+
 def test_what_the_test_cannot_say_is_no_fault_of_the_network():
     one_class = {"num_classes": 3, "video_top1": 1.0, "commonest_class": 1.0}
     (text,) = cautions(one_class)
@@ -250,7 +264,7 @@ def test_unknown_recordings_are_said(tmp_path, report):
     ("network", "step"),
     [
         ({}, "python -m vidkd_jax.predict --run='my runs/a' VIDEO_OR_FOLDER"),
-        ({"in_channels": 2}, "--config.teachers.runs="),
+        ({"in_channels": 2}, """'--config.teachers.runs=('"'"'my runs/a'"'"',)'"""),
         ({"has_classifier": False}, "--config.model.init_from='my runs/a'"),
         (
             {"has_classifier": False, "heads": {"confidence": {"width": 1}}},

@@ -165,3 +165,7 @@ def test_the_times_of_a_video_are_reckoned_once(tmp_path, monkeypatch):
     for i in (2, 5, 2):
         np.testing.assert_array_equal(read_frames(path, [i], fps=15)[0], expected[i])
     assert len(asked) == 1
+
+
+def test_a_video_that_lasts_no_time_has_a_frame():
+    assert list(at_rate([("a", 0.0)], 15.0, 1e6)) == ["a"]

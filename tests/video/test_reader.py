@@ -272,7 +272,7 @@ def test_short_side_is_averaged_not_aliased(tmp_path):
     ],
 )
 def test_fit_size(size, short_side, expected):
-    assert fit_size(*size, short_side) == expected
+    assert fit_size("video.mp4", *size, short_side) == expected
     assert resize(np.zeros((*size, 3), np.uint8), *expected).shape == (*expected, 3)
 
 
@@ -281,6 +281,8 @@ def test_frames_that_no_jpeg_could_hold(tmp_path):
     write_video(path, [np.zeros((16, 2048, 3), np.uint8)], 25, codec="mpeg4")
     with pytest.raises(VideoError, match="too large"):
         VideoStream(path, short_side=2000)
+    with pytest.raises(VideoError, match="too large"):  # nor where a clip of it is sought
+        read_frames(path, [0], short_side=2000)
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mp4", ".webm"])

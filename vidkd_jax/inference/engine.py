@@ -22,6 +22,7 @@ from vidkd_jax.inference.batching import Batcher, Step
 from vidkd_jax.inference.candidates import Candidates
 from vidkd_jax.inference.choice import Choice
 from vidkd_jax.inference.lanes import read_ahead
+from vidkd_jax.inference.loaded import CONFIDENCE
 from vidkd_jax.inference.notices import notices
 from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.selectors import Evidence
@@ -292,8 +293,12 @@ class _Pass:
         assert video.end is not None and video.order is not None
         teacher, pair = video.teacher, self._engine.pair
         probabilities = video.probabilities(self._average)
-        if not np.isfinite(probabilities).all():
-            cause = "the network's answer is not a number; train it, or convert its weights, again"
+        scores = video.scores(self._selector, self._engine.generator(index))
+        seen = {"logits": video.output("logits"), CONFIDENCE: video.evidence.confidence}
+        said = [found for found in (probabilities, scores, *seen.values()) if found is not None]
+        if not all(np.isfinite(found).all() for found in said):
+            whose = "sampler" if np.isfinite(probabilities).all() else "network"
+            cause = f"the {whose}'s answer is not a number; train it, or convert its weights, again"
             return Failure(video.source, InputError(f"'{video.source.name}': {cause}"))
         return VideoAnswer(
             source=video.source,
@@ -306,11 +311,11 @@ class _Pass:
             seen=video.num_clips if self._alone else len(video.answered),
             teacher=teacher,
             student=video.student,
-            scores=video.scores(self._selector, self._engine.generator(index)),
-            sampler=video.output("logits"),
-            confidence=video.evidence.confidence,
+            scores=scores,
+            sampler=seen["logits"],
+            confidence=seen[CONFIDENCE],
             of_clip=(pair.teacher.of_clip, pair.sampler.of_clip if pair.sampler else 1.0),
             step=pair.own.step if isinstance(pair.own, Contiguous) else 0,
-            alone=pair.sampler in (None, pair.teacher),
+            alone=pair.is_alone,
             notices=notices(video, self._choice, pair),
         )

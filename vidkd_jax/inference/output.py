@@ -1,8 +1,10 @@
 """What is printed of a video, and whether a file that is asked for can be written."""
 
+import codecs
 import errno
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,12 +48,18 @@ def as_json(answer: VideoAnswer, names: Sequence[str], top: int, *, chosen: bool
         for row in counting:
             row["score"] = None if scores is None else round(float(scores[row["clip"]]), 6)
         found["chosen"] = counting
-    return json.dumps(found, ensure_ascii=False)
+    return json.dumps(found, ensure_ascii=not _speaks_unicode())
+
+
+def _speaks_unicode() -> bool:
+    """Whether all can be printed: other characters would be escaped in a way that is not JSON's."""
+    return codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
 
 
 def _best(answer: VideoAnswer, names: Sequence[str], top: int) -> list[tuple[str, float]]:
     scores = answer.probabilities
-    return [(names[label], float(scores[label])) for label in np.argsort(-scores)[:top]]
+    order = np.argsort(-scores, kind="stable")  # of equal ones the lowest label, as in evaluation
+    return [(names[label], float(scores[label])) for label in order[:top]]
 
 
 def check_writable(flag: str, path: Path, suffixes: Sequence[str]) -> None:

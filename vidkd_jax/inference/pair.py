@@ -70,6 +70,7 @@ class Pair:
       own: the teacher's frames, which say when a clip begins and ends.
       cutting: how videos become frames, and how the answers are averaged.
       class_names: by label.
+      is_one_of_two: whether `teacher` is so called though no sampler is beside it here.
     """
 
     teacher: Asked
@@ -78,6 +79,12 @@ class Pair:
     own: Sampler
     cutting: Cutting
     class_names: tuple[str, ...]
+    is_one_of_two: bool = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is a single network, which is neither teacher nor sampler."""
+        return not self.is_one_of_two and self.sampler in (None, self.teacher)
 
     @property
     def clip_shape(self) -> tuple[int, ...]:
@@ -142,8 +149,8 @@ def _use_without_classifier(loaded: Loaded) -> str:
 
 def side_by_side(teacher: Loaded, sampler: Loaded) -> Pair:
     """Returns a teacher and a sampler of contiguous clips, whose frames have one middle."""
-    own = _contiguous(teacher)
-    beside = _contiguous(sampler).offsets
+    own = contiguous(teacher)
+    beside = contiguous(sampler).offsets
     shift = samplers.start_beside(beside, own.offsets)  # as while the sampler was trained
     moved = [offset - shift for offset in beside]
     everything = tuple(sorted({*own.offsets, *moved}))
@@ -207,7 +214,7 @@ def _clips_of(card: weights.Card) -> Sampler:
     return Contiguous(card.frames, card.stride)
 
 
-def _contiguous(loaded: Loaded) -> Contiguous:
+def contiguous(loaded: Loaded) -> Contiguous:
     """Returns how a network's clips are drawn.
 
     Raises:

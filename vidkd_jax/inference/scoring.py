@@ -1,6 +1,7 @@
 """Asks networks about every evaluation clip of a split, each network once, for studies."""
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from vidkd_jax import data
 from vidkd_jax.data.clips import ClipSpec
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.collect import collect
 from vidkd_jax.inference import batching
 from vidkd_jax.inference import pair as pairs
@@ -33,7 +35,7 @@ def score(
     """Asks a teacher, and perhaps a sampler, about every evaluation clip of a split.
 
     The clips are the teacher's, cut from the videos as the settings say. A teacher may have been
-    trained on other videos.
+    trained on other videos, of the same classes.
 
     Args:
       teacher: workdir of the run, or folder of the weights, that answers.
@@ -44,15 +46,18 @@ def score(
         asked again, whichever network was beside it; None: nothing is kept.
 
     Raises:
-      InputError: the two do not fit each other, the videos are not there, or kept answers are
-        damaged.
+      InputError: the two do not fit each other or the videos' classes, the videos are not there,
+        or kept answers are damaged.
       ValueError: `split` is neither.
     """
     if split not in SPLITS:
         raise ValueError(f"split '{split}': must be one of {SPLITS}")
     other, own, both = _loaded(teacher, sampler, settings)
     lists = inputs.read_lists(settings.data)
-    subset: data.Subset = getattr(inputs.load_splits(settings.data, lists), split)
+    splits = inputs.load_splits(settings.data, lists)
+    for loaded in (other, own):
+        _check_classes(loaded, splits.class_names)
+    subset: data.Subset = getattr(splits, split)
     crop, most = settings.data.crop, settings.eval.max_clips
     own_clips = data.EvalClips(subset, ClipSpec(both.own, crop), most)
     clips, rows = data.EvalClips(subset, both.spec, most), own_clips.rows()
@@ -105,9 +110,24 @@ def _loaded(
 ) -> tuple[Loaded, Loaded | None, Pair]:
     """Returns the networks, and both side by side on the videos that the settings mean."""
     other = load("teacher", teacher)
+    pairs.contiguous(other)  # else its clips cannot be chosen one by one
     own = None if sampler is None else load("sampler", sampler)
     beside = None if own is None else _cut_as(settings, own)
     return other, own, pairs.pair(_cut_as(settings, other), beside)
+
+
+def _check_classes(loaded: Loaded | None, class_names: Sequence[str]) -> None:
+    """Refuses a network whose labels are not the videos'.
+
+    Raises:
+      InputError: says how they differ.
+    """
+    if loaded is None or not loaded.card.answers:
+        return
+    if other := loaded.card.other_classes(len(class_names), class_names):
+        raise InputError(
+            f"{loaded.name}: {other} as the data set has; give a network of these classes"
+        )
 
 
 def _cut_as(settings: Settings, loaded: Loaded) -> Loaded:

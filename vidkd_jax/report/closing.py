@@ -98,5 +98,6 @@ def _next_step(network: Mapping[str, Any], workdir: Path, teachers: Sequence[str
     if not network.get("has_classifier", True):
         return f"start another run from its features: --config.model.init_from={folder}"
     if network.get("in_channels", 3) != 3:
-        return f"teach an RGB student with it: --config.teachers.runs=\"('{workdir}',)\""
+        runs = shlex.quote(f"--config.teachers.runs={(str(workdir),)!r}")
+        return f"teach an RGB student with it: {runs}"
     return f"predict new videos: python -m vidkd_jax.predict --run={folder} VIDEO_OR_FOLDER"

@@ -81,8 +81,11 @@ def _document(config: Mapping[str, Any], summary: Mapping[str, Any], body: str) 
 
 
 def _teachers(config: Mapping[str, Any]) -> list[str]:
-    """Returns the names of the trained teachers' folders."""
-    return [Path(run).name for run in (config.get("teachers") or {}).get("runs") or ()]
+    """Returns the names of the trained teachers' folders, or their paths where they are alike."""
+    runs = [Path(run) for run in (config.get("teachers") or {}).get("runs") or ()]
+    # A table's runs are called by their seeds, in a folder of their row.
+    names = [str(Path(*run.parts[-1 - run.name.startswith("seed") :])) for run in runs]
+    return names if len({*names}) == len(names) else [str(run) for run in runs]
 
 
 def document(title: str, subtitle: str, body: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from av.buffer import Buffer
 from av.video.reformatter import VideoReformatter
 
-from vidkd_jax.video.errors import ffmpeg_errors
+from vidkd_jax.video.errors import VideoError, ffmpeg_errors
 
 # Flags of swscale (libswscale/swscale.h): BILINEAR | ACCURATE_RND | BITEXACT. The default
 # conversion takes shortcuts that differ between CPUs. With these flags all machines get the same
@@ -100,12 +100,18 @@ def _is_quarter_turn(matrix: np.ndarray) -> bool:
     return bool(abs(matrix[1]) > abs(matrix[0]))
 
 
-def fit_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
-    """Returns (height, width), scaled so that the shorter one is `short_side` if it is given."""
-    if short_side is None:
-        return height, width
-    scale = short_side / min(height, width)
-    return max(short_side, round(height * scale)), max(short_side, round(width * scale))
+def fit_size(path: Path | str, height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    """Returns (height, width), scaled so that the shorter one is `short_side` if it is given.
+
+    Raises:
+      VideoError: a side is too long then.
+    """
+    if short_side is not None:
+        scale = short_side / min(height, width)
+        height, width = (max(short_side, round(side * scale)) for side in (height, width))
+    if max(height, width) > MAX_SIDE:
+        raise VideoError(path, f"frames of {width}x{height} pixels are too large")
+    return height, width
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

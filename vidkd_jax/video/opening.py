@@ -77,9 +77,12 @@ def open_live(name: str) -> Iterator[tuple[av.container.InputContainer, av.Video
     """
     camera = "v4l2" if name.startswith("/dev/video") else None
     patience = _PATIENCE if "://" in name else None
+    source = "pipe:0" if name == "-" else name
+    if not (name == "-" or "://" in name):  # a pipe's name may have a colon, as a protocol has
+        source = os.path.abspath(name)  # noqa: PTH100 - a Path would change nothing else
     with ffmpeg_errors(name, "not a stream that FFmpeg can open"):
         container = av.open(
-            "pipe:0" if name == "-" else name,
+            source,
             format=camera,
             timeout=patience,
             **_ANY_TITLE,

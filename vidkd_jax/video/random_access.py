@@ -178,7 +178,7 @@ def _scan(path: Path, wanted: list[int], fps: float, short_side: int | None) -> 
         frames = shown_frames(decode_from_here(path, container, stream), path, stream, fps)
         for number, frame in enumerate(frames):
             if size is None:
-                size = fit_size(*_shown_size(path, frame, stream), short_side)
+                size = fit_size(path, *_shown_size(path, frame, stream), short_side)
             num_damaged += frame is not last and frame.is_corrupt
             last = frame
             if number in missing:
@@ -196,7 +196,7 @@ def _seek(
     path: Path, table: _Table, wanted: list[int], times: np.ndarray, short_side: int | None
 ) -> _Found:
     """Finds the requested frames by decoding from the keyframes before them."""
-    size, to_rgb = fit_size(*table.size, short_side), ToRGB(path)
+    size, to_rgb = fit_size(path, *table.size, short_side), ToRGB(path)
     found: dict[int, np.ndarray] = {}  # by time stamp
     num_damaged = 0
     with open_stream(path) as (container, stream):

@@ -23,7 +23,7 @@ def at_rate(
     """Yields the frames nearest to the times 0, 1/fps, 2/fps, ... after the first frame.
 
     So frames are left out where the video has more than `fps` a second, and repeated where it has
-    fewer. The result is as long as the video.
+    fewer. The result is as long as the video, and one frame at least.
 
     Args:
       frames: Each frame and its time in seconds; None means that the file does not say.
@@ -47,7 +47,7 @@ def at_rate(
                 shown += 1
             time = found
         last = [frame]
-    while last and shown / fps < time + period / 2 - _TIE:
+    while last and (not shown or shown / fps < time + period / 2 - _TIE):
         yield last[0]
         shown += 1
 

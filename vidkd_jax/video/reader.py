@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from vidkd_jax.video.errors import VideoError, ffmpeg_errors
-from vidkd_jax.video.frames import MAX_SIDE, ToRGB, fit_size, resize
+from vidkd_jax.video.frames import ToRGB, fit_size, resize
 from vidkd_jax.video.joints import Joints
 from vidkd_jax.video.opening import open_live, open_stream
 from vidkd_jax.video.rate import LONGEST_PAUSE, at_rate
@@ -161,10 +161,7 @@ class VideoStream:
             self._to_rgb = ToRGB(self.path)
             aspect = stream.sample_aspect_ratio
             self.height, self.width = self._to_rgb.shown_size(self._to_rgb(first), aspect)
-            self.stored_size = fit_size(self.height, self.width, short_side)
-            if max(self.stored_size) > MAX_SIDE:
-                size = f"{self.stored_size[1]}x{self.stored_size[0]}"
-                raise VideoError(self.path, f"frames of {size} pixels are too large")
+            self.stored_size = fit_size(self.path, self.height, self.width, short_side)
             self._frames = shown_frames(chain([first], decoded), self.path, stream, fps)
         except BaseException:
             self.close()
