@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vidkd_jax import main
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import InputError, Stopped, run_command
 from vidkd_jax.run import workdir
 from vidkd_jax.settings.config import get_base_config
 
@@ -173,6 +173,33 @@ def test_a_workdir_in_the_users_folder_makes_no_folder_of_that_name(small_flags,
 def test_missing_records_say_how_to_make_them(tmp_path, command):
     result = command("--config=configs/ty_r18.py", env={"VIDKD_DATA": str(tmp_path)})
     fails_with_one_line(result, tmp_path / "ucf101" / "split1", "data_prep.build", ":marionette")
+
+
+def test_records_of_nearly_that_name_are_named(tmp_path, command):
+    (tmp_path / "mine/split1").mkdir(parents=True)
+    environment = {"VIDKD_DATA": str(tmp_path)}
+    result = command("--config=ty_r18", "--config.data.name=mein", env=environment)
+    fails_with_one_line(result, "split1' (did you mean 'mine'?): use the built-in")
+
+
+def test_wrong_files_are_named_by_their_field(tmp_path, command):
+    files = ("--config.data.source=videos", "--config.data.name=folder")
+    result = command("--config=ty_r18", *files, f"--config.data.videos={tmp_path / 'none'}")
+    fails_with_one_line(result, f"--config.data.videos={tmp_path / 'none'}: there is no such")
+
+
+def test_an_interrupt_says_what_is_kept(tmp_path, monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise Stopped
+
+    monkeypatch.setattr(main, "train_and_evaluate", stopped)
+    for epochs, said in (((), "no epoch was done"), ((3, 4), "4 of 200 epochs are kept")):
+        for epoch in epochs:
+            (tmp_path / f"run/checkpoints/latest/{epoch}").mkdir(parents=True)
+        with pytest.raises(SystemExit) as end:
+            run_command(lambda: main._run(get_base_config(), tmp_path / "run", finish=False))
+        line = f"interrupted; {said}; run the same command again to continue\n"
+        assert (end.value.code, capsys.readouterr().err) == (143, line)
 
 
 @pytest.mark.parametrize(

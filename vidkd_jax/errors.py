@@ -99,7 +99,12 @@ class FlagParser(argparse.ArgumentParser):
         raise InputError(message)
 
 
-def run_command(main: Callable[[], None], *, goes_on: bool = True) -> None:
+def run_command(
+    main: Callable[[], None],
+    *,
+    goes_on: bool = True,
+    leave: Callable[[int, BaseException], NoReturn] | None = None,
+) -> None:
     """Runs a command's `main` and exits: 0 done, 2 wrong input (one line on stderr), 1 else.
 
     Told to end by SIGTERM it ends as by Ctrl-C, with status 143, as shells count signals.
@@ -110,6 +115,7 @@ def run_command(main: Callable[[], None], *, goes_on: bool = True) -> None:
     Args:
       main: of the command.
       goes_on: whether the command, run again, goes on where it was interrupted.
+      leave: ends the process with a status after an error; None: `sys.exit`.
     """
     sys.argv[1:] = map(_understood, sys.argv[1:])
     own = os.getpid()
@@ -126,21 +132,32 @@ def run_command(main: Callable[[], None], *, goes_on: bool = True) -> None:
             setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for good
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
+    if (ended := _ended(main, goes_on=goes_on)) is None:
+        return
+    status, error = ended
+    if leave is not None:
+        leave(status, error)
+    sys.exit(status)
+
+
+def _ended(main: Callable[[], None], *, goes_on: bool) -> tuple[int, BaseException] | None:
+    """Runs `main`; says the error with which it ends, and returns the exit status and the error."""
     try:
         main()
         sys.stdout.flush()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)  # a name may have more
+        return 2, error
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        return 1, error
     except OSError as error:
-        sys.exit(_status_of(error))
+        return _status_of(error), error
     except KeyboardInterrupt as error:
-        again = "; run the same command again to continue" if goes_on else ""
-        print(f"interrupted{again}", file=sys.stderr)
-        sys.exit(128 + signal.SIGTERM if isinstance(error, Stopped) else 1)
+        again = "run the same command again to continue" if goes_on else ""
+        print("; ".join(filter(None, ("interrupted", *error.args, again))), file=sys.stderr)
+        return 128 + signal.SIGTERM if isinstance(error, Stopped) else 1, error
+    return None
 
 
 def _status_of(error: OSError) -> int:

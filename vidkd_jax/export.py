@@ -55,6 +55,8 @@ def main(argv: list[str] | None = None) -> None:
     print("exporting: traces the network for each platform", file=sys.stderr)
     data = serialised(answering, platforms)
     _check(answering, data, platforms)
+    if (args.out / NETWORK).exists():
+        print(f"replacing the network that was in '{args.out}'", file=sys.stderr)
     write_bytes(args.out / NETWORK, data)
     write_json(args.out / DESCRIPTION, description(answering, platforms))
     size = len(data) / 2**20

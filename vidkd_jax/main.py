@@ -9,6 +9,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from vidkd_jax.errors import FlagParser, InputError, check_text, is_disk_full, run_command
+from vidkd_jax.networks.checkpoints import saved_epoch
 from vidkd_jax.report import closing_lines
 from vidkd_jax.run.saved import saved_summary
 from vidkd_jax.runtime import sharding
@@ -52,6 +53,10 @@ def main(argv: list[str] | None = None) -> None:
 def _run(config: ConfigDict, workdir: Path, *, finish: bool) -> dict[str, Any]:
     try:
         return train_and_evaluate(config, workdir, finish=finish)
+    except KeyboardInterrupt as error:
+        epoch = saved_epoch(workdir)
+        kept = f"{epoch} of {config.train.epochs} epochs are kept" if epoch else "no epoch was done"
+        raise type(error)(kept) from error
     except Exception as error:
         if not is_disk_full(error):
             raise
@@ -98,4 +103,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, leave=sharding.leave)

@@ -55,7 +55,10 @@ def train_and_evaluate(
       RunError: the loss is not finite.
     """
     settings = read(config)
-    if summary := workdir_lib.check(workdir, settings, finish=finish):
+    sharding.check_same(lambda: {"--finish": str(finish)}, "start all with the same flags")
+    with sharding.together():
+        summary = workdir_lib.check(workdir, settings, finish=finish)
+    if summary:
         origins.check_finished(workdir, settings)
         return summary
     if sharding.is_main() and (devices := sharding.describe()):
@@ -97,7 +100,9 @@ def _train_and_evaluate(
         calibrated = judging.calibration(run, best, names, found.collected)
         found = found._replace(scores=evaluators.merged(found.scores, calibrated))
         tracker.write(int(state.step), progress.epoch, "test", found.scores)
-    return results.write_results(workdir, run, found, best, progress)
+    summary = results.write_results(workdir, run, found, best, progress)
+    sharding.wait_for_all("results")  # the first process writes them, which may take minutes
+    return summary
 
 
 def _train(

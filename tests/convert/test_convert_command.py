@@ -31,7 +31,8 @@ def random_state(**changes):
     rng = np.random.default_rng(0)
     shapes = _abstract(card(**changes))
     drawn = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), shapes)
-    return to_torch(drawn, "fc")
+    state = to_torch(drawn, "fc")
+    return {n: np.abs(value) if n.endswith(".running_var") else value for n, value in state.items()}
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +254,20 @@ BAD_FILES = {
     "nan.npz": (
         lambda path, state: np.savez(path, **{**state, "fc.bias": np.full(4, np.nan)}),
         r"1 tensors hold NaN or infinity \(fc.bias\)",
+    ),
+    "int8.npz": (  # quantised
+        lambda path, state: np.savez(path, **{**state, "fc.bias": np.ones(4, np.int8)}),
+        r"1 tensors hold int8, not floating-point numbers \(fc.bias\); use the checkpoint from bef",
+    ),
+    "words.npz": (
+        lambda path, state: np.savez(path, **{**state, "fc.bias": np.array([*"abcd"])}),
+        r"1 tensors hold <U1, not floating-point numbers \(fc.bias\)",
+    ),
+    "variance.npz": (
+        lambda path, state: np.savez(
+            path, **{n: -v if n.endswith("var") else v for n, v in state.items()}
+        ),
+        r"\d+ tensors hold variances below 0 \(.*running_var",
     ),
     "large.npz": (  # no float32
         lambda path, state: np.savez(path, **{**state, "fc.bias": np.full(4, 1e300)}),

@@ -22,7 +22,8 @@ def drawn(name):
     card = weights.Card(name, 1 / 32, 3, 5, 16, TY)
     rng = np.random.default_rng(0)
     shapes = public_names.by_public_name(_abstract(card), head="fc")
-    return {name: rng.normal(size=leaf.shape).astype(np.float32) for name, leaf in shapes.items()}
+    random = {n: rng.normal(size=leaf.shape).astype(np.float32) for n, leaf in shapes.items()}
+    return {n: np.abs(v) if n.endswith(".running_var") else v for n, v in random.items()}
 
 
 def keras_layers(arrays, first):

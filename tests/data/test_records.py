@@ -161,6 +161,27 @@ def test_records_of_more_videos_than_the_index_lists(folder, tmp_path):
         RecordDataset(copy, "test")
 
 
+def test_an_index_in_another_order_is_refused(folder, tmp_path):
+    """Its labels would be given to other videos' frames."""
+    copy = shutil.copytree(folder, tmp_path / "records")
+    heads, *rows = (copy / "videos-test.csv").read_text().splitlines(keepends=True)
+    (copy / "videos-test.csv").write_text("".join([heads, *reversed(rows)]))
+    dataset = RecordDataset(copy, "test")
+    with pytest.raises(InputError, match=r"video 'v_\w+': 'v_\w+' is in its place; is the index"):
+        next(dataset.frames(0, np.asarray([0])))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("counts", {}), ("counts", 3), ("class_names", None), ("fps", "fast")]
+)
+def test_descriptions_of_another_kind_are_damaged(folder, tmp_path, name, value):
+    copy = shutil.copytree(folder, tmp_path / "records")
+    description = json.loads((copy / "dataset.json").read_text()) | {name: value}
+    (copy / "dataset.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match=r"records '.*' cannot be read \(.*\); check them"):
+        RecordDataset(copy, "test")
+
+
 def test_a_cause_without_words(folder, monkeypatch):
     def failing(*_):
         raise RuntimeError

@@ -124,6 +124,43 @@ def test_what_one_process_finds_wrong_stops_all(fields, tmp_path):
     assert all("another run is writing there" in each for each in said)
 
 
+@pytest.fixture(scope="module")
+def start(fields, tmp_path_factory):
+    """A finished run, to start from."""
+    folder = tmp_path_factory.mktemp("start") / "run"
+    finish(launch(folder, {**fields, "train.epochs": 1}, devices=1))
+    return folder
+
+
+def test_hosts_may_keep_the_weights_to_start_from_in_other_folders(fields, start, tmp_path):
+    """A run goes on, and is found finished, though its folder names those of the first host."""
+    hosts = [start, shutil.copytree(start, tmp_path / "copy")]
+    for epochs in (1, 2, 2):
+        own = [{**fields, "model.init_from": host, "train.epochs": epochs} for host in hosts]
+        finish(*pair(tmp_path / "run", *own, devices=1))
+    assert {record["epoch"] for record in read_records(tmp_path / "run/metrics.jsonl")} == {1, 2}
+
+
+def test_hosts_that_start_from_other_weights_or_none_stop(fields, start, tmp_path):
+    launched = launch(tmp_path / "other", {**fields, "train.epochs": 1, "seed": 5}, devices=1)
+    finish(launched)
+    for field, flag, others in (
+        ("model.init_from", str, {"other": "the weights: not the same in all processes; give all"}),
+        (
+            "teachers.runs",
+            lambda folder: f"('{folder}',)",
+            {"other": "the weights: not the same in all processes", "none": "none' is no folder"},
+        ),
+    ):
+        method = {"method.name": "distillation"} if field == "teachers.runs" else {}
+        for name, message in others.items():
+            good = {**fields, **method, field: flag(start)}
+            said = fail(
+                *pair(tmp_path / "run", good, {**good, field: flag(tmp_path / name)}, devices=1)
+            )
+            assert all(message in each and each.count("error: ") == 1 for each in said), said
+
+
 def test_processes_that_see_other_videos_stop(fields, square_videos, tmp_path):
     """The same settings, but each host its own folder."""
     (tmp_path / "videos").symlink_to(square_videos / "videos")

@@ -143,7 +143,7 @@ def test_options_reach_sampler_heads_and_transforms():
         "projection": Head(6, hidden=7, unit=True),
     }
     assert create(split_banks=True, contrast="banks").sharded_memory == ("first_bank", "last_bank")
-    assert create(split_banks=True).sharded_memory == create(contrast="banks").sharded_memory == ()
+    assert create().sharded_memory == create(contrast="banks").sharded_memory == ()
     many = {"clip": jnp.tile(BATCH["clip"][:1], (24, 1, 1, 1, 1, 1)), "video": jnp.arange(24)}
     swapped = {
         kind: {x.tobytes() for x in np.asarray(create(segments=kind).variants(many)["clip"][:, 3])}
@@ -251,6 +251,22 @@ def test_an_unknown_name_is_refused(options):
         create(tuple_length=2)
     with pytest.raises(InputError, match="distilled: no 'answers'"):
         create("pcl_distillation", distilled="answers")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"negatives": 5}, "negatives: 5, but contrast='in_batch' does not read it; leave it out"),
+        ({"split_banks": True}, "split_banks: True, but contrast='in_batch' does not read it"),
+        ({"bank_momentum": 0.9, "contrast": "none"}, "bank_momentum: 0.9, but contrast='none' do"),
+        ({"contrast_weight": 1.0, "contrast": "none"}, "contrast_weight: 1.0, but contrast='none'"),
+        ({"remote_gap": 3}, "remote_gap: 3, but fifth='repeat' does not read it; leave it out"),
+    ],
+)
+def test_an_option_that_nothing_reads_is_refused(options, said):
+    """Two runs that differ in it would be the same."""
+    with pytest.raises(InputError, match=rf"config\.method\.{said}"):
+        create(**options)
 
 
 def test_flow_is_refused():

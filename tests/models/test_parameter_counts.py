@@ -99,6 +99,11 @@ def test_parameters_without_classifier(name, expected):
     assert count_of(name, 0) == expected
 
 
+def test_the_narrowest_factorised_network_has_a_middle():
+    """Its first shortcut is of 1 to 2 channels, for which the formula gives none."""
+    assert count(shapes(models.create("vcop_r21d", 5, width=1 / 64)))
+
+
 @pytest.mark.parametrize("shape", [(7, 16, 16, 3), (8, 16, 15, 3)])
 def test_c3d_refuses_what_its_pools_leave_nothing_of(shape):
     model = models.create("vcop_c3d", 2, width=1 / 32)

@@ -163,9 +163,12 @@ def test_a_damaged_folder_is_named(folder, small_config, tmp_path):
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match="cannot be read"):
         weights.load(tmp_path / "cut")
-    (tmp_path / "cut" / "model.json").write_text("{}")
-    with pytest.raises(InputError, match=r"does not say which network it is of"):
-        weights.load(tmp_path / "cut")
+    card = json.loads((folder / "model.json").read_text())
+    others = [{"num_classes": "two"}, {"sampler": 3}, {"sampler": {"kind": "Contiguous"}}]
+    for damaged in ({}, *(card | other for other in others)):
+        (tmp_path / "cut" / "model.json").write_text(json.dumps(damaged))
+        with pytest.raises(InputError, match=r"does not say which network it is of"):
+            weights.load(tmp_path / "cut")
 
 
 def test_a_moving_average_starts_where_the_student_does(folder, small_config):

@@ -108,6 +108,16 @@ def test_the_first_best_of_a_fork_is_judged_beside_its_teachers(trunk, forked, t
     assert "fork begins afresh with" in capsys.readouterr().err
 
 
+def test_what_a_trunk_of_an_unknown_method_has_reached_means_nothing(trunk, forked, tmp_path):
+    own = shutil.copytree(trunk, tmp_path / "own")
+    config = json.loads((own / "config.json").read_text())
+    config["method"] = {"name": "my_own"}
+    (own / "config.json").write_text(json.dumps(config))
+    run = build(forked(train__fork_from=str(own)))
+    _, progress = beginning.from_trunk(run, run.initial_state())
+    assert (progress.trunk_best, progress.trunk_best_epoch) == (-1, 0)
+
+
 @pytest.mark.parametrize("method", ["confidence_distillation", "teaching_yourself"])
 def test_the_teachers_of_a_fork_are_asked_once_about_the_validation_videos(
     method, trunk, forked, tmp_path, monkeypatch

@@ -115,6 +115,10 @@ def test_a_teacher_may_compute_in_a_type_of_its_own(kind, teacher_run, small_con
 def test_a_type_for_teachers_that_there_are_not_is_refused(small_config):
     with pytest.raises(InputError, match=r"teachers\.dtype: method 'supervised' has no teacher"):
         build(small_config(method__name="supervised", teachers__dtype="bfloat16"))
+    with pytest.raises(
+        InputError, match=r"teachers\.dtype: method 'mutual_learning' has a peer al"
+    ):
+        build(small_config(method__name="mutual_learning", teachers__dtype="bfloat16"))
 
 
 def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config, tmp_path):
@@ -454,6 +458,18 @@ def test_a_teacher_of_other_data_is_named(teacher_run, small_config, names, spli
         trained.load(read(config), names, Contiguous(4, 2))
 
 
+def test_a_teacher_of_still_clips_is_not_shown_motion(teacher_run, small_config, tmp_path):
+    still = shutil.copytree(teacher_run, tmp_path / "still")
+    config = json.loads((still / "config.json").read_text())
+    config["data"]["sampler"] = "still"
+    (still / "config.json").write_text(json.dumps(config))
+    message = r"still' has seen clips of one frame repeated alone .*, or set data\.sampler='still'"
+    with pytest.raises(InputError, match=message):
+        trained.load(read(taught(small_config, still)), ("Left", "Right"), Contiguous(4, 2))
+    alike = taught(small_config, still, data__sampler="still")
+    assert trained.load(read(alike), ("Left", "Right"), Contiguous(4, 2))
+
+
 @pytest.mark.parametrize("stride", [2, 3])
 def test_each_network_sees_its_own_middle_frame_of_still_clips(teacher_run, small_config, stride):
     """A student beside a teacher sees what it will see alone."""
@@ -557,18 +573,28 @@ def test_a_cosine_of_another_length_is_another_run(small_config, tmp_path):
         train.train_and_evaluate(small_config(schedule__name="cosine", train__epochs=2), tmp_path)
 
 
-@pytest.mark.parametrize("whose", ["student_blocks", "blocks_of_teacher"])
-def test_a_block_that_is_not_there_is_named_with_the_nearest(whose, teacher_run, small_config):
+@pytest.mark.parametrize(
+    ("whose", "name", "near"),
+    [
+        ("student_blocks", "stage3_blok1", "stage3_block1"),
+        ("blocks_of_teacher", "stage3_blok1", "stage3_block1"),
+        ("student_blocks", "", ""),  # the backbone itself is none
+        ("blocks_of_teacher", "", ""),
+    ],
+)
+def test_a_block_that_is_not_there_is_named_with_the_nearest(
+    whose, name, near, teacher_run, small_config
+):
     blocks = {
         f"method__{part}": ("stage4_block1",) for part in ("student_blocks", "blocks_of_teacher")
     }
     config = small_config(
         method__name="attention_transfer",
-        **{**blocks, f"method__{whose}": ("stage3_blok1",)},
+        **{**blocks, f"method__{whose}": (name,)},
         teachers__runs=(str(teacher_run),),
     )
     folder = f"'{teacher_run}': " if whose == "blocks_of_teacher" else ""
-    with pytest.raises(InputError, match=rf"{folder}no block 'stage3_blok1'.*stage3_block1"):
+    with pytest.raises(InputError, match=rf"{folder}no block '{name}'.*{near}"):
         build(config).initial_state()
 
 

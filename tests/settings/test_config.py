@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from vidkd_jax.errors import InputError
+from vidkd_jax.settings import config_files
 from vidkd_jax.settings.config import from_json, get_base_config, read, set_field
 from vidkd_jax.settings.recipes import DATASETS, OTHER_SPLITS, build
 from vidkd_jax.settings.settings import flatten
@@ -187,6 +188,10 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
             {"train.epochs": 3, "schedule.warmup_epochs": 3},
             r"schedule\.warmup_epochs: 3 of train\.epochs=3: .* never be reached",
         ),
+        (
+            {"train.epochs": 3, "train.keep_epochs": (1, 4)},
+            r"train\.keep_epochs: 4 of train\.epochs=3 would keep nothing",
+        ),
     ],
 )
 def test_settings_that_would_do_nothing(fields, message):
@@ -250,6 +255,7 @@ def test_unknown_and_ill_typed_fields(field, value, message):
         ("augment.blur_size", 4, r"augment\.blur_size"),
         ("augment.hue_range", (0.5, 0.1), r"augment\.hue_range"),
         ("train.batch_size", 0, "at least 1"),
+        ("augment.jitter_strength", ("a", "b", "c", "d"), r"augment\.jitter_strength: .*use 4 of"),
     ],
 )
 def test_impossible_values_name_the_field_and_the_remedy(field, value, message):
@@ -268,6 +274,31 @@ def test_settings_that_would_do_nothing_are_refused():
     config = build("c3d", "ucf101", model__name="vcop_c3d", model__zero_init_residual=True)
     with pytest.raises(InputError, match=r"'vcop_c3d' has no residual blocks that end in a norm"):
         read(config)
+
+
+@pytest.mark.parametrize(
+    "field", ["teachers.runs", "data.crop_sizes", "seed", "method.name", "optim.multipliers"]
+)
+def test_none_is_no_value_of_a_field(field):
+    """A config's file may set it, though no flag can."""
+    config = get_base_config()
+    section, _, name = field.rpartition(".")
+    with config.ignore_type():
+        (config[section] if section else config)[name] = None
+    with pytest.raises(InputError, match=rf"config\.{field}: None; give \w+, or leave it out"):
+        read(config)
+
+
+def test_the_usual_folder_of_records_does_not_overrule_a_configs(monkeypatch, tmp_path):
+    monkeypatch.setenv("VIDKD_DATA", "/usual")
+    file = tmp_path / "own.py"
+    for fields, root in (("", "/usual"), (', data__root="/mine"', "/mine")):
+        file.write_text(
+            "from vidkd_jax.settings.recipes import build\n"
+            f"def get_config(data): return build('x', data{fields})\n"
+        )
+        assert config_files.load(file, "laptop", {}).data.root == root
+    assert config_files.load(file, "laptop", {"data.root": "/flag"}).data.root == "/flag"
 
 
 def test_unknown_dataset_names_the_nearest():

@@ -125,7 +125,8 @@ class Augment:
         odd = self.blur_size > 0 and self.blur_size % 2 == 1
         self._require("blur_size", odd, "use an odd number")
         strengths = self.jitter_strength
-        valid = len(strengths) == 4 and all(0 <= s <= 1 for s in strengths) and strengths[3] <= 0.5
+        numbers = len(strengths) == 4 and all(isinstance(s, int | float) for s in strengths)
+        valid = numbers and all(0 <= s <= 1 for s in strengths) and strengths[3] <= 0.5
         self._require("jitter_strength", valid, "use 4 of 0 to 1, the last one at most 0.5")
 
     def _require(self, name: str, valid: bool, remedy: str) -> None:

@@ -7,6 +7,7 @@ NAME_flow.
 import dataclasses
 import json
 import shlex
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ _OPTIONAL: dict[str, Any] = {
     "fps": 0.0,
     "groups": {},
 }
+
+_TYPES: dict[str, Any] = {"class_names": list, "counts": dict, "groups": dict, "fps": (int, float)}
 
 # The flags that render the built-in record sets. All but the teachers' have one seed, and so the
 # same actors.
@@ -94,8 +97,11 @@ class RecordSet:
         if not versions:
             is_real = self.name not in (*_MARIONETTE, *TASKS) and self.modality == "rgb"
             or_else = "use the built-in videos (--config=...:marionette), or " if is_real else ""
+            made = [path.name for path in self.root.glob("*/")] if is_real else []
+            near = "".join(f" (did you mean '{n}'?)" for n in get_close_matches(self.name, made, 1))
             raise InputError(
-                f"no records of '{self.name}' split {self.split} in '{folder}': {or_else}make the "
+                f"no records of '{self.name}' split {self.split} in '{folder}'{near}: "
+                f"{or_else}make the "
                 f"records with {self._how_to_make()}"
                 f"{f' --fps={self.fps:g}' if self.fps and self.modality == 'rgb' else ''}"
             )
@@ -203,6 +209,9 @@ def read_info(folder: Path) -> dict[str, Any]:
         found = _OPTIONAL | info | {name: info[name] for name in _FIELDS}
         if found["frames_per_record"] is not None and found["frames_per_record"] < 1:
             raise ValueError(f"frames_per_record is {found['frames_per_record']}")
+        for name, types in _TYPES.items():
+            if not isinstance(found[name], types):
+                raise ValueError(f"{name} is {found[name]!r}")
         return found
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise unreadable(folder, f"dataset.json: {type(error).__name__} {error}") from error

@@ -66,7 +66,7 @@ class RecordDataset:
         self._frames_per_record = info["frames_per_record"]
         num_frames = [video.num_frames for video in self.videos]
         self._starts = record_starts(num_frames, self._frames_per_record)
-        if len(self.videos) != info["counts"][split] or len(self._source) != self._starts[-1]:
+        if len(self.videos) != info["counts"].get(split) or len(self._source) != self._starts[-1]:
             cause = (
                 f"it holds {len(self._source)} records, and the index lists {len(self.videos)} "
                 f"videos in {self._starts[-1]} records"
@@ -106,7 +106,7 @@ class RecordDataset:
         wanted = range(video.num_frames) if numbers is None else list(numbers)
         length = run_length(video.num_frames, self._frames_per_record)
         runs = {
-            run: self._read(index, self._starts[index] + run)
+            run: self._read(index, self._starts[index] + run, run * length)
             for run in {number // length for number in wanted}
         }
         try:
@@ -130,12 +130,17 @@ class RecordDataset:
                     raise self._damaged(index, error) from error
             yield frame
 
-    def _read(self, index: int, record: int) -> Sequence[bytes]:
-        """Returns the frames in a record of video `index`."""
+    def _read(self, index: int, record: int, first: int) -> Sequence[bytes]:
+        """Returns the frames in a record of video `index`, which begins with frame `first`."""
         try:
             features = self._parse(self._source[record]).features.feature
         except (RuntimeError, ValueError, IndexError, DecodeError) as error:
             raise self._damaged(index, error) from error
+        own = [*features["id"].bytes_list.value]
+        begins = [*features["first_frame"].int64_list.value]
+        if own not in ([], [self.videos[index].id.encode()]) or begins not in ([], [first]):
+            its = ", ".join(name.decode(errors="replace") for name in own)
+            raise self._damaged(index, ValueError(f"'{its}' is in its place; is the index sorted?"))
         return features["frames"].bytes_list.value
 
     def _damaged(self, index: int, error: Exception) -> InputError:

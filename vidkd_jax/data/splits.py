@@ -52,7 +52,10 @@ class Splits:
     folds: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def fingerprint(self) -> str:
-        """Returns a text that determines which videos are in which subset, and their order."""
+        """Returns a text of all videos in order: training, validation, test.
+
+        Where one subset ends and the next begins is not in it: the settings say that.
+        """
         subsets = (self.train, self.val, self.test)
         return repr([(v.id, v.label, v.num_frames) for s in subsets for v in s.videos])
 

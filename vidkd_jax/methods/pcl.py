@@ -76,6 +76,22 @@ class PretextContrast(Defaults):
     tested_by: ClassVar[tuple[str, ...]] = ("pretext", "linear_probe", "nearest_neighbours")
     selected_on: ClassVar[str] = "pretext_top1"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        contrast, fifth = f"contrast='{self.contrast}'", f"fifth='{self.fifth}'"
+        unread = {"remote_gap": fifth} if self.fifth != "remote" else {}
+        if self.contrast != "banks":
+            unread |= dict.fromkeys(("negatives", "bank_momentum", "split_banks"), contrast)
+        if self.contrast == "none":
+            unread |= dict.fromkeys(("contrast_weight", "contrast_temperature"), contrast)
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in unread and value != field.default:
+                raise InputError(
+                    f"config.method.{field.name}: {value!r}, but {unread[field.name]} does not "
+                    "read it; leave it out"
+                )
+
     @property
     def clips(self) -> tuple[int, ...] | None:
         """The tuple; a remote clip takes the middle one's place or is not seen."""

@@ -47,7 +47,8 @@ def factorised(
       [b, t', h', w', features].
     """
     (kt, kh, kw), (st, sh, sw) = kernel_size, strides
-    middle = middle or middle_features(kernel_size, x.shape[-1], features)
+    # Of the narrowest networks the formula has no channel left.
+    middle = max(middle or middle_features(kernel_size, x.shape[-1], features), 1)
     space, between, time = names
     x = conv(middle, (1, kh, kw), (1, sh, sw), name=space)(x)
     x = nn.relu(norm(name=between)(x))

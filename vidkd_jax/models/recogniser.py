@@ -92,7 +92,8 @@ class Recogniser(nn.Module):
         def listen(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
             output = call(*args, **kwargs)
             name = "/".join(context.module.path[depth:])
-            if context.method_name == "__call__" and name in self.taps:
+            # The backbone itself has no name, and gives features that are pooled already.
+            if context.method_name == "__call__" and name and name in self.taps:
                 tapped[name] = output
             return output
 

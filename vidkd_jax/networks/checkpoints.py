@@ -227,7 +227,7 @@ def load_variables(folder: Path) -> Variables:
         raise InputError(
             f"checkpoint '{folder}' is not there; copy it from where it was made, or make it again"
         )
-    with _readable(folder, "make it again"):
+    with _readable(folder, "make it again"), _alone():
         saved = ocp.checkpointables_metadata(folder).metadata["variables"]
         as_numpy = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), saved)
         return Variables(**ocp.load_checkpointables(folder, {"variables": as_numpy})["variables"])
@@ -268,7 +268,7 @@ def load_epoch(workdir: Path, epoch: int) -> tuple[dict[str, Any], dict[str, Any
             f"{', '.join(map(str, kept)) or 'none'}; {remedy}"
         )
     folder = _folder(workdir, "latest") / str(epoch)
-    with _readable(folder, "make it again"):
+    with _readable(folder, "make it again"), _alone():
         found = ocp.checkpointables_metadata(folder)
         as_numpy = jax.tree.map(
             lambda leaf: np.empty(leaf.shape, leaf.dtype), found.metadata["state"]
@@ -277,6 +277,15 @@ def load_epoch(workdir: Path, epoch: int) -> tuple[dict[str, Any], dict[str, Any
     progress = dict(found.custom_metadata)
     progress.pop(_PROCESSES, None)
     return state, progress
+
+
+def _alone() -> contextlib.AbstractContextManager[Any]:
+    """Returns the context in which a process reads by itself what others may not have to read."""
+    if jax.process_count() == 1:
+        return contextlib.nullcontext()
+    own = jax.process_index()
+    options = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
+    return ocp.Context(multiprocessing_options=options)
 
 
 def _own_barriers(name: str) -> ocp.Context:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
@@ -76,7 +77,8 @@ def fill(
 
     Raises:
       InputError: tensors of the backbone are missing, of another shape, or unknown: the arrays are
-        another network's. Or a tensor of the network holds numbers that are not finite.
+        another network's. Or a tensor of the network holds no weights: integers, as of a quantised
+        checkpoint, numbers that are not finite, or variances below 0.
     """
     flat = flatten_dict(variables.as_dict())
     names = {path: _public_name(path, head) for path in flat}
@@ -85,14 +87,13 @@ def fill(
     skipped = tuple(name for name in arrays if name not in backbone and name not in heads)
     _check_backbone(backbone, arrays, skipped, source)
     initialised = {**(anew or {}), **_initialised(heads, arrays, head, source)}
+    loaded = tuple(name for name in names.values() if name.rpartition(".")[0] not in initialised)
+    _check_types({name: arrays[name] for name in loaded}, source)
     with np.errstate(over="ignore"):  # a number that is too large is found below
         filled = {
-            path: flat[path]
-            if name.rpartition(".")[0] in initialised
-            else np.asarray(arrays[name], np.float32)
+            path: flat[path] if name not in loaded else np.asarray(arrays[name], np.float32)
             for path, name in names.items()
         }
-    loaded = tuple(name for name in names.values() if name.rpartition(".")[0] not in initialised)
     skipped += tuple(name for name in heads if name in arrays and name not in loaded)
     _check_finite({name: filled[path] for path, name in names.items() if name in loaded}, source)
     whole = {"batch_stats": {}, **unflatten_dict(filled)}  # a network may have no norms
@@ -133,12 +134,28 @@ def _check_backbone(
         )
 
 
+def _check_types(arrays: Mapping[str, np.ndarray], source: str) -> None:
+    """Refuses what is not weights, such as the integers of a quantised network without scales."""
+    types = {name: array.dtype for name, array in arrays.items()}
+    if wrong := [n for n, dtype in types.items() if not jnp.issubdtype(dtype, jnp.floating)]:
+        raise InputError(
+            f"{source}: {len(wrong)} tensors hold {types[wrong[0]]}, not floating-point numbers "
+            f"({_some(wrong)}); use the checkpoint from before it was quantised or changed"
+        )
+
+
 def _check_finite(loaded: Mapping[str, np.ndarray], source: str) -> None:
     """Refuses weights with which a network could only answer NaN."""
     if wrong := [name for name, array in loaded.items() if not np.isfinite(array).all()]:
         raise InputError(
             f"{source}: {len(wrong)} tensors hold NaN or infinity ({_some(wrong)}): their training "
             "failed, or the file is damaged; use another checkpoint"
+        )
+    variances = {n: array for n, array in loaded.items() if n.endswith(".running_var")}
+    if wrong := [name for name, array in variances.items() if (array < 0).any()]:
+        raise InputError(
+            f"{source}: {len(wrong)} tensors hold variances below 0 ({_some(wrong)}): the file is "
+            "damaged, or they are something else; use another checkpoint"
         )
 
 

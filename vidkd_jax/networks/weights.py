@@ -4,6 +4,7 @@
 finished run is one, too: its best student is loaded.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from vidkd_jax import models
+from vidkd_jax import models, samplers
 from vidkd_jax.errors import InputError, check_text, suggest
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.networks.checkpoints import load_best_of, load_variables, save_variables
@@ -107,6 +108,11 @@ class Card:
     def from_json(cls, value: Any) -> "Card":
         """Returns the card; LookupError, TypeError or ValueError where that is none."""
         saved = value["normalisation"]
+        if not isinstance(value["num_classes"], int):
+            raise ValueError(f"num_classes is {value['num_classes']!r}")
+        if value.get("sampler"):
+            with contextlib.suppress(InputError):  # of an unknown kind it is said later
+                samplers.from_json(value["sampler"])
         normalisation = Normalisation(
             tuple(saved["mean"]),
             tuple(saved["std"]),
@@ -180,7 +186,10 @@ def load_card(folder: Path) -> Card:
     if (path := folder / "summary.json").is_file():
         return card_of(path, read_object(path).get("network"))
     if (folder / "config.json").is_file():
-        raise InputError(f"the run in '{folder}' is not finished; run its command again")
+        raise InputError(
+            f"the run in '{folder}' is not finished; run its command again, with --finish to use "
+            "its best epoch so far"
+        )
     what = "holds no weights" if folder.is_dir() else "is no folder"
     raise InputError(
         f"'{folder}' {what}{_beside(folder)}; give a folder that `python -m vidkd_jax.convert` "

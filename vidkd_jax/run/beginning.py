@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from vidkd_jax import models
+from vidkd_jax import methods, models
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
+from vidkd_jax.networks.network import Variables
 from vidkd_jax.run import init_from, origins
 from vidkd_jax.run.asking import BySource
 from vidkd_jax.run.building import Run
 from vidkd_jax.run.optimizer import path_names
-from vidkd_jax.run.saved import saved_network, saved_settings
+from vidkd_jax.run.saved import saved_fields, saved_network, saved_settings
 from vidkd_jax.run.schedule import Progress, Schedule
 from vidkd_jax.run.state import TrainState
 from vidkd_jax.run.validation import Validation
@@ -93,11 +94,21 @@ def from_weights(run: Run, state: TrainState) -> TrainState:
     if model.init_from:
         before = Path(model.init_from)
         anew = _of_other_teachers(run, before) | _of_other_classes(run, before)
-    variables = init_from.first_variables(model, state.variables, anew)
+    with sharding.together():
+        variables = init_from.first_variables(model, state.variables, anew)
     if variables is state.variables:
         return state
+    _check_same("config.model.init_from", variables)
     variables = sharding.replicate(variables, run.mesh)
     return state.replace(variables=variables, memory=run.first_memory(variables))
+
+
+def _check_same(field: str, variables: Variables) -> None:
+    """Refuses weights that another process has otherwise, whose folder may be another one."""
+    sharding.check_same(
+        lambda: {f"{field}, the weights": weights.digest(weights.student_of(variables))},
+        "give all the same weights",
+    )
 
 
 def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
@@ -118,7 +129,9 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     """
     train = run.settings.train
     trunk, epoch = Path(train.fork_from), train.fork_epoch
-    found, saved_progress = load_epoch(trunk, epoch)
+    with sharding.together():
+        found, saved_progress = load_epoch(trunk, epoch)
+    _check_same("config.train.fork_from", Variables(**found["variables"]))
     saved, anew = _by_path(found), _of_other_teachers(run, trunk)
     if anew:
         saved = {
@@ -150,6 +163,8 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     schedule = Schedule.of(run.settings)
     progress = Progress(**saved_progress).under(schedule)
     before = saved_settings(trunk, any_method=True)
+    if saved_fields(trunk).get("method.name") not in methods.available():
+        before = None  # another method stands in its place there
     if before is None or before.method.selected_on != run.settings.method.selected_on:
         progress = progress.selected_anew()
     elif dataclasses.replace(progress, end=0).is_over(schedule):

@@ -161,10 +161,11 @@ def build_run(settings: Settings) -> Run:
       InputError: names what in the config or the data is wrong.
     """
     _check_processes(settings)
-    lists = inputs.read_lists(settings.data)
-    name, records = settings.data.name, inputs.records_identity(settings.data, lists)
-    start = [*init_from.cards(settings), *fork.trunk_cards(settings, records)]
-    splits = inputs.load_splits(settings.data, lists)
+    with sharding.together():
+        lists = inputs.read_lists(settings.data)
+        name, records = settings.data.name, inputs.records_identity(settings.data, lists)
+        start = [*init_from.cards(settings), *fork.trunk_cards(settings, records)]
+        splits = inputs.load_splits(settings.data, lists)
     sharding.check_same(
         lambda: {"config.data, the videos": splits.fingerprint()}, "all must see the same files"
     )

@@ -57,17 +57,23 @@ def load_frozen(
     Raises:
       InputError: a teacher does not fit the method, the videos or the clips.
     """
-    teachers = trained.load(settings, splits.class_names, own)
-    teacher_of = cross_fitting.teacher_of_videos(settings, teachers, splits, records)
-    sampler = _widened(own, teachers)
-    networks = _networks(settings, teachers, own, sampler)
-    window = inputs.window_shapes(settings.data, sampler)
-    shapes = tuple(_output_shapes(*each, window) for each in zip(networks, teachers, strict=True))
+    with sharding.together():
+        teachers = trained.load(settings, splits.class_names, own)
+        teacher_of = cross_fitting.teacher_of_videos(settings, teachers, splits, records)
+        sampler = _widened(own, teachers)
+        networks = _networks(settings, teachers, own, sampler)
+        window = inputs.window_shapes(settings.data, sampler)
+        pairs = zip(networks, teachers, strict=True)
+        shapes = tuple(_output_shapes(*each, window) for each in pairs)
+    digests = tuple(weights.digest(teacher.variables) for teacher in teachers)
+    sharding.check_same(
+        lambda: {"config.teachers.runs, the weights": repr(digests)}, "give all the same weights"
+    )
     return FrozenTeachers(
         cards=tuple(teacher.card for teacher in teachers),
         networks=networks,
         variables=tuple(sharding.replicate(teacher.variables, mesh) for teacher in teachers),
-        digests=tuple(weights.digest(teacher.variables) for teacher in teachers),
+        digests=digests,
         shapes=shapes if teacher_of is None else cross_fitting.as_one(shapes),
         sampler=sampler,
         teacher_of=teacher_of,

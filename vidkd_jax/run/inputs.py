@@ -1,5 +1,6 @@
 """From settings to what a run reads: the videos, the clips and their shapes, the batches."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -32,7 +33,11 @@ def read_lists(settings: DataSettings) -> Dataset | None:
             f"{suggest(settings.name, files.formats())}; with data.source='videos' it is one"
         )
     where = Path(settings.videos), settings.annotations or None
-    return files.read_lists(settings.name, *where, split=settings.split)
+    try:
+        return files.read_lists(settings.name, *where, split=settings.split)
+    except InputError as error:  # which names the flags of `data_prep.build`
+        said = re.sub(r"--(videos|annotations)\b", r"--config.data.\1", str(error))
+        raise InputError(said) from error
 
 
 def load_splits(settings: DataSettings, lists: Dataset | None = None) -> data.Splits:

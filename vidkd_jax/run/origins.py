@@ -43,10 +43,10 @@ def of_run(
     Raises:
       InputError: the weights to start from cannot be read.
     """
-    if resumed and _same_place(saved_fields(workdir), settings, START):
-        start = saved_network(workdir).get(START, [])
-    else:
-        start = _digests(settings, START)
+    # All processes read the weights, or none: Orbax counts what it reads.
+    before = resumed and sharding.all_say(_same_place(saved_fields(workdir), settings, START))
+    with sharding.together():
+        start = saved_network(workdir).get(START, []) if before else _digests(settings, START)
     return {TEACHERS: list(teachers), START: start}
 
 
@@ -88,8 +88,9 @@ def check_finished(workdir: Path, settings: Settings) -> None:
     """
     warn_of_code(workdir, settings)
     fields = saved_fields(workdir)
-    for part in PARTS:
-        if not _same_place(fields, settings, part):
+    same = [part for part in PARTS if sharding.all_say(_same_place(fields, settings, part))]
+    with sharding.together():
+        for part in sorted({*PARTS} - {*same}):
             check(workdir, saved_network(workdir), {part: _digests(settings, part)})
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vidkd_jax import samplers
 from vidkd_jax.errors import InputError, naming
-from vidkd_jax.methods import Frozen, Source
+from vidkd_jax.methods import Frozen, Peer, Source
 from vidkd_jax.models import lookup
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Variables
@@ -54,9 +54,10 @@ def load(settings: Settings, class_names: Sequence[str], own: Sampler) -> tuple[
             f"config.method.teacher_weights: {len(source.weights)} weights for {len(folders)} "
             "teachers; give one each"
         )
-    if settings.teachers.dtype and not settings.method.teachers:
+    if settings.teachers.dtype and all(isinstance(s, Peer) for s in settings.method.teachers):
+        alone = "no teacher" if not settings.method.teachers else "a peer alone, which is a student"
         raise InputError(
-            f"config.teachers.dtype: method '{settings.method_name}' has no teacher; leave it ''"
+            f"config.teachers.dtype: method '{settings.method_name}' has {alone}; leave it ''"
         )
     with naming("config.teachers.runs"):
         teachers = tuple(Teacher(folder, *weights.load(Path(folder))) for folder in folders)
@@ -89,6 +90,13 @@ def _check_clips(
             raise InputError(
                 f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
                 "its teachers one; use networks that see a single frame (convert --frames=1)"
+            )
+        has_seen = saved_fields(Path(folder)).get("data.sampler")
+        if has_seen == "still" and settings.data.sampler != "still" and card.frames > 1:
+            raise InputError(
+                f"config.teachers.runs: '{folder}' has seen clips of one frame repeated alone "
+                "(data.sampler='still'), and would see motion here; use a teacher that has seen "
+                "motion, or set data.sampler='still'"
             )
         still = source is not None and source.all_frames and card.frames == 1
         if still and not lookup(card.model).frame_by_frame:

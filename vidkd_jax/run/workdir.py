@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,9 @@ def _not_writable(workdir: Path, error: OSError) -> InputError:
 
 def _begin(workdir: Path, settings: Settings, network: Mapping[str, Any]) -> None:
     # A resumed run is not finished any more: nobody may take its old summary for its result.
+    if saved_summary(workdir).get("ended_by_hand"):
+        said = "was ended by --finish; until it ends again, with it or without, it is no result"
+        print(f"goes on training: '{workdir}' {said}", file=sys.stderr)
     (workdir / "summary.json").unlink(missing_ok=True)
     write_json(
         workdir / "config.json",
@@ -195,7 +199,7 @@ def saved_card(workdir: Path) -> weights.Card:
 def _check_same(workdir: Path, settings: Settings, flag: str) -> None:
     before, now = saved_config(workdir), settings.by_field()
     if before and (fields := differences.when_resumed(before, now)):
-        field = fields[0]
+        field = "method.name" if "method.name" in fields else fields[0]
         raise InputError(
             f"'{workdir}' holds a run with {field}={before.get(field)!r}, not "
             f"{now.get(field)!r}; use another {flag}"

@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -50,12 +51,15 @@ def announced(
         if bar.disable or (needed := program(*args, **kwargs)) in known:
             return function(*args, **kwargs)
         known.add(needed)
-        name = bar.desc
+        name, begin = bar.desc, time.time()
         bar.set_description_str(f"{name}, compiling (this may take minutes)")
         try:
             return function(*args, **kwargs)
         finally:
-            bar.unpause()  # before the bar is drawn again
+            # Not `unpause`: it leaves out all since the bar was drawn, and the last steps with it.
+            waited = time.time() - begin
+            bar.start_t += waited
+            bar.last_print_t += waited
             bar.set_description_str(name)
 
     return call

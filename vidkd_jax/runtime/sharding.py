@@ -5,10 +5,12 @@ else is replicated. Under `jit`, BatchNorm uses the statistics of the global bat
 BatchNorm) on any number of devices.
 """
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -18,6 +20,10 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from vidkd_jax.errors import InputError
 
 _LONGEST = 2048  # bytes of the longest message that is sent between processes
+
+
+class _AllError(InputError):
+    """All processes raise it, and so end together."""
 
 
 def initialize() -> None:
@@ -62,18 +68,59 @@ def describe() -> str:
 
 
 def raise_together(error: InputError | None) -> None:
-    """Raises the error of the first process in all processes.
+    """Raises the error of any process in all processes.
 
-    Otherwise the other processes would wait for the first one for ever.
+    Otherwise the other processes would wait for this one for ever.
     """
     if jax.process_count() > 1:
         text = str(error or "").encode()[:_LONGEST]
         padded = np.frombuffer(text.ljust(_LONGEST, b"\0"), np.uint8)
-        said = np.asarray(multihost_utils.broadcast_one_to_all(padded)).tobytes()
-        if error is None and (message := said.rstrip(b"\0").decode(errors="replace")):
-            error = InputError(message)
+        table = np.asarray(multihost_utils.process_allgather(padded))
+        said = [row.tobytes().rstrip(b"\0").decode(errors="replace") for row in table]
+        if messages := [message for message in said if message]:
+            raise _AllError(str(error or messages[0])) from error
     if error is not None:
         raise error
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Raises the InputError of any process in all processes, once all have done what is inside.
+
+    What is inside must not wait for other processes.
+    """
+    error = None
+    try:
+        yield
+    except InputError as caught:
+        error = caught
+    raise_together(error)
+
+
+def all_say(said: bool) -> bool:
+    """Returns whether it is true in all processes."""
+    if jax.process_count() == 1:
+        return said
+    return bool(np.all(multihost_utils.process_allgather(np.array(said))))
+
+
+def wait_for_all(name: str) -> None:
+    """Waits until all processes are here; `name` says where."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+def leave(status: int, error: BaseException) -> NoReturn:
+    """Ends this process after an error, without waiting for the others where they may wait for it.
+
+    JAX ends them, too, once it has lost this one.
+    """
+    if jax.distributed.is_initialized() and not isinstance(error, _AllError):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # such as a closed pipe
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def check_same(values: Callable[[], Mapping[str, str]], remedy: str) -> None:
@@ -91,7 +138,7 @@ def check_same(values: Callable[[], Mapping[str, str]], remedy: str) -> None:
     differs = np.ptp(multihost_utils.process_allgather(table), axis=0).any(axis=-1)
     for name, different in zip(own, differs, strict=True):
         if different:
-            raise InputError(f"{name}: not the same in all processes; {remedy}")
+            raise _AllError(f"{name}: not the same in all processes; {remedy}")
 
 
 def create_mesh() -> Mesh:

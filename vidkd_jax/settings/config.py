@@ -60,6 +60,7 @@ def read(config: ConfigDict) -> Settings:
     Raises:
       InputError: one line that names the field that is wrong, and what would be right.
     """
+    _check_given(config)
     config = _with_window_sizes(_expanded(config))
     sections = {name: settings(**config[name]) for name, settings in SECTIONS.items()}
     for name, section in sections.items():
@@ -78,6 +79,18 @@ def read(config: ConfigDict) -> Settings:
     )
     checks.validate(settings)
     return settings
+
+
+def _check_given(config: ConfigDict) -> None:
+    """Refuses None, which a config's file may give any field, where it means nothing.
+
+    Raises:
+      InputError: names the field.
+    """
+    given = flatten(config.to_dict())
+    for field, usual in flatten(get_base_config().to_dict()).items():
+        if usual is not None and given.get(field) is None:
+            raise InputError(f"config.{field}: None; give {type(usual).__name__}, or leave it out")
 
 
 def _expanded(config: ConfigDict) -> ConfigDict:

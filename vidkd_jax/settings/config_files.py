@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.settings.config import config_type, parse, set_field, usual_root
-from vidkd_jax.settings.settings import SECTIONS
+from vidkd_jax.settings.settings import SECTIONS, DataSettings
 
 _PACKAGE = Path(__file__).parents[1]
 # A checkout has no folder `configs` in its package, and an installed package no other one.
@@ -60,14 +60,15 @@ def load(path: Path, argument: str, given: Mapping[str, str]) -> ConfigDict:
     Args:
       path: of the file.
       argument: of its `get_config`, the data set; "": none.
-      given: texts by field, as `config.overrides` returns them. Without `data.root` the records'
-        folder is that of the variable VIDKD_DATA, where it is set.
+      given: texts by field, as `config.overrides` returns them. Without `data.root`, here or in
+        the file, the records' folder is that of the variable VIDKD_DATA, where it is set.
 
     Raises:
       InputError: the file is no config or fails, or an override is wrong.
     """
     config = _own_config(path, argument)
-    if root := usual_root():
+    root = usual_root()
+    if root and config.data.root == DataSettings.root:  # else the file names its own
         config.data.root = root
     for field, text in given.items():
         set_field(config, field, parse(f"--config.{field}", text, config_type(config, field)))
