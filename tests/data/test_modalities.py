@@ -55,12 +55,15 @@ def test_every_video_needs_its_own_flow(memory_dataset):
         PairedDataset(dataset, FlowOf(memory_dataset([10] * 2)))
 
 
+NOTHING = {"class_names": [], "counts": {}}  # of a dataset.json that nobody reads further
+
+
 def test_records_of_another_modality(tmp_path):
     def write(name, **fields):
         folder = tmp_path / name / "split1/1.0.0"
         folder.mkdir(parents=True)
         names = ("name", "dataset", "split", "lists", "class_names", "skipped", "counts")
-        info = {**dict.fromkeys(names), "short_side": 36, **fields}
+        info = {**dict.fromkeys(names), **NOTHING, "short_side": 36, **fields}
         (folder / "dataset.json").write_text(json.dumps(info))
         return folder
 
@@ -82,7 +85,7 @@ def test_flow_of_other_videos_is_refused(tmp_path):
         folder = tmp_path / name / "split1/1.0.0"
         folder.mkdir(parents=True)
         names = ("name", "dataset", "split", "class_names", "skipped", "counts")
-        info = {**dict.fromkeys(names), "short_side": 36, "lists": "same"}
+        info = {**dict.fromkeys(names), **NOTHING, "short_side": 36, "lists": "same"}
         text = json.dumps({**info, "modality": modality, "videos": videos})
         (folder / "dataset.json").write_text(text)
     with pytest.raises(InputError, match=r"a_flow.* is the flow of other videos"):

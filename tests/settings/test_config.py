@@ -188,10 +188,6 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
             {"train.epochs": 3, "schedule.warmup_epochs": 3},
             r"schedule\.warmup_epochs: 3 of train\.epochs=3: .* never be reached",
         ),
-        (
-            {"train.epochs": 3, "train.keep_epochs": (1, 4)},
-            r"train\.keep_epochs: 4 of train\.epochs=3 would keep nothing",
-        ),
     ],
 )
 def test_settings_that_would_do_nothing(fields, message):

@@ -78,11 +78,6 @@ def _validate_drops(settings: Settings) -> None:
     """Checks the drops of the rate, the patterns that they and multipliers name, epochs to keep."""
     _check_epochs("schedule.drops", settings.schedule.drops)
     _check_epochs("train.keep_epochs", settings.train.keep_epochs)
-    if late := [e for e in settings.train.keep_epochs if e > settings.train.epochs]:
-        raise InputError(
-            f"config.train.keep_epochs: {late[0]} of train.epochs={settings.train.epochs} would "
-            "keep nothing; leave it out, or train longer"
-        )
     patterns = []
     for pair in settings.optim.multipliers:
         if not (_is_pattern(pair) and _is_factor(pair[1])):
