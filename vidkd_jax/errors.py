@@ -103,7 +103,7 @@ def run_command(
     main: Callable[[], None],
     *,
     goes_on: bool = True,
-    leave: Callable[[int, BaseException], NoReturn] | None = None,
+    leave: Callable[[int], NoReturn] = sys.exit,
 ) -> None:
     """Runs a command's `main` and exits: 0 done, 2 wrong input (one line on stderr), 1 else.
 
@@ -115,7 +115,7 @@ def run_command(
     Args:
       main: of the command.
       goes_on: whether the command, run again, goes on where it was interrupted.
-      leave: ends the process with a status after an error; None: `sys.exit`.
+      leave: ends the process with a status after an error.
     """
     sys.argv[1:] = map(_understood, sys.argv[1:])
     own = os.getpid()
@@ -132,32 +132,28 @@ def run_command(
             setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for good
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
-    if (ended := _ended(main, goes_on=goes_on)) is None:
-        return
-    status, error = ended
-    if leave is not None:
-        leave(status, error)
-    sys.exit(status)
+    if status := _status(main, goes_on=goes_on):
+        leave(status)
 
 
-def _ended(main: Callable[[], None], *, goes_on: bool) -> tuple[int, BaseException] | None:
-    """Runs `main`; says the error with which it ends, and returns the exit status and the error."""
+def _status(main: Callable[[], None], *, goes_on: bool) -> int:
+    """Runs `main`; says the error with which it ends, and returns the exit status."""
     try:
         main()
         sys.stdout.flush()
     except InputError as error:
         print("error:", " ".join(str(error).splitlines()), file=sys.stderr)  # a name may have more
-        return 2, error
+        return 2
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1, error
+        return 1
     except OSError as error:
-        return _status_of(error), error
+        return _status_of(error)
     except KeyboardInterrupt as error:
         again = "run the same command again to continue" if goes_on else ""
         print("; ".join(filter(None, ("interrupted", *error.args, again))), file=sys.stderr)
-        return 128 + signal.SIGTERM if isinstance(error, Stopped) else 1, error
-    return None
+        return 128 + signal.SIGTERM if isinstance(error, Stopped) else 1
+    return 0
 
 
 def _status_of(error: OSError) -> int:

@@ -17,12 +17,13 @@ from vidkd_jax.run.tracking import read_records
 from vidkd_jax.run.workdir import lock_of
 from vidkd_jax.runtime.lock import only_one
 
+CLUSTER = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+
 
 def launch(workdir, fields, *cluster, devices):
     """Starts `main`; `cluster` is coordinator address, number of processes, and process number."""
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices)}
-    names = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
-    environment |= {name: str(value) for name, value in zip(names, cluster, strict=False)}
+    environment |= {name: str(value) for name, value in zip(CLUSTER, cluster, strict=False)}
     fields = {"distributed": bool(cluster), **fields}
     flags = [f"--config.{field}={value}" for field, value in fields.items()]
     command = [sys.executable, "-m", "vidkd_jax.main", "--config=configs/ty_r18.py"]
@@ -189,6 +190,43 @@ def test_a_process_that_is_told_to_end_ends(fields, tmp_path):
     for process in started:
         assert "interrupted" in process.communicate(timeout=60)[1]
         assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_what_all_find_wrong_ends_all_in_order(fields, tmp_path):
+    said = fail(*pair(tmp_path, {**fields, "train.batch_size": 3}, devices=1))
+    assert all("train.batch_size" in each and each.count("error: ") == 1 for each in said)
+
+
+_ONE_FAILS = """
+import jax
+from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.runtime import sharding
+
+def main():
+    sharding.initialize()
+    if jax.process_index() == 1:
+        raise InputError("wrong here alone")
+    sharding.wait_for_all("the other, who does not come")
+
+run_command(main, leave=sharding.leave)
+"""
+
+
+def test_a_process_that_fails_alone_does_not_wait_for_the_others():
+    address, started = coordinator(), []
+    for number in range(2):
+        environment = dict(zip(CLUSTER, (address, "2", str(number)), strict=True))
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", _ONE_FAILS],
+                stderr=subprocess.PIPE, text=True, env={**os.environ, **environment},
+            )
+        )  # fmt: skip
+    waiting, failing = started
+    said = failing.communicate(timeout=200)[1]  # JAX would wait for 300 seconds
+    assert failing.returncode == 2 and "error: wrong here alone\n" in said
+    waiting.kill()
+    waiting.communicate()
 
 
 def test_processes_that_nobody_started_are_one_line(fields, tmp_path):

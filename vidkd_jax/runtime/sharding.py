@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -20,10 +21,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from vidkd_jax.errors import InputError
 
 _LONGEST = 2048  # bytes of the longest message that is sent between processes
-
-
-class _AllError(InputError):
-    """All processes raise it, and so end together."""
+_PATIENCE = 10.0  # seconds in which processes that fail together have all come to their end
 
 
 def initialize() -> None:
@@ -78,7 +76,7 @@ def raise_together(error: InputError | None) -> None:
         table = np.asarray(multihost_utils.process_allgather(padded))
         said = [row.tobytes().rstrip(b"\0").decode(errors="replace") for row in table]
         if messages := [message for message in said if message]:
-            raise _AllError(str(error or messages[0])) from error
+            raise InputError(str(error or messages[0])) from error
     if error is not None:
         raise error
 
@@ -110,12 +108,18 @@ def wait_for_all(name: str) -> None:
         multihost_utils.sync_global_devices(name)
 
 
-def leave(status: int, error: BaseException) -> NoReturn:
-    """Ends this process after an error, without waiting for the others where they may wait for it.
+def leave(status: int) -> NoReturn:
+    """Ends this process after an error.
 
-    JAX ends them, too, once it has lost this one.
+    The others mostly end with the same one. Where they do not, they may be waiting for this one,
+    and JAX, which would wait for them for minutes, is left: it ends them once this one is gone.
     """
-    if jax.distributed.is_initialized() and not isinstance(error, _AllError):
+    if not jax.distributed.is_initialized():
+        sys.exit(status)
+    ending = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+    ending.start()
+    ending.join(_PATIENCE)
+    if ending.is_alive():
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):  # such as a closed pipe
                 stream.flush()
@@ -138,7 +142,7 @@ def check_same(values: Callable[[], Mapping[str, str]], remedy: str) -> None:
     differs = np.ptp(multihost_utils.process_allgather(table), axis=0).any(axis=-1)
     for name, different in zip(own, differs, strict=True):
         if different:
-            raise _AllError(f"{name}: not the same in all processes; {remedy}")
+            raise InputError(f"{name}: not the same in all processes; {remedy}")
 
 
 def create_mesh() -> Mesh:
