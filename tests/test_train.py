@@ -128,9 +128,9 @@ def test_ended_by_hand_it_can_be_used_and_goes_on_as_the_same_run(
     assert train.train_and_evaluate(small_config(), tmp_path, finish=True) == ended
     capsys.readouterr()
     assert train.train_and_evaluate(small_config(), tmp_path)["epochs"] == 3
-    assert (
-        "goes on training: " in capsys.readouterr().err
-    )  # it was a result, and is none until then
+    said = capsys.readouterr().err
+    assert "\n2 classes, videos: 8 train, 4 val, 4 test; 3 epochs of 2 steps\n" in f"\n{said}"
+    assert "goes on training: " in said  # what was a result is none until then
     assert_same_run(workdir, tmp_path)
     assert is_finished(tmp_path)
     assert train.train_and_evaluate(small_config(), workdir, finish=True) == whole

@@ -67,6 +67,8 @@ def train_and_evaluate(
     if finish and not resumed:
         raise InputError(f"--finish: the run in '{workdir}' has done no epoch; leave it out")
     run = build_run(settings)
+    if sharding.is_main():
+        print(run.describe(), file=sys.stderr)
     if resumed:
         origins.warn_of_code(workdir, settings)
     digests = origins.of_run(workdir, settings, run.frozen.digests, resumed=resumed)

@@ -67,6 +67,14 @@ class Run:
     mesh: jax.sharding.Mesh
     key: jax.Array
 
+    def describe(self) -> str:
+        """Returns what the run learns from, and for how long."""
+        videos = {name: len(getattr(self.splits, name).videos) for name in ("train", "val", "test")}
+        counts = ", ".join(f"{count:,} {name}" for name, count in videos.items())
+        epochs, steps = self.settings.train.epochs, self.train_batches.per_epoch
+        classes = len(self.splits.class_names)
+        return f"{classes} classes, videos: {counts}; {epochs} epochs of {steps:,} steps"
+
     def shard(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         """Puts a host batch on the devices."""
         return sharding.shard(batch, self.mesh)
