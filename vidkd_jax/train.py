@@ -67,8 +67,6 @@ def train_and_evaluate(
     if finish and not resumed:
         raise InputError(f"--finish: the run in '{workdir}' has done no epoch; leave it out")
     run = build_run(settings)
-    if sharding.is_main():
-        print(run.describe(), file=sys.stderr)
     if resumed:
         origins.warn_of_code(workdir, settings)
     digests = origins.of_run(workdir, settings, run.frozen.digests, resumed=resumed)
@@ -85,6 +83,8 @@ def _train_and_evaluate(
     run: Run, workdir: Path, checkpoints: Checkpoints, *, finish: bool
 ) -> dict[str, Any]:
     """Trains from where the run stands, evaluates the best student and writes the results."""
+    if sharding.is_main():
+        print(run.describe(), file=sys.stderr)
     begun = beginning.begin(run, checkpoints)
     state, progress, teachers = begun.state, begun.progress, begun.teachers
     is_main, step = sharding.is_main(), int(state.step)
