@@ -88,9 +88,9 @@ def check_finished(workdir: Path, settings: Settings) -> None:
     """
     warn_of_code(workdir, settings)
     fields = saved_fields(workdir)
-    same = [part for part in PARTS if sharding.all_say(_same_place(fields, settings, part))]
+    moved = [part for part in PARTS if not sharding.all_say(_same_place(fields, settings, part))]
     with sharding.together():
-        for part in sorted({*PARTS} - {*same}):
+        for part in moved:
             check(workdir, saved_network(workdir), {part: _digests(settings, part)})
 
 

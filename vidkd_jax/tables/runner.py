@@ -159,9 +159,11 @@ def run_all(
                         queue.pending.append(arm)
                     else:
                         queue.failures[arm.folder(out)] = future.result()
-                now = [arm for arm, _ in running.values()]
-                bar.n = len(queue.failures) + _parts([*now, *queue.pending], out)
-                bar.set_postfix_str("; ".join(_said(arm, out) for arm in now))
+                now = [(arm, under_way(arm.folder(out))) for arm, _ in running.values()]
+                done = sum(way.part for _, way in now) + _parts(queue.pending, out)
+                bar.n = len(queue.failures) + done
+                said = (f"{arm.row.name}, seed {arm.seed}: {way}" for arm, way in now)
+                bar.set_postfix_str("; ".join(said))
         except BaseException as error:  # such as Ctrl-C, which reaches the runs by itself
             processes.stop(hand_on=isinstance(error, Stopped))
             pool.shutdown(wait=False, cancel_futures=True)
@@ -174,10 +176,6 @@ def run_all(
 def _parts(begun: Iterable[Arm], out: Path) -> float:
     """Returns how many runs' work is done of these, also by other commands."""
     return sum(under_way(arm.folder(out)).part for arm in begun)
-
-
-def _said(arm: Arm, out: Path) -> str:
-    return f"{arm.row.name}, seed {arm.seed}: {under_way(arm.folder(out))}"
 
 
 def _run(
