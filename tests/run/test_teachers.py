@@ -254,21 +254,23 @@ def test_what_was_kept_of_fewer_outputs_is_asked_again(teacher_run, small_config
     assert "confidence" in told("confidence") and len(asked) == 3
 
 
-def test_kept_answers_are_of_one_arithmetic_and_normalisation(teacher_run, small_config):
+def test_kept_answers_are_of_one_backbone_arithmetic_and_normalisation(teacher_run, small_config):
     run = build(taught(small_config, teacher_run))
     (network,) = run.teachers.networks["frozen"]
     model = network.model
     others = (
         model.clone(backbone=model.backbone.clone(dtype=jnp.bfloat16)),
         model.clone(normalisation=ACTIVITYNET_BGR),
+        model.clone(backbone=models.create("i3d_resnet50", 5).backbone),
+        model.clone(backbone=models.create("i3d_resnet50_caffe2", 5).backbone),
         model.clone(backbone=model.backbone.clone(dtype=np.dtype("float32"))),
     )
     clips = run.eval_clips(run.splits.val)
-    (own, rounded, coloured, same) = (
+    (own, rounded, coloured, padded, caffe2, same) = (
         kept._identity(clips, run.settings.data, "r", dataclasses.replace(network, model=each))
         for each in (model, *others)
     )
-    assert len({own, rounded, coloured}) == 3 and same == own
+    assert len({own, rounded, coloured, padded, caffe2}) == 5 and same == own
 
 
 def test_kept_answers_about_records_are_not_taken_for_those_about_their_files(

@@ -132,8 +132,8 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     with sharding.together():
         found, saved_progress = load_epoch(trunk, epoch)
     _check_same("config.train.fork_from", Variables(**found["variables"]))
-    saved, anew = _by_path(found), _of_other_teachers(run, trunk)
-    if anew:
+    saved = _by_path(found)
+    if anew := _of_other_teachers(run, trunk):
         saved = {
             path: leaf
             for path, leaf in saved.items()
@@ -160,20 +160,29 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
     memory = jax.tree.map(lambda old, new: jax.device_put(new, old.sharding), memory, filled)
     if fresh and sharding.is_main():
         print(f"{trunk}: fork begins afresh with {', '.join(fresh)}", file=sys.stderr)
+    return rest.replace(memory=memory), _progress_of_trunk(run, trunk, Progress(**saved_progress))
+
+
+def _progress_of_trunk(run: Run, trunk: Path, saved: Progress) -> Progress:
+    """Returns how far a fork is: as its trunk was, without its best where that was another figure.
+
+    Raises:
+      InputError: by the trunk's best epoch the fork would stop at once.
+    """
     schedule = Schedule.of(run.settings)
-    progress = Progress(**saved_progress).under(schedule)
-    before = saved_settings(trunk, any_method=True)
-    if saved_fields(trunk).get("method.name") not in methods.available():
-        before = None  # another method stands in its place there
+    progress = saved.under(schedule)
+    # A trunk of a method that is not known here has been selected on nobody knows what.
+    known = saved_fields(trunk).get("method.name") in methods.available()
+    before = saved_settings(trunk) if known else None
     if before is None or before.method.selected_on != run.settings.method.selected_on:
-        progress = progress.selected_anew()
-    elif dataclasses.replace(progress, end=0).is_over(schedule):
+        return progress.selected_anew()
+    if dataclasses.replace(progress, end=0).is_over(schedule):
         raise InputError(
             f"config.schedule.early_stopping: {schedule.early_stopping} epochs, but '{trunk}' was "
-            f"best after epoch {progress.best_epoch}, and a fork after epoch {epoch} would stop "
-            "at once; use more, or an earlier train.fork_epoch"
+            f"best after epoch {progress.best_epoch}, and a fork after epoch {progress.epoch} "
+            "would stop at once; use more, or an earlier train.fork_epoch"
         )
-    return rest.replace(memory=memory), progress
+    return progress
 
 
 def _of_other_teachers(run: Run, before: Path) -> dict[str, str]:

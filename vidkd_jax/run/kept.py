@@ -1,7 +1,7 @@
 """What trained networks have said of evaluation clips, kept for further runs and studies.
 
-A file is named by the network's weights and arithmetic, and by the clips that it saw: it answers
-the same question alone, from a run or from a study.
+A file is named by the network, its weights and its arithmetic, and by the clips that it saw: it
+answers the same question alone, from a run or from a study.
 """
 
 import dataclasses
@@ -83,10 +83,18 @@ def _identity(clips: EvalClips, data: DataSettings, records: str, network: Netwo
 
 
 def _arithmetic(network: Network) -> list[Any]:
-    """Returns what a network's answers depend on beside its weights and its frames."""
+    """Returns what a network's answers depend on beside its weights and its clips."""
     model: Any = network.model
-    dtype = jnp.dtype(getattr(model.backbone, "dtype", jnp.float32))
-    return [dtype.name, dataclasses.asdict(model.normalisation)]
+    backbone = model.backbone
+    dtype = jnp.dtype(getattr(backbone, "dtype", jnp.float32))
+    # Backbones of one kind can have the same weights: a stride, or a way to pool, has none.
+    fields = {
+        field.name: repr(getattr(backbone, field.name))
+        for field in dataclasses.fields(backbone)
+        if field.name not in ("parent", "name", "dtype")
+    }
+    kind = f"{type(backbone).__module__}.{type(backbone).__qualname__}"
+    return [kind, fields, dtype.name, dataclasses.asdict(model.normalisation)]
 
 
 def _save(path: Path, said: Said) -> None:
