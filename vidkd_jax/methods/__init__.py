@@ -31,7 +31,8 @@ from vidkd_jax.methods.dtg import DifferentiatedTeachers, SupervisedDTG
 from vidkd_jax.methods.features import AttentionTransfer, FeatureMatching, Hints, Relational
 from vidkd_jax.methods.learned_confidence import LearnedConfidence
 from vidkd_jax.methods.mutual_learning import MutualLearning
-from vidkd_jax.methods.pcl import PretextContrast, PretextContrastDistillation
+from vidkd_jax.methods.pcl import PretextContrast
+from vidkd_jax.methods.pcl_distillation import PretextContrastDistillation
 from vidkd_jax.methods.sources import Average, BestPast, Frozen, Memory, Peer, Source
 from vidkd_jax.methods.supervised import Supervised
 from vidkd_jax.methods.teaching_yourself import TeachingYourself
