@@ -12,7 +12,7 @@ from vidkd_jax import train
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
-from vidkd_jax.run import beginning, judging
+from vidkd_jax.run import beginning, judging, origins
 from vidkd_jax.run.schedule import Schedule
 from vidkd_jax.settings.config import read
 
@@ -116,6 +116,21 @@ def test_what_a_trunk_of_an_unknown_method_has_reached_means_nothing(trunk, fork
     run = build(forked(train__fork_from=str(own)))
     _, progress = beginning.from_trunk(run, run.initial_state())
     assert (progress.trunk_best, progress.trunk_best_epoch) == (-1, 0)
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_how_well_a_trunk_knew_other_teachers_means_nothing(trunk, forked, tmp_path, others):
+    """A confidence's figure has one name, whichever teachers it is of."""
+    confident = {"method__name": "confidence_distillation", "teachers__runs": (str(trunk),)}
+    run = build(forked(**confident))
+    own = shutil.copytree(trunk, tmp_path / "own")
+    config = json.loads((own / "config.json").read_text())
+    config["method"] = {"name": "confidence_distillation"}
+    config["network"][origins.TEACHERS] = ["others"] if others else list(run.frozen.digests)
+    (own / "config.json").write_text(json.dumps(config))
+    run = build(forked(**confident, train__fork_from=str(own)))
+    _, progress = beginning.from_trunk(run, run.initial_state())
+    assert (progress.best_epoch == 0) == others
 
 
 @pytest.mark.parametrize("method", ["confidence_distillation", "teaching_yourself"])

@@ -11,6 +11,8 @@ import numpy as np
 
 from vidkd_jax import methods, models
 from vidkd_jax.errors import InputError
+from vidkd_jax.evaluation import evaluators
+from vidkd_jax.methods import Frozen
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
 from vidkd_jax.networks.network import Variables
@@ -166,6 +168,8 @@ def from_trunk(run: Run, state: TrainState) -> tuple[TrainState, Progress]:
 def _progress_of_trunk(run: Run, trunk: Path, saved: Progress) -> Progress:
     """Returns how far a fork is: as its trunk was, without its best where that was another figure.
 
+    What a student has that is judged by its teachers' answers is another figure beside others.
+
     Raises:
       InputError: by the trunk's best epoch the fork would stop at once.
     """
@@ -173,8 +177,11 @@ def _progress_of_trunk(run: Run, trunk: Path, saved: Progress) -> Progress:
     progress = saved.under(schedule)
     # A trunk of a method that is not known here has been selected on nobody knows what.
     known = saved_fields(trunk).get("method.name") in methods.available()
-    before = saved_settings(trunk) if known else None
-    if before is None or before.method.selected_on != run.settings.method.selected_on:
+    before, own = saved_settings(trunk) if known else None, run.settings.method
+    if before is None or before.method.selected_on != own.selected_on:
+        return progress.selected_anew()
+    judged_by_teachers = Frozen.name in evaluators.sources_of(own.validated_by)
+    if judged_by_teachers and _had_other_teachers(run, trunk):
         return progress.selected_anew()
     if dataclasses.replace(progress, end=0).is_over(schedule):
         raise InputError(
@@ -195,10 +202,15 @@ def _of_other_teachers(run: Run, before: Path) -> dict[str, str]:
       run: its parts.
       before: the folder of the run in which they were trained.
     """
-    taught_by = saved_network(before).get(origins.TEACHERS)
-    if taught_by is None or taught_by == list(run.frozen.digests):
+    if not _had_other_teachers(run, before):
         return {}
     return dict.fromkeys(run.student_alone.training_only, "it was trained beside other teachers")
+
+
+def _had_other_teachers(run: Run, before: Path) -> bool:
+    """Whether a run is known to have had other trained teachers than this one."""
+    taught_by = saved_network(before).get(origins.TEACHERS)
+    return taught_by is not None and taught_by != list(run.frozen.digests)
 
 
 def _of_other_classes(run: Run, before: Path) -> dict[str, str]:
