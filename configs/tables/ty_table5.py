@@ -64,7 +64,10 @@ TABLE = Table(
         Row("TY, no augmentation", "ty_r18", PLAIN),
         Row("Independently training + Data Aug", "supervised_r18"),
         Row(
-            "Teacher to Student + Data Aug", "distillation_r18", {"teachers.runs": (R50_AUGMENTED,)}
+            "Teacher to Student + Data Aug",
+            "distillation_r18",
+            {"teachers.runs": (R50_AUGMENTED,)},
+            against="Independently training + Data Aug",
         ),
         Row("3D ResNet-50, independently", "supervised_r50", PLAIN),
         Row("3D ResNet-18 of flow, independently", FLOW.config, FLOW.overrides),

@@ -192,6 +192,38 @@ def test_seeds_that_some_rows_lack_do_not_weigh_the_average(tmp_path):
     assert average_lines(found)[1][1] == "3 (pairs: 1 to 2)"
 
 
+def test_a_row_that_lacks_a_seed_adds_no_spread(tmp_path):
+    """It gains less than the other row of its reference, in every seed that there is."""
+    for row in ROWS:
+        for seed in (0, 1) if row.name != "small taught" else (0,):
+            run(row, seed, tmp_path)
+    first, *_ = averages(read_column(TABLE, "", "marionette", tmp_path, 2))
+    assert first.pairs == (1, 2) and first.references == 2
+    assert first.difference.mean == pytest.approx((0.03 + 0.0) / 2)
+    assert first.difference.std == pytest.approx(np.std([0.01, -0.01], ddof=1))
+
+
+def test_rows_without_a_seed_in_common_have_their_mean(tmp_path):
+    for row in ROWS[:3]:
+        for seed in {"small taught": (0,), "small taught more": (1,)}.get(row.name, (0, 1)):
+            run(row, seed, tmp_path)
+    first, *_ = averages(read_column(TABLE, "", "marionette", tmp_path, 2))
+    assert first.difference.mean == pytest.approx((0.02 + 0.09) / 2)
+    assert np.isnan(first.difference.std) and first.pairs == (1, 1)
+
+
+def test_a_row_of_a_single_run_is_no_further_seed(tmp_path):
+    single = dataclasses.replace(ROWS[2], only_seed=0)
+    rows = (*ROWS[:2], single)
+    for row in rows:
+        for seed in (0,) if row is single else (0, 1):
+            run(row, seed, tmp_path)
+    table = dataclasses.replace(TABLE, rows=rows, averages={"taught": [r.name for r in rows[1:]]})
+    first, *_ = averages(read_column(table, "", "marionette", tmp_path, 2))
+    # From .30 and .20: .02 and .05 of the first, .04 and .14 of the single run.
+    assert first.difference.per_seed == pytest.approx((0.03, 0.095)) and first.freedom == 1
+
+
 def test_the_papers_average_is_of_the_same_rows(out):
     rows = [dataclasses.replace(row, paper={}) if row.name == NAMES[2] else row for row in ROWS]
     table = dataclasses.replace(TABLE, rows=tuple(rows))

@@ -14,6 +14,7 @@ from vidkd_jax.inference.study import Study
 from vidkd_jax.tables import Row, Selection, Table, load_table, pictures, selected
 from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms, in_order, row_arm
+from vidkd_jax.tables.columns import read_column
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.table import available
 
@@ -143,6 +144,15 @@ def test_chosen_clips_answer(asked, tmp_path):
     null = Study(scores_of(9, "test").shuffled(0)).selected("oracle", (1,))
     assert found["shuffled", "video_top1"] == [null.top1.item()]
     assert "| two clips | 2 |" in text and "| dense | 1 |" in text
+
+
+def test_one_teacher_answers_all_rows_and_a_student_alone_does_not(asked, tmp_path):
+    alone = dataclasses.replace(ROWS[1], name="alone", selection=Selection("dense"))
+    table = dataclasses.replace(TABLE, rows=(*ROWS, alone))
+    found = read_column(table, "", "marionette_untrimmed", tmp_path, 2)
+    assert found.same_networks == {row.name for row in ROWS}
+    difference = found.figures["two clips"]["video_nll"][1]
+    assert len(difference.per_seed) == 2
 
 
 def test_every_row_answers_as_all_runs_were_told(asked, tmp_path):

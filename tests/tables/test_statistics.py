@@ -134,6 +134,17 @@ def test_the_chance_of_a_run_that_many_are_compared_with_counts(first, run_file)
     assert own.high - own.low == pytest.approx(2 * 4.303 * 2 / np.sqrt(3), rel=0.1)
 
 
+def test_the_chance_of_a_network_that_answers_both_rows_is_not_on_one_side_alone(run_file):
+    """A sampler chooses clips for a teacher that answers the other row: the samplers alone vary."""
+    outcomes = ([1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1])
+    many = [read_run(run_file(f"s{s}", c), OF_CLIPS) for s, c in enumerate(outcomes)]
+    once = [read_run(run_file("once", [0] * 4), OF_CLIPS)]
+    rows, references = by_seed(many=many, once=once), {"many": "once", "once": "once"}
+    found = compare(rows, references, OF_CLIPS, shared={"once"}, same_networks={"many"})
+    figure, difference = found["many"]["video_nll"]
+    assert difference.high - difference.low == pytest.approx(figure.high - figure.low)
+
+
 def test_that_chance_counts_in_what_is_measured_of_pairs_of_curves():
     """To 0.9 three runs take 1, 2 and 4 epochs, the single one takes 4: log2 of 4, 2 and 1."""
     one, two, four = (RunResult((), {}, {}, curve) for curve in 0.9 * np.eye(4)[[0, 1, 3]])

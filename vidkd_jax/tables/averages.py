@@ -2,10 +2,11 @@
 
 A claim such as "a teacher helps" is of no single row. The average is of these rows alone, with
 other seeds: rows that are compared with the same run have its chance in common and count as one,
-what each reference gains is averaged over its seeds, and the interval is Student's by how far the
-seeds of a reference differ. Of one seed it is by how far the references differ, which has more in
-it. What the rows of a seed share, such as a draw of the training videos, and what all share, such
-as the test videos or one teacher's luck, is in no interval: the averages of the seeds are shown.
+what each reference gains is averaged over the seeds that all of its rows have, and the interval is
+Student's by how far the seeds of a reference differ. Of one seed it is by how far the references
+differ, which has more in it. What the rows of a seed share, such as a draw of the training videos,
+and what all share, such as the test videos or one teacher's luck, is in no interval: the averages
+of the seeds are shown.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.statistics import Estimate
 
 # By reference and seed: the mean difference of the rows that are compared with this run. The seed
-# is None where a single run is in every pair.
+# is None where a single run is in every pair, or the rows have no seed in common.
 _BySeed = Mapping[str, Mapping[int | None, float]]
 
 
@@ -33,7 +34,7 @@ class Average:
       name: of the rows, in `Table.averages`.
       rows: how many of them are finished.
       of: how many the table has.
-      pairs: fewest and most seeds that a row is compared over.
+      pairs: fewest and most seeds that the rows of a reference are compared over.
       metric: which the difference is of.
       difference: from the rows that they are compared with. `std` is of the seeds of a reference,
         or of the references if there is one seed; `per_seed` has the seeds that all references
@@ -83,7 +84,7 @@ def averages(column: Column) -> list[Average]:
             difference, freedom = average(each)
             if math.isnan(difference.mean):
                 continue
-            pairs = [len(column.pairs[row]) for row in rows]
+            pairs = [len(of_seeds) for of_seeds in each.values()]
             found.append(
                 Average(
                     name,
@@ -138,18 +139,29 @@ def _is_of_two(metric: Metric) -> bool:
 
 def _by_seed(column: Column, rows: Sequence[str], metric: Metric) -> _BySeed:
     """Returns the mean difference of the rows from each run that they are compared with."""
-    shared = column.table.shared_rows()
-    found: dict[str, dict[int | None, list[float]]] = {}
+    by_reference: dict[str, list[str]] = {}
     for row in rows:
-        against = column.table.against(column.table.row(row))
-        differences = column.figures[row][metric.name][1].per_seed
-        for seed, difference in zip(column.pairs[row], differences, strict=True):
-            run = None if {row, against} & shared else seed
-            found.setdefault(against, {}).setdefault(run, []).append(difference)
+        by_reference.setdefault(column.table.against(column.table.row(row)), []).append(row)
     return {
-        reference: {seed: float(np.mean(each)) for seed, each in of_seeds.items()}
-        for reference, of_seeds in found.items()
+        reference: _of_rows_alike(column, of, metric, reference)
+        for reference, of in by_reference.items()
     }
+
+
+def _of_rows_alike(
+    column: Column, rows: Sequence[str], metric: Metric, reference: str
+) -> Mapping[int | None, float]:
+    """Returns the mean difference of the rows from their reference, by seed."""
+    shared = column.table.shared_rows()
+    differences = [
+        dict(zip(column.pairs[row], column.figures[row][metric.name][1].per_seed, strict=True))
+        for row in rows
+    ]
+    seeds = [seed for seed in differences[0] if all(seed in each for each in differences)]
+    single = reference in shared or shared.issuperset(rows)
+    if not seeds or (single and not column.same_networks.issuperset(rows)):
+        return {None: float(np.mean([np.mean([*each.values()]) for each in differences]))}
+    return {seed: float(np.mean([each[seed] for each in differences])) for seed in seeds}
 
 
 def _of_paper(column: Column, metric: Metric, rows: Sequence[str]) -> float | None:

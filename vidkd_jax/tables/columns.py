@@ -35,6 +35,7 @@ class Column:
       figures: {row: {metric: (figure, difference from the row's reference)}}.
       seeds: {row: {the table's seed: the run's own}} of each row's finished runs.
       pairs: the same of those that are compared with a run of the row's reference.
+      same_networks: rows whose clips the runs answer that answer their reference's.
       params: by row, millions of parameters of the student and of each teacher.
       gates: of the rows with trained teachers: how good these are.
       departures: settings that all runs were given by flags, in place of the table's.
@@ -50,6 +51,7 @@ class Column:
     figures: Mapping[str, Mapping[str, tuple[Estimate, Estimate]]]
     seeds: Mapping[str, Mapping[int, int]]
     pairs: Mapping[str, Mapping[int, int]]
+    same_networks: frozenset[str]
     params: Mapping[str, tuple[float, ...]]
     minutes: Mapping[str, float]
     gates: Mapping[str, Gate]
@@ -123,21 +125,18 @@ def read_column(
     references = {row.name: table.against(row) for row in table.rows}
     _check_followed(results, references)
     shared = table.shared_rows()
+    pairs = {row: paired(row, references[row], finished, shared) for row in finished}
+    same_networks = frozenset(row for row, of in pairs.items() if _of_same_networks(of, out))
     return Column(
         table=table,
         missing=missing,
         unpaired=unpaired,
         name=name,
         dataset=dataset,
-        figures=statistics.compare(results, references, measured, shared),
+        figures=statistics.compare(results, references, measured, shared, same_networks),
         seeds={row: {s: arm.seed for s, arm in runs.items()} for row, runs in finished.items()},
-        pairs={
-            row: {
-                s: arm.seed
-                for s, (arm, _) in paired(row, references[row], finished, shared).items()
-            }
-            for row in finished
-        },
+        pairs={row: {s: arm.seed for s, (arm, _) in of.items()} for row, of in pairs.items()},
+        same_networks=same_networks,
         gates=_gates(table, finished, out),
         departures=departures,
         num_groups=len(groups),
@@ -147,6 +146,15 @@ def read_column(
             for row, runs in finished.items()
         },
     )
+
+
+def _of_same_networks(pairs: Mapping[int, tuple[Arm, Arm]], out: Path) -> bool:
+    """Whether in each pair of runs the same network answers: a sampler only chooses its clips."""
+
+    def answers(arm: Arm) -> list[Path]:
+        return [each.folder(out) for each in arm.answering() or [arm]]
+
+    return all(answers(ours) == answers(theirs) for ours, theirs in pairs.values())
 
 
 def _groups(

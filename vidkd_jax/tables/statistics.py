@@ -211,6 +211,7 @@ def compare(
     references: Mapping[str, str],
     metrics: Sequence[Metric],
     shared: Container[str] = (),
+    same_networks: Container[str] = (),
 ) -> dict[str, dict[str, tuple[Estimate, Estimate]]]:
     """Compares every row with its reference.
 
@@ -222,6 +223,8 @@ def compare(
       references: the row that each row is compared with.
       metrics: that all runs were read for.
       shared: rows of a single run, which all seeds share.
+      same_networks: rows whose videos the network answers that answers their reference's. Where it
+        is a single run, its chance is on both sides of every pair, and not on one alone.
 
     Returns:
       {row: {metric: (figure, difference from the row's reference)}}.
@@ -232,7 +235,8 @@ def compare(
     compared: dict[str, dict[str, tuple[Estimate, Estimate]]] = {}
     for row, runs in rows.items():
         pairs = [*paired(row, references[row], rows, shared).values()]
-        in_every_pair = (row in shared) != (references[row] in shared)
+        of_one_run = (row in shared) != (references[row] in shared)
+        in_every_pair = of_one_run and row not in same_networks
         ours, theirs = [run for run, _ in pairs], [reference for _, reference in pairs]
         compared[row] = {}
         for metric in metrics:
