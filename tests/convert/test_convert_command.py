@@ -1,5 +1,6 @@
 """The convert command: the folders that it writes, and its messages about bad files."""
 
+import dataclasses
 import json
 import os
 import pickle
@@ -378,6 +379,17 @@ def test_bad_files_end_with_one_line_and_status_2(name, state, tmp_path):
 def test_every_normalisation_has_a_name():
     known = set(models.normalisation.NORMALISATIONS.values())
     assert {models.lookup(name).normalisation for name in models.available()} <= known
+
+
+def test_weights_of_residual_frames(npz, tmp_path):
+    convert(npz, tmp_path / "plain")
+    assert weights.load_card(tmp_path / "plain").normalisation.residual == "none"
+    convert(npz, tmp_path / "changes", "--residual=circular")
+    usual = models.lookup(weights.load_card(tmp_path / "changes").model).normalisation
+    found = weights.load_card(tmp_path / "changes").normalisation
+    assert found == dataclasses.replace(usual, residual="circular")
+    with pytest.raises(InputError, match=r"--residual=circular: shows changes, and a clip of --fr"):
+        convert(npz, tmp_path / "one", "--residual=circular", "--frames=1")
 
 
 def test_names_of_the_classes(npz, tmp_path):

@@ -460,6 +460,15 @@ def test_a_teacher_of_other_data_is_named(teacher_run, small_config, names, spli
         trained.load(read(config), names, Contiguous(4, 2))
 
 
+def test_a_teacher_of_changes_is_not_shown_still_clips(teacher_run, small_config, tmp_path):
+    changes = shutil.copytree(teacher_run, tmp_path / "changes")
+    summary = json.loads((changes / "summary.json").read_text())
+    summary["network"]["normalisation"]["residual"] = "circular"
+    (changes / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(InputError, match=r"config.data.sampler: 'still', but the teacher '.*chang"):
+        build(taught(small_config, changes, data__sampler="still"))
+
+
 def test_a_teacher_of_still_clips_is_not_shown_motion(teacher_run, small_config, tmp_path):
     still = shutil.copytree(teacher_run, tmp_path / "still")
     config = json.loads((still / "config.json").read_text())

@@ -143,6 +143,8 @@ def test_left_and_right_are_not_mirrored_where_classes_tell_them_apart():
             r"method\.kd_weight: method 'decoupled' does not read it; it reads label_smoothing, ",
         ),
         ({"method.name": "distillation", "method.first_teacher": "random"}, "does not read it"),
+        ({"model.residual": "circular", "data.sampler": "still"}, r"of data\.sampler='still' have"),
+        ({"model.residual": "circular", "data.frames": 1}, r"changes, .* of data\.frames=1 have"),
         ({"schedule.name": "cosine", "schedule.patience": 3}, r"schedule\.patience: .*'cosine'"),
         ({"schedule.name": "steps", "schedule.patience": 3}, r"schedule\.patience: .*'steps'"),
         ({"schedule.drops": (3,)}, r"schedule\.drops: .*'plateau' does not read it; .*'steps'"),

@@ -26,7 +26,7 @@ from vidkd_jax.convert.reading import read_checkpoint, sha256
 from vidkd_jax.convert.torch_layout import to_flax
 from vidkd_jax.convert.unwrapping import below_prefix, unwrap
 from vidkd_jax.errors import FlagParser, InputError, is_disk_full, run_command, suggest
-from vidkd_jax.models.normalisation import NORMALISATIONS
+from vidkd_jax.models.normalisation import NORMALISATIONS, RESIDUALS
 from vidkd_jax.networks import public_names, weights
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.runtime.files import make_folder
@@ -103,6 +103,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help="of the input (default: the network's, with --inflate imagenet): "
         f"{', '.join(NORMALISATIONS)}",
     )
+    parser.add_argument(
+        "--residual",
+        choices=RESIDUALS,
+        default="none",
+        help="the weights see residual frames: circular for PCL's released code (default: none)",
+    )
     args = parser.parse_args(argv)
     for name in ("num_classes", "width", "frames", "stride", "size"):
         if (value := getattr(args, name)) is not None and not 0 < value < math.inf:
@@ -110,6 +116,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     if args.normalisation not in {None, *NORMALISATIONS}:
         near = suggest(args.normalisation, NORMALISATIONS)
         raise InputError(f"--normalisation={args.normalisation} is unknown{near}")
+    if args.residual != "none" and args.frames == 1:
+        raise InputError(
+            f"--residual={args.residual}: shows changes, and a clip of --frames=1 has none; leave "
+            "one of them out"
+        )
     return args
 
 
@@ -167,7 +178,8 @@ def _no_classifier(source: str, head: str, others: Sequence[str]) -> str:
 def _card(args: argparse.Namespace, backbone: models.Backbone) -> weights.Card:
     """Returns what the flags say of the network; of its classes only that there are some."""
     usual = NORMALISATIONS["imagenet"] if args.inflate else backbone.normalisation
-    normalisation = NORMALISATIONS.get(args.normalisation, usual)
+    named = NORMALISATIONS.get(args.normalisation, usual)
+    normalisation = dataclasses.replace(named, residual=args.residual)
     return weights.Card(
         model=args.model,
         width=args.width,

@@ -40,9 +40,11 @@ def cards(settings: Settings) -> list[weights.Card]:
     }
     for name, value in wanted.items():
         if found[name] != value:
+            converted = " (a checkpoint's is what convert --residual said)" if card.source else ""
             raise InputError(
                 f"config.model.init_from: '{model.init_from}' holds weights of "
                 f"{name}={found[name]}, the run has {name}={value}; make them agree"
+                + (converted if name == "residual" else "")
             )
     weights.check_split("model.init_from", model.init_from, card, settings.data)
     return [card]

@@ -72,6 +72,23 @@ def load(settings: Settings, class_names: Sequence[str], own: Sampler) -> tuple[
     return teachers
 
 
+def _check_still(teacher: Teacher, *, is_still: bool) -> None:
+    """Refuses a teacher that knows one frame alone beside motion, or changes beside still clips."""
+    folder, card = teacher.folder, teacher.card
+    has_seen = saved_fields(Path(folder)).get("data.sampler")
+    if has_seen == "still" and not is_still and card.frames > 1:
+        raise InputError(
+            f"config.teachers.runs: '{folder}' has seen clips of one frame repeated alone "
+            "(data.sampler='still'), and would see motion here; use a teacher that has seen "
+            "motion, or set data.sampler='still'"
+        )
+    if card.normalisation.residual != "none" and is_still:
+        raise InputError(
+            f"config.data.sampler: 'still', but the teacher '{folder}' sees residual frames, and "
+            "in clips of one frame nothing changes; use another sampler or teacher"
+        )
+
+
 def _check_clips(
     settings: Settings, source: Frozen | None, teachers: Sequence[Teacher], own: Sampler
 ) -> None:
@@ -91,13 +108,7 @@ def _check_clips(
                 f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
                 "its teachers one; use networks that see a single frame (convert --frames=1)"
             )
-        has_seen = saved_fields(Path(folder)).get("data.sampler")
-        if has_seen == "still" and settings.data.sampler != "still" and card.frames > 1:
-            raise InputError(
-                f"config.teachers.runs: '{folder}' has seen clips of one frame repeated alone "
-                "(data.sampler='still'), and would see motion here; use a teacher that has seen "
-                "motion, or set data.sampler='still'"
-            )
+        _check_still(teacher, is_still=settings.data.sampler == "still")
         still = source is not None and source.all_frames and card.frames == 1
         if still and not lookup(card.model).frame_by_frame:
             raise InputError(

@@ -42,6 +42,7 @@ def validate(settings: Settings) -> None:
     _validate_fork(settings)
     _validate_folds(settings)
     _validate_data(settings.data)
+    _validate_residual(settings)
 
 
 def _validate_optimiser(settings: Settings) -> None:
@@ -204,6 +205,23 @@ def _validate_data(data: DataSettings) -> None:
             f"config.data.modality: '{modality}' shows motion, which data.sampler='still' is to "
             "hide; use 'rgb'"
         )
+
+
+def _validate_residual(settings: Settings) -> None:
+    """Refuses residual frames of clips in which nothing changes.
+
+    Raises:
+      InputError: the network would see zeros.
+    """
+    data, residual = settings.data, settings.model.residual
+    if residual == "none":
+        return
+    for field, value in (("sampler", "still"), ("frames", 1)):
+        if getattr(data, field) == value:
+            raise InputError(
+                f"config.model.residual: '{residual}' shows changes, and the clips of "
+                f"data.{field}={value!r} have none; use 'none'"
+            )
 
 
 def _validate_values(settings: Settings) -> None:
