@@ -55,8 +55,7 @@ def main(argv: list[str] | None = None) -> None:
             entry.path, target, args.short_side, args.quality, args.fps, args.keep_damaged
         )
 
-    if args.dataset in ("folder", "csv"):
-        check_training(dataset)
+    check_training(dataset)
     for notice in (*dataset.notices, *of_validation(dataset)):
         print(notice)
     conversion = Conversion(dataset, output, settings, make_task, stage_video)

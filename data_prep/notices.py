@@ -1,7 +1,6 @@
 """What a person should know of the videos that were converted."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.settings import DataSettings
 from vidkd_jax.video.rate import describe_rates
 
+_SHOWN = 20  # names in a line
 _SIDE = 16  # of the thumbnails that are compared, in pixels
 # Largest mean difference of two thumbnails of one recording, by the standard deviation of one. On
 # UTD-MHAD, where one depth camera saw everybody in one room, two takes of a person differ by 0.02
@@ -24,7 +24,7 @@ _FLAT = 6.0  # standard deviation of a picture that shows nothing, such as black
 
 
 def check_training(dataset: Dataset) -> None:
-    """Refuses people's own videos where a class cannot be learnt, before anything is converted.
+    """Refuses videos where a class cannot be learnt, before anything is converted.
 
     Raises:
       InputError: a class has no training video.
@@ -33,7 +33,8 @@ def check_training(dataset: Dataset) -> None:
     if missing := classes_without(train, dataset.class_names):
         raise InputError(
             f"{dataset.name}: {len(missing)} of {len(dataset.class_names)} classes have no "
-            f"training video, such as '{missing[0]}'; give them some, or leave out their videos"
+            f"training video, such as '{missing[0]}'; give them some, or leave out their videos, "
+            "and the classes themselves where a list names them (UCF101's classInd.txt)"
         )
 
 
@@ -75,12 +76,11 @@ def describe(
     """
     for split in ("train", "test"):
         if missing := classes_without([v.entry for v in splits[split]], class_names):
-            yield f"classes without {split} videos: {', '.join(missing)}"
+            yield f"classes without {split} videos: {_some(missing)}"
     videos = [converted for part in splits.values() for converted in part]
     damaged = [v for v in videos if v.video.num_damaged]
     if damaged:
-        names = ", ".join(str(v.entry.path) for v in islice(damaged, 20))
-        yield f"kept {len(damaged)} damaged videos: {names}{', ...' if len(damaged) > 20 else ''}"
+        yield f"kept {len(damaged)} damaged videos: {_some([str(v.entry.path) for v in damaged])}"
     if said := describe_rates({v.entry.id: v.video.fps for v in videos}):
         yield f"{said}; data_prep.build with --fps stores all videos at one rate"
     if alike:
@@ -90,6 +90,10 @@ def describe(
             f"video, or were recorded in the same second, such as '{test}' and '{train}'; if those "
             "are of one recording, the test measures what was trained on: give them one group"
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def find_alike(splits: Mapping[str, Sequence[Converted]]) -> list[tuple[str, str]]:

@@ -61,3 +61,19 @@ def test_records_that_were_made_in_another_way_are_others(tmp_path, made, identi
     folder.mkdir(parents=True)
     (folder / "dataset.json").write_text(json.dumps({**info, **made}))
     assert RecordSet(tmp_path, "a", split=1, short_side=56).identity() == identity
+
+
+def test_other_splits_of_the_records_are_named(tmp_path):
+    for split in (1, 3):
+        folder = tmp_path / f"ucf101/split{split}/1.0.0"
+        folder.mkdir(parents=True)
+        (folder / "dataset.json").write_text("{}")
+    with pytest.raises(InputError, match=r"split2' \(there is split1, split3\): use the built-in"):
+        RecordSet(tmp_path, "ucf101", split=2, short_side=128).folders()
+
+
+def test_another_name_is_suggested_and_not_the_same_one(tmp_path):
+    for name in ("ucf101", "ucf"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match=r"split2' \(did you mean 'ucf'\?\): use the built-in"):
+        RecordSet(tmp_path, "ucf101", split=2, short_side=128).folders()

@@ -34,6 +34,18 @@ def test_groups_that_belong_to_one_class_are_held_out_in_each(memory_dataset):
     assert Counter(v.label for v in videos if v.group in held_out) == {0: 1, 1: 1, 2: 1}
 
 
+def test_a_group_of_much_of_a_class_trains():
+    """As in HMDB51, where one film can have a third of a class."""
+    videos = [SimpleNamespace(label=0, group=f"film{n}") for n in range(10) for _ in range(5)]
+    (film,) = held_out_groups(videos, 0.1)
+    more = [SimpleNamespace(label=0, group=film)] * 25
+    (other,) = held_out_groups(videos + more, 0.1)
+    assert other != film
+    # Where none is that small, the first one validates all the same.
+    two = [video for video in videos if video.group in (film, other)]
+    assert held_out_groups(two, 0.1) == {film}
+
+
 def test_one_group_in_each_class_leaves_none_to_validate(memory_dataset):
     datasets = {name: memory_dataset([20] * 3, num_classes=3) for name in ("train", "test")}
     with pytest.raises(

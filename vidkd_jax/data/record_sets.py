@@ -97,16 +97,24 @@ class RecordSet:
         if not versions:
             is_real = self.name not in (*_MARIONETTE, *TASKS) and self.modality == "rgb"
             or_else = "use the built-in videos (--config=...:marionette), or " if is_real else ""
-            made = [path.name for path in self.root.glob("*/")] if is_real else []
-            near = "".join(f" (did you mean '{n}'?)" for n in get_close_matches(self.name, made, 1))
             raise InputError(
-                f"no records of '{self.name}' split {self.split} in '{folder}'{near}: "
+                f"no records of '{self.name}' split {self.split} in '{folder}'"
+                f"{self._beside() if is_real else ''}: "
                 f"{or_else}make the "
                 f"records with {self._how_to_make()}"
                 f"{f' --fps={self.fps:g}' if self.fps and self.modality == 'rgb' else ''}"
             )
         self._check(versions[-1])
         return versions[-1]
+
+    def _beside(self) -> str:
+        """Returns what there is in the place of the records: other splits, or another name."""
+        others = {path.parents[1].name for path in self.root.glob(f"{self.name}/*/*/dataset.json")}
+        if others:
+            return f" (there is {', '.join(sorted(others))})"
+        made = [path.name for path in self.root.glob("*/")]
+        near = get_close_matches(self.name, [name for name in made if name != self.name], 1)
+        return "".join(f" (did you mean '{name}'?)" for name in near)
 
     def _check(self, folder: Path) -> None:
         """Refuses records of another modality, size or frame rate."""

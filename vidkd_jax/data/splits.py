@@ -5,6 +5,7 @@ import hashlib
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Protocol
 
 from vidkd_jax.data.videos import Video, VideoDataset
@@ -157,11 +158,13 @@ def _rank(name: str) -> str:
 def held_out_groups(videos: Sequence[Grouped], fraction: float) -> set[str]:
     """Returns the groups for validation: a fixed fraction of the training groups, at least one.
 
-    The choice depends only on the names of the groups, so that every run of a study validates on
-    the same videos. From groups that belong to one class each (such as the films of HMDB51), the
-    fraction is taken class by class, so that every class with at least two groups is validated;
-    and from groups that several classes share. A group whose loss would leave a class without
-    training is passed over. Where none of these has a group to spare, all are taken together.
+    The choice depends only on the names and sizes of the groups, so that every run of a study
+    validates on the same videos. From groups that belong to one class each (such as the films of
+    HMDB51), the fraction is taken class by class, so that every class with at least two groups is
+    validated; and from groups that several classes share. A group whose loss would leave a class
+    without training is passed over, and one with which more than twice the fraction of a class
+    would validate, where another one is left. Where none of these has a group to spare, all are
+    taken together.
 
     Raises:
       InputError: There are fewer than two groups, or no group can be held out.
@@ -172,26 +175,57 @@ def held_out_groups(videos: Sequence[Grouped], fraction: float) -> set[str]:
         raise InputError(
             "data.val='groups' needs at least two training groups; use data.val='val' or 'test'"
         )
-    left = Counter(label for labels in classes.values() for label in labels)
-    held_out: set[str] = set()
-
-    def hold_out(groups: Sequence[str], count: int) -> None:
-        for group in groups:
-            if count > 0 and all(left[label] > 1 for label in classes[group]):
-                held_out.add(group)
-                left.subtract(classes[group])
-                count -= 1
-
+    held = _HeldOut(videos, classes, 2 * fraction)
     for groups in strata:
-        hold_out(groups, min(max(round(fraction * len(groups)), 1), len(groups) - 1))
-    if not held_out:
-        hold_out(sorted(classes, key=_rank), max(round(fraction * len(classes)), 1))
-    if not held_out:
+        held.add(groups, min(max(round(fraction * len(groups)), 1), len(groups) - 1))
+    if not held.groups:
+        held.add(sorted(classes, key=_rank), max(round(fraction * len(classes)), 1))
+    if not held.groups:
         raise InputError(
             "config.data.val: no class has a second training group that could be held out for "
             "validation; add videos, or use a split of your lists (data.val='val')"
         )
-    return held_out
+    return held.groups
+
+
+class _HeldOut:
+    """Groups that validate, and what each class still has.
+
+    Attributes:
+      groups: their names.
+    """
+
+    def __init__(
+        self, videos: Sequence[Grouped], classes: Mapping[str, set[int]], most: float
+    ) -> None:
+        self.groups: set[str] = set()
+        self._classes = classes
+        self._left = Counter(label for labels in classes.values() for label in labels)
+        self._sizes: dict[str, Counter[int]] = defaultdict(Counter)
+        for video in videos:
+            self._sizes[video.group][video.label] += 1
+        sizes = Counter(video.label for video in videos)
+        self._allowed = {label: most * size for label, size in sizes.items()}
+
+    def add(self, groups: Sequence[str], count: int) -> None:
+        """Holds out `count` of the groups, in their order, or as many as can be spared."""
+        for group in chain(filter(self._is_small, groups), groups):
+            if count > 0 and group not in self.groups and self._can_be_spared(group):
+                self._take(group)
+                count -= 1
+
+    def _is_small(self, group: str) -> bool:
+        """Whether no class would have too many videos held out; asked when the group's turn is."""
+        return all(size <= self._allowed[label] for label, size in self._sizes[group].items())
+
+    def _can_be_spared(self, group: str) -> bool:
+        return all(self._left[label] > 1 for label in self._classes[group])
+
+    def _take(self, group: str) -> None:
+        self.groups.add(group)
+        self._left.subtract(self._classes[group])
+        for label, size in self._sizes[group].items():
+            self._allowed[label] -= size
 
 
 def folds_of_groups(videos: Sequence[Grouped], folds: int) -> dict[str, int]:
