@@ -162,3 +162,13 @@ def test_a_file_that_answers_otherwise_is_not_written(video_run, tmp_path, monke
     with pytest.raises(RunError, match=r"probabilities differ by .*; it was not written"):
         export.main([f"--run={video_run}", f"--out={tmp_path}"])
     assert not any(tmp_path.iterdir())
+
+
+def test_a_run_in_bfloat16_is_exported(video_run, tmp_path):
+    """Two programs of one network may round otherwise."""
+    run = shutil.copytree(video_run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["model"]["dtype"] = "bfloat16"
+    (run / "config.json").write_text(json.dumps(config))
+    export.main([f"--run={run}", f"--out={tmp_path / 'out'}", "--platforms=cpu"])
+    assert (tmp_path / "out" / export.NETWORK).exists()

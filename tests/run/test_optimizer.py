@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vidkd_jax.run.optimizer import create_optimizer, set_rates
+from vidkd_jax import models
+from vidkd_jax.run.optimizer import create_optimizer, path_names, set_rates
 
 SGD = {"momentum": 0.9, "weight_decay": 5e-4, "nesterov": False}
 
@@ -18,6 +19,7 @@ def test_decay_on_kernels_spares_biases_norms_and_shortcuts(name):
         "block": {
             "downsample.0": {"kernel": jnp.ones(2)},
             "shortcut_conv": {"kernel": jnp.ones(2)},
+            "branch1_conv": {"kernel": jnp.ones(2)},
         },
     }
     options = {"name": name, "momentum": 0.0, "weight_decay": 0.5, "nesterov": False}
@@ -27,9 +29,9 @@ def test_decay_on_kernels_spares_biases_norms_and_shortcuts(name):
         optimizer = create_optimizer(0.1, decay_on=decay_on, **options)
         updates, _ = optimizer.update(zeros, optimizer.init(params), params)
         moved[decay_on] = [float(leaf[0]) for leaf in jax.tree.leaves(updates)]
-    np.testing.assert_allclose(moved["all"], [-0.05] * 5, rtol=1e-6)
-    # Leaves in order: those of the block's two shortcuts, norm/scale, stem/bias, stem/kernel.
-    np.testing.assert_allclose(moved["kernels"], [0, 0, 0, 0, -0.05], rtol=1e-6)
+    np.testing.assert_allclose(moved["all"], [-0.05] * 6, rtol=1e-6)
+    # Leaves in order: those of the block's three shortcuts, norm/scale, stem/bias, stem/kernel.
+    np.testing.assert_allclose(moved["kernels"], [0, 0, 0, 0, 0, -0.05], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "nesterov"), [("sgd", False), ("sgd", True), ("adamw", False)])
@@ -112,3 +114,23 @@ def test_multipliers_are_parameter_groups_of_pytorch(name):
         params = jax.tree.map(jnp.add, params, updates)
     for n, leaf in leaves.items():
         np.testing.assert_allclose(params[n]["kernel"], leaf.detach().numpy(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["r3d_18", "hara_r3d_18", "ty_r3d_18", "vcop_r3d", "x3d_s"])
+def test_every_projected_shortcut_is_spared(name):
+    """Of a stage's first block the convolution that leads around it is a kernel without decay."""
+    model = models.create(name, 5, width=1 / 8 if name == "x3d_s" else 1 / 16)
+    clip = jax.ShapeDtypeStruct((1, 8, 32, 32, 3), jnp.float32)
+    shapes = jax.eval_shape(lambda c: model.init(jax.random.key(0), c, train=False), clip)["params"]
+    optimizer = create_optimizer(
+        0.1, name="sgd", momentum=0.0, weight_decay=0.5, nesterov=False, decay_on="kernels"
+    )
+    ones = jax.tree.map(lambda leaf: jnp.ones(leaf.shape[:0]), shapes)
+    zeros = jax.tree.map(jnp.zeros_like, ones)
+    updates, _ = optimizer.update(zeros, optimizer.init(ones), ones)
+    kept = [
+        p
+        for p, u in jax.tree_util.tree_leaves_with_path(updates)
+        if float(u) == 0 and path_names(p)[-1] == "kernel"
+    ]
+    assert len(kept) >= 3

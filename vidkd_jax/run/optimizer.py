@@ -8,6 +8,9 @@ import jax
 import numpy as np
 import optax
 
+# Parts of the names of shortcuts' layers: Hara's and torchvision's, TY's and VCOP's, X3D's.
+_SHORTCUTS = ("downsample", "shortcut", "branch1")
+
 
 def create_optimizer(
     learning_rate: float,
@@ -94,7 +97,7 @@ def _is_kernel(params: Any) -> Any:
     def decays(path: Any, leaf: Any) -> bool:
         del leaf
         names = path_names(path)
-        in_shortcut = any("shortcut" in name or "downsample" in name for name in names)
+        in_shortcut = any(word in name for name in names for word in _SHORTCUTS)
         return names[-1] == "kernel" and not in_shortcut
 
     return jax.tree_util.tree_map_with_path(decays, params)

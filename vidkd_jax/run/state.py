@@ -37,12 +37,12 @@ def create_variables(
 
     The scales of norms named `zero_norms` begin at 0 instead of 1.
     """
-    # LLVM's -O3 spends minutes on the unrolled random generators of a network's initialisers (on
-    # two CPU cores 45 s for R3D-18, against 3 s), for a function that runs once.
-    quickly = {"xla_backend_optimization_level": 1}
+    # On processors LLVM's -O3 spends minutes on the unrolled random generators of a network's
+    # initialisers (on two cores 45 s for R3D-18, against 3 s), for a function that runs once.
+    on_cpu = jax.default_backend() == "cpu"
     init = jax.jit(
         lambda key: model.init(key, jnp.zeros((1, *clip_shape)), train=False),
-        compiler_options=quickly,
+        compiler_options={"xla_backend_optimization_level": 1} if on_cpu else None,
     )
     variables = init(key)
     params = jax.tree_util.tree_map_with_path(
