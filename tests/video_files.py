@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import simplejpeg
 
 # Corner colours that survive compression: red and green above, blue and white below.
 CORNERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
@@ -107,3 +108,22 @@ def as_stream(source, target):
             if packet.dts is not None:
                 packet.stream = copy
                 after.mux(packet)
+
+
+def photographs(path, images):
+    """Writes a Motion JPEG video whose frames have EXIF, as those that are copied from photos."""
+    maker, upright = (0x010F, 2, 4, b"abc\0"), (0x0112, 3, 1, 1)
+    tags = struct.pack("<IHHHI4sHHIII", 8, 2, *maker, *upright, 0)
+    exif = b"Exif\0\0II*\0" + tags
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt, stream.time_base = "yuvj420p", Fraction(1, 10)
+        for number, image in enumerate(images):
+            jpeg = simplejpeg.encode_jpeg(image, quality=95, colorsubsampling="420")
+            packet = av.Packet(jpeg[:2] + segment + jpeg[2:])
+            packet.stream, packet.time_base, packet.is_keyframe = stream, stream.time_base, True
+            packet.pts = packet.dts = number
+            packet.duration = 1
+            container.mux(packet)

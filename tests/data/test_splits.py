@@ -41,9 +41,11 @@ def test_a_group_of_much_of_a_class_trains():
     more = [SimpleNamespace(label=0, group=film)] * 25
     (other,) = held_out_groups(videos + more, 0.1)
     assert other != film
-    # Where none is that small, the first one validates all the same.
+    # Where none is that small, the first one validates all the same, or one with less.
     two = [video for video in videos if video.group in (film, other)]
     assert held_out_groups(two, 0.1) == {film}
+    assert held_out_groups(two + more, 0.1) == {other}
+    assert held_out_groups([*two, *more, SimpleNamespace(label=0, group="a")], 0.01) == {"a"}
 
 
 def test_one_group_in_each_class_leaves_none_to_validate(memory_dataset):

@@ -15,13 +15,14 @@ from video_files import (
     encode,
     encode_audio,
     moving_texture,
+    photographs,
     set_display_matrix,
 )
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.video import VideoError, VideoStream, iter_frames, probe, read_frames, write_video
 from vidkd_jax.video.errors import ffmpeg_errors
-from vidkd_jax.video.frames import fit_size, resize
+from vidkd_jax.video.frames import fit_size, resize, rotation_matrix
 from vidkd_jax.video.opening import open_live
 
 NO_LOSS = {"crf": "1"}
@@ -63,6 +64,28 @@ def test_rotation_is_applied(tmp_path, matrix, expected):
     assert read_frames(path, [0], short_side=16).shape == (
         (1, 24, 16, 3) if turned else (1, 16, 24, 3)
     )
+
+
+@pytest.mark.parametrize("degrees", [90, -90, 180])
+def test_a_rotation_alone_turns_a_frame_as_its_matrix_does(tmp_path, degrees):
+    path = tmp_path / "phone.mp4"
+    write_video(path, [corners()] * 2, 25, options=NO_LOSS)
+    set_display_matrix(path, *{90: (0, -1, 1, 0), -90: (0, 1, -1, 0), 180: (-1, 0, 0, -1)}[degrees])
+    with av.open(path) as container:
+        frame = next(container.decode(video=0))
+        assert frame.rotation in (degrees, degrees - 360)
+        matrix = np.frombuffer(bytes(frame.side_data.get("DISPLAYMATRIX")), np.int32)
+    np.testing.assert_array_equal(rotation_matrix(frame.rotation), matrix)
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mov", ".mkv"])
+def test_frames_with_side_data_that_pyav_does_not_know(tmp_path, suffix):
+    """As of a time-lapse that is made of photographs: each JPEG has EXIF."""
+    path = tmp_path / f"photographs{suffix}"
+    photographs(path, [np.full((64, 64, 3), 20 * n, np.uint8) for n in range(5)])
+    info = probe(path)
+    assert (info.num_frames, info.height, info.width) == (5, 64, 64)
+    assert read_frames(path)[:, 0, 0, 0] == pytest.approx(range(0, 100, 20), abs=2)
 
 
 @pytest.mark.parametrize(

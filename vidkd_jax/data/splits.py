@@ -163,7 +163,8 @@ def held_out_groups(videos: Sequence[Grouped], fraction: float) -> set[str]:
     HMDB51), the fraction is taken class by class, so that every class with at least two groups is
     validated; and from groups that several classes share. A group whose loss would leave a class
     without training is passed over, and one with which more than twice the fraction of a class
-    would validate, where another one is left. Where none of these has a group to spare, all are
+    would validate, where another one is left; else those with the least of a class come first.
+    Where none of these has a group to spare, all are
     taken together.
 
     Raises:
@@ -204,12 +205,12 @@ class _HeldOut:
         self._sizes: dict[str, Counter[int]] = defaultdict(Counter)
         for video in videos:
             self._sizes[video.group][video.label] += 1
-        sizes = Counter(video.label for video in videos)
-        self._allowed = {label: most * size for label, size in sizes.items()}
+        self._most, self._of = most, Counter(video.label for video in videos)
+        self._allowed = {label: most * size for label, size in self._of.items()}
 
     def add(self, groups: Sequence[str], count: int) -> None:
         """Holds out `count` of the groups, in their order, or as many as can be spared."""
-        for group in chain(filter(self._is_small, groups), groups):
+        for group in chain(filter(self._is_small, groups), sorted(groups, key=self._excess)):
             if count > 0 and group not in self.groups and self._can_be_spared(group):
                 self._take(group)
                 count -= 1
@@ -217,6 +218,12 @@ class _HeldOut:
     def _is_small(self, group: str) -> bool:
         """Whether no class would have too many videos held out; asked when the group's turn is."""
         return all(size <= self._allowed[label] for label, size in self._sizes[group].items())
+
+    def _excess(self, group: str) -> int:
+        """Returns how many times the videos that may be held out of a class the group has."""
+        return max(
+            int(n / (self._most * self._of[label])) for label, n in self._sizes[group].items()
+        )
 
     def _can_be_spared(self, group: str) -> bool:
         return all(self._left[label] > 1 for label in self._classes[group])

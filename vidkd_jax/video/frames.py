@@ -75,8 +75,19 @@ def _display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
     """Returns the elements of the matrix that says how to turn the video, if there is one."""
     # Read the matrix from a tiny copy. PyAV frees a frame whose side data were read only when the
     # garbage collector runs, and a frame of a large video takes megabytes.
-    matrix = _convert(VideoReformatter(), frame, side=16).side_data.get("DISPLAYMATRIX")
+    tiny = _convert(VideoReformatter(), frame, side=16)
+    try:
+        matrix = tiny.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV names no side data where it does not know one of them, such as EXIF
+        return rotation_matrix(tiny.rotation) if tiny.rotation else None
     return None if matrix is None else np.frombuffer(bytes(cast(Buffer, matrix)), np.int32)
+
+
+def rotation_matrix(degrees: int) -> np.ndarray:
+    """Returns the elements of a display matrix that turns counterclockwise, without mirroring."""
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    turned = [[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 2**14]]
+    return np.rint(np.ravel(turned) * 2**16).astype(np.int32)
 
 
 def _orient(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
