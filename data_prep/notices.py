@@ -8,7 +8,8 @@ import simplejpeg
 
 from data_prep.output import Converted
 from vidkd_jax.annotations import Dataset
-from vidkd_jax.data.splits import classes_without, held_out_groups
+from vidkd_jax.data.groups import held_out_groups
+from vidkd_jax.data.splits import classes_without
 from vidkd_jax.errors import InputError
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.settings import DataSettings

@@ -12,7 +12,8 @@ from vidkd_jax.annotations import read_dataset
 from vidkd_jax.annotations.copies import find_copies
 from vidkd_jax.annotations.groups import recording_of
 from vidkd_jax.annotations.hmdb51 import film
-from vidkd_jax.data.splits import classes_without, held_out_groups
+from vidkd_jax.data.groups import held_out_groups
+from vidkd_jax.data.splits import classes_without
 from vidkd_jax.errors import InputError
 
 OFFICIAL = Path(__file__).parents[2] / "../shared/annotations"

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from vidkd_jax.data import load_splits
-from vidkd_jax.data.splits import balanced_subset, folds_of_groups, held_out_groups
+from vidkd_jax.data.groups import folds_of_groups, held_out_groups
+from vidkd_jax.data.splits import balanced_subset
 from vidkd_jax.errors import InputError
 
 
