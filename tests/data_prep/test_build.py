@@ -303,11 +303,15 @@ def test_real_hmdb51(tmp_path, command):
         shutil.copy(path, tmp_path / "videos/wave")
         lines.append(f"{path.name} {1 + number % 2} \n")
     (lists / "wave_test_split1.txt").write_text("".join(lines))
-    (lists / "clap_test_split1.txt").write_text("not_this_split.avi 0 \n")
+    (tmp_path / "videos/clap").mkdir()
+    clap = path.name.replace("_wave_", "_clap_")
+    shutil.copy(path, tmp_path / "videos/clap" / clap)
+    (lists / "clap_test_split1.txt").write_text(f"not_this_split.avi 0 \n{clap} 1 \n")
     out = tmp_path / "out"
     options = dict(videos=tmp_path / "videos", annotations=lists, out=out, workers=1)
     assert command(build.main, dataset="hmdb51", **options)[0] == 0
-    assert [row["group"] for row in index(out, "hmdb51", "train")] == ["RATRACE", "TrumanShow"]
+    found = [(row["label"], row["group"]) for row in index(out, "hmdb51", "train")]
+    assert found == [("0", "TrumanShow"), ("1", "RATRACE"), ("1", "TrumanShow")]
     assert command(check_records.main, data=out, annotations=lists)[0] == 0
 
 
@@ -319,7 +323,10 @@ def test_real_kinetics(tmp_path, command):
     lists = tmp_path / "lists"
     lists.mkdir()
     header = "label,youtube_id,time_start,time_end,split\n"
-    (lists / "train.csv").write_text(f"{header}a b,R6llTwEh07w,10,20,train\n")
+    shutil.copy(REAL_VIDEOS / "R6llTwEh07w.mp4", tmp_path / "videos/R6llTwEh07w_000020_000030.mp4")
+    (lists / "train.csv").write_text(
+        f"{header}a b,R6llTwEh07w,10,20,train\nc,R6llTwEh07w,20,30,train\n"
+    )
     (lists / "k400_labels.txt").write_text("a b\nc\n")
     (lists / "validate.csv").write_text(f"{header}a b,SOX5yA1l24A,0,10,validate\n")
     out = tmp_path / "out"
