@@ -38,8 +38,7 @@ def held_out_groups(videos: Sequence[Grouped], fraction: float) -> set[str]:
     validated; and from groups that several classes share. A group whose loss would leave a class
     without training is passed over, and one with which more than twice the fraction of a class
     would validate, where another one is left; else those with the least of a class come first.
-    Where none of these has a group to spare, all are
-    taken together.
+    Where none of these has a group to spare, all are taken together.
 
     Raises:
       InputError: There are fewer than two groups, or no group can be held out.
@@ -83,7 +82,7 @@ class _HeldOut:
         self._allowed = {label: most * size for label, size in self._of.items()}
 
     def add(self, groups: Sequence[str], count: int) -> None:
-        """Holds out `count` of the groups, in their order, or as many as can be spared."""
+        """Holds out `count` of the groups, or as many as can be spared, the small ones first."""
         for group in chain(filter(self._is_small, groups), sorted(groups, key=self._excess)):
             if count > 0 and group not in self.groups and self._can_be_spared(group):
                 self._take(group)
