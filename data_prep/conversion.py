@@ -21,7 +21,7 @@ from data_prep.pool import run_tasks
 from data_prep.staging import SkippedVideo, StagedVideo
 from vidkd_jax.annotations import SPLITS, Dataset, Entry
 from vidkd_jax.annotations.files import exists
-from vidkd_jax.errors import InputError, check_text
+from vidkd_jax.errors import InputError, check_text, first_of
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.runtime.progress import progress_bar
 
@@ -123,8 +123,7 @@ def _read_finished(output: Output, settings: dict[str, Any]) -> dict[str, Any] |
 
 def _describe_classes(class_names: Sequence[str]) -> str:
     """Returns the number of the classes and the first names, which show whether all is as meant."""
-    more = ", ..." if len(class_names) > 10 else ""
-    return f"{len(class_names)} classes: {', '.join(class_names[:10])}{more}"
+    return f"{len(class_names)} classes: {first_of(class_names, 10)}"
 
 
 def _print_finished(output: Output, skipped: int) -> None:

@@ -10,7 +10,7 @@ from data_prep.output import Converted
 from vidkd_jax.annotations import Dataset
 from vidkd_jax.data.groups import held_out_groups
 from vidkd_jax.data.splits import classes_without
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, first_of
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings.settings import DataSettings
 from vidkd_jax.video.rate import describe_rates
@@ -77,11 +77,12 @@ def describe(
     """
     for split in ("train", "test"):
         if missing := classes_without([v.entry for v in splits[split]], class_names):
-            yield f"classes without {split} videos: {_some(missing)}"
+            yield f"classes without {split} videos: {first_of(missing, _SHOWN)}"
     videos = [converted for part in splits.values() for converted in part]
     damaged = [v for v in videos if v.video.num_damaged]
     if damaged:
-        yield f"kept {len(damaged)} damaged videos: {_some([str(v.entry.path) for v in damaged])}"
+        names = [str(v.entry.path) for v in damaged]
+        yield f"kept {len(damaged)} damaged videos: {first_of(names, _SHOWN)}"
     if said := describe_rates({v.entry.id: v.video.fps for v in videos}):
         yield f"{said}; data_prep.build with --fps stores all videos at one rate"
     if alike:
@@ -91,10 +92,6 @@ def describe(
             f"video, or were recorded in the same second, such as '{test}' and '{train}'; if those "
             "are of one recording, the test measures what was trained on: give them one group"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def find_alike(splits: Mapping[str, Sequence[Converted]]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import signal
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import NoReturn
@@ -78,6 +78,11 @@ def suggest(name: str, valid: Iterable[str]) -> str:
     valid = sorted(valid)
     near = get_close_matches(name, valid, n=1)
     return f"; did you mean '{near[0]}'?" if near else f"; valid: {', '.join(valid)}"
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """Returns the first names in a line, and dots where there are more than `most`."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _understood(argument: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from vidkd_jax.annotations.locate import VideoFolder
 from vidkd_jax.annotations.text import check_label, read_lines, read_text, require_folder
 from vidkd_jax.annotations.types import Dataset, Listed, find_class, make_dataset
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, first_of
 
 _COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
 _SPLITS = {"train": "train", "val": "val", "validate": "val", "validation": "val", "test": "test"}
@@ -50,7 +50,7 @@ def read_mini_kinetics200(name: str, annotations: Path, videos: Path, split: int
     if not unknown:
         return dataset
     said = f"{len(unknown)} ids of the lists are no videos of their split in the .csv files: "
-    said += ", ".join(unknown[:20]) + (", ..." if len(unknown) > 20 else "")
+    said += first_of(unknown, 20)
     return dataclasses.replace(dataset, notices=(*dataset.notices, said))
 
 

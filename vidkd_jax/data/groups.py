@@ -49,7 +49,7 @@ def held_out_groups(videos: Sequence[Grouped], fraction: float) -> set[str]:
         raise InputError(
             "data.val='groups' needs at least two training groups; use data.val='val' or 'test'"
         )
-    held = _HeldOut(videos, classes, 2 * fraction)
+    held = _HeldOut(videos, 2 * fraction)
     for groups in strata:
         held.add(groups, min(max(round(fraction * len(groups)), 1), len(groups) - 1))
     if not held.groups:
@@ -69,17 +69,15 @@ class _HeldOut:
       groups: their names.
     """
 
-    def __init__(
-        self, videos: Sequence[Grouped], classes: Mapping[str, set[int]], most: float
-    ) -> None:
+    def __init__(self, videos: Sequence[Grouped], most: float) -> None:
         self.groups: set[str] = set()
-        self._classes = classes
-        self._left = Counter(label for labels in classes.values() for label in labels)
-        self._sizes: dict[str, Counter[int]] = defaultdict(Counter)
+        self._sizes: dict[str, Counter[int]] = defaultdict(Counter)  # of a group, by class
         for video in videos:
             self._sizes[video.group][video.label] += 1
-        self._most, self._of = most, Counter(video.label for video in videos)
-        self._allowed = {label: most * size for label, size in self._of.items()}
+        sizes = Counter(video.label for video in videos)
+        self._most = {label: most * size for label, size in sizes.items()}
+        self._held: Counter[int] = Counter()  # videos of a class
+        self._left = Counter(label for labels in self._sizes.values() for label in labels)
 
     def add(self, groups: Sequence[str], count: int) -> None:
         """Holds out `count` of the groups, or as many as can be spared, the small ones first."""
@@ -90,22 +88,20 @@ class _HeldOut:
 
     def _is_small(self, group: str) -> bool:
         """Whether no class would have too many videos held out; asked when the group's turn is."""
-        return all(size <= self._allowed[label] for label, size in self._sizes[group].items())
+        sizes = self._sizes[group]
+        return all(self._held[label] + sizes[label] <= self._most[label] for label in sizes)
 
     def _excess(self, group: str) -> int:
         """Returns how many times the videos that may be held out of a class the group has."""
-        return max(
-            int(n / (self._most * self._of[label])) for label, n in self._sizes[group].items()
-        )
+        return max(int(size / self._most[label]) for label, size in self._sizes[group].items())
 
     def _can_be_spared(self, group: str) -> bool:
-        return all(self._left[label] > 1 for label in self._classes[group])
+        return all(self._left[label] > 1 for label in self._sizes[group])
 
     def _take(self, group: str) -> None:
         self.groups.add(group)
-        self._left.subtract(self._classes[group])
-        for label, size in self._sizes[group].items():
-            self._allowed[label] -= size
+        self._held.update(self._sizes[group])
+        self._left.subtract(dict.fromkeys(self._sizes[group], 1))
 
 
 def folds_of_groups(videos: Sequence[Grouped], folds: int) -> dict[str, int]:

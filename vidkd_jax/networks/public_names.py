@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, first_of
 from vidkd_jax.networks.network import Variables
 
 _LEAVES = {  # in PyTorch; others keep their name
@@ -124,13 +124,14 @@ def _check_backbone(
     if wrong:
         raise InputError(
             f"{source}: {len(wrong)} of the backbone's {len(wanted)} tensors do not fit "
-            f"({_some(wrong)}); are model, width and input channels those of the weights?"
+            f"({first_of(wrong, _SHOWN)}); are model, width and input channels those of the "
+            "weights?"
         )
     stages = {_stage(name) for name in wanted}
     if unknown := [name for name in skipped if _stage(name) in stages]:
         raise InputError(
             f"{source}: holds {len(unknown)} tensors that this backbone does not have "
-            f"({_some(unknown)}); is it of another model?"
+            f"({first_of(unknown, _SHOWN)}); is it of another model?"
         )
 
 
@@ -140,7 +141,8 @@ def _check_types(arrays: Mapping[str, np.ndarray], source: str) -> None:
     if wrong := [n for n, dtype in types.items() if not jnp.issubdtype(dtype, jnp.floating)]:
         raise InputError(
             f"{source}: {len(wrong)} tensors hold {types[wrong[0]]}, not floating-point numbers "
-            f"({_some(wrong)}); use the checkpoint from before it was quantised or changed"
+            f"({first_of(wrong, _SHOWN)}); use the checkpoint from before it was quantised or "
+            "changed"
         )
 
 
@@ -148,13 +150,15 @@ def _check_finite(loaded: Mapping[str, np.ndarray], source: str) -> None:
     """Refuses weights with which a network could only answer NaN."""
     if wrong := [name for name, array in loaded.items() if not np.isfinite(array).all()]:
         raise InputError(
-            f"{source}: {len(wrong)} tensors hold NaN or infinity ({_some(wrong)}): their training "
+            f"{source}: {len(wrong)} tensors hold NaN or infinity "
+            f"({first_of(wrong, _SHOWN)}): their training "
             "failed, or the file is damaged; use another checkpoint"
         )
     variances = {n: array for n, array in loaded.items() if n.endswith(".running_var")}
     if wrong := [name for name, array in variances.items() if (array < 0).any()]:
         raise InputError(
-            f"{source}: {len(wrong)} tensors hold variances below 0 ({_some(wrong)}): the file is "
+            f"{source}: {len(wrong)} tensors hold variances below 0 "
+            f"({first_of(wrong, _SHOWN)}): the file is "
             "damaged, or they are something else; use another checkpoint"
         )
 
@@ -197,7 +201,3 @@ def _other_classes(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     if not found:
         return "a single number in the checkpoint"
     return f"{found[-1]} classes in the checkpoint, {wanted[-1]} here"
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -139,13 +139,18 @@ def _is_of_two(metric: Metric) -> bool:
 
 def _by_seed(column: Column, rows: Sequence[str], metric: Metric) -> _BySeed:
     """Returns the mean difference of the rows from each run that they are compared with."""
-    by_reference: dict[str, list[str]] = {}
-    for row in rows:
-        by_reference.setdefault(column.table.against(column.table.row(row)), []).append(row)
     return {
         reference: _of_rows_alike(column, of, metric, reference)
-        for reference, of in by_reference.items()
+        for reference, of in _by_reference(column, rows).items()
     }
+
+
+def _by_reference(column: Column, rows: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Returns the rows by the one that they are compared with."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(column.table.against(column.table.row(row)), []).append(row)
+    return found
 
 
 def _of_rows_alike(
@@ -166,15 +171,16 @@ def _of_rows_alike(
 
 def _of_paper(column: Column, metric: Metric, rows: Sequence[str]) -> float | None:
     """Returns the average of the paper's differences, in the metric's unit; None if one lacks."""
-    by_reference: dict[str, list[float]] = {}
-    for name in rows:
-        row = column.table.row(name)
-        reference = column.table.row(column.table.against(row))
-        ours, theirs = (column.paper(each).get(metric.name) for each in (row, reference))
-        if ours is None or theirs is None:
+    means = []
+    for reference, of in _by_reference(column, rows).items():
+        theirs, *each = (
+            column.paper(column.table.row(row)).get(metric.name) for row in (reference, *of)
+        )
+        ours = [figure for figure in each if figure is not None]
+        if theirs is None or len(ours) < len(each):
             return None
-        by_reference.setdefault(reference.name, []).append(ours - theirs)
-    mean = float(np.mean([np.mean(each) for each in by_reference.values()]))
+        means.append(np.mean([figure - theirs for figure in ours]))
+    mean = float(np.mean(means))
     return mean / 100 if metric.per_cent else mean
 
 

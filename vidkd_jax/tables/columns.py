@@ -21,6 +21,9 @@ from vidkd_jax.tables.selected import check_clips, read_selected
 from vidkd_jax.tables.statistics import Estimate
 from vidkd_jax.tables.table import PAPER_COSTS, Table
 
+# Runs of a row, each with the one that it is compared with, by the table's seed.
+Pairs = Mapping[int, tuple[Arm, Arm]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Column:
@@ -137,7 +140,7 @@ def read_column(
         seeds={row: {s: arm.seed for s, arm in runs.items()} for row, runs in finished.items()},
         pairs={row: {s: arm.seed for s, (arm, _) in of.items()} for row, of in pairs.items()},
         same_networks=same_networks,
-        gates=_gates(table, finished, out),
+        gates=_gates(table, pairs, out),
         departures=departures,
         num_groups=len(groups),
         params={row: _params(next(iter(runs.values())), out) for row, runs in finished.items()},
@@ -148,7 +151,7 @@ def read_column(
     )
 
 
-def _of_same_networks(pairs: Mapping[int, tuple[Arm, Arm]], out: Path) -> bool:
+def _of_same_networks(pairs: Pairs, out: Path) -> bool:
     """Whether in each pair of runs the same network answers: a sampler only chooses its clips."""
 
     def answers(arm: Arm) -> list[Path]:
@@ -197,11 +200,10 @@ def _check_followed(
             )
 
 
-def _gates(table: Table, finished: Mapping[str, Mapping[int, Arm]], out: Path) -> dict[str, Gate]:
+def _gates(table: Table, pairs: Mapping[str, Pairs], out: Path) -> dict[str, Gate]:
     """Returns the gates of the rows whose runs have measured one."""
-    shared = table.shared_rows()
     found = {
-        row.name: read_gate([*paired(row.name, table.against(row), finished, shared).values()], out)
+        row.name: read_gate([*pairs[row.name].values()], out)
         for row in table.rows
         if table.has_gates and row.selection is None  # else the reference is no student alone
     }
