@@ -204,6 +204,36 @@ def test_an_interrupt_says_what_is_kept(tmp_path, monkeypatch, capsys):
         assert (end.value.code, capsys.readouterr().err) == (143, line)
 
 
+_INTERRUPTED_WHILE_FREEING = """
+import gc, os, signal, sys, time
+from vidkd_jax.errors import run_command
+
+def interrupt(phase, _):
+    gc.callbacks.remove(interrupt)
+    os.kill(os.getpid(), signal.{name})
+    time.sleep(5)
+
+def main():
+    gc.callbacks.append(interrupt)
+    gc.collect()
+    print("goes on", flush=True)
+    time.sleep(30)
+
+run_command(main)
+"""
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 1)])
+def test_an_interrupt_while_python_frees_objects_is_not_lost(name, status):
+    """Python ignores what is raised there."""
+    program = _INTERRUPTED_WHILE_FREEING.format(name=name)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=25, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (status, "goes on\n")
+    assert ended.stderr == "interrupted; run the same command again to continue\n"
+
+
 @pytest.mark.parametrize(
     ("value", "records"),
     [

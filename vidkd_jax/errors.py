@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -123,6 +124,22 @@ def run_command(
       leave: ends the process with a status after an error.
     """
     sys.argv[1:] = map(_understood, sys.argv[1:])
+    _raise_when_told()
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # it was closed
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for good
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if status := _status(main, goes_on=goes_on):
+        leave(status)
+
+
+def _raise_when_told() -> None:
+    """Raises `Stopped` in the main thread on SIGTERM, for good.
+
+    Python ignores what is raised while it frees objects, as JAX has it do many times in a run, and
+    an interrupt with it: such a one comes again.
+    """
     own = os.getpid()
 
     def stop(number: int, _: object) -> None:
@@ -131,14 +148,21 @@ def run_command(
         signal.signal(number, signal.SIG_DFL)  # whoever repeats it does not want to wait
         raise Stopped
 
+    def again(ignored: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(ignored.exc_value, KeyboardInterrupt):
+            otherwise(ignored)
+            return
+        number = signal.SIGINT
+        if isinstance(ignored.exc_value, Stopped):
+            number = signal.SIGTERM
+            signal.signal(number, stop)
+        to_main = (threading.main_thread().ident, number)
+        later = threading.Timer(0.1, signal.pthread_kill, to_main)
+        later.daemon = True
+        later.start()
+
     signal.signal(signal.SIGTERM, stop)
-    for stream in ("stdout", "stderr"):
-        if getattr(sys, stream) is None:  # it was closed
-            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for good
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
-        sys.stdout.reconfigure(errors="backslashreplace")
-    if status := _status(main, goes_on=goes_on):
-        leave(status)
+    otherwise, sys.unraisablehook = sys.unraisablehook, again
 
 
 def _status(main: Callable[[], None], *, goes_on: bool) -> int:
