@@ -59,16 +59,19 @@ def load(settings: Settings, class_names: Sequence[str], own: Sampler) -> tuple[
         raise InputError(
             f"config.teachers.dtype: method '{settings.method_name}' has {alone}; leave it ''"
         )
+    if source is None:  # nor are there teachers
+        _check_modality(settings, ())
+        return ()
     with naming("config.teachers.runs"):
         teachers = tuple(Teacher(folder, *weights.load(Path(folder))) for folder in folders)
     for teacher in teachers:
-        if source and source.reads_logits:
+        if source.reads_logits:
             _check_classes(teacher.folder, teacher.card, class_names, settings.method_name)
-        if source:
-            _check_outputs(teacher.folder, teacher.card, source, settings)
+        _check_outputs(teacher.folder, teacher.card, source, settings)
         weights.check_split("teachers.runs", teacher.folder, teacher.card, settings.data)
     _check_modality(settings, teachers)
-    _check_clips(settings, source, teachers, own)
+    for teacher in teachers:
+        _check_clips(settings, source, teacher, own)
     return teachers
 
 
@@ -89,53 +92,48 @@ def _check_still(teacher: Teacher, *, is_still: bool) -> None:
         )
 
 
-def _check_clips(
-    settings: Settings, source: Frozen | None, teachers: Sequence[Teacher], own: Sampler
-) -> None:
+def _check_clips(settings: Settings, source: Frozen, teacher: Teacher, own: Sampler) -> None:
     """Refuses a teacher of clips at another frame rate, or of frames from all over a video."""
-    fps = settings.data.fps
+    folder, card, fps = teacher.folder, teacher.card, settings.data.fps
     # A method that draws segments itself knows what its teachers can make of them.
     sparse = own != settings.method.sampler(settings.data.frames, settings.data.stride)
-    for teacher in teachers:
-        folder, card = teacher.folder, teacher.card
-        if not card.source and card.fps != fps:  # the rate of converted weights is not known
-            raise InputError(
-                f"config.data.fps: {fps:g}, but the teacher '{folder}' was trained with "
-                f"{card.fps:g}, and sees motions at another speed; make them agree"
-            )
-        if source is not None and source.still and card.frames != 1:
-            raise InputError(
-                f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
-                "its teachers one; use networks that see a single frame (convert --frames=1)"
-            )
-        _check_still(teacher, is_still=settings.data.sampler == "still")
-        still = source is not None and source.all_frames and card.frames == 1
-        if still and not lookup(card.model).frame_by_frame:
-            raise InputError(
-                f"config.teachers.runs: '{folder}' is a {card.model} of single frames, and the "
-                "method shows its teachers all frames of a clip, one by one; use a network that "
-                "averages over frames, such as tsn_resnet18"
-            )
-        seen, own_frames = (card.frames, card.stride), (settings.data.frames, settings.data.stride)
-        if source is not None and source.same_frames and seen != own_frames:
-            raise InputError(
-                f"config.data.frames, config.data.stride: {own_frames}, but the teacher '{folder}' "
-                f"sees {seen}, and the method shows both the same frames; make them agree"
-            )
-        # A single frame is no motion, and converted weights do not say how their clips were drawn.
-        if card.frames == 1 or not card.sampler:
-            continue
-        dense = samplers.from_json(card.sampler).offsets is not None
-        if dense and sparse:
-            raise InputError(
-                f"config.data.sampler: 'segments', but the teacher '{folder}' has learnt from "
-                "clips of neighbouring frames; train it with data.sampler='segments', too"
-            )
-        if not dense and own.offsets is not None:
-            raise InputError(
-                f"config.teachers.runs: '{folder}' sees frames from all over a video, but method "
-                f"'{settings.method_name}' draws {own.describe()}; use a teacher of such clips"
-            )
+    if not card.source and card.fps != fps:  # the rate of converted weights is not known
+        raise InputError(
+            f"config.data.fps: {fps:g}, but the teacher '{folder}' was trained with "
+            f"{card.fps:g}, and sees motions at another speed; make them agree"
+        )
+    if source.still and card.frames != 1:
+        raise InputError(
+            f"config.teachers.runs: '{folder}' sees {card.frames} frames, but the method shows "
+            "its teachers one; use networks that see a single frame (convert --frames=1)"
+        )
+    _check_still(teacher, is_still=settings.data.sampler == "still")
+    if source.all_frames and card.frames == 1 and not lookup(card.model).frame_by_frame:
+        raise InputError(
+            f"config.teachers.runs: '{folder}' is a {card.model} of single frames, and the "
+            "method shows its teachers all frames of a clip, one by one; use a network that "
+            "averages over frames, such as tsn_resnet18"
+        )
+    seen, own_frames = (card.frames, card.stride), (settings.data.frames, settings.data.stride)
+    if source.same_frames and seen != own_frames:
+        raise InputError(
+            f"config.data.frames, config.data.stride: {own_frames}, but the teacher '{folder}' "
+            f"sees {seen}, and the method shows both the same frames; make them agree"
+        )
+    # A single frame is no motion, and converted weights do not say how their clips were drawn.
+    if card.frames == 1 or not card.sampler:
+        return
+    dense = samplers.from_json(card.sampler).offsets is not None
+    if dense and sparse:
+        raise InputError(
+            f"config.data.sampler: 'segments', but the teacher '{folder}' has learnt from "
+            "clips of neighbouring frames; train it with data.sampler='segments', too"
+        )
+    if not dense and own.offsets is not None:
+        raise InputError(
+            f"config.teachers.runs: '{folder}' sees frames from all over a video, but method "
+            f"'{settings.method_name}' draws {own.describe()}; use a teacher of such clips"
+        )
 
 
 def _check_classes(
