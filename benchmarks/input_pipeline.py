@@ -32,9 +32,10 @@ import numpy as np
 import simplejpeg
 
 from benchmarks import setting
+from vidkd_jax.annotations import read_dataset
 from vidkd_jax.data import RecordDataset, Subset, TrainBatches
 from vidkd_jax.data.clips import ClipSpec, load_batch, random_row
-from vidkd_jax.data.files import open_files
+from vidkd_jax.data.files import open_listed
 from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.data.videos import Video
 from vidkd_jax.errors import run_command
@@ -150,9 +151,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     if not args.no_torch:
         sides["torch"] = torch_loader(subset, args)
     if args.videos:
-        opened = open_files(
-            args.dataset, args.videos, args.annotations, split=1, short_side=args.short_side
-        )("train")
+        lists = read_dataset(args.dataset, args.annotations, args.videos)
+        opened = open_listed(lists, short_side=args.short_side)("train")
         sides["videos"] = pipeline(Subset(opened, opened.videos), args)
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for side in sides.values():  # starts the workers and opens the files

@@ -14,7 +14,6 @@ import pytest
 from small_runs import build, learned
 
 from vidkd_jax import main, train
-from vidkd_jax.data import files
 from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.evaluation.calibration import each_alone, fit_temperature, scaled
@@ -24,7 +23,7 @@ from vidkd_jax.networks import checkpoints as checkpoints_lib
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.report import closing_lines
-from vidkd_jax.run import beginning, building, validation
+from vidkd_jax.run import beginning, building, inputs, validation
 from vidkd_jax.run import workdir as workdir_lib
 from vidkd_jax.run.saved import is_finished
 from vidkd_jax.run.schedule import Progress
@@ -449,13 +448,13 @@ def test_lists_are_read_once_by_a_run_and_once_more_by_one_that_goes_on(
         data__videos=str(square_videos / "videos"),
         data__annotations=str(square_videos / "annotations"),
     )
-    read_lists, reads = files.read_dataset, []
+    read_lists, reads = inputs.read_dataset, []
 
     def counted(*args, **kwargs):
         reads.append(args)
         return read_lists(*args, **kwargs)
 
-    monkeypatch.setattr(files, "read_dataset", counted)
+    monkeypatch.setattr(inputs, "read_dataset", counted)
     monkeypatch.setattr(main.config_files, "load", lambda *_: config)
     monkeypatch.setattr(main, "cache_compilations", lambda: None)
 

@@ -13,9 +13,9 @@ from video_files import numbered_frames
 
 from data_prep import build, notices
 from data_prep import check as check_records
-from vidkd_jax.annotations import Entry
+from vidkd_jax.annotations import Entry, read_dataset
 from vidkd_jax.data import RecordDataset, RecordSet, open_records
-from vidkd_jax.data.files import open_files
+from vidkd_jax.data.files import open_listed
 from vidkd_jax.errors import InputError
 from vidkd_jax.inference.loaded import cutting_of
 from vidkd_jax.run.saved import saved_fields
@@ -112,9 +112,10 @@ def test_frame_rates_that_differ_are_said(rates, capsys):
         "of 4 videos), so a clip lasts up to 3 times as long in one video as in another; "
     )
     assert message + "data_prep.build with --fps stores" in capsys.readouterr().out
-    open_files("folder", rates / "v", None, split=1, short_side=16)("test")
+    dataset = read_dataset("folder", None, rates / "v")
+    open_listed(dataset, short_side=16)("test")
     assert "frame rates differ: from 20 ('test/a/3') to 30" not in capsys.readouterr().err
-    open_files("folder", rates / "v", None, split=1, short_side=16)("train")
+    open_listed(dataset, short_side=16)("train")
     assert "frame rates differ" not in capsys.readouterr().err
 
 
@@ -123,9 +124,9 @@ def test_records_and_files_agree_at_one_frame_rate(rates, command, capsys):
     for split in ("train", "test"):
         assert [row["num_frames"] for row in index(rates / "out", "folder", split)] == ["10"] * 2
         assert [row["fps"] for row in index(rates / "out", "folder", split)] == ["10.0"] * 2
-        options = dict(split=1, short_side=16, fps=10.0)
-        records = open_records(RecordSet(rates / "out", "folder", **options))(split)
-        files = open_files("folder", rates / "v", None, **options)(split)
+        options = dict(short_side=16, fps=10.0)
+        records = open_records(RecordSet(rates / "out", "folder", split=1, **options))(split)
+        files = open_listed(read_dataset("folder", None, rates / "v"), **options)(split)
         assert [v.num_frames for v in files.videos] == [v.num_frames for v in records.videos]
         for number in range(2):
             pairs = zip(

@@ -3,13 +3,12 @@
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from vidkd_jax import video
-from vidkd_jax.annotations import DATASETS, Dataset, Entry, read_dataset
+from vidkd_jax.annotations import Dataset, Entry
 from vidkd_jax.annotations.files import (
     MAX_MISSING,
     MAX_SKIPPED,
@@ -63,27 +62,6 @@ class FileDataset:
         )
 
 
-def formats() -> tuple[str, ...]:
-    """Returns the names of the list formats."""
-    return tuple(DATASETS)
-
-
-def read_lists(format_name: str, videos: Path, annotations: str | None, *, split: int) -> Dataset:
-    """Returns the lists of video files; of Kinetics that takes minutes.
-
-    Args:
-      format_name: Format of the lists, as in `python -m data_prep.build --dataset`.
-      videos: The folder of the video files.
-      annotations: The folder or file of the lists; None for "folder" and "utd_mhad".
-      split: Number of the official split.
-
-    Raises:
-      InputError: The lists are wrong.
-    """
-    where = Path(annotations) if annotations else None
-    return read_dataset(format_name, where, videos, split=split)
-
-
 def identity(dataset: Dataset) -> str:
     """Returns a hash of the lists and of the sizes of the files."""
     return f"{fingerprint(dataset)}-{fingerprint_files(dataset)}"
@@ -95,20 +73,6 @@ def readable(
     """Returns the videos that can be read, with their properties; see `probe_all`."""
     infos = probe_all([entry.path for entry in entries], name, fps=fps)
     return [(e, info) for e, info in zip(entries, infos, strict=True) if info is not None]
-
-
-def open_files(
-    format_name: str,
-    videos: Path,
-    annotations: str | None,
-    *,
-    split: int,
-    short_side: int,
-    fps: float = 0.0,
-) -> Callable[[str], FileDataset]:
-    """Reads the lists (`read_lists`) and opens their files (`open_listed`)."""
-    dataset = read_lists(format_name, videos, annotations, split=split)
-    return open_listed(dataset, short_side=short_side, fps=fps)
 
 
 def open_listed(

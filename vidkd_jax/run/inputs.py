@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 
 from vidkd_jax import data
-from vidkd_jax.annotations import Dataset
+from vidkd_jax.annotations import DATASETS, Dataset, read_dataset
 from vidkd_jax.data import files, pipeline
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.errors import InputError, suggest
@@ -27,14 +27,14 @@ def read_lists(settings: DataSettings) -> Dataset | None:
         return None
     if not settings.videos:
         raise InputError("config.data.videos: names no folder; give the folder of video files")
-    if settings.name not in files.formats():
+    if settings.name not in DATASETS:
         raise InputError(
             f"config.data.name: '{settings.name}' is no format of lists"
-            f"{suggest(settings.name, files.formats())}; with data.source='videos' it is one"
+            f"{suggest(settings.name, DATASETS)}; with data.source='videos' it is one"
         )
-    where = Path(settings.videos), settings.annotations or None
+    lists = Path(settings.annotations) if settings.annotations else None
     try:
-        return files.read_lists(settings.name, *where, split=settings.split)
+        return read_dataset(settings.name, lists, Path(settings.videos), split=settings.split)
     except InputError as error:  # which names the flags of `data_prep.build`
         said = re.sub(r"--(videos|annotations)\b", r"--config.data.\1", str(error))
         raise InputError(said) from error
