@@ -227,10 +227,8 @@ def load_variables(folder: Path) -> Variables:
         raise InputError(
             f"checkpoint '{folder}' is not there; copy it from where it was made, or make it again"
         )
-    with _readable(folder, "make it again"), _alone():
-        saved = ocp.checkpointables_metadata(folder).metadata["variables"]
-        as_numpy = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), saved)
-        return Variables(**ocp.load_checkpointables(folder, {"variables": as_numpy})["variables"])
+    with _readable(folder, "make it again"):
+        return Variables(**_load_numpy(folder, "variables")[0])
 
 
 def load_best_of(workdir: Path, epoch: int) -> Variables:
@@ -268,15 +266,19 @@ def load_epoch(workdir: Path, epoch: int) -> tuple[dict[str, Any], dict[str, Any
             f"{', '.join(map(str, kept)) or 'none'}; {remedy}"
         )
     folder = _folder(workdir, "latest") / str(epoch)
-    with _readable(folder, "make it again"), _alone():
-        found = ocp.checkpointables_metadata(folder)
-        as_numpy = jax.tree.map(
-            lambda leaf: np.empty(leaf.shape, leaf.dtype), found.metadata["state"]
-        )
-        state = ocp.load_checkpointables(folder, {"state": as_numpy})["state"]
-    progress = dict(found.custom_metadata)
+    with _readable(folder, "make it again"):
+        state, progress = _load_numpy(folder, "state")
     progress.pop(_PROCESSES, None)
     return state, progress
+
+
+def _load_numpy(folder: Path, name: str) -> tuple[Any, dict[str, Any]]:
+    """Returns a part of a checkpoint, whatever its structure, as NumPy arrays, and its metadata."""
+    with _alone():
+        found = ocp.checkpointables_metadata(folder)
+        like = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), found.metadata[name])
+        loaded = ocp.load_checkpointables(folder, {name: like})[name]
+    return loaded, dict(found.custom_metadata or {})
 
 
 def _alone() -> contextlib.AbstractContextManager[Any]:
