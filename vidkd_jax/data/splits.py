@@ -39,6 +39,10 @@ class Splits:
     groups: Mapping[str, int]
     folds: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
+    def counts(self) -> dict[str, int]:
+        """Returns how many videos each subset has, by its name."""
+        return {name: len(getattr(self, name).videos) for name in ("train", "val", "test")}
+
     def fingerprint(self) -> str:
         """Returns a text of all videos in order: training, validation, test.
 
@@ -99,8 +103,8 @@ def load_splits(
         groups=train.groups,
         folds=fold_of,
     )
-    for name in ("train", "val", "test"):
-        if not getattr(splits, name).videos:
+    for name, count in splits.counts().items():
+        if not count:
             raise InputError(
                 f"the {name} split has no videos; check the lists and data.val_fraction"
             )

@@ -69,8 +69,7 @@ class Run:
 
     def describe(self) -> str:
         """Returns what the run learns from, and for how long."""
-        videos = {name: len(getattr(self.splits, name).videos) for name in ("train", "val", "test")}
-        counts = ", ".join(f"{count:,} {name}" for name, count in videos.items())
+        counts = ", ".join(f"{count:,} {name}" for name, count in self.splits.counts().items())
         epochs, steps = self.settings.train.epochs, self.train_batches.per_epoch
         classes = len(self.splits.class_names)
         return f"{classes} classes, videos: {counts}; {epochs} epochs of {steps:,} steps"

@@ -125,9 +125,7 @@ def _summary(
         "model_selection": run.card.selected_on,
         "on_other_lists": run.card.on_other_lists,
         "groups": dict(run.splits.groups),
-        "videos": {
-            name: len(getattr(run.splits, name).videos) for name in ("train", "val", "test")
-        },
+        "videos": run.splits.counts(),
         "environment": machine.environment(),
     }
     return evaluators.merged(scores, own)
