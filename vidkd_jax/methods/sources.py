@@ -1,8 +1,8 @@
 """Where a method's teachers come from. A method names one source or several.
 
 A source's `name` is the key under which a method finds its teachers' outputs, and under which a run
-keeps their networks and variables. If a source is `in_memory`, the method's memory holds its
-variables, under the same name.
+keeps their networks and variables. Those of an `Average` are in the method's memory, under the same
+name.
 """
 
 import dataclasses
@@ -49,7 +49,6 @@ class Frozen:
     same_frames: bool = False
 
     name: ClassVar[str] = "frozen"
-    in_memory: ClassVar[bool] = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +62,6 @@ class BestPast:
     first: str = "none"
 
     name: ClassVar[str] = "best"
-    in_memory: ClassVar[bool] = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +76,6 @@ class Average:
     decay: float
 
     name: ClassVar[str] = "average"
-    in_memory: ClassVar[bool] = True
 
     def moved(self, average: Any, variables: Any, step: jax.Array) -> Any:
         """Returns decay * average + (1 - decay) * variables, after step number `step` (from 0)."""
@@ -91,7 +88,6 @@ class Peer:
     """A second student that trains beside the first one. Its outputs carry a gradient."""
 
     name: ClassVar[str] = "peer"
-    in_memory: ClassVar[bool] = False
 
 
 Source = Frozen | BestPast | Average | Peer

@@ -6,15 +6,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vidkd_jax.methods import Memory, Outputs, Source
+from vidkd_jax.methods import Average, Memory, Outputs, Source
 
 # Teachers, or what belongs to them, by the name of their source, such as "frozen".
 BySource = Mapping[str, tuple[Any, ...]]
 
 
 def in_memory(sources: Sequence[Source], memory: Memory) -> dict[str, tuple[Any, ...]]:
-    """Returns the variables of the teachers that the method's memory holds, such as an average."""
-    return {source.name: (memory[source.name],) for source in sources if source.in_memory}
+    """Returns the variables of the teachers that the method's memory holds: averages."""
+    return {s.name: (memory[s.name],) for s in sources if isinstance(s, Average)}
 
 
 def ask_teachers(

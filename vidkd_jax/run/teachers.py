@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import jax
 
 from vidkd_jax.evaluation import evaluators
-from vidkd_jax.methods import BestPast, Frozen, Source
+from vidkd_jax.methods import BestPast, Frozen, Peer, Source
 from vidkd_jax.networks.network import Network, Variables, part_of, student_of
 from vidkd_jax.run import method_checks
 from vidkd_jax.run.asking import BySource, in_memory
@@ -51,8 +51,8 @@ class Teachers:
     def moving(self, state: TrainState) -> BySource:
         """Returns the teachers that move with every step: an average, a peer."""
         found = in_memory(self.sources, state.memory)
-        if "peer" in self.networks:
-            found["peer"] = (part_of(state.variables, "peer"),)
+        if trains_beside(self.sources):
+            found[Peer.name] = (part_of(state.variables, "peer"),)
         return found
 
     def shares(self, name: str) -> tuple[float, ...] | None:
@@ -128,7 +128,7 @@ def random_past(
 
 def trains_beside(sources: Sequence[Source]) -> bool:
     """Whether a second student trains beside the first one."""
-    return any(source.name == "peer" for source in sources)
+    return any(isinstance(source, Peer) for source in sources)
 
 
 def forward_passes(sources: Sequence[Source]) -> Mapping[str, int]:
@@ -138,5 +138,5 @@ def forward_passes(sources: Sequence[Source]) -> Mapping[str, int]:
       "forward": forward passes of networks of the student's kind; "step": whole further steps.
     """
     own = [source for source in sources if not isinstance(source, Frozen)]
-    beside = sum(source.name == "peer" for source in own)
+    beside = sum(isinstance(source, Peer) for source in own)
     return {"forward": len(own) - beside, "step": beside}
