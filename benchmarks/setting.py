@@ -138,9 +138,10 @@ def _training(
 def optimizer() -> Any:
     """Returns TY's optimiser."""
     from vidkd_jax.run.optimizer import create_optimizer
+    from vidkd_jax.settings.settings import OptimSettings
 
     return create_optimizer(
-        LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=False
+        OptimSettings(learning_rate=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     )
 
 

@@ -7,8 +7,13 @@ import pytest
 
 from vidkd_jax import models
 from vidkd_jax.run.optimizer import create_optimizer, path_names, set_rates
+from vidkd_jax.settings.settings import OptimSettings
 
 SGD = {"momentum": 0.9, "weight_decay": 5e-4, "nesterov": False}
+
+
+def create(learning_rate, **options):
+    return create_optimizer(OptimSettings(learning_rate=learning_rate, **options))
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
@@ -26,7 +31,7 @@ def test_decay_on_kernels_spares_biases_norms_and_shortcuts(name):
     zeros = jax.tree.map(jnp.zeros_like, params)
     moved = {}
     for decay_on in ("all", "kernels"):
-        optimizer = create_optimizer(0.1, decay_on=decay_on, **options)
+        optimizer = create(0.1, decay_on=decay_on, **options)
         updates, _ = optimizer.update(zeros, optimizer.init(params), params)
         moved[decay_on] = [float(leaf[0]) for leaf in jax.tree.leaves(updates)]
     np.testing.assert_allclose(moved["all"], [-0.05] * 6, rtol=1e-6)
@@ -45,7 +50,7 @@ def test_optimizer_is_pytorchs(name, nesterov):
         if name == "sgd"
         else torch.optim.AdamW([weights], 0.1, betas=(0.8, 0.999), weight_decay=0.01)
     )
-    ours = create_optimizer(0.1, name=name, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
+    ours = create(0.1, name=name, momentum=0.8, weight_decay=0.01, nesterov=nesterov)
     params = jnp.asarray(start, jnp.float32)
     state = ours.init(params)
     for grad in grads:
@@ -57,7 +62,7 @@ def test_optimizer_is_pytorchs(name, nesterov):
 
 
 def test_learning_rate_is_read_from_the_state():
-    optimizer = create_optimizer(0.1, **SGD)
+    optimizer = create(0.1, **SGD)
     state = set_rates(optimizer.init(jnp.ones(2)), 0.0, [])
     updates, _ = optimizer.update(jnp.ones(2), state, jnp.ones(2))
     assert (updates == 0).all()
@@ -68,7 +73,7 @@ def test_of_several_patterns_the_first_that_matches_anywhere_counts():
     params = {"backbone": {"bias": one}, "logits": {"bias": one, "kernel": one}}
     patterns = (("bias", 0.5), ("^logits/", 0.1))
     options = {"momentum": 0.0, "weight_decay": 0.0, "nesterov": False}
-    optimizer = create_optimizer(1.0, multipliers=patterns, **options)
+    optimizer = create(1.0, multipliers=patterns, **options)
     first = optimizer.init(params)
     later = set_rates(first, 2.0, [0.3, 0.2])
     for state, expected in ((first, [-0.5, -0.5, -0.1]), (later, [-0.6, -0.6, -0.4])):
@@ -90,7 +95,7 @@ def test_multipliers_are_parameter_groups_of_pytorch(name):
         if name == "sgd"
         else torch.optim.AdamW(groups, betas=(0.8, 0.999), weight_decay=0.01)
     )
-    ours = create_optimizer(
+    ours = create(
         0.1,
         name=name,
         momentum=0.8,
@@ -122,7 +127,7 @@ def test_every_projected_shortcut_is_spared(name):
     model = models.create(name, 5, width=1 / 8 if name == "x3d_s" else 1 / 16)
     clip = jax.ShapeDtypeStruct((1, 8, 32, 32, 3), jnp.float32)
     shapes = jax.eval_shape(lambda c: model.init(jax.random.key(0), c, train=False), clip)["params"]
-    optimizer = create_optimizer(
+    optimizer = create(
         0.1, name="sgd", momentum=0.0, weight_decay=0.5, nesterov=False, decay_on="kernels"
     )
     ones = jax.tree.map(lambda leaf: jnp.ones(leaf.shape[:0]), shapes)

@@ -18,6 +18,7 @@ from vidkd_jax.run.asking import ask_teachers
 from vidkd_jax.run.optimizer import create_optimizer
 from vidkd_jax.run.state import create_train_state, create_variables
 from vidkd_jax.run.train_step import train_step
+from vidkd_jax.settings.settings import OptimSettings
 
 SHAPE = (4, 12, 12, 3)
 KEY = jax.random.key(3)
@@ -27,7 +28,7 @@ MODEL = Recogniser(
     ResNet3D(stage_sizes=(1, 1), block=BasicBlock, width=4 / 64), {"logits": Head(3)}
 )
 STUDENT = Network(MODEL)
-OPTIMIZER = create_optimizer(0.1, momentum=0.9, weight_decay=5e-4, nesterov=False)
+OPTIMIZER = create_optimizer(OptimSettings(learning_rate=0.1))
 
 
 def batch(seed=0, size=4):
@@ -297,7 +298,7 @@ def test_label_smoothing_reaches_the_loss():
 
 
 def test_training_learns_a_batch_by_heart():
-    optimizer = create_optimizer(0.05, momentum=0.9, weight_decay=0.0, nesterov=False)
+    optimizer = create_optimizer(OptimSettings(learning_rate=0.05, weight_decay=0.0))
     supervised = method("supervised", augment=Augment.none())
     step = jax.jit(
         partial(

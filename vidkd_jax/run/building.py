@@ -16,15 +16,9 @@ from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.run import fork, init_from, inputs, method_checks
 from vidkd_jax.run.compiled import Predict, compiled_step, predictor_of
 from vidkd_jax.run.frozen import FrozenTeachers, load_frozen
+from vidkd_jax.run.optimizer import create_optimizer
 from vidkd_jax.run.state import MEMORY_STREAM, TrainState, create_train_state
-from vidkd_jax.run.student import (
-    alone,
-    build_student,
-    card_of,
-    clip_shape_of,
-    optimizer_of,
-    own_kind,
-)
+from vidkd_jax.run.student import alone, build_student, card_of, clip_shape_of, own_kind
 from vidkd_jax.run.teachers import Teachers, assemble, random_past
 from vidkd_jax.runtime import sharding
 from vidkd_jax.settings import differences
@@ -195,7 +189,7 @@ def build_run(settings: Settings) -> Run:
     like_student = own_kind(student, settings.teacher_dtype)
     first_past = random_past(settings.method.teachers, key, clip_shape, like_student, mesh)
     teachers = assemble(settings, frozen, like_student, first_past, splits.class_names)
-    optimizer = optimizer_of(settings.optim)
+    optimizer = create_optimizer(settings.optim)
     spec = inputs.clip_spec(settings.data, frozen.sampler)
     ancestors = [*frozen.cards, *start]
     card = card_of(settings, alone(student), clip_shape, splits.class_names, spec.sampler)

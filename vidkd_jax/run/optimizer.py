@@ -8,56 +8,42 @@ import jax
 import numpy as np
 import optax
 
+from vidkd_jax.settings.settings import OptimSettings
+
 # Parts of the names of shortcuts' layers: Hara's and torchvision's, TY's and VCOP's, X3D's.
 _SHORTCUTS = ("downsample", "shortcut", "branch1")
 
 
-def create_optimizer(
-    learning_rate: float,
-    *,
-    name: str = "sgd",
-    momentum: float,
-    weight_decay: float,
-    nesterov: bool,
-    decay_on: str = "all",
-    multipliers: Sequence[tuple[str, float]] = (),
-) -> optax.GradientTransformation:
+def create_optimizer(optim: OptimSettings) -> optax.GradientTransformation:
     """Returns SGD with PyTorch's coupled weight decay, or AdamW (Loshchilov & Hutter 2019).
 
     AdamW's first moment decays by `momentum`; its second by 0.999, and its epsilon is 1e-8.
 
     The learning rate and the multipliers are hyper-parameters of the optimiser's state
-    (`set_rates`), so that a schedule may set them between epochs without compiling again.
-
-    Args:
-      learning_rate: at first.
-      name: "sgd" or "adamw".
-      momentum: of SGD; of AdamW it is beta 1.
-      weight_decay: SGD's is added to the gradient (coupled), AdamW's is not.
-      nesterov: of SGD.
-      decay_on: "all" parameters, or "kernels" but those of shortcuts, as in TY's released code.
-      multipliers: (pattern, factor): the learning rate of the parameters whose path, joined by
-        "/", has a match of the pattern is multiplied by the factor. The first pattern that matches
-        counts.
+    (`set_rates`), so that a schedule may set them between epochs without compiling again. The
+    multiplier of a parameter is that of the first pattern which has a match in its path, whose
+    names "/" joins.
     """
-    mask = _is_kernel if decay_on == "kernels" else None
+    mask = _is_kernel if optim.decay_on == "kernels" else None
+    decay, momentum = optim.weight_decay, optim.momentum
 
     def base(learning_rate: float) -> optax.GradientTransformation:
-        if name == "adamw":
-            return optax.adamw(learning_rate, b1=momentum, weight_decay=weight_decay, mask=mask)
+        if optim.name == "adamw":
+            return optax.adamw(learning_rate, b1=momentum, weight_decay=decay, mask=mask)
         return optax.chain(
-            optax.add_decayed_weights(weight_decay, mask),
-            optax.sgd(learning_rate, momentum=momentum or None, nesterov=nesterov),
+            optax.add_decayed_weights(decay, mask),
+            optax.sgd(learning_rate, momentum=momentum or None, nesterov=optim.nesterov),
         )
 
     def with_factors(learning_rate: float, factors: jax.Array) -> optax.GradientTransformation:
-        patterns = [pattern for pattern, _ in multipliers]
+        patterns = [pattern for pattern, _ in optim.multipliers]
         return optax.chain(base(learning_rate), _scale_by_name(patterns, factors))
 
-    if not multipliers:
-        return optax.inject_hyperparams(base)(learning_rate=learning_rate)
-    factors = np.asarray([factor for _, factor in multipliers], np.float32)
-    return optax.inject_hyperparams(with_factors)(learning_rate=learning_rate, factors=factors)
+    rate = optim.learning_rate
+    if not optim.multipliers:
+        return optax.inject_hyperparams(base)(learning_rate=rate)
+    factors = np.asarray([factor for _, factor in optim.multipliers], np.float32)
+    return optax.inject_hyperparams(with_factors)(learning_rate=rate, factors=factors)
 
 
 def set_rates(opt_state: Any, learning_rate: float, factors: Sequence[float]) -> Any:

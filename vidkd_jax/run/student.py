@@ -1,4 +1,4 @@
-"""The student of a run: its network, the shape of its input, its optimiser."""
+"""The student of a run: its network, and the shape of its input."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from vidkd_jax import models, samplers
 from vidkd_jax.methods import Shapes
@@ -16,10 +15,9 @@ from vidkd_jax.networks import weights
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run import inputs
 from vidkd_jax.run.frozen import places, seen
-from vidkd_jax.run.optimizer import create_optimizer
 from vidkd_jax.run.teachers import trains_beside
 from vidkd_jax.samplers import Sampler
-from vidkd_jax.settings.settings import OptimSettings, Settings
+from vidkd_jax.settings.settings import Settings
 
 
 def clip_shape_of(settings: Settings, own: Sampler) -> tuple[int, ...]:
@@ -85,19 +83,6 @@ def own_kind(student: Network, dtype: str) -> Network:
     model = student.model.peer if isinstance(student.model, models.Peers) else student.model
     backbone = model.backbone.clone(dtype=jnp.dtype(dtype))
     return dataclasses.replace(student, model=model.clone(backbone=backbone))
-
-
-def optimizer_of(optim: OptimSettings) -> optax.GradientTransformation:
-    """Returns the optimiser that the settings describe."""
-    return create_optimizer(
-        optim.learning_rate,
-        name=optim.name,
-        momentum=optim.momentum,
-        weight_decay=optim.weight_decay,
-        nesterov=optim.nesterov,
-        decay_on=optim.decay_on,
-        multipliers=optim.multipliers,
-    )
 
 
 def alone(student: Network) -> models.Recogniser:
