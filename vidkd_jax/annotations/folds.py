@@ -14,12 +14,20 @@ from vidkd_jax.errors import InputError
 NUM_FOLDS = 5
 
 
+def rank(name: str) -> str:
+    """Returns a sort key that puts names in a fixed pseudo-random order.
+
+    The order is the same for every machine, process and seed.
+    """
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
 def assign_fold(listed: Sequence[Listed], class_names: Sequence[str], fold: int) -> list[Listed]:
     """Puts one fold of the groups of each class into "test" and the others into "train".
 
-    Groups are dealt out to folds in the order of a hash of their names, so that neighbours in the
-    alphabet (often of one recording session) do not all fall into one fold. One that several
-    classes share goes to the fold that tests the least of them.
+    Groups are dealt out to folds in the order of their `rank`, so that neighbours in the alphabet
+    (often of one recording session) do not all fall into one fold. One that several classes share
+    goes to the fold that tests the least of them.
 
     Args:
       listed: The videos.
@@ -86,13 +94,13 @@ class _Folds:
         groups = self._groups[label]
         different = min(NUM_FOLDS, max(2, len(groups)))
         choices = [frozenset(range(1 + n, NUM_FOLDS + 1, different)) for n in range(different)]
-        for group in sorted(set(groups).difference(self.of_groups), key=_hash):
+        for group in sorted(set(groups).difference(self.of_groups), key=rank):
             shares = [max(self._share(group, fold) for fold in choice) for choice in choices]
             self._add(group, choices[shares.index(min(shares))])
 
     def _test_one(self, label: int, fold: int) -> None:
         """Lets one more group of a class test in a fold, where none does and one can be spared."""
-        ranked = sorted(self._groups[label], key=_hash)
+        ranked = sorted(self._groups[label], key=rank)
         if spared := [group for group in ranked if self._leaves_one_to_train(group, fold)]:
             self._add(min(spared, key=lambda group: self._share(group, fold)), frozenset({fold}))
 
@@ -113,7 +121,3 @@ class _Folds:
         self.of_groups[group] = self.of_groups.get(group, frozenset()) | folds
         for label in self._labels[group]:
             self._tested[label].update(folds)
-
-
-def _hash(group: str) -> bytes:
-    return hashlib.sha256(group.encode()).digest()

@@ -1,11 +1,11 @@
 """Divides the training videos by their groups: those that validate, and folds."""
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Protocol
 
+from vidkd_jax.annotations.folds import rank
 from vidkd_jax.errors import InputError
 
 
@@ -19,14 +19,6 @@ class Grouped(Protocol):
     @property
     def group(self) -> str:
         """The name of its group."""
-
-
-def rank(name: str) -> str:
-    """Returns a sort key that puts names in a fixed pseudo-random order.
-
-    The order is the same for every machine, process and seed.
-    """
-    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def held_out_groups(videos: Sequence[Grouped], fraction: float) -> set[str]:

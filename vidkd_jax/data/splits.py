@@ -6,7 +6,8 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from vidkd_jax.data.groups import Grouped, folds_of_groups, held_out_groups, rank
+from vidkd_jax.annotations.folds import rank
+from vidkd_jax.data.groups import Grouped, folds_of_groups, held_out_groups
 from vidkd_jax.data.videos import Video, VideoDataset
 from vidkd_jax.errors import InputError
 
