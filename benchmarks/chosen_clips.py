@@ -26,6 +26,7 @@ from vidkd_jax.tables import load_table
 from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.run_results import GroupSums, RunResult
 from vidkd_jax.tables.selected import chosen_clips
+from vidkd_jax.tables.shown import Shown
 
 METRICS = tuple(map(table_rows.mean_of, ("precision", "recall")))
 
@@ -66,6 +67,7 @@ def main(argv: list[str] | None = None) -> None:
     cache_compilations()
     table = load_table(args.table)
     (dataset,) = {*table.scales[args.scale].values()}
+    shown = Shown(table, dataset, args.out, args.seeds, args.data)
     rows: dict[str, dict[int, RunResult]] = {}
     for row in table.rows:
         if row.selection is None or row.selection.shuffled:
@@ -74,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
         if not arms:
             print(f"not finished: {row.name}", file=sys.stderr)
             continue
-        found = [chosen_clips(arm, dataset, args.out, args.data) for arm in arms]
+        found = [chosen_clips(arm, shown) for arm in arms]
         shows = acting(found[0][0], args.sidecars)
         rows[row.name] = {
             arm.table_seed: judged(scores, chosen, shows)

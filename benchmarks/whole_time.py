@@ -35,6 +35,7 @@ from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.tables import Row, Selection, Table, load_table
 from vidkd_jax.tables.arms import finished_arms
 from vidkd_jax.tables.selected import decided, networks
+from vidkd_jax.tables.shown import Shown
 
 TIMES = ("video_ms", "video_cpu_ms", "network_ms", "network_cpu_ms")
 _CLOCKS = (time.perf_counter, time.process_time)
@@ -140,7 +141,7 @@ def main(argv: list[str] | None = None) -> None:
         if not arms:
             print(f"not finished: {row.name}", file=sys.stderr)
             continue
-        test, settings, selection = decided(arms[0], dataset, args.out, args.data)
+        test, settings, selection = decided(arms[0], Shown(table, dataset, args.out, 1, args.data))
         files = files or table_rows.some_files(test.scores.names.tolist(), args.videos, args.number)
         pair = load_pair(*networks(arms[0], args.out))
         sides[row.name] = (pair, choice_of(selection, settings.eval.max_clips or None))

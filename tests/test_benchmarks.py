@@ -354,7 +354,7 @@ def test_the_whole_time_of_rows_that_choose_clips(
     names = np.array([f"{c}/v_{c}_g{g:02d}_c01.avi" for c in ("Left", "Right") for g in (1, 2)])
     settings = saved_settings(video_run)
 
-    def decided(row, dataset, out, data):
+    def decided(row, shown):
         return SimpleNamespace(scores=SimpleNamespace(names=names)), settings, row.selection
 
     monkeypatch.setattr(setting, "use_cores", lambda threads: None)

@@ -16,6 +16,7 @@ from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables.arms import arms, in_order, row_arm
 from vidkd_jax.tables.columns import read_column
 from vidkd_jax.tables.resolving import resolve
+from vidkd_jax.tables.shown import Shown
 from vidkd_jax.tables.table import available
 
 OTHERS = {"marionette_untrimmed": "marionette_teachers"}  # the column's argument: the teacher's
@@ -206,10 +207,11 @@ def test_the_teacher_answers_until_it_is_sure(asked, tmp_path):
         assert found["until as sure as is best", "clips"][seed] == (
             study.stopped("confidence", 5, (threshold,)).clips.item()
         )
+    shown = Shown(TABLE, "marionette_untrimmed", tmp_path, 2)
     for name, k, stop_at in (("two clips", 2, None), ("until sure", 5, 0.6)):
         (row,) = (row for row in ROWS if row.name == name)
         (arm,) = arms(row, "marionette_untrimmed", 1)
-        scores, chosen = selected.chosen_clips(arm, "marionette_untrimmed", tmp_path)
+        scores, chosen = selected.chosen_clips(arm, shown)
         study = Study(scores)
         counts = (
             np.minimum(k, COUNTS)
@@ -256,7 +258,7 @@ def test_the_picture_has_every_k(asked, tmp_path):
         if row.name in ("best", "drawn")
     ]
     table = dataclasses.replace(TABLE, rows=(DENSE, *rows))
-    shown = pictures.Shown(table, "marionette_untrimmed", tmp_path, 2)
+    shown = Shown(table, "marionette_untrimmed", tmp_path, 2)
     (axes,) = pictures.accuracy_by_clips(shown).axes
     lines = {line.get_label(): line for line in axes.lines}
     assert [*lines] == ["dense", "best", "drawn"]
@@ -275,8 +277,7 @@ def test_rows_that_choose_among_other_clips_are_refused(asked, tmp_path):
     with pytest.raises(InputError, match=r"rows '.*' and '.*': eval\.max_clips=\d+ and \d+, so"):
         selected.check_clips(
             [arm for row in ROWS for arm in arms(row, "marionette_untrimmed", 2)],
-            "marionette_untrimmed",
-            tmp_path,
+            Shown(TABLE, "marionette_untrimmed", tmp_path, 2),
         )
 
 

@@ -18,6 +18,7 @@ from vidkd_jax.tables.row import TEACHERS, TRUNK, Row
 from vidkd_jax.tables.run_files import read_number
 from vidkd_jax.tables.run_results import RunResult, read_run
 from vidkd_jax.tables.selected import check_clips, read_selected
+from vidkd_jax.tables.shown import Shown
 from vidkd_jax.tables.statistics import Estimate
 from vidkd_jax.tables.table import PAPER_COSTS, Table
 
@@ -114,14 +115,15 @@ def read_column(
     finished = finished_by_seed(table.rows, dataset, out, seeds)
     every = [arm for runs in finished.values() for arm in runs.values()]
     departures = check_alike(every, out)
-    check_clips(every, dataset, out)
+    shown = Shown(table, dataset, out, seeds, data_root)
+    check_clips(every, shown)
     selects = any(row.selection for row in table.rows)
     measured = table.shown_metrics() if selects else metrics.in_csv(table.shown_metrics())
 
     def read(arm: Arm) -> RunResult:
         if arm.row.selection is None:
             return read_run(arm.folder(out), measured)
-        return read_selected(arm, dataset, out, measured, data_root)
+        return read_selected(arm, shown, measured)
 
     results = {row: {s: read(arm) for s, arm in runs.items()} for row, runs in finished.items()}
     groups = _groups(finished, results, out)

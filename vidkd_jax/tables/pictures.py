@@ -53,7 +53,7 @@ def accuracy_by_clips(shown: Shown) -> Figure:
     curves = {}
     for name, row in rows.items():
         arms = finished_arms(row, shown.dataset, shown.out, shown.seeds)
-        runs = [accuracies(arm, shown.dataset, shown.out, ks, shown.data_root) for arm in arms]
+        runs = [accuracies(arm, shown, ks) for arm in arms]
         curves[name] = [*np.concatenate(runs)]
     return figures.curves_with_range(
         curves, "Video@1", places=ks, below="clips that the teacher sees, K", from_zero=False

@@ -21,33 +21,30 @@ from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.row import Selection
 from vidkd_jax.tables.run_files import read_settings
 from vidkd_jax.tables.run_results import GroupSums, RunResult
+from vidkd_jax.tables.shown import Shown
 
 _NETWORK_TIME = "network_ms"
 _NUMBERS = ("clips", "clip_share", "stop_at", _NETWORK_TIME)
 _SHUFFLE = 0  # the seed of shuffled labels
 
 
-def read_selected(
-    arm: Arm, dataset: str, out: Path, metrics: Sequence[Metric], data_root: str = ""
-) -> RunResult:
+def read_selected(arm: Arm, shown: Shown, metrics: Sequence[Metric]) -> RunResult:
     """Returns the metrics of a finished run's row with a selection.
 
     Networks are asked where they have not been before; `arms.answers_folder` has their answers.
 
     Args:
       arm: the run: the sampler, or the teacher where there is none.
-      dataset: the configs' argument of the column, whose videos are answered.
-      out: the folder of all runs.
+      shown: the column, whose videos are answered.
       metrics: of videos; or "clips", how many a video the teacher sees on average, "clip_share",
         how many that is of those there are, "stop_at", the threshold that was taken, NaN without,
         and "network_ms", the time of both networks, measured here.
-      data_root: the records' folder; "": the one that the run had.
 
     Raises:
       InputError: the two networks do not fit, the videos are not there, or a metric is none of
         these.
     """
-    test, settings, selection = decided(arm, dataset, out, data_root)
+    test, settings, selection = decided(arm, shown)
     outcome, (threshold,) = _outcome(test, selection), selection.thresholds()
     seen = outcome.seen[:, 0].mean(axis=0)
     numbers = {
@@ -56,20 +53,18 @@ def read_selected(
         "stop_at": np.nan if threshold is None else threshold,
     }
     if any(metric.name == _NETWORK_TIME for metric in metrics):
-        teacher, sampler = _seconds(*networks(arm, out), settings)
+        teacher, sampler = _seconds(*networks(arm, shown.out), settings)
         per_video = teacher * seen.mean() + sampler * test.scores.counts.mean()
         numbers[_NETWORK_TIME] = 1000 * per_video
     return _summed(test.scores, outcome, metrics, settings.eval.calibration_bins, numbers)
 
 
-def chosen_clips(
-    arm: Arm, dataset: str, out: Path, data_root: str = ""
-) -> tuple[Scores, np.ndarray]:
+def chosen_clips(arm: Arm, shown: Shown) -> tuple[Scores, np.ndarray]:
     """Returns the test clips and which of them the teacher sees, bool [passes, n].
 
     See `read_selected`.
     """
-    test, _, selection = decided(arm, dataset, out, data_root)
+    test, _, selection = decided(arm, shown)
     (most,), (threshold,) = selection.all_ks(), selection.thresholds()
     if threshold is None:
         ks = (most - selection.student_k,)
@@ -81,24 +76,22 @@ def chosen_clips(
     return test.scores, chosen[:, 0]
 
 
-def decided(arm: Arm, dataset: str, out: Path, data_root: str) -> tuple[Study, Settings, Selection]:
+def decided(arm: Arm, shown: Shown) -> tuple[Study, Settings, Selection]:
     """Returns the test scores, the settings that say which videos, and the selection of one K.
 
     See `read_selected`.
     """
     selection = arm.row.selection
     assert selection is not None
-    test, settings = _study(arm, dataset, out, "test", data_root)
+    test, settings = _study(arm, shown, "test")
     tried = selection.tried()
     if len(tried) > 1:
-        validation, _ = _study(arm, dataset, out, "val", data_root)
+        validation, _ = _study(arm, shown, "val")
         return test, settings, _best(validation, tried)
     return test, settings, tried[0]
 
 
-def accuracies(
-    arm: Arm, dataset: str, out: Path, ks: Sequence[int], data_root: str = ""
-) -> np.ndarray:
+def accuracies(arm: Arm, shown: Shown, ks: Sequence[int]) -> np.ndarray:
     """Returns a row's Video@1 at each K instead of its own, [passes, Ks]; see `read_selected`.
 
     It is NaN where K is less than the sampler's own share of the clips.
@@ -108,7 +101,7 @@ def accuracies(
     tops = {}
     for k in [k for k in ks if k >= own.student_k]:
         row = dataclasses.replace(arm.row, selection=dataclasses.replace(own, k=k))
-        study, _, selection = decided(dataclasses.replace(arm, row=row), dataset, out, data_root)
+        study, _, selection = decided(dataclasses.replace(arm, row=row), shown)
         tops[k] = _outcome(study, selection).top1[:, 0]
     unknown = np.full_like(next(iter(tops.values())), np.nan)
     return np.stack([tops.get(k, unknown) for k in ks], axis=1)
@@ -134,22 +127,21 @@ def _outcome(study: Study, selection: Selection) -> Outcome:
     return study.selected(selection.selector, (k,), passes=selection.passes)
 
 
-def _study(arm: Arm, dataset: str, out: Path, split: str, data_root: str) -> tuple[Study, Settings]:
+def _study(arm: Arm, shown: Shown, split: str) -> tuple[Study, Settings]:
     """Returns the scores of a row's networks, and the settings that say which videos are meant."""
     selection = arm.row.selection
     assert selection is not None
-    teacher, sampler = networks(arm, out)
-    settings = _settings(arm, dataset, out, sampler, data_root)
-    return _of(teacher, sampler, settings, split, answers_folder(out), selection.shuffled), settings
+    teacher, sampler = networks(arm, shown.out)
+    settings, keep = _settings(arm, shown, sampler), answers_folder(shown.out)
+    return _of(teacher, sampler, settings, split, keep, selection.shuffled), settings
 
 
-def check_clips(arms: Iterable[Arm], dataset: str, out: Path) -> None:
+def check_clips(arms: Iterable[Arm], shown: Shown) -> None:
     """Refuses rows with a selection that choose among different clips of a video.
 
     Args:
       arms: the runs of a column.
-      dataset: of the column.
-      out: the folder of all runs.
+      shown: the column.
 
     Raises:
       InputError: they differ in eval.max_clips.
@@ -157,8 +149,8 @@ def check_clips(arms: Iterable[Arm], dataset: str, out: Path) -> None:
     limits: dict[int, str] = {}
     for arm in arms:
         if arm.row.selection is not None:
-            _, sampler = networks(arm, out)
-            limit = _settings(arm, dataset, out, sampler, "").eval.max_clips
+            _, sampler = networks(arm, shown.out)
+            limit = _settings(arm, shown, sampler).eval.max_clips
             limits.setdefault(limit, arm.row.name)
     if len(limits) > 1:
         (one, first), (other, second) = [*limits.items()][:2]
@@ -194,17 +186,18 @@ def _of(
     return Study(scores.shuffled(_SHUFFLE) if is_shuffled else scores)
 
 
-def _settings(arm: Arm, dataset: str, out: Path, sampler: Path | None, data_root: str) -> Settings:
+def _settings(arm: Arm, shown: Shown, sampler: Path | None) -> Settings:
     """Returns the settings that say which videos are answered: of the sampler, or of the column.
 
     Of the column are those of the row's config there, and what flags gave the run in their place.
     """
+    data_root = shown.data_root
     settings = None if sampler is None else saved_settings(sampler)
     if settings is None:
-        saved = read_settings(arm.folder(out)).by_field()
+        saved = read_settings(arm.folder(shown.out)).by_field()
         flags = {**arm.row.overrides, **given(arm, saved)}
         row = dataclasses.replace(arm.row, overrides=flags)
-        settings = resolve(dataclasses.replace(arm, dataset=dataset, row=row))
+        settings = resolve(dataclasses.replace(arm, dataset=shown.dataset, row=row))
         data_root = data_root or saved["data.root"]
     if not data_root:
         return settings

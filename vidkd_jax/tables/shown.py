@@ -1,4 +1,4 @@
-"""What a picture shows: a table's rows on one data set, and their finished runs."""
+"""What is shown of a table: its rows on one data set, and their finished runs."""
 
 import dataclasses
 from pathlib import Path
@@ -9,11 +9,11 @@ from vidkd_jax.tables.table import Table
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """What a picture shows.
+    """What a column or a picture shows.
 
     Attributes:
       table: the table of its rows.
-      dataset: the data set of the column.
+      dataset: the configs' argument of the column.
       out: the folder of the runs.
       seeds: runs of each row, at most.
       data_root: the records' folder; "": the one that the first row's run had.
