@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 import pytest
+from torch_state import to_torch
 
 from vidkd_jax import models
-from vidkd_jax.convert import to_torch
 from vidkd_jax.convert.__main__ import _abstract, main
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import ACTIVITYNET, IMAGENET, TY

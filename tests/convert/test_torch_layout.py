@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 from flax import linen as nn
+from torch_state import from_torch, to_torch
 
-from vidkd_jax.convert import from_torch, to_torch, unwrap
 from vidkd_jax.convert.inflation import inflate
+from vidkd_jax.convert.unwrapping import unwrap
 from vidkd_jax.errors import InputError
 from vidkd_jax.models import Head, Recogniser
 from vidkd_jax.models.layers import Conv3D, batch_norm

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 from small_runs import build
+from torch_state import to_torch
 
 from vidkd_jax import augment, models
-from vidkd_jax.convert import to_torch
 from vidkd_jax.convert.__main__ import main
 from vidkd_jax.models.normalisation import TORCHVISION_VIDEO, TY
 from vidkd_jax.networks import weights

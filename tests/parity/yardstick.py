@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from flax.traverse_util import flatten_dict
 from torch import nn
+from torch_state import from_torch
 
 from vidkd_jax import models
-from vidkd_jax.convert.torch_layout import from_torch
 from vidkd_jax.networks.network import Variables
 
 NUM_CLASSES = 5
