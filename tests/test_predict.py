@@ -33,11 +33,23 @@ def objects(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_new_videos_get_what_the_test_split_got(run, square_videos, capsys):
+def tested(run, root):
+    """Returns the test split's videos of a run, and the probabilities that it gave them."""
     with np.load(run / "predictions.npz") as saved:
         names, videos = np.unique(saved["videos"], return_inverse=True)
         wanted, _, _ = Predictions(saved["logits"], saved["labels"], videos).by_video("softmax")
-    files = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in names]
+    return [next((root / "videos").rglob(f"{name}.mp4")) for name in names], wanted
+
+
+def asked(run, files, capsys):
+    """Returns the probabilities of `Left` that prediction gives the videos."""
+    predict.main([f"--run={run}", "--json", *map(str, files)])
+    lines = objects(capsys.readouterr().out)
+    return [{e["name"]: e["probability"] for e in line["classes"]}["Left"] for line in lines]
+
+
+def test_new_videos_get_what_the_test_split_got(run, square_videos, capsys):
+    files, wanted = tested(run, square_videos)
     predict.main([f"--run={run}", "--json", "--batch_size=3", *map(str, files)])
     found = objects(capsys.readouterr().out)
     assert [line["video"] for line in found] == [str(file) for file in files]
@@ -227,21 +239,14 @@ def test_a_student_of_residual_frames_is_tested_taught_and_asked_with_them(
     train.train_and_evaluate(config, tmp_path / "run")
     card, variables = weights.load(tmp_path / "run")
     assert card.normalisation.residual == "circular"
-    with np.load(tmp_path / "run/predictions.npz") as saved:
-        names, numbers = np.unique(saved["videos"], return_inverse=True)
-        wanted, _, _ = Predictions(saved["logits"], saved["labels"], numbers).by_video("softmax")
-    files = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in names]
-    predict.main([f"--run={tmp_path / 'run'}", "--json", *map(str, files)])
-    lines = objects(capsys.readouterr().out)
-    found = [{e["name"]: e["probability"] for e in line["classes"]}["Left"] for line in lines]
+    files, wanted = tested(tmp_path / "run", square_videos)
+    found = asked(tmp_path / "run", files, capsys)
     np.testing.assert_allclose(found, wanted[:, 0], atol=1e-5)
     # The same weights predict something else on plain frames.
     plain = dataclasses.replace(card.normalisation, residual="none")
     weights.save(tmp_path / "plain", dataclasses.replace(card, normalisation=plain), variables)
     shutil.copy(tmp_path / "run/config.json", tmp_path / "plain")
-    predict.main([f"--run={tmp_path / 'plain'}", "--json", *map(str, files)])
-    others = objects(capsys.readouterr().out)
-    other = [{e["name"]: e["probability"] for e in line["classes"]}["Left"] for line in others]
+    other = asked(tmp_path / "plain", files, capsys)
     assert np.abs(np.subtract(found, other)).max() > 1e-3
     # As a teacher it sees residual frames; weights of another input are refused as a start.
     taught = {"method__name": "distillation", "teachers__runs": (str(tmp_path / "run"),)}
@@ -276,13 +281,8 @@ def test_a_student_of_sparse_frames_is_asked_with_sparse_frames(
         config.method.name = "sparse"
     train.train_and_evaluate(config, tmp_path)
     assert weights.load_card(tmp_path).sampler["kind"] == "Segments"
-    with np.load(tmp_path / "predictions.npz") as saved:
-        names, numbers = np.unique(saved["videos"], return_inverse=True)
-        wanted, _, _ = Predictions(saved["logits"], saved["labels"], numbers).by_video("softmax")
-    files = [next((square_videos / "videos").rglob(f"{name}.mp4")) for name in names]
-    predict.main([f"--run={tmp_path}", "--json", *map(str, files)])
-    lines = objects(capsys.readouterr().out)
-    found = [{e["name"]: e["probability"] for e in line["classes"]}["Left"] for line in lines]
+    files, wanted = tested(tmp_path, square_videos)
+    found = asked(tmp_path, files, capsys)
     np.testing.assert_allclose(found, wanted[:, 0], atol=1e-5)
     # A student of dense clips would show it frames that it never saw so.
     taught = small_config(method__name="distillation", teachers__runs=(str(tmp_path),))
