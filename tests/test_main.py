@@ -234,6 +234,44 @@ def test_an_interrupt_while_python_frees_objects_is_not_lost(name, status):
     assert ended.stderr == "interrupted; run the same command again to continue\n"
 
 
+_INTERRUPTED_IN_A_LIBRARY = """
+import signal, sys, threading, time
+from vidkd_jax.errors import InputError, run_command
+
+def library():
+    to_main = (threading.main_thread().ident, signal.{name})
+    threading.Timer(0.5, signal.pthread_kill, to_main).start()
+    try:
+        time.sleep(30)
+    except BaseException as error:
+        {then}
+
+def main():
+    try:
+        library()
+        print("goes on", flush=True)
+        time.sleep(30)
+    except ValueError as error:
+        raise InputError("a file is damaged") from error
+
+run_command(main)
+"""
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 1)])
+@pytest.mark.parametrize(
+    ("then", "said"), [("pass", "goes on\n"), ("raise ValueError('bad') from error", "")]
+)
+def test_an_interrupt_that_a_library_catches_is_not_lost(then, said, name, status):
+    """And is no damage, as Orbax has it where it reads a checkpoint."""
+    program = _INTERRUPTED_IN_A_LIBRARY.format(name=name, then=then)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=25, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (status, said)
+    assert ended.stderr == "interrupted; run the same command again to continue\n"
+
+
 @pytest.mark.parametrize(
     ("value", "records"),
     [

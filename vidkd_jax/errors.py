@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class InputError(Exception):
@@ -67,11 +67,17 @@ def check_text(where: str, value: str | os.PathLike[str]) -> None:
 
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether a full disk or quota is at the root of an exception, whoever wrapped it."""
+    return any(
+        getattr(each, "errno", None) in DISK_FULL or "No space left on device" in str(each)
+        for each in _chain(error)
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields an exception, and those at its root."""
     while error is not None:
-        if getattr(error, "errno", None) in DISK_FULL or "No space left on device" in str(error):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 def suggest(name: str, valid: Iterable[str]) -> str:
@@ -124,45 +130,82 @@ def run_command(
       leave: ends the process with a status after an error.
     """
     sys.argv[1:] = map(_understood, sys.argv[1:])
-    _raise_when_told()
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # it was closed
             setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for good
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
-    if status := _status(main, goes_on=goes_on):
+    with _Interrupts().heard():
+        status = _status(main, goes_on=goes_on)
+    if status:
         leave(status)
 
 
-def _raise_when_told() -> None:
-    """Raises `Stopped` in the main thread on SIGTERM, for good.
+class _Interrupts:
+    """Raises `Stopped` in the main thread on SIGTERM, and `KeyboardInterrupt` on SIGINT.
 
-    Python ignores what is raised while it frees objects, as JAX has it do many times in a run, and
-    an interrupt with it: such a one comes again.
+    What is raised may be lost: Python ignores it while it frees objects, as JAX has it do many
+    times in a run, and libraries catch it with everything else, as Orbax does while it reads a
+    checkpoint. A thread looks whether it is still on its way, and else has it raised again.
     """
-    own = os.getpid()
 
-    def stop(number: int, _: object) -> None:
-        if os.getpid() != own:  # a forked worker
+    def __init__(self) -> None:
+        self._own, self._told = os.getpid(), list[KeyboardInterrupt]()
+        self._read, self._write = os.pipe()
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Hears of the signals inside."""
+        before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+        otherwise = sys.unraisablehook
+
+        def hear(ignored: "sys.UnraisableHookArgs") -> None:
+            if not isinstance(ignored.exc_value, KeyboardInterrupt):
+                otherwise(ignored)
+
+        self._watcher.start()
+        signal.signal(signal.SIGTERM, self._interrupt)
+        if before[signal.SIGINT] is signal.default_int_handler:  # it is ignored in the background
+            signal.signal(signal.SIGINT, self._interrupt)
+        sys.unraisablehook = hear
+        try:
+            yield
+        finally:
+            self._over.set()
+            os.close(self._write)
+            self._watcher.join()
+            os.close(self._read)
+            sys.unraisablehook = otherwise
+            for number, handler in before.items():
+                signal.signal(number, handler or signal.SIG_DFL)
+
+    def _interrupt(self, number: int, _: object) -> None:
+        if os.getpid() != self._own:  # a forked worker
             os._exit(128 + number)
-        signal.signal(number, signal.SIG_DFL)  # whoever repeats it does not want to wait
-        raise Stopped
+        is_stopped = number == signal.SIGTERM or any(isinstance(e, Stopped) for e in self._told)
+        if number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_DFL)  # whoever repeats it does not want to wait
+            signal.signal(signal.SIGINT, self._interrupt)  # by which it comes again
+        self._told.append(Stopped() if is_stopped else KeyboardInterrupt())
+        os.write(self._write, b".")  # without a lock, which the main thread may hold
+        raise self._told[-1]
 
-    def again(ignored: "sys.UnraisableHookArgs") -> None:
-        if not isinstance(ignored.exc_value, KeyboardInterrupt):
-            otherwise(ignored)
-            return
-        number = signal.SIGINT
-        if isinstance(ignored.exc_value, Stopped):
-            number = signal.SIGTERM
-            signal.signal(number, stop)
-        to_main = (threading.main_thread().ident, number)
-        later = threading.Timer(0.1, signal.pthread_kill, to_main)
-        later.daemon = True
-        later.start()
+    def _watch(self) -> None:
+        while os.read(self._read, 1):
+            lost = 0
+            while lost < 2:  # at one look it may be between two frames that handle it
+                if self._over.wait(0.2):
+                    return
+                lost = 0 if self._told[-1] in _chain(_handled_by_main()) else lost + 1
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    signal.signal(signal.SIGTERM, stop)
-    otherwise, sys.unraisablehook = sys.unraisablehook, again
+
+def _handled_by_main() -> BaseException | None:
+    """Returns the exception that the main thread handles now."""
+    found: Any = sys._current_exceptions().get(threading.main_thread().ident or 0)
+    return found[1] if isinstance(found, tuple) else found  # a tuple in Python 3.11
 
 
 def _status(main: Callable[[], None], *, goes_on: bool) -> int:
@@ -170,19 +213,27 @@ def _status(main: Callable[[], None], *, goes_on: bool) -> int:
     try:
         main()
         sys.stdout.flush()
-    except InputError as error:
-        print("error:", " ".join(str(error).splitlines()), file=sys.stderr)  # a name may have more
-        return 2
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        return _status_of(error)
-    except KeyboardInterrupt as error:
-        again = "run the same command again to continue" if goes_on else ""
-        print("; ".join(filter(None, ("interrupted", *error.args, again))), file=sys.stderr)
-        return 128 + signal.SIGTERM if isinstance(error, Stopped) else 1
+    except BaseException as error:  # an interrupt may be at the root of any
+        for each in _chain(error):
+            if isinstance(each, KeyboardInterrupt):
+                return _status_of_interrupt(each, goes_on=goes_on)
+        if isinstance(error, InputError):  # a name in it may have more lines
+            print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
+            return 2
+        if isinstance(error, RunError):
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        if isinstance(error, OSError):
+            return _status_of(error)
+        raise
     return 0
+
+
+def _status_of_interrupt(interrupt: KeyboardInterrupt, *, goes_on: bool) -> int:
+    """Says that the command was interrupted, and returns the exit status."""
+    again = "run the same command again to continue" if goes_on else ""
+    print("; ".join(filter(None, ("interrupted", *interrupt.args, again))), file=sys.stderr)
+    return 128 + signal.SIGTERM if isinstance(interrupt, Stopped) else 1
 
 
 def _status_of(error: OSError) -> int:
