@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TypeVar
 
 from vidkd_jax.errors import InputError
@@ -21,8 +21,10 @@ def run_tasks(
 ) -> Iterator[Result]:
     """Yields `function(task)` for each task, in order.
 
+    Where it is interrupted, the workers end in the middle of their tasks.
+
     Args:
-      function: A function defined at module level.
+      function: A function defined at module level. What it leaves when it is killed does no harm.
       tasks: The arguments, which must be picklable.
       num_workers: Number of processes. With 1, the tasks run in this process.
       names: What a message calls each task; None: as it is.
@@ -33,6 +35,7 @@ def run_tasks(
     if num_workers <= 1 or len(tasks) <= 1:
         yield from map(function, tasks)
         return
+    others = {*active_children()}
     # "spawn", because decoders start threads and a forked process would lack those threads.
     with ProcessPoolExecutor(
         min(num_workers, len(tasks)), get_context("spawn"), initializer=follow_parent
@@ -49,5 +52,9 @@ def run_tasks(
                 "soon after; run the same command again to continue, with fewer --workers; where "
                 "one is killed again and again, leave out what it works on"
             ) from error
+        except (KeyboardInterrupt, GeneratorExit):  # the next tasks may take minutes
+            for worker in {*active_children()} - others:
+                worker.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -7,6 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from concurrent.futures import Future
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +242,32 @@ def die_at_two(task):
         time.sleep(0.5)  # the results before it have come
         os.kill(os.getpid(), signal.SIGKILL)
     return task
+
+
+def work(task):
+    if task:
+        time.sleep(60)
+    return task
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("end", [interrupt, Generator.close])
+def test_workers_that_nobody_waits_for_any_more_end_at_once(end, monkeypatch):
+    """An interrupt comes while a result is awaited, or to whoever takes the results."""
+    others, results = {*active_children()}, run_tasks(work, range(9), 2)
+    assert next(results) == 0
+    begin, workers = time.monotonic(), {*active_children()} - others
+    if end is interrupt:
+        monkeypatch.setattr(Future, "result", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
+    else:
+        results.close()
+    assert time.monotonic() < begin + 30
+    assert len(workers) == 2 and not any(worker.is_alive() for worker in workers)
 
 
 def square(task):
