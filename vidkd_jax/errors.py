@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import threading
+import traceback
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -127,7 +128,7 @@ def run_command(
     Args:
       main: of the command.
       goes_on: whether the command, run again, goes on where it was interrupted.
-      leave: ends the process with a status after an error.
+      leave: ends the process with a status after an error, also one that has a traceback.
     """
     sys.argv[1:] = map(_understood, sys.argv[1:])
     for stream in ("stdout", "stderr"):
@@ -136,7 +137,13 @@ def run_command(
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     with _Interrupts().heard():
-        status = _status(main, goes_on=goes_on)
+        try:
+            status = _status(main, goes_on=goes_on)
+        except Exception:
+            if leave is sys.exit:
+                raise
+            traceback.print_exc()
+            status = 1
     if status:
         leave(status)
 

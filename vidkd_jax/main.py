@@ -8,7 +8,14 @@ from typing import Any
 from absl import logging
 from ml_collections import ConfigDict
 
-from vidkd_jax.errors import FlagParser, InputError, check_text, is_disk_full, run_command
+from vidkd_jax.errors import (
+    FlagParser,
+    InputError,
+    RunError,
+    check_text,
+    is_disk_full,
+    run_command,
+)
 from vidkd_jax.networks.checkpoints import saved_epoch
 from vidkd_jax.report import closing_lines
 from vidkd_jax.run.saved import saved_summary
@@ -21,6 +28,11 @@ from vidkd_jax.settings.config import get_base_config, overrides, read
 from vidkd_jax.settings.recipes import DATASETS
 from vidkd_jax.settings.settings import flatten
 from vidkd_jax.train import train_and_evaluate
+
+_ANOTHER = (
+    "This may be because another process of the run has ended: see what each of them says last. "
+    "The same commands go on from the last checkpoint."
+)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -59,6 +71,8 @@ def _run(config: ConfigDict, workdir: Path, *, finish: bool) -> dict[str, Any]:
         raise type(error)(kept) from error
     except Exception as error:
         if not is_disk_full(error):
+            if config.distributed and not isinstance(error, (InputError, RunError)):
+                error.add_note(_ANOTHER)
             raise
         raise InputError(
             f"--workdir='{workdir}': no space left on device; free some and run the same command "

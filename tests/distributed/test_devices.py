@@ -212,21 +212,57 @@ run_command(main, leave=sharding.leave)
 """
 
 
-def test_a_process_that_fails_alone_does_not_wait_for_the_others():
+def start_both(script):
+    """Starts two processes that run a script, and returns them."""
     address, started = coordinator(), []
     for number in range(2):
         environment = dict(zip(CLUSTER, (address, "2", str(number)), strict=True))
         started.append(
             subprocess.Popen(
-                [sys.executable, "-c", _ONE_FAILS],
+                [sys.executable, "-c", script],
                 stderr=subprocess.PIPE, text=True, env={**os.environ, **environment},
             )
         )  # fmt: skip
-    waiting, failing = started
+    return started
+
+
+def test_a_process_that_fails_alone_does_not_wait_for_the_others():
+    waiting, failing = start_both(_ONE_FAILS)
     said = failing.communicate(timeout=200)[1]  # JAX would wait for 300 seconds
     assert failing.returncode == 2 and "error: wrong here alone\n" in said
     waiting.kill()
     waiting.communicate()
+
+
+_ONE_IS_KILLED = """
+import os, signal
+import jax
+from pathlib import Path
+from vidkd_jax import main
+from vidkd_jax.errors import run_command
+from vidkd_jax.runtime import sharding
+from vidkd_jax.settings.config import get_base_config
+
+def train(*_, **__):
+    sharding.initialize()
+    sharding.wait_for_all("both")
+    if jax.process_index() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    sharding.wait_for_all("the other, who does not come")
+
+main.train_and_evaluate = train
+config = get_base_config()
+config.distributed = True
+run_command(lambda: main._run(config, Path("none"), finish=False), leave=sharding.leave)
+"""
+
+
+def test_a_process_that_is_killed_does_not_keep_the_others():
+    left, killed = start_both(_ONE_IS_KILLED)
+    killed.communicate(timeout=200)
+    said = left.communicate(timeout=60)[1]  # JAX would wait for 100 seconds
+    assert killed.returncode == -signal.SIGKILL
+    assert left.returncode == 1 and "another process of the run has ended: see what" in said
 
 
 def test_processes_that_nobody_started_are_one_line(fields, tmp_path):
