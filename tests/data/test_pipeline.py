@@ -8,7 +8,7 @@ import pytest
 from vidkd_jax.data.clips import ClipSpec, Row, load_batch
 from vidkd_jax.data.pipeline import EvalBatches, EvalClips, Process, Reading, TrainBatches
 from vidkd_jax.data.splits import Subset
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.samplers import Contiguous, Segments, Tuples
 
 SPEC = ClipSpec(Contiguous(frames=4, stride=1), crop=16)
@@ -216,6 +216,16 @@ def test_workers_end_when_the_batches_are_closed(memory_subset):
     for worker in workers:
         worker.join(timeout=20)
         assert not worker.is_alive()
+
+
+def test_a_killed_worker_is_one_line(memory_subset):
+    before = {*multiprocessing.active_children()}
+    batches = train_batches(memory_subset([10] * 8), reading=Reading(workers=1))
+    next(batches)
+    (worker,) = {*multiprocessing.active_children()} - before
+    worker.kill()
+    with pytest.raises(RunError, match=r"^a process that reads videos was killed \(out of memory"):
+        take(batches, 1000)  # more than it can have read ahead
 
 
 def test_crop_larger_than_a_video_is_refused(memory_subset):

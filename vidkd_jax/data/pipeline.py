@@ -15,7 +15,7 @@ from absl import flags
 
 from vidkd_jax.data.clips import ClipSpec, HostBatch, Row, load_batch, random_row
 from vidkd_jax.data.splits import Subset
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.runtime.cores import usable_cores
 from vidkd_jax.runtime.workers import follow_parent
 
@@ -190,10 +190,18 @@ class TrainBatches:
         self.iterator = iter(_to_iterable(dataset, reading))
 
     def __iter__(self) -> Iterator[HostBatch]:
-        return self.iterator
+        return self
 
     def __next__(self) -> HostBatch:
-        return next(self.iterator)
+        try:
+            return next(self.iterator)
+        except RuntimeError as error:
+            if "terminated unexpectedly" not in str(error):  # as Grain says it
+                raise
+            raise RunError(
+                "a process that reads videos was killed (out of memory?); run the same command "
+                "again to continue"
+            ) from error
 
     def close(self) -> None:
         """Ends the threads or processes that read ahead; there are no batches after."""
