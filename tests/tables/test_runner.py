@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+import time
 
 import pytest
 from tqdm import tqdm
@@ -259,20 +260,25 @@ def test_runs_at_a_time_share_out_the_gpus(given, slot, cards, monkeypatch):
     assert "XLA_PYTHON_CLIENT_PREALLOCATE" not in alone
 
 
-def test_a_table_that_is_told_to_end_ends_its_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize("interrupt", [Stopped, KeyboardInterrupt])
+def test_a_table_that_is_told_to_end_ends_its_runs(interrupt, tmp_path, monkeypatch):
+    """Ctrl-C may have reached the table alone."""
+    monkeypatch.setattr(runner, "_CTRL_C", 0.5)
     pid = tmp_path / "pid"
-    script = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    script = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(120)"
     monkeypatch.setattr(runner, "command", lambda *_: [sys.executable, "-c", script])
     wanted = [row_arm(Row("a", "supervised_r18"), "marionette", 0)]
     done = runner.wait
 
     def stop(*arguments):  # as the handler of SIGTERM does in the middle of waiting
         if pid.exists() and pid.read_text():
-            raise Stopped
+            raise interrupt
         return done(arguments[0], 0.05, *arguments[2:])
 
     monkeypatch.setattr(runner, "wait", stop)
-    with pytest.raises(Stopped):
+    begin = time.monotonic()
+    with pytest.raises(interrupt):
         runner.run_all(wanted, tmp_path, jobs=1, extra=[], title="t")
+    assert time.monotonic() < begin + 90  # the run would have gone on
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)

@@ -27,6 +27,7 @@ from vidkd_jax.tables.under_way import under_way
 # Parts of runs count, so that there is a time left before the first run has ended.
 _BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} runs [{elapsed}<{remaining}{postfix}]"
 _WAIT = 30.0  # seconds
+_CTRL_C = 20.0  # seconds in which runs end by it, where a terminal has sent it to them, too
 _WRONG_INPUT = 2  # exit status of a run that was refused; see `errors.run_command`
 
 
@@ -102,12 +103,21 @@ class _Processes:
             self._started.append(process)
             return process
 
-    def stop(self, *, hand_on: bool) -> None:
-        """Lets no other process start; hands SIGTERM on to those that have, or not."""
+    def stop(self) -> None:
+        """Lets no other process start."""
         with self._lock:
             self._stopped = True
-            for process in self._started if hand_on else ():
+
+    def end(self, after: float) -> None:
+        """Hands SIGTERM on to those that still run after some seconds, once all are stopped."""
+
+        def terminate() -> None:
+            for process in self._started:
                 process.terminate()
+
+        later = threading.Timer(after, terminate)
+        later.daemon = True
+        later.start()
 
 
 def run_all(
@@ -164,8 +174,10 @@ def run_all(
                 bar.n = len(queue.failures) + done
                 said = (f"{arm.row.name}, seed {arm.seed}: {way}" for arm, way in now)
                 bar.set_postfix_str("; ".join(said))
-        except BaseException as error:  # such as Ctrl-C, which reaches the runs by itself
-            processes.stop(hand_on=isinstance(error, Stopped))
+        except BaseException as error:
+            processes.stop()
+            if isinstance(error, KeyboardInterrupt):
+                processes.end(after=0.0 if isinstance(error, Stopped) else _CTRL_C)
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     if failed := [failure for failure in queue.failures.values() if failure]:
