@@ -62,14 +62,19 @@ def test_a_run_that_another_command_has_finished_is_asked_again(run_one, tmp_pat
     assert run_one(script, "", taken=False) == []
 
 
+_UNTIL = "import os, time\nwhile not os.path.exists({!r}): time.sleep(0.02)\n"
+
+
 @pytest.fixture
-def shown(monkeypatch):
-    """What the bar shows, each time that it is drawn."""
+def shown(monkeypatch, tmp_path):
+    """What the bar shows, each time that it is drawn; the words after "seed 0: " make a file."""
     texts = []
 
     class Bar(tqdm):
         def display(self, *args, **kwargs):
             texts.append(str(self))
+            for words in re.findall(r"seed 0: (.*)\]", texts[-1]):
+                (tmp_path / words).touch()
 
     monkeypatch.setattr(runner, "progress_bar", lambda **options: Bar(ncols=200, **options))
     monkeypatch.setattr(runner, "_WAIT", 0.1)
@@ -88,9 +93,10 @@ def begin(folder, epoch, *, epochs=9, fork_epoch=0):
 def test_the_time_left_is_known_before_the_first_run_has_ended(run_one, shown, tmp_path):
     begin(tmp_path, 4)
     folder = str(ARM.folder(tmp_path))
-    script = f"import time, shutil; time.sleep(1.2); f = {folder!r}; d = {str(tmp_path)!r}; "
-    script += "[shutil.copy(d + n, f + n) for n in ('/config.json', '/metrics.jsonl')]; "
-    run_one(script + "time.sleep(0.8)", taken=False)
+    script = f"import shutil; f = {folder!r}; d = {str(tmp_path)!r}; "
+    script += "[shutil.copy(d + n, f + n) for n in ('/config.json', '/metrics.jsonl')]\n"
+    until = [_UNTIL.format(str(tmp_path / words)) for words in ("begins", "epoch 4 of 9")]
+    run_one(until[0] + script + until[1], taken=False)
     assert shown[0].endswith("0.0/1 runs [00:00<?]")
     assert any(text.endswith("<?, a, seed 0: begins]") for text in shown)
     assert any(
@@ -103,7 +109,7 @@ def test_what_an_earlier_command_has_done_does_not_count_as_this_ones_speed(
     run_one, shown, tmp_path
 ):
     begin(ARM.folder(tmp_path), 4)
-    run_one("import time; time.sleep(0.5)", taken=False)
+    run_one(_UNTIL.format(str(tmp_path / "epoch 4 of 9")), taken=False)
     assert shown[0].endswith("0.4/1 runs [00:00<?]")
     assert any("0.4/1 runs [00:00<?, a, seed 0: epoch 4 of 9]" in text for text in shown)
 
