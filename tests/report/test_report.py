@@ -190,6 +190,24 @@ def test_a_name_is_no_formula_and_always_in_the_legend(names, tmp_path):
     assert [text.get_text().strip() for text in legend.get_texts()] == names
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "shown"),
+    [
+        ([0.2, 0.9], {"overconfident: confidence higher", "underconfident: accuracy higher"}),
+        ([0.4, 0.9], {"underconfident: accuracy higher"}),
+        ([0.2, 0.6], {"overconfident: confidence higher"}),
+        ([0.3, 0.8], set()),
+    ],
+)
+def test_the_legend_of_calibration_names_the_bars_there_are_and_hides_none(accuracy, shown):
+    bins = {"count": [3, 4], "confidence": [0.3, 0.8], "accuracy": accuracy}
+    figure = figures.reliability_diagram(bins, "Test videos")
+    assert not any(axes.get_legend() for axes in figure.axes)  # it would lie on the bars
+    (legend,) = figure.legends
+    entries = {text.get_text() for text in legend.get_texts()}
+    assert entries == {"perfect calibration", "accuracy"} | shown
+
+
 def test_the_report_draws_each_teachers_weight_by_its_name():
     train = by_epoch(
         [

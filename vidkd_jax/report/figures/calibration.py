@@ -34,11 +34,14 @@ def reliability_diagram(bins: Mapping[str, Sequence[float]], title: str) -> Figu
         (over, _RED, "overconfident: confidence higher"),
         (under, _GREEN, "underconfident: accuracy higher"),
     ):
+        if not chosen.any():  # no bars: Matplotlib would give their legend a colour of its own
+            continue
         gap = (confidence - accuracy)[chosen]
         axes.bar(centres[chosen], gap, width * 0.94, accuracy[chosen], color=colour, label=label)
     axes.plot([0, 1], [0, 1], "--", color=INK, linewidth=1, label="perfect calibration")
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy", title=f"{title}: ECE {error:.3f}")
-    axes.legend(loc="upper left")
+    # Outside of the axes: the bars may stand in any corner.
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     histogram.bar(centres, count, width * 0.94, color=GREY)
     histogram.set(xlabel="confidence of the prediction", ylabel="examples")
     for each in (axes, histogram):
