@@ -208,6 +208,15 @@ def test_the_legend_of_calibration_names_the_bars_there_are_and_hides_none(accur
     assert entries == {"perfect calibration", "accuracy"} | shown
 
 
+def test_a_bar_of_accuracy_is_seen_to_its_end_also_of_a_network_that_is_not_sure_enough():
+    bins = {"count": [5], "confidence": [0.3], "accuracy": [0.9]}
+    drawn, _ = figures.reliability_diagram(bins, "Test videos").axes
+    accuracy, gap = drawn.containers
+    assert accuracy[0].get_height() == 0.9
+    assert (gap[0].get_y(), gap[0].get_y() + gap[0].get_height()) == pytest.approx((0.9, 0.3))
+    assert gap[0].get_facecolor()[3] == 0  # opaque, it would end the bar of accuracy at 0.3
+
+
 def test_the_report_draws_each_teachers_weight_by_its_name():
     train = by_epoch(
         [

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from vidkd_jax.report.figures.axes import BLUE, GREY, INK, clean, in_legend
 
-_RED, _GREEN = "#fca5a5", "#86efac"
+_RED = "#fca5a5"
+_HATCHED = {"color": "none", "edgecolor": "#86efac", "hatch": "////", "linewidth": 0}
 
 
 def reliability_diagram(bins: Mapping[str, Sequence[float]], title: str) -> Figure | None:
@@ -30,14 +31,15 @@ def reliability_diagram(bins: Mapping[str, Sequence[float]], title: str) -> Figu
     error = np.sum(count * np.abs(confidence - accuracy)) / count.sum()
     axes.bar(centres[used], accuracy[used], width * 0.94, color=BLUE, label="accuracy")
     over, under = used & (confidence > accuracy), used & (confidence < accuracy)
-    for chosen, colour, label in (
-        (over, _RED, "overconfident: confidence higher"),
-        (under, _GREEN, "underconfident: accuracy higher"),
+    for chosen, look, label in (
+        (over, {"color": _RED}, "overconfident: confidence higher"),
+        # Hatched: below it the bar of accuracy goes on.
+        (under, _HATCHED, "underconfident: accuracy higher"),
     ):
         if not chosen.any():  # no bars: Matplotlib would give their legend a colour of its own
             continue
         gap = (confidence - accuracy)[chosen]
-        axes.bar(centres[chosen], gap, width * 0.94, accuracy[chosen], color=colour, label=label)
+        axes.bar(centres[chosen], gap, width * 0.94, accuracy[chosen], label=label, **look)
     axes.plot([0, 1], [0, 1], "--", color=INK, linewidth=1, label="perfect calibration")
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy", title=f"{title}: ECE {error:.3f}")
     # Outside of the axes: the bars may stand in any corner.
