@@ -5,9 +5,11 @@ import dataclasses
 import errno
 import json
 import os
+import warnings
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from vidkd_jax.evaluation.predictions import softmax
 from vidkd_jax.inference import picture, timeline
@@ -172,3 +174,13 @@ def test_what_was_answered_before_an_interrupt_is_written(answer, tmp_path, caps
     ):
         raise KeyboardInterrupt
     assert not (tmp_path / "none.json").exists()
+
+
+def test_a_picture_has_codes_for_the_letters_that_its_font_lacks(tmp_path):
+    figure = Figure()
+    axes = figure.subplots()
+    axes.set_title("Vid\u00e9o \u62f3.mp4\nclip 5", parse_math=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Matplotlib's own, with a line of code, of each letter
+        picture.write(tmp_path / "p.png", figure)
+    assert axes.get_title() == "Vid\u00e9o \\u62f3.mp4\nclip 5"

@@ -1,5 +1,6 @@
 """Draws the pictures of the report with matplotlib, without a display."""
 
+from vidkd_jax.report.figures.axes import drawable
 from vidkd_jax.report.figures.by_epoch import (
     accuracy_curves,
     agreement_curves,
@@ -17,6 +18,7 @@ __all__ = [
     "agreement_curves",
     "confusion_picture",
     "curves_with_range",
+    "drawable",
     "learning_rate_curve",
     "loss_curves",
     "reliability_curves",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -49,6 +50,20 @@ def line(axes: Axes, curve: Curve, label: str, colour: str, width: float = 1.5) 
 def in_legend(name: str) -> str:
     """Returns a name as a legend shows it: Matplotlib leaves out those that begin with "_"."""
     return f" {name}" if name.startswith("_") else name
+
+
+def drawable(text: str) -> str:
+    """Returns a text with a code, such as U+624B, for the letters that the font lacks.
+
+    Matplotlib would draw boxes, and warn of each.
+    """
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    return "".join(
+        letter
+        if letter == "\n" or font.get_char_index(ord(letter))
+        else letter.encode("ascii", "backslashreplace").decode()
+        for letter in text
+    )
 
 
 def marker_of_few(epochs: Sequence[int]) -> str | None:

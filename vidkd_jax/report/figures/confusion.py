@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from vidkd_jax.report.figures.axes import INK
+from vidkd_jax.report.figures.axes import INK, drawable
 
 _MAX_NAMED_CLASSES = 110  # with more classes, their names would be too small to read
 _MAX_COUNTED_CLASSES = 16  # with more classes, the numbers in the cells would be too small
@@ -46,9 +45,7 @@ def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) 
 
 
 def _is_drawable(name: Any) -> bool:
-    """Returns whether the font has all letters of a name; it draws missing letters as boxes."""
-    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
-    return all(font.get_char_index(ord(letter)) for letter in str(name))
+    return drawable(str(name)) == str(name)
 
 
 def _shorten(name: Any) -> str:
