@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from scores_of import drawn
 from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.predictions import Predictions, sigmoid, softmax
 from vidkd_jax.inference import selectors
+from vidkd_jax.inference import study as study_lib
 from vidkd_jax.inference.aggregation import Answers, aggregate, divide, is_sure
 from vidkd_jax.inference.selectors import Evidence
 from vidkd_jax.inference.study import Study
@@ -157,3 +159,36 @@ def test_a_study_of_the_test_split_takes_seconds():
     for name in selectors.known():
         study.selected(name, (1, 3, 5, 7, 10), passes=10 if name == "random" else 1)
     assert time.process_time() - started < 20  # about 3 seconds
+
+
+@pytest.mark.parametrize("name", ["random", "confidence"])
+def test_scores_of_many_videos_are_made_in_parts(name, monkeypatch):
+    """In float64, Kinetics' padded scores would be several times what the networks have said."""
+    monkeypatch.setattr(study_lib, "_AT_ONCE", 2**15, raising=False)
+    scores = drawn([20] * 300, num_classes=100)
+    study = Study(scores)
+    tracemalloc.start()
+    study.selected(name, (7,))
+    study.divided(name, 7, (4,))
+    study.stopped(name, 7, (0.9,))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < scores.teacher.nbytes
+
+
+@pytest.mark.parametrize("average", ["softmax", "logits"])
+def test_the_parts_make_no_difference(average, monkeypatch):
+    study = Study(drawn(COUNTS, average=average))
+
+    def found():
+        return (
+            study.selected("entropy", (1, 3), passes=2),
+            study.divided("confidence", 3, (0, 1, 3)),
+            study.stopped("random", 5, (0.3, 0.9), passes=2),
+        )
+
+    whole = found()
+    monkeypatch.setattr(study_lib, "_AT_ONCE", 2 * max(COUNTS) * 4)  # two videos at a time
+    for one, other in zip(whole, found(), strict=True):
+        np.testing.assert_array_equal(one.probabilities, other.probabilities)
+        np.testing.assert_array_equal(one.seen, other.seen)

@@ -1,12 +1,12 @@
 """Every selector at every K on cached scores: no network is asked again.
 
 v videos, k classes, Ks are numbers of clips. Results are kept for each video, so that differences
-between selectors are paired. A study of 1,260 videos takes seconds.
+between selectors are paired. A study of 1,260 videos takes seconds. In float64 the scores of
+Kinetics are tens of gigabytes, so that they are made of some videos at a time.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from vidkd_jax.inference.scores import Scores
 from vidkd_jax.inference.selectors import Evidence
 
 _SEED = 0  # of selectors that draw
+_AT_ONCE = 2**22  # numbers of padded scores that are computed at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Study:
           ValueError: a K is not 1 or more.
         """
         masks = self._some(name, ks, passes)
-        return self._outcome(self._mean(self._teacher, masks), masks.sum(axis=-1))
+        return self._outcome(self._mean(masks), masks.sum(axis=-1))
 
     def chosen(self, name: str, ks: Sequence[int], *, passes: int = 1) -> np.ndarray:
         """Returns which clips a selector chooses, bool [passes, Ks, n]; see `selected`."""
@@ -99,14 +100,16 @@ class Study:
             raise ValueError(f"K_s {[*student_ks]}: must be in 0..{k}")
         by_teacher = self._chosen(name, [k - each for each in student_ks])
         by_student = self._chosen("entropy", student_ks)
-        sums = sum(
-            mask[..., None] * scores
-            for mask, scores in ((by_teacher, self._teacher), (by_student, self._sampler))
-        )
-        counts = by_teacher.astype(int) + by_student
-        rows = sums / np.maximum(counts, 1)[..., None]
-        answered = counts > 0
-        means = rows.sum(axis=-2) / answered.sum(axis=-1)[..., None]
+        assert self.scores.sampler is not None  # choosing by entropy has looked
+        means = self._no_means(by_teacher)
+        for videos in self._blocks():
+            of_teacher, of_student = by_teacher[:, :, videos], by_student[:, :, videos]
+            sums = of_teacher[..., None] * self._padded(self.scores.teacher, videos)
+            sums = sums + of_student[..., None] * self._padded(self.scores.sampler, videos)
+            counts = of_teacher.astype(int) + of_student
+            rows = sums / np.maximum(counts, 1)[..., None]
+            answered = counts > 0
+            means[:, :, videos] = rows.sum(axis=-2) / answered.sum(axis=-1)[..., None]
         return self._outcome(means, by_teacher.sum(axis=-1))
 
     def stopped(
@@ -127,7 +130,7 @@ class Study:
           InputError: see `selected`.
         """
         masks = self._until_sure(name, k, thresholds, passes)
-        return self._outcome(self._mean(self._teacher, masks), masks.sum(axis=-1))
+        return self._outcome(self._mean(masks), masks.sum(axis=-1))
 
     def chosen_until_sure(
         self, name: str, k: int, thresholds: Sequence[float], *, passes: int = 1
@@ -140,46 +143,52 @@ class Study:
     def _widest(self) -> int:
         return int(self._counts.max())
 
-    @cached_property
-    def _teacher(self) -> np.ndarray:
-        return self._padded(self.scores.teacher)
+    def _blocks(self) -> Iterator[slice]:
+        """Yields some videos at a time, whose padded scores are `_AT_ONCE` numbers or one video."""
+        each = self._widest * self.scores.teacher.shape[1]
+        at_once = max(_AT_ONCE // each, 1)
+        for begin in range(0, len(self._counts), at_once):
+            yield slice(begin, min(begin + at_once, len(self._counts)))
 
-    @cached_property
-    def _sampler(self) -> np.ndarray:
-        assert self.scores.sampler is not None  # choosing by entropy has looked
-        return self._padded(self.scores.sampler)
+    def _clips(self, videos: slice) -> slice:
+        """Returns the clips of some videos."""
+        own = self._bounds[videos]
+        return slice(own[0][0], own[-1][1])
 
-    def _padded(self, logits: np.ndarray) -> np.ndarray:
-        """Returns what is averaged over the clips, float64 [v, widest, k], zero beyond a video."""
-        rows = softmax(logits) if self.scores.average == "softmax" else logits
-        padded = np.zeros((len(self._counts), self._widest, rows.shape[1]))
-        padded[self.scores.videos, self._place] = rows
+    def _padded(self, logits: np.ndarray, videos: slice) -> np.ndarray:
+        """Returns what is averaged over the clips of some videos.
+
+        It is float64 [videos, widest, k], zero beyond a video's own clips.
+        """
+        clips = self._clips(videos)
+        rows = softmax(logits[clips]) if self.scores.average == "softmax" else logits[clips]
+        padded = np.zeros((len(self._counts[videos]), self._widest, rows.shape[1]))
+        padded[self.scores.videos[clips] - videos.start, self._place[clips]] = rows
         return padded
 
-    @cached_property
-    def _evidence(self) -> list[Evidence]:
-        """What is known of each video's clips."""
+    def _evidence(self) -> Iterator[Evidence]:
+        """Yields what is known of each video's clips."""
         scores = self.scores
-        sampler = None if scores.sampler is None else softmax(scores.sampler)
-        teacher = softmax(scores.teacher)
         confidence = None if scores.confidence is None else sigmoid(scores.confidence)
-        return [
-            Evidence(
-                end - begin,
-                None if sampler is None else sampler[begin:end],
-                None if confidence is None else confidence[begin:end],
-                teacher[begin:end],
-                int(label),
-            )
-            for (begin, end), label in zip(self._bounds, scores.labels, strict=True)
-        ]
+        for videos in self._blocks():
+            clips = self._clips(videos)
+            sampler = None if scores.sampler is None else softmax(scores.sampler[clips])
+            teacher = softmax(scores.teacher[clips])
+            own = zip(self._bounds[videos], scores.labels[videos], strict=True)
+            for (begin, end), label in own:
+                place = slice(begin - clips.start, end - clips.start)
+                yield Evidence(
+                    end - begin,
+                    None if sampler is None else sampler[place],
+                    None if confidence is None else confidence[begin:end],
+                    teacher[place],
+                    int(label),
+                )
 
     def _orders(self, name: str, k: int, number: int) -> list[np.ndarray]:
         """Returns each video's chosen clips, best first, in the pass of this number."""
-        return [
-            selectors.choose(name, each, k, np.random.default_rng((_SEED, number, video)))
-            for video, each in enumerate(self._evidence)
-        ]
+        every = enumerate(self._evidence())
+        return [_order(name, evidence, k, number, video) for video, evidence in every]
 
     def _some(self, name: str, ks: Sequence[int], passes: int) -> np.ndarray:
         """Returns which clips are chosen, as `_chosen`, at least one of each video."""
@@ -191,13 +200,13 @@ class Study:
         """Returns which clips are chosen, bool [passes, Ks, v, widest]; none for K = 0."""
         masks = np.zeros((passes, len(ks), len(self._counts), self._widest), bool)
         ranked = selectors.lookup(name).score is not None
-        for number in range(passes):
-            orders: list[np.ndarray] = []
-            for place, k in enumerate(ks):
-                if not ranked or not orders:  # the K best are the first of all, ranked
-                    asked = max(ks) if ranked else k
-                    orders = self._orders(name, asked, number) if asked else []
-                for video, order in enumerate(orders):
+        for video, evidence in enumerate(self._evidence()):
+            for number in range(passes):
+                order = np.empty(0, int)
+                for place, k in enumerate(ks):
+                    if not ranked or not place:  # the K best are the first of all, ranked
+                        asked = max(ks) if ranked else k
+                        order = _order(name, evidence, asked, number, video)
                     masks[number, place, video, order[:k] if ranked else order] = True
         return masks
 
@@ -208,22 +217,33 @@ class Study:
         masks = np.zeros((passes, len(thresholds), len(self._counts), self._widest), bool)
         number = np.arange(1, self._widest + 1)
         for each in range(passes):
-            orders = self._orders(name, k, each)
-            most = np.array([[len(order)] for order in orders])
-            # [v, widest]: repeats behind the chosen clips are never looked at
-            rows = np.array([np.resize(order, self._widest) for order in orders])
-            ordered = np.take_along_axis(self._teacher, rows[..., None], axis=1)
-            so_far = self._probabilities(np.cumsum(ordered, axis=1) / number[:, None])
-            for place, threshold in enumerate(thresholds):
-                stops = is_sure(so_far, threshold) | (number == most)
-                videos, seen = np.nonzero(number <= stops.argmax(axis=1)[:, None] + 1)
-                masks[each, place, videos, rows[videos, seen]] = True
+            every = self._orders(name, k, each)
+            for videos in self._blocks():
+                orders = every[videos]
+                most = np.array([[len(order)] for order in orders])
+                # [v, widest]: repeats behind the chosen clips are never looked at
+                rows = np.array([np.resize(order, self._widest) for order in orders])
+                padded = self._padded(self.scores.teacher, videos)
+                ordered = np.take_along_axis(padded, rows[..., None], axis=1)
+                so_far = self._probabilities(np.cumsum(ordered, axis=1) / number[:, None])
+                for place, threshold in enumerate(thresholds):
+                    stops = is_sure(so_far, threshold) | (number == most)
+                    found, seen = np.nonzero(number <= stops.argmax(axis=1)[:, None] + 1)
+                    masks[each, place, videos.start + found, rows[found, seen]] = True
         return masks
 
-    def _mean(self, scores: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        """Returns the mean score of the chosen clips, [passes, settings, v, k]."""
-        sums = np.einsum("pkvn,vnc->pkvc", masks, scores, optimize=True)
-        return sums / masks.sum(axis=-1)[..., None]
+    def _mean(self, masks: np.ndarray) -> np.ndarray:
+        """Returns the teacher's mean score of the chosen clips, [passes, settings, v, k]."""
+        means = self._no_means(masks)
+        for videos in self._blocks():
+            own, padded = masks[:, :, videos], self._padded(self.scores.teacher, videos)
+            sums = np.einsum("pkvn,vnc->pkvc", own, padded, optimize=True)
+            means[:, :, videos] = sums / own.sum(axis=-1)[..., None]
+        return means
+
+    def _no_means(self, masks: np.ndarray) -> np.ndarray:
+        """Returns an array [passes, settings, v, k] to be filled, for masks of its first three."""
+        return np.empty((*masks.shape[:3], self.scores.teacher.shape[1]))
 
     def _probabilities(self, means: np.ndarray) -> np.ndarray:
         """Returns the probabilities that mean scores [..., k] stand for."""
@@ -237,3 +257,18 @@ class Study:
         return Outcome(
             self._probabilities(means), correct.reshape(lead), np.broadcast_to(seen, lead)
         )
+
+
+def _order(name: str, evidence: Evidence, k: int, number: int, video: int) -> np.ndarray:
+    """Returns the clips that a selector chooses of a video in a pass, best first; none for K = 0.
+
+    Args:
+      name: of the selector.
+      evidence: what is known of the video's clips.
+      k: K.
+      number: of the pass.
+      video: its number.
+    """
+    if not k:
+        return np.empty(0, int)
+    return selectors.choose(name, evidence, k, np.random.default_rng((_SEED, number, video)))
