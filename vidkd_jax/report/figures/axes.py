@@ -53,7 +53,7 @@ def in_legend(name: str) -> str:
 
 
 def drawable(text: str) -> str:
-    """Returns a text with a code, such as U+624B, for the letters that the font lacks.
+    """Returns a text with an escape, as in Python, for each letter that the font lacks.
 
     Matplotlib would draw boxes, and warn of each.
     """
