@@ -19,8 +19,9 @@ import numpy as np
 
 from benchmarks import table_rows
 from benchmarks.sidecars import acting
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import InputError
 from vidkd_jax.inference.scores import Scores
+from vidkd_jax.runtime.command import run_command
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.tables import load_table
 from vidkd_jax.tables.arms import finished_arms

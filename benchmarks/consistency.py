@@ -24,12 +24,13 @@ import numpy as np
 from benchmarks import table_rows
 from vidkd_jax import augment
 from vidkd_jax.data.clips import Subset
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.collect import Collected, collect
 from vidkd_jax.evaluation.predictions import softmax
 from vidkd_jax.networks import weights
 from vidkd_jax.run.building import Run, build_run
 from vidkd_jax.run.saved import saved_settings
+from vidkd_jax.runtime.command import run_command
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.tables import Row, load_table
 from vidkd_jax.tables.arms import finished_arms

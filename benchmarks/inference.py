@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks import setting
-from vidkd_jax.errors import run_command
+from vidkd_jax.runtime.command import run_command
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from vidkd_jax.data.clips import ClipSpec, load_batch, random_row
 from vidkd_jax.data.files import open_listed
 from vidkd_jax.data.pipeline import Reading
 from vidkd_jax.data.videos import Video
-from vidkd_jax.errors import run_command
+from vidkd_jax.runtime.command import run_command
 from vidkd_jax.samplers import Contiguous
 
 _MEMORY = 64  # number of videos with a clip in the memory of the side `decoder`

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vidkd_jax.errors import InputError, RunError, run_command
+from vidkd_jax.errors import InputError, RunError
+from vidkd_jax.runtime.command import run_command
 from vidkd_jax.tables import load_table
 from vidkd_jax.tables.arms import arms
 from vidkd_jax.tables.run_files import read_predictions

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import setting
-from vidkd_jax.errors import run_command
+from vidkd_jax.runtime.command import run_command
 
 CLASSES = 14
 FPS = 25

@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks import sidecars, table_rows
 from benchmarks.sidecars import Truth
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import InputError
 from vidkd_jax.evaluation.binary import roc_auc
 from vidkd_jax.inference import pair as pairs
 from vidkd_jax.inference import timeline
@@ -39,6 +39,7 @@ from vidkd_jax.inference.engine import Engine
 from vidkd_jax.inference.loaded import load
 from vidkd_jax.run import inputs
 from vidkd_jax.run.saved import saved_settings
+from vidkd_jax.runtime.command import run_command
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.tables.run_results import GroupSums, RunResult

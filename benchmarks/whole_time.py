@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import setting, table_rows
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import InputError
 from vidkd_jax.inference import pair as pairs
 from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.batching import seconds_per_clip
@@ -31,6 +31,7 @@ from vidkd_jax.inference.engine import Engine
 from vidkd_jax.inference.loaded import load
 from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.sources import Source
+from vidkd_jax.runtime.command import run_command
 from vidkd_jax.runtime.compilation import cache_compilations
 from vidkd_jax.tables import Row, Selection, Table, load_table
 from vidkd_jax.tables.arms import finished_arms

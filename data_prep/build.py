@@ -16,7 +16,8 @@ from data_prep.staging import StagingTask, stage_video
 from vidkd_jax.annotations import DATASETS, Dataset, Entry, read_dataset
 from vidkd_jax.annotations.files import MAX_MISSING, fingerprint, fingerprint_files
 from vidkd_jax.data.record_sets import TASKS
-from vidkd_jax.errors import FlagParser, InputError, run_command
+from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.settings import recipes
 from vidkd_jax.settings.config import usual_root
 from vidkd_jax.settings.settings import DataSettings, TrainSettings

@@ -21,7 +21,8 @@ from vidkd_jax.annotations import WITHOUT_LISTS, Dataset, read_dataset
 from vidkd_jax.annotations.files import fingerprint
 from vidkd_jax.data.record_sets import read_info
 from vidkd_jax.data.records import DECODERS, record_starts
-from vidkd_jax.errors import FlagParser, InputError, run_command
+from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.runtime.progress import progress_bar
 
 Row = dict[str, str]

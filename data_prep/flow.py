@@ -24,7 +24,8 @@ from data_prep.staging import Fingerprint, SkippedVideo, StagedVideo, read_stage
 from vidkd_jax.annotations import Dataset, Entry
 from vidkd_jax.data.record_sets import read_info
 from vidkd_jax.data.records import RecordDataset
-from vidkd_jax.errors import FlagParser, InputError, run_command
+from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.video.flow import ALGORITHMS, MIN_SIDE, encode_flow, flow_fields, flow_method
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from vidkd_jax import main
-from vidkd_jax.errors import InputError, Stopped, run_command
+from vidkd_jax.errors import InputError
 from vidkd_jax.run import workdir
+from vidkd_jax.runtime.command import run_command
+from vidkd_jax.runtime.interrupts import Stopped
 from vidkd_jax.settings.config import get_base_config
 
 CHECKOUT = Path(__file__).parents[1]
@@ -204,74 +206,6 @@ def test_an_interrupt_says_what_is_kept(tmp_path, monkeypatch, capsys):
         assert (end.value.code, capsys.readouterr().err) == (143, line)
 
 
-_INTERRUPTED_WHILE_FREEING = """
-import gc, os, signal, sys, time
-from vidkd_jax.errors import run_command
-
-def interrupt(phase, _):
-    gc.callbacks.remove(interrupt)
-    os.kill(os.getpid(), signal.{name})
-    time.sleep(5)
-
-def main():
-    gc.callbacks.append(interrupt)
-    gc.collect()
-    print("goes on", flush=True)
-    time.sleep(30)
-
-run_command(main)
-"""
-
-
-@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 1)])
-def test_an_interrupt_while_python_frees_objects_is_not_lost(name, status):
-    """Python ignores what is raised there."""
-    program = _INTERRUPTED_WHILE_FREEING.format(name=name)
-    ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=25, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (status, "goes on\n")
-    assert ended.stderr == "interrupted; run the same command again to continue\n"
-
-
-_INTERRUPTED_IN_A_LIBRARY = """
-import signal, sys, threading, time
-from vidkd_jax.errors import InputError, run_command
-
-def library():
-    to_main = (threading.main_thread().ident, signal.{name})
-    threading.Timer(0.5, signal.pthread_kill, to_main).start()
-    try:
-        time.sleep(30)
-    except BaseException as error:
-        {then}
-
-def main():
-    try:
-        library()
-        print("goes on", flush=True)
-        time.sleep(30)
-    except ValueError as error:
-        raise InputError("a file is damaged") from error
-
-run_command(main)
-"""
-
-
-@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 1)])
-@pytest.mark.parametrize(
-    ("then", "said"), [("pass", "goes on\n"), ("raise ValueError('bad') from error", "")]
-)
-def test_an_interrupt_that_a_library_catches_is_not_lost(then, said, name, status):
-    """And is no damage, as Orbax has it where it reads a checkpoint."""
-    program = _INTERRUPTED_IN_A_LIBRARY.format(name=name, then=then)
-    ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=25, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (status, said)
-    assert ended.stderr == "interrupted; run the same command again to continue\n"
-
-
 @pytest.mark.parametrize(
     ("value", "records"),
     [
@@ -404,7 +338,7 @@ def test_a_file_without_permission_is_one_line(capsys):
     ],
 )
 def test_a_full_disk_and_a_closed_output_are_no_traceback(where, status, said):
-    code = "from vidkd_jax.errors import run_command; run_command(lambda: print('answer'))"
+    code = "from vidkd_jax.runtime.command import run_command; run_command(lambda: print('answer'))"
     done = subprocess.run(
         ["sh", "-c", f'"{sys.executable}" -c "{code}" {where}'], capture_output=True, text=True
     )
@@ -432,7 +366,7 @@ def test_a_folder_of_converted_weights_is_no_workdir(tmp_path):
 
 def test_a_command_that_is_told_to_end_says_how_to_go_on(tmp_path):
     script = (
-        "import time\nfrom vidkd_jax.errors import run_command\n"
+        "import time\nfrom vidkd_jax.runtime.command import run_command\n"
         "def main():\n    print('begun', flush=True)\n    time.sleep(60)\nrun_command(main)"
     )
     command = [sys.executable, "-c", script]

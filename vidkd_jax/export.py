@@ -18,10 +18,11 @@ import numpy as np
 from jax import export
 
 from vidkd_jax import __version__, samplers
-from vidkd_jax.errors import FlagParser, InputError, RunError, run_command
+from vidkd_jax.errors import InputError, RunError
 from vidkd_jax.inference import pair
 from vidkd_jax.inference.loaded import add_run, calibrated, load
 from vidkd_jax.inference.pair import Pair
+from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.runtime.files import make_folder, write_bytes, write_json
 
 NETWORK, DESCRIPTION = "network.jaxexport", "network.json"

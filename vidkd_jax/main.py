@@ -8,20 +8,14 @@ from typing import Any
 from absl import logging
 from ml_collections import ConfigDict
 
-from vidkd_jax.errors import (
-    FlagParser,
-    InputError,
-    RunError,
-    check_text,
-    is_disk_full,
-    run_command,
-)
+from vidkd_jax.errors import InputError, RunError, check_text, is_disk_full
 from vidkd_jax.networks.checkpoints import saved_epoch
 from vidkd_jax.report import closing_lines
 from vidkd_jax.run.saved import saved_summary
 from vidkd_jax.runtime import sharding
+from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.runtime.compilation import cache_compilations
-from vidkd_jax.runtime.ending import end_when_told
+from vidkd_jax.runtime.interrupts import end_when_told
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.config import get_base_config, overrides, read

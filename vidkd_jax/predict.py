@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from vidkd_jax import video
 from vidkd_jax.annotations.locate import VIDEO_SUFFIXES, walk
-from vidkd_jax.errors import FlagParser, InputError, run_command
+from vidkd_jax.errors import InputError
 from vidkd_jax.inference import heatmap, output, pair, picture, timeline
 from vidkd_jax.inference.answers import Failure, VideoAnswer
 from vidkd_jax.inference.choice import Choice, K
@@ -30,6 +30,7 @@ from vidkd_jax.inference.loaded import Loaded, add_run, calibrated, load
 from vidkd_jax.inference.pair import Pair
 from vidkd_jax.inference.selectors import lookup
 from vidkd_jax.inference.sources import Source
+from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.runtime.compilation import announced, cache_compilations
 from vidkd_jax.runtime.memory import keep_freed_memory
 from vidkd_jax.runtime.progress import progress_bar

@@ -6,7 +6,8 @@ from data_prep.arguments import add_workers
 from data_prep.marionette.dataset import Job, write_dataset
 from data_prep.marionette.presets import PRESETS
 from data_prep.marionette.render import VARIANTS
-from vidkd_jax.errors import FlagParser, InputError, run_command
+from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.command import FlagParser, run_command
 
 
 def main(argv: list[str] | None = None) -> None:

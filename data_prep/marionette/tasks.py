@@ -20,7 +20,8 @@ from data_prep.disk import clear_disk_errors
 from data_prep.marionette.actions import MOTIONS
 from data_prep.marionette.presets import PRESETS
 from vidkd_jax.data.record_sets import TASKS
-from vidkd_jax.errors import FlagParser, InputError, run_command
+from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.runtime.files import write_text
 
 _COLOUR = {"scene": ("scene", "wall"), "outfit": ("outfit", "shirt")}  # in a sidecar

@@ -6,7 +6,7 @@ import pytest
 from record_files import make_csv
 from video_files import numbered_frames
 
-from vidkd_jax.errors import run_command
+from vidkd_jax.runtime.command import run_command
 from vidkd_jax.video import write_video
 
 _USAGE = re.compile(r"^usage: .*\n(?: .*\n)*", re.MULTILINE)

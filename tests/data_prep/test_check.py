@@ -11,7 +11,7 @@ from video_files import cut
 
 from data_prep import build
 from data_prep import check as check_records
-from vidkd_jax.errors import run_command
+from vidkd_jax.runtime.command import run_command
 
 
 def damage_cut(folder):

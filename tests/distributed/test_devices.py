@@ -199,7 +199,8 @@ def test_what_all_find_wrong_ends_all_in_order(fields, tmp_path):
 
 _ONE_FAILS = """
 import jax
-from vidkd_jax.errors import InputError, run_command
+from vidkd_jax.errors import InputError
+from vidkd_jax.runtime.command import run_command
 from vidkd_jax.runtime import sharding
 
 def main():
@@ -239,7 +240,7 @@ import os, signal
 import jax
 from pathlib import Path
 from vidkd_jax import main
-from vidkd_jax.errors import run_command
+from vidkd_jax.runtime.command import run_command
 from vidkd_jax.runtime import sharding
 from vidkd_jax.settings.config import get_base_config
 

@@ -11,8 +11,9 @@ import time
 import pytest
 from tqdm import tqdm
 
-from vidkd_jax.errors import RunError, Stopped
+from vidkd_jax.errors import RunError
 from vidkd_jax.run.workdir import lock_of
+from vidkd_jax.runtime.interrupts import Stopped
 from vidkd_jax.runtime.lock import only_one
 from vidkd_jax.tables import Row, load_table, runner
 from vidkd_jax.tables.arms import arms, row_arm

@@ -25,10 +25,11 @@ from vidkd_jax.convert.keras_layout import name_layers
 from vidkd_jax.convert.reading import read_checkpoint, sha256
 from vidkd_jax.convert.torch_layout import to_flax
 from vidkd_jax.convert.unwrapping import below_prefix, unwrap
-from vidkd_jax.errors import FlagParser, InputError, is_disk_full, run_command, suggest
+from vidkd_jax.errors import InputError, is_disk_full, suggest
 from vidkd_jax.models.normalisation import NORMALISATIONS, RESIDUALS
 from vidkd_jax.networks import public_names, weights
 from vidkd_jax.networks.network import Variables
+from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.runtime.files import make_folder
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from vidkd_jax.errors import FlagParser, InputError, run_command
+from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count
 from vidkd_jax.models.normalisation import NORMALISATIONS
 from vidkd_jax.models.registry import available, create, lookup
+from vidkd_jax.runtime.command import FlagParser, run_command
 
 _CLIP = (16, 112, 112)  # t, h, w of the clips that the papers' tables give costs for
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from vidkd_jax.errors import FlagParser, InputError, run_command, suggest
+from vidkd_jax.errors import InputError, suggest
+from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.runtime.files import make_folder, write_text
 from vidkd_jax.settings.config import overrides
 from vidkd_jax.tables import csv_files, page, render, runner

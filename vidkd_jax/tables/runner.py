@@ -15,9 +15,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from vidkd_jax.errors import RunError, Stopped
+from vidkd_jax.errors import RunError
 from vidkd_jax.run import workdir
 from vidkd_jax.runtime.cores import deal
+from vidkd_jax.runtime.interrupts import Stopped
 from vidkd_jax.runtime.lock import is_held
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings import config_files
@@ -28,7 +29,7 @@ from vidkd_jax.tables.under_way import under_way
 _BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} runs [{elapsed}<{remaining}{postfix}]"
 _WAIT = 30.0  # seconds
 _CTRL_C = 20.0  # seconds in which runs end by it, where a terminal has sent it to them, too
-_WRONG_INPUT = 2  # exit status of a run that was refused; see `errors.run_command`
+_WRONG_INPUT = 2  # exit status of a run that was refused; see `run_command`
 
 
 class _LateError(Exception):
