@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import jax
 import pytest
 from finished_runs import finish
 
@@ -28,7 +29,7 @@ from vidkd_jax.tables import __main__ as tables
 from vidkd_jax.tables import table as table_lib
 from vidkd_jax.tables.arms import arms, finished_part, in_order, row_arm
 from vidkd_jax.tables.forks import forked, other_clips, trunk
-from vidkd_jax.tables.planned import plan
+from vidkd_jax.tables.planned import plan, settled
 from vidkd_jax.tables.resolving import resolve
 from vidkd_jax.tables.table import available
 
@@ -613,3 +614,16 @@ def test_a_part_of_a_table_is_compared_with_the_row_that_is_named_first():
     assert table.only("Baseline + Data Aug", other).noise == (other,)
     with pytest.raises(InputError, match="'ty' is none of this table's rows: 'Baseline', "):
         table.only("ty")
+
+
+def test_finished_runs_are_checked_without_the_devices(tmp_path, monkeypatch):
+    """A table that holds a TPU would leave none to the runs that it starts."""
+
+    def taken(*_):
+        raise AssertionError("the table asked for the devices")
+
+    for name in ("devices", "process_count", "process_index"):
+        monkeypatch.setattr(jax, name, taken)
+    run = row_arm(TEACHER, "marionette", 0)
+    finish(run, tmp_path, 0.5, 0)
+    assert settled(plan([run], tmp_path, []), tmp_path) == {run.folder(tmp_path)}

@@ -70,7 +70,7 @@ def raise_together(error: InputError | None) -> None:
 
     Otherwise the other processes would wait for this one for ever.
     """
-    if jax.process_count() > 1:
+    if _are_several():
         text = str(error or "").encode()[:_LONGEST]
         padded = np.frombuffer(text.ljust(_LONGEST, b"\0"), np.uint8)
         table = np.asarray(multihost_utils.process_allgather(padded))
@@ -97,9 +97,18 @@ def together() -> Iterator[None]:
 
 def all_say(said: bool) -> bool:
     """Returns whether it is true in all processes."""
-    if jax.process_count() == 1:
+    if not _are_several():
         return said
     return bool(np.all(multihost_utils.process_allgather(np.array(said))))
+
+
+def _are_several() -> bool:
+    """Returns whether several processes train together.
+
+    The devices are asked for only if processes have been connected: a table checks finished runs
+    before it starts others, which find a TPU taken that it holds.
+    """
+    return jax.distributed.is_initialized() and jax.process_count() > 1
 
 
 def wait_for_all(name: str) -> None:
