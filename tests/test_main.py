@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vidkd_jax import main
-from vidkd_jax.errors import InputError
+from vidkd_jax.errors import DISK_FULL, InputError, is_disk_full
 from vidkd_jax.run import workdir
 from vidkd_jax.runtime.command import run_command
 from vidkd_jax.runtime.interrupts import Stopped
@@ -344,6 +344,12 @@ def test_a_full_disk_and_a_closed_output_are_no_traceback(where, status, said):
     )
     assert done.returncode == status and done.stderr.startswith(said)
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == bool(said)
+
+
+@pytest.mark.parametrize("code", sorted(DISK_FULL))
+def test_a_full_disk_or_quota_is_known_by_what_libraries_say(code):
+    said = f"OUT_OF_RANGE: Failed to write 9 bytes: {os.strerror(code)} [os_error_code='{code}']"
+    assert is_disk_full(ValueError(said)) and not is_disk_full(ValueError("OUT_OF_RANGE: 9"))
 
 
 @pytest.mark.parametrize(("goes_on", "said"), [(True, "run the same command"), (False, "")])

@@ -54,7 +54,8 @@ def check_text(where: str, value: str | os.PathLike[str]) -> None:
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether a full disk or quota is at the root of an exception, whoever wrapped it."""
     return any(
-        getattr(each, "errno", None) in DISK_FULL or "No space left on device" in str(each)
+        getattr(each, "errno", None) in DISK_FULL
+        or any(os.strerror(code) in str(each) for code in DISK_FULL)  # as libraries say it
         for each in chain(error)
     )
 
