@@ -101,6 +101,24 @@ def test_training_ends_where_validation_stays_perfect(small_config, tmp_path, mo
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_a_run_whose_folder_is_moved_ends_after_the_epoch_and_goes_on_there(
+    finished, small_config, tmp_path, monkeypatch
+):
+    one_epoch, run = train._train_epoch, tmp_path / "run"
+
+    def moved(*arguments):
+        if arguments[3] == 3:
+            run.rename(tmp_path / "moved")
+        return one_epoch(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "_train_epoch", moved)
+        with pytest.raises(RunError, match=r"run' has been deleted or moved .* its new place"):
+            train.train_and_evaluate(small_config(), run)
+    train.train_and_evaluate(small_config(), tmp_path / "moved")
+    assert_same_run(finished[0], tmp_path / "moved")
+
+
 def test_ended_by_hand_it_can_be_used_and_goes_on_as_the_same_run(
     finished, small_config, tmp_path, monkeypatch, capsys
 ):

@@ -126,6 +126,7 @@ def _train(
             seconds = time.monotonic() - start
             found = judge(state, epoch)
             progress = progress.after_epoch(found.score, seconds, schedule)
+            tracker.check_in_place()
             if progress.is_best():
                 checkpoints.save_best(epoch, state.variables)
                 if run.teachers.promotes:  # Algorithm 1, line 21

@@ -198,12 +198,13 @@ class Checkpoints:
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Waits for what is being written."""
-        try:
-            self._latest.close()
-        finally:
-            self._best.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Waits for what is being written. Its errors are none beside one that ends the run."""
+        with contextlib.suppress(*([] if kind is None else [Exception])):
+            try:
+                self._latest.close()
+            finally:
+                self._best.close()
 
 
 def _begin_again(kind: Any) -> str:

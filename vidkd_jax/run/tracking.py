@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vidkd_jax.errors import RunError
 from vidkd_jax.runtime.files import write_text
 
 
@@ -77,6 +78,18 @@ class Tracker:
         """Writes what is buffered: a run that goes on from a checkpoint repeats nothing before."""
         if self._is_main:
             self._events.flush()
+
+    def check_in_place(self) -> None:
+        """Ends a run whose results nobody would find, and which could meet another run's.
+
+        Raises:
+          RunError: the run's folder has been deleted or moved.
+        """
+        if self._is_main and not self._path.exists():
+            raise RunError(
+                f"'{self._path.parent}' has been deleted or moved since the run began; where it "
+                "was moved, run the same command with its new place as --workdir to continue"
+            )
 
     def __enter__(self) -> "Tracker":
         return self
