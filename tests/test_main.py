@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from data_prep import build
 from vidkd_jax import main
 from vidkd_jax.errors import DISK_FULL, InputError, is_disk_full
 from vidkd_jax.run import workdir
@@ -139,6 +141,20 @@ def test_every_command_has_help(module, flag, monkeypatch, capsys):
         run_command(importlib.import_module(module).main)
     assert end.value.code == 0
     assert "usage: python -m " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argument", "remedy"),
+    [
+        ("--shortside=64", "; did you mean '--short_side'?"),
+        ("--zzz", "; valid: --annotations, "),
+        ("Videos", "; put a value with spaces into quotes, as in --flag='a b'"),
+    ],
+)
+def test_an_argument_that_is_no_flag_is_answered_with_what_would_be_right(argument, remedy):
+    given = ["--dataset=folder", "--videos=My", argument, "--out=data"]
+    with pytest.raises(InputError, match=re.escape(f"unexpected argument '{argument}'{remedy}")):
+        build.main(given)
 
 
 def test_the_users_folder_is_found_in_every_flag(monkeypatch):

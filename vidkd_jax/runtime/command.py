@@ -9,14 +9,29 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from vidkd_jax.errors import InputError, RunError, chain, is_disk_full, with_home
+from vidkd_jax.errors import InputError, RunError, chain, is_disk_full, suggest, with_home
 from vidkd_jax.runtime.interrupts import Interrupts, Stopped
 
 
 class FlagParser(argparse.ArgumentParser):
     """A parser of flags whose errors are one line, as all errors of commands are."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Returns the flags' values.
+
+        Raises:
+          InputError: an argument is none of the flags, of which the nearest is named.
+        """
+        found, unknown = self.parse_known_args(args, namespace)
+        for argument in unknown:
+            if argument.startswith("-"):
+                meant = suggest(argument.partition("=")[0], self._option_string_actions)
+            else:
+                meant = "; put a value with spaces into quotes, as in --flag='a b'"
+            raise InputError(f"unexpected argument '{argument}'{meant}")
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Raises InputError with the message."""
