@@ -217,6 +217,16 @@ def test_a_bar_of_accuracy_is_seen_to_its_end_also_of_a_network_that_is_not_sure
     assert gap[0].get_facecolor()[3] == 0  # opaque, it would end the bar of accuracy at 0.3
 
 
+def test_the_rows_of_the_pretext_task_are_not_called_classes(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(page, "save_picture", lambda *given, **_: drawn.append(given) or "")
+    found = {"transforms": ["none", "rotation"], "confusion": [[3, 1], [0, 4]]}
+    page._pretext(tmp_path, {"pretext_top1": 0.875}, {"pretext": found})
+    (_, name, figure, _) = drawn[0]
+    assert name == "pretext_confusion"
+    assert figure.axes[0].get_ylabel() == "true transform"
+
+
 def test_the_report_draws_each_teachers_weight_by_its_name():
     train = by_epoch(
         [

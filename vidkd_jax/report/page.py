@@ -201,7 +201,9 @@ def _pretext(folder: Path, summary: Mapping[str, Any], evaluation: Mapping[str, 
         "How well the transforms of the pretext task are told apart, each test clip being shown "
         "after each of them. These are no figures of actions."
     )
-    figure = figures.confusion_picture(found["confusion"], found["transforms"])
+    figure = figures.confusion_picture(
+        found["confusion"], found["transforms"], rows="true transform"
+    )
     caption = "Transform (rows), prediction (columns)"
     picture = save_picture(folder, "pretext_confusion", figure, caption, wide=True)
     return _section("Pretext task", text, tables.cards("pretext", summary) + picture)

@@ -14,10 +14,17 @@ _MAX_COUNTED_CLASSES = 16  # with more classes, the numbers in the cells would b
 _LABEL_LENGTH = 24
 
 
-def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
-    """Draws the confusion matrix: rows are true classes, columns predictions; each row sums to 1.
+def confusion_picture(
+    confusion: Sequence[Sequence[int]], names: Sequence[str], *, rows: str = "true class"
+) -> Figure:
+    """Draws the confusion matrix: rows are the truth, columns predictions; each row sums to 1.
 
     A class whose name the font cannot draw is shown by its number.
+
+    Args:
+      confusion: counts [k, k].
+      names: of the classes.
+      rows: what they are, beside the picture.
     """
     counts = np.asarray(confusion, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -26,7 +33,7 @@ def confusion_picture(confusion: Sequence[Sequence[int]], names: Sequence[str]) 
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set(xlabel="prediction", ylabel="true class")
+    axes.set(xlabel="prediction", ylabel=rows)
     bar = figure.colorbar(image, ax=axes, shrink=0.7, format=PercentFormatter(1))
     bar.outline.set_visible(False)  # type: ignore[operator]
     if k <= _MAX_NAMED_CLASSES:
