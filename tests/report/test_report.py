@@ -227,6 +227,23 @@ def test_the_rows_of_the_pretext_task_are_not_called_classes(tmp_path, monkeypat
     assert figure.axes[0].get_ylabel() == "true transform"
 
 
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        ({"stopped_early": True, "ended_by_hand": True}, "Ended by --finish"),
+        ({"stopped_early": True, "ended_by_hand": False}, "Stopped early"),
+        ({"stopped_early": False, "ended_by_hand": False}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_report_says_that_a_run_has_fewer_epochs_than_its_configuration(ended, said, tmp_path):
+    run = make_run()
+    run["summary"] |= ended
+    text = write_report(tmp_path, **run).read_text("utf-8")
+    assert text.count("before the last epoch of its configuration") == (1 if said else 0)
+    assert said in text
+
+
 def test_the_report_draws_each_teachers_weight_by_its_name():
     train = by_epoch(
         [

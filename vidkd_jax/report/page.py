@@ -162,7 +162,15 @@ def _training(
         ),
     ]
     shown = tables.cards("training", summary) + figure_grid(pictures)
-    return _section("Training", "", shown)
+    return _section("Training", _ended(summary), shown)
+
+
+def _ended(summary: Mapping[str, Any]) -> str:
+    """Returns why a run has fewer epochs than its configuration says; "" where it has all."""
+    if not summary.get("stopped_early"):
+        return ""
+    how = "Ended by --finish" if summary.get("ended_by_hand") else "Stopped early"
+    return f"{how}, before the last epoch of its configuration."
 
 
 def _calibration(folder: Path, summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
