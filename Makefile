@@ -45,6 +45,7 @@ $(VENV)/.%: setup.py
 .PHONY: install
 install:
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "installing into $(VENV), which takes a minute or two"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '$(TARGET)'
 	touch $(STAMP)
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from vidkd_jax.evaluation import metrics
 
@@ -155,3 +156,51 @@ def test_in_the_mean_over_classes_each_class_counts_alike():
     scores = np.eye(3)[[0, 0, 0, 0, 1, 0]]
     found = metrics.mean_class_accuracy(scores, np.array([0, 0, 0, 0, 1, 1]))
     assert found == pytest.approx((1 + 0.5) / 2)
+
+
+def test_the_interval_of_examples_that_are_alone_is_hand_computed():
+    right = np.arange(10) < 5
+    low, high = metrics.share_interval(right, np.arange(10))
+    effective, t = 9.0, 2.2621572  # 0.25 / (10 / 9 * 10 * 0.25 / 100); Student's, 9 degrees
+    half = t * np.sqrt(0.25 / effective + t**2 / (4 * effective**2)) / (1 + t**2 / effective)
+    np.testing.assert_allclose((low, high), (0.5 - half, 0.5 + half), rtol=1e-6)
+
+
+def test_the_interval_of_many_examples_is_wilsons():
+    right = np.arange(5000) % 10 < 7
+    found = metrics.share_interval(right, np.arange(5000))
+    wilson = stats.binomtest(3500, 5000).proportion_ci(method="wilson")
+    np.testing.assert_allclose(found, (wilson.low, wilson.high), atol=1e-4)
+
+
+def test_examples_of_a_group_that_agree_are_one():
+    right = np.repeat([True, False, True, True, False, True], 8)
+    found = metrics.share_interval(right, np.repeat(np.arange(6), 8))
+    np.testing.assert_allclose(found, metrics.share_interval(right[::8], np.arange(6)))
+    alone = metrics.share_interval(right, np.arange(48))
+    assert found[0] < alone[0] and alone[1] < found[1]
+
+
+@pytest.mark.parametrize(("right", "low", "high"), [(True, 0.3, 1), (False, 0, 0.7)])
+def test_all_right_in_a_few_groups_is_not_sure(right, low, high):
+    found = metrics.share_interval(np.full(40, right), np.repeat(np.arange(4), 10))
+    assert 0 <= found[0] <= found[1] <= 1
+    assert found[0] >= low - 0.05 and found[1] <= high + 0.05 and found[1] - found[0] > 0.5
+
+
+def test_one_group_says_nothing_of_others():
+    assert np.isnan(metrics.share_interval(np.arange(6) < 3, np.zeros(6))).all()
+
+
+@pytest.mark.parametrize(("num_groups", "spread"), [(6, 0.0), (6, 1.0), (30, 1.0)])
+def test_the_interval_holds_the_true_share_as_often_as_it_says(num_groups, spread):
+    """Of groups that differ: one person's videos are easier than another's."""
+    rng = np.random.default_rng(0)
+    true = (1 / (1 + np.exp(-(0.8 + spread * rng.normal(size=100_000))))).mean()
+    groups = np.repeat(np.arange(num_groups), 8)
+    held = 0
+    for _ in range(600):
+        easy = 1 / (1 + np.exp(-(0.8 + spread * rng.normal(size=num_groups))))
+        low, high = metrics.share_interval(rng.random(len(groups)) < easy[groups], groups)
+        held += low <= true <= high
+    assert held / 600 > 0.93

@@ -321,6 +321,10 @@ def test_unknown_recordings_are_said(tmp_path, report):
         ({"in_channels": 2}, """'--config.teachers.runs=('"'"'my runs/a'"'"',)'"""),
         ({"has_classifier": False}, "--config.model.init_from='my runs/a'"),
         (
+            {"has_classifier": False, "heads": {"pretext": {"width": 5}}},
+            """; or teach PCL+KD: '--config.teachers.runs=('"'"'my runs/a'"'"',)'""",
+        ),
+        (
             {"has_classifier": False, "heads": {"confidence": {"width": 1}}},
             "vidkd_jax.predict --run='my runs/a' --teacher=TEACHER VIDEO_OR_FOLDER",
         ),
@@ -354,9 +358,22 @@ def test_an_older_summary_prints_what_it_has():
     summary = {"video_top1": 0.5, "num_classes": 4, "epochs": 3, "train_seconds": 60.0}
     first, report, _ = closing_lines(summary, Path("run"))
     assert first == "Video@1 50.0 %  (4 classes, 3 epochs, 1.0 min)"
+    ends = {"video_top1_low": 0.35, "video_top1_high": 0.65}
+    first, *_ = closing_lines({**summary, **ends}, Path("run"))
+    assert first.startswith("Video@1 50.0 % [35.0, 65.0]  (4 classes")
     once, *_ = closing_lines({**summary, "epochs": 1}, Path("run"))
     assert "1 epoch, 1.0 min" in once
     assert report == "report: run/report/index.html"
+
+
+def test_the_page_says_how_sure_its_accuracy_is_and_what_calibration_brings(tmp_path, report):
+    run = make_run()
+    run["summary"] |= {"video_top1_low": 0.45, "video_top1_high": 0.78}
+    run["summary"] |= {"calibrated_ece": 0.0321, "video_temperature": 2.125}
+    text = write_report(tmp_path, **run).read_text("utf-8")
+    assert "of test videos correct, 95 % interval 45.0 to 78.0 %; chance" in text
+    assert "0.032" in text and "predict --calibrated" in text and "2.125" in text
+    assert "interval" not in report[1] and "predict --calibrated" not in report[1]
 
 
 def test_selection_on_the_test_split_is_said(tmp_path, report):

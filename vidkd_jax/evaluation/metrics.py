@@ -31,6 +31,39 @@ def top_k_correct(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     return (rank < k) & ~np.isnan(scores).any(axis=1)
 
 
+def share_interval(right: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
+    """Returns the 95 % interval of the share of examples that are right, over groups.
+
+    Examples of one group, such as videos of one person, are often right or wrong together. So it is
+    the score interval (Wilson 1927) of as many examples as would be as sure if each were alone (by
+    the design effect, Kish 1965), at most all, and where all are right or wrong, one of each group;
+    with Student's t, because groups may be few.
+
+    Args:
+        right: bool `[n]`.
+        groups: their names, `[n]`.
+
+    Returns:
+        Both ends, shares of 1; NaN where there is only one group.
+    """
+    from scipy import stats  # a second to import
+
+    names, group = np.unique(groups, return_inverse=True)
+    count, share = len(right), right.mean()
+    if len(names) < 2:
+        return float("nan"), float("nan")
+    above = np.bincount(group, right - share)
+    variance = len(names) / (len(names) - 1) * np.sum(above**2) / count**2
+    if share in (0, 1):
+        effective = len(names)
+    else:
+        effective = min(share * (1 - share) / variance, count) if variance else count
+    squared = stats.t.ppf(0.975, len(names) - 1) ** 2 / effective
+    centre = (share + squared / 2) / (1 + squared)
+    half = np.sqrt(squared * (share * (1 - share) + squared / 4)) / (1 + squared)
+    return float(max(centre - half, 0)), float(min(centre + half, 1))
+
+
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Returns the mean of -log p(label), in nats; 0 counts as the smallest normal float64.
 

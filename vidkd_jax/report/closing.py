@@ -32,6 +32,9 @@ def closing_lines(
       teachers: folders of the networks that taught it.
     """
     found = _shares(_FIGURES, summary)
+    if found and "video_top1_low" in summary:
+        low, high = (100 * summary[f"video_top1_{end}"] for end in ("low", "high"))
+        found[0] += f" [{low:.1f}, {high:.1f}]"
     if "ece" in summary:
         found.append(f"ECE {summary['ece']:.3f}")
     if "confidence_auroc" in summary:  # of a clip sampler this is the point
@@ -88,16 +91,17 @@ def baselines(summary: Mapping[str, Any]) -> str:
 
 def _next_step(network: Mapping[str, Any], workdir: Path, teachers: Sequence[str]) -> str:
     """Returns the command or the setting that uses the student."""
-    folder = shlex.quote(str(workdir))
-    if "confidence" in network.get("heads", {}):
+    folder, heads = shlex.quote(str(workdir)), network.get("heads", {})
+    runs = shlex.quote(f"--config.teachers.runs={(str(workdir),)!r}")
+    if "confidence" in heads:
         teacher = shlex.quote(teachers[0]) if teachers else "TEACHER"
         return (
             "choose the clips of new videos that a teacher sees: python -m vidkd_jax.predict "
             f"--run={folder} --teacher={teacher} VIDEO_OR_FOLDER"
         )
     if not network.get("has_classifier", True):
-        return f"start another run from its features: --config.model.init_from={folder}"
+        features = f"start another run from its features: --config.model.init_from={folder}"
+        return f"{features}; or teach PCL+KD: {runs}" if "pretext" in heads else features
     if network.get("in_channels", 3) != 3:
-        runs = shlex.quote(f"--config.teachers.runs={(str(workdir),)!r}")
         return f"teach an RGB student with it: {runs}"
     return f"predict new videos: python -m vidkd_jax.predict --run={folder} VIDEO_OR_FOLDER"

@@ -18,9 +18,11 @@ _CARDS: Mapping[str, Sequence[tuple[str, str, Callable[[float], str], str]]] = {
     ),
     "calibration": (
         ("video_ece", "ECE, videos", three_digits, "calibration error; 0 is best"),
+        ("calibrated_ece", "ECE, calibrated", three_digits, "of videos, by predict --calibrated"),
         ("clip_ece", "ECE, clips", three_digits, "calibration error; 0 is best"),
         ("video_nll", "NLL, videos", three_digits, "-log p(label), nats"),
         ("clip_nll", "NLL, clips", three_digits, "-log p(label), nats"),
+        ("video_temperature", "Temperature", three_digits, "above 1: it is too sure of itself"),
     ),
     "confidence": (
         (
@@ -66,6 +68,9 @@ def first_cards(summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> st
     cards = []
     if (top1 := summary.get("video_top1")) is not None:
         beside = f"; {baselines(summary)}" if summary.get("num_classes") else ""
+        if (low := summary.get("video_top1_low")) is not None:
+            ends = f"{100 * low:.1f} to {percent(summary['video_top1_high'])}"
+            beside = f", 95 % interval {ends}{beside}"
         cards.append(_card("Video@1", percent(top1), f"of test videos correct{beside}", " first"))
     if (mean := summary.get("mean_class_accuracy")) is not None:
         cards.append(_card("Mean over classes", percent(mean), "each class counts alike"))

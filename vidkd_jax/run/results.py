@@ -46,7 +46,10 @@ def write_results(
     if not sharding.is_main():
         return {}
     history = tracking.read_records(folder / "metrics.jsonl")
-    summary = _summary(run, found.scores, variables, progress, history)
+    scores = found.scores
+    if "logits" in found.collected.outputs:
+        scores = evaluators.merged(scores, _interval(run, found.collected.predictions()))
+    summary = _summary(run, scores, variables, progress, history)
     evaluation: dict[str, Any] = {}
     if "logits" in found.collected.outputs:
         predictions = found.collected.predictions()
@@ -71,6 +74,14 @@ def write_results(
     )
     write_json(folder / "summary.json", summary)
     return summary
+
+
+def _interval(run: Run, predictions: Predictions) -> dict[str, float]:
+    """Returns the ends of the 95 % interval of Video@1; {} where the test has one group."""
+    probabilities, labels, videos = predictions.by_video(run.settings.eval.average)
+    right = metrics.top_k_correct(probabilities, labels, 1)
+    low, high = metrics.share_interval(right, _whose(run, videos)["groups"])
+    return {} if np.isnan(low) else {"video_top1_low": low, "video_top1_high": high}
 
 
 def _save_predictions(path: Path, run: Run, predictions: Predictions) -> None:
