@@ -24,6 +24,7 @@ PICTURES = {
     "clip_reliability",
     "video_reliability",
     "confusion",
+    "mistakes",
 }
 
 
@@ -69,7 +70,9 @@ def make_run(num_epochs=4):
         "environment": {"python": "3.11.2"},
     }
     config = {"name": "ty<script>", "seed": 3, "data": {"name": "a & b", "root": "</pre>"}}
-    return {"config": config, "summary": summary, "history": history, "evaluation": evaluation}
+    strips = [np.full((3, 24, 32, 3), 40 * number, np.uint8) for number in range(2)]
+    parts = {"config": config, "summary": summary, "history": history, "evaluation": evaluation}
+    return parts | {"strips": strips}
 
 
 class Elements(html.parser.HTMLParser):
@@ -374,6 +377,15 @@ def test_the_page_says_how_sure_its_accuracy_is_and_what_calibration_brings(tmp_
     assert "of test videos correct, 95 % interval 45.0 to 78.0 %; chance" in text
     assert "0.032" in text and "predict --calibrated" in text and "2.125" in text
     assert "interval" not in report[1] and "predict --calibrated" not in report[1]
+
+
+def test_frames_of_mistakes_are_drawn_with_what_they_were_taken_for():
+    strips = [(f"{name}: a, taken for b", np.zeros((5, 6, 8, 3), np.uint8)) for name in "x\u62f3"]
+    figure = figures.film_strips(strips)
+    assert len(figure.axes) == 10 and all(len(axes.images) == 1 for axes in figure.axes)
+    titles = [line.get_suptitle() for line in figure.subfigs]
+    assert titles == ["x: a, taken for b", "\\u62f3: a, taken for b"]
+    assert figures.film_strips([]) is None
 
 
 def test_selection_on_the_test_split_is_said(tmp_path, report):

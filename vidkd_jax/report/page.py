@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -24,6 +25,7 @@ def write_report(
     summary: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     evaluation: Mapping[str, Any],
+    strips: Sequence[np.ndarray] = (),
 ) -> Path:
     """Writes `workdir/report/index.html` and its pictures. Missing parts are left out.
 
@@ -37,6 +39,7 @@ def write_report(
             classes), "per_class" `[k]`, "clip_reliability" and "video_reliability" ("count",
             "confidence", "accuracy" per bin), "mistakes" ("video", "label", "predicted",
             "confidence").
+        strips: some frames of each of the first mistakes, uint8 `[t, h, w, 3]`.
 
     Returns:
         The path of the page.
@@ -46,7 +49,7 @@ def write_report(
     sections = [
         tables.first_cards(summary, evaluation),
         _classes(folder, evaluation),
-        _mistakes(evaluation),
+        _mistakes(folder, evaluation, strips),
         _section("Accuracy", "", tables.cards("accuracy", summary)),
         _calibration(folder, summary, evaluation),
         _section("Confidence", "", tables.cards("confidence", summary)),
@@ -217,12 +220,18 @@ def _pretext(folder: Path, summary: Mapping[str, Any], evaluation: Mapping[str, 
     return _section("Pretext task", text, tables.cards("pretext", summary) + picture)
 
 
-def _mistakes(evaluation: Mapping[str, Any]) -> str:
-    mistakes = evaluation.get("mistakes")
+def _mistakes(folder: Path, evaluation: Mapping[str, Any], strips: Sequence[np.ndarray]) -> str:
+    mistakes = evaluation.get("mistakes") or []
+    titles = [
+        f"{each['video']}: {each['label']}, taken for {each['predicted']}" for each in mistakes
+    ]
+    figure = figures.film_strips([*zip(titles, strips, strict=False)])
+    caption = "Frames of the mistakes that it is surest of"
+    picture = save_picture(folder, "mistakes", figure, caption, wide=True)
     if not mistakes:
         return ""
     text = "Wrong predictions on test videos, those with the highest confidence first."
-    return _section("Most confident mistakes", text, tables.mistakes_table(mistakes))
+    return _section("Most confident mistakes", text, picture + tables.mistakes_table(mistakes))
 
 
 def _setting(title: str, values: Mapping[str, Any] | None) -> str:

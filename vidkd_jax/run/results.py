@@ -1,6 +1,6 @@
 """What a finished run leaves: summary.json, evaluation.json, predictions.npz and the report."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from vidkd_jax.runtime import machine, sharding
 from vidkd_jax.runtime.files import write_json
 
 _MISTAKES = 12  # the most confident ones, in the report
+_PICTURED, _FRAMES = 6, 5  # those whose frames are shown, and how many of each
 
 
 def write_results(
@@ -71,6 +72,7 @@ def write_results(
         summary=summary,
         history=history,
         evaluation=evaluation,
+        strips=[*_strips(run, evaluation.get("mistakes", ()))],
     )
     write_json(folder / "summary.json", summary)
     return summary
@@ -183,3 +185,14 @@ def _mistakes(
         }
         for row in surest
     ]
+
+
+def _strips(run: Run, mistakes: Sequence[Mapping[str, Any]]) -> Iterator[np.ndarray]:
+    """Yields frames from all over the videos of the first mistakes, if they show more than flow."""
+    videos = {video.id: video for video in run.splits.test.videos}
+    for mistake in mistakes[:_PICTURED]:
+        video = videos[mistake["video"]]
+        numbers = (np.arange(_FRAMES) + 0.5) * video.num_frames / _FRAMES
+        frames = np.stack([*run.splits.test.dataset.frames(video.index, numbers.astype(int))])
+        if frames.shape[-1] >= 3:  # RGB comes first
+            yield frames[..., :3]

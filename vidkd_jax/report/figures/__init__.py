@@ -12,6 +12,7 @@ from vidkd_jax.report.figures.by_epoch import (
 )
 from vidkd_jax.report.figures.calibration import reliability_curves, reliability_diagram
 from vidkd_jax.report.figures.confusion import confusion_picture
+from vidkd_jax.report.figures.strips import film_strips
 
 __all__ = [
     "accuracy_curves",
@@ -19,6 +20,7 @@ __all__ = [
     "confusion_picture",
     "curves_with_range",
     "drawable",
+    "film_strips",
     "learning_rate_curve",
     "loss_curves",
     "reliability_curves",
