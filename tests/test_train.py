@@ -49,7 +49,7 @@ def test_a_run_leaves_what_the_contract_says(finished):
     assert json.loads((workdir / "summary.json").read_text()) == summary
     assert {
         "video_top1", "video_top1_low", "video_top1_high", "video_top5", "clip_top1", "clip_top5",
-        "ece", "nll", "num_params", "epochs",
+        "ece", "nll", "num_params", "epochs", "classes_never_right",
         "clips_per_second", "data_wait_fraction", "train_seconds", "peak_memory_bytes",
         "mean_class_accuracy", "mean_average_precision", "commonest_class",
     } <= set(summary)  # fmt: skip

@@ -379,6 +379,18 @@ def test_the_page_says_how_sure_its_accuracy_is_and_what_calibration_brings(tmp_
     assert "interval" not in report[1] and "predict --calibrated" not in report[1]
 
 
+def test_classes_that_are_never_right_are_said_where_others_are():
+    summary = {"video_top1": 0.6, "mean_class_accuracy": 0.55, "commonest_class": 0.2}
+    summary |= {"num_classes": 5, "classes_never_right": 2}
+    (text,) = cautions(summary)
+    assert text.startswith("Of 5 classes 2 are never right on the test videos")
+    (text,) = cautions(summary | {"classes_never_right": 1})
+    assert text.startswith("Of 5 classes 1 is never right")
+    (text,) = cautions(summary | {"video_top1": 0.2})  # it has learnt nothing at all
+    assert text.startswith("Always answering")
+    assert not list(cautions(summary | {"classes_never_right": 0}))
+
+
 def test_frames_of_mistakes_are_drawn_with_what_they_were_taken_for():
     strips = [(f"{name}: a, taken for b", np.zeros((5, 6, 8, 3), np.uint8)) for name in "x\u62f3"]
     figure = figures.film_strips(strips)

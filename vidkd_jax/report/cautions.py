@@ -51,11 +51,23 @@ def _of_classes(summary: Mapping[str, Any]) -> Iterator[str]:
             "are right less often. Add videos of these, or show them as often as the others "
             "(data.balanced = True)."
         )
+    else:
+        yield from _never_right(summary)
     if summary.get("video_temperature", 1.0) >= _GUESSING * LARGEST_TEMPERATURE:
         yield (
             "On the validation videos its answers are no better than guesses, all clips of a video "
             "together: no temperature makes them say how sure it is, and `predict --calibrated` "
             "would call all classes alike. Train for more epochs, or validate on more videos."
+        )
+
+
+def _never_right(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yields a text where a network that tells classes apart has some that it never finds."""
+    if never := int(summary.get("classes_never_right", 0)):
+        yield (
+            f"Of {summary['num_classes']} classes {never} {'is' if never == 1 else 'are'} never "
+            "right on the test videos, although others are. The table of classes says what they "
+            "are taken for; more videos of these help most."
         )
 
 

@@ -49,7 +49,7 @@ def write_results(
     history = tracking.read_records(folder / "metrics.jsonl")
     scores = found.scores
     if "logits" in found.collected.outputs:
-        scores = evaluators.merged(scores, _interval(run, found.collected.predictions()))
+        scores = evaluators.merged(scores, _of_test(run, found.collected.predictions()))
     summary = _summary(run, scores, variables, progress, history)
     evaluation: dict[str, Any] = {}
     if "logits" in found.collected.outputs:
@@ -78,12 +78,17 @@ def write_results(
     return summary
 
 
-def _interval(run: Run, predictions: Predictions) -> dict[str, float]:
-    """Returns the ends of the 95 % interval of Video@1; {} where the test has one group."""
+def _of_test(run: Run, predictions: Predictions) -> dict[str, float]:
+    """Returns what a reader must know of Video@1.
+
+    That is how many tested classes are never right, and unless all videos are of one group, the
+    ends of the 95 % interval.
+    """
     probabilities, labels, videos = predictions.by_video(run.settings.eval.average)
     right = metrics.top_k_correct(probabilities, labels, 1)
+    never = {"classes_never_right": float(len(np.setdiff1d(labels, labels[right])))}
     low, high = metrics.share_interval(right, _whose(run, videos)["groups"])
-    return {} if np.isnan(low) else {"video_top1_low": low, "video_top1_high": high}
+    return never if np.isnan(low) else {**never, "video_top1_low": low, "video_top1_high": high}
 
 
 def _save_predictions(path: Path, run: Run, predictions: Predictions) -> None:
