@@ -33,7 +33,7 @@ def objects(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def tested(run, root):
+def answers_of_run(run, root):
     """Returns the test split's videos of a run, and the probabilities that it gave them."""
     with np.load(run / "predictions.npz") as saved:
         names, videos = np.unique(saved["videos"], return_inverse=True)
@@ -49,7 +49,7 @@ def asked(run, files, capsys):
 
 
 def test_new_videos_get_what_the_test_split_got(run, square_videos, capsys):
-    files, wanted = tested(run, square_videos)
+    files, wanted = answers_of_run(run, square_videos)
     predict.main([f"--run={run}", "--json", "--batch_size=3", *map(str, files)])
     found = objects(capsys.readouterr().out)
     assert [line["video"] for line in found] == [str(file) for file in files]
@@ -239,7 +239,7 @@ def test_a_student_of_residual_frames_is_tested_taught_and_asked_with_them(
     train.train_and_evaluate(config, tmp_path / "run")
     card, variables = weights.load(tmp_path / "run")
     assert card.normalisation.residual == "circular"
-    files, wanted = tested(tmp_path / "run", square_videos)
+    files, wanted = answers_of_run(tmp_path / "run", square_videos)
     found = asked(tmp_path / "run", files, capsys)
     np.testing.assert_allclose(found, wanted[:, 0], atol=1e-5)
     # The same weights predict something else on plain frames.
@@ -281,7 +281,7 @@ def test_a_student_of_sparse_frames_is_asked_with_sparse_frames(
         config.method.name = "sparse"
     train.train_and_evaluate(config, tmp_path)
     assert weights.load_card(tmp_path).sampler["kind"] == "Segments"
-    files, wanted = tested(tmp_path, square_videos)
+    files, wanted = answers_of_run(tmp_path, square_videos)
     found = asked(tmp_path, files, capsys)
     np.testing.assert_allclose(found, wanted[:, 0], atol=1e-5)
     # A student of dense clips would show it frames that it never saw so.

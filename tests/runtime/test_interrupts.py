@@ -58,6 +58,7 @@ def test_without_it_a_process_that_is_stuck_stays():
 
 _INTERRUPTED_WHILE_FREEING = """
 import gc, os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
 from vidkd_jax.runtime.command import run_command
 
 def interrupt(phase, _):
@@ -88,6 +89,7 @@ def test_an_interrupt_while_python_frees_objects_is_not_lost(name, status):
 
 _INTERRUPTED_IN_A_LIBRARY = """
 import signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
 from vidkd_jax.errors import InputError
 from vidkd_jax.runtime.command import run_command
 
