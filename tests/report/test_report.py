@@ -391,10 +391,11 @@ def test_classes_that_are_never_right_are_said_where_others_are():
     assert not list(cautions(summary | {"classes_never_right": 0}))
 
 
-def test_frames_of_mistakes_are_drawn_with_what_they_were_taken_for():
+def test_frames_of_mistakes_are_drawn_with_what_they_were_taken_for(tmp_path):
     strips = [(f"{name}: a, taken for b", np.zeros((5, 6, 8, 3), np.uint8)) for name in "x\u62f3"]
     figure = figures.film_strips(strips)
     assert len(figure.axes) == 10 and all(len(axes.images) == 1 for axes in figure.axes)
+    page.save_picture(tmp_path, "mistakes", figure, "")
     titles = [line.get_suptitle() for line in figure.subfigs]
     assert titles == ["x: a, taken for b", "\\u62f3: a, taken for b"]
     assert figures.film_strips([]) is None

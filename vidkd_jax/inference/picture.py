@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
-from matplotlib.text import Text
 
 from vidkd_jax import video
 from vidkd_jax.inference.answers import VideoAnswer
-from vidkd_jax.report.figures import drawable
+from vidkd_jax.report.figures import show_literally
 from vidkd_jax.runtime.files import write_bytes
 
 VIDEOS = 6  # more would be too small to see
@@ -53,8 +52,7 @@ def save(path: Path, answers: Sequence[VideoAnswer], fps: float) -> None:
 
 def write(path: Path, figure: Figure) -> None:
     """Writes a picture, whole or not at all."""
-    for text in figure.findobj(Text):
-        text.set_text(drawable(text.get_text()))  # type: ignore[attr-defined]
+    show_literally(figure)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=100)
     write_bytes(path, data.getvalue())

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from vidkd_jax.report import curves, figures, tables
 from vidkd_jax.report.cautions import cautions
@@ -262,8 +261,7 @@ def save_picture(
     if figure is None:
         path.unlink(missing_ok=True)
         return ""
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]  # "$" in a name is no formula
+    figures.show_literally(figure)
     # Without the entry "Software", the same run always gives the same bytes.
     # A square picture beside a bar leaves space, which "tight" cuts off; it draws everything twice.
     bounds = "tight" if wide else None

@@ -1,6 +1,6 @@
 """Draws the pictures of the report with matplotlib, without a display."""
 
-from vidkd_jax.report.figures.axes import drawable
+from vidkd_jax.report.figures.axes import show_literally
 from vidkd_jax.report.figures.by_epoch import (
     accuracy_curves,
     agreement_curves,
@@ -19,12 +19,12 @@ __all__ = [
     "agreement_curves",
     "confusion_picture",
     "curves_with_range",
-    "drawable",
     "film_strips",
     "learning_rate_curve",
     "loss_curves",
     "reliability_curves",
     "reliability_diagram",
+    "show_literally",
     "speed_curves",
     "weight_curves",
 ]

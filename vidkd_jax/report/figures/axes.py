@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from vidkd_jax.report.curves import Curve
@@ -64,6 +65,13 @@ def drawable(text: str) -> str:
         else letter.encode("ascii", "backslashreplace").decode()
         for letter in text
     )
+
+
+def show_literally(figure: Figure) -> None:
+    """Draws all texts of a figure letter by letter: "$" in a name is no formula. See `drawable`."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # type: ignore[attr-defined]
+        text.set_text(drawable(text.get_text()))  # type: ignore[attr-defined]
 
 
 def marker_of_few(epochs: Sequence[int]) -> str | None:
