@@ -47,15 +47,14 @@ def write_results(
     if not sharding.is_main():
         return {}
     history = tracking.read_records(folder / "metrics.jsonl")
-    scores = found.scores
-    if "logits" in found.collected.outputs:
-        scores = evaluators.merged(scores, _of_test(run, found.collected.predictions()))
-    summary = _summary(run, scores, variables, progress, history)
-    evaluation: dict[str, Any] = {}
+    scores, evaluation = found.scores, dict[str, Any]()
     if "logits" in found.collected.outputs:
         predictions = found.collected.predictions()
-        evaluation = evaluate_details(run, predictions)
+        by_video = predictions.by_video(run.settings.eval.average)
+        scores = evaluators.merged(scores, _of_test(run, *by_video))
+        evaluation = _details(run, predictions, *by_video)
         _save_predictions(folder / "predictions.npz", run, predictions)
+    summary = _summary(run, scores, variables, progress, history)
     if "pretext" in found.arrays:
         confusion = found.arrays["pretext"]["confusion"].tolist()
         evaluation["pretext"] = {"transforms": list(TRANSFORMS), "confusion": confusion}
@@ -78,13 +77,14 @@ def write_results(
     return summary
 
 
-def _of_test(run: Run, predictions: Predictions) -> dict[str, float]:
+def _of_test(
+    run: Run, probabilities: np.ndarray, labels: np.ndarray, videos: np.ndarray
+) -> dict[str, float]:
     """Returns what a reader must know of Video@1.
 
     That is how many tested classes are never right, and unless all videos are of one group, the
     ends of the 95 % interval.
     """
-    probabilities, labels, videos = predictions.by_video(run.settings.eval.average)
     right = metrics.top_k_correct(probabilities, labels, 1)
     never = {"classes_never_right": float(len(np.setdiff1d(labels, labels[right])))}
     low, high = metrics.share_interval(right, _whose(run, videos)["groups"])
@@ -149,10 +149,23 @@ def _summary(
     return evaluators.merged(scores, own)
 
 
-def evaluate_details(run: Run, predictions: Predictions) -> dict[str, Any]:
-    """Returns what the report draws, JSON: confusion, reliability, classes, mistakes."""
+def _details(
+    run: Run,
+    predictions: Predictions,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    videos: np.ndarray,
+) -> dict[str, Any]:
+    """Returns what the report draws, JSON: confusion, reliability, classes, mistakes.
+
+    Args:
+      run: its parts.
+      predictions: of the test clips.
+      probabilities: of the test videos; these and the next are of `Predictions.by_video`.
+      labels: likewise.
+      videos: likewise.
+    """
     bins = run.settings.eval.calibration_bins
-    probabilities, labels, videos = predictions.by_video(run.settings.eval.average)
     confusion = metrics.confusion_matrix(
         probabilities.argmax(axis=1), labels, len(run.splits.class_names)
     )
