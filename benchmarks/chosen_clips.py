@@ -68,12 +68,12 @@ def main(argv: list[str] | None = None) -> None:
     cache_compilations()
     table = load_table(args.table)
     (dataset,) = {*table.scales[args.scale].values()}
-    shown = Shown(table, dataset, args.out, args.seeds, args.data)
+    shown = Shown(table, dataset, [args.out], args.seeds, args.data)
     rows: dict[str, dict[int, RunResult]] = {}
     for row in table.rows:
         if row.selection is None or row.selection.shuffled:
             continue
-        arms = finished_arms(row, dataset, args.out, args.seeds)
+        arms = finished_arms(row, dataset, [args.out], args.seeds)
         if not arms:
             print(f"not finished: {row.name}", file=sys.stderr)
             continue

@@ -110,11 +110,11 @@ def _has_weights(folder: Path) -> bool:
 
 def _measured_row(row: Row, args: argparse.Namespace) -> dict[int, RunResult]:
     """Returns what is measured of a row's runs that still have weights, by the table's seed."""
-    finished = finished_arms(row, args.dataset, args.out, args.seeds)
-    kept = [arm for arm in finished if _has_weights(arm.folder(args.out))]
+    finished = finished_arms(row, args.dataset, [args.out], args.seeds)
+    kept = [arm for arm in finished if _has_weights(arm.folder)]
     if len(kept) < args.seeds:
         print(f"{row.name}: {len(kept)} of {args.seeds} seeds have weights", file=sys.stderr)
-    return {arm.table_seed: measured(arm.folder(args.out), args) for arm in kept}
+    return {arm.table_seed: measured(arm.folder, args) for arm in kept}
 
 
 def main(argv: list[str] | None = None) -> None:

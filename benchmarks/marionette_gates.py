@@ -80,11 +80,11 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     folders: dict[str, list[Path]] = {}
     rows = load_table("marionette_gates").rows
-    wanted = {row.name: arms(row, "marionette", arguments.seeds) for row in rows}
-    wanted[THIRD] = arms(rows[0], "marionette_third", arguments.seeds)
+    wanted = {row.name: arms(row, "marionette", arguments.seeds, arguments.out) for row in rows}
+    wanted[THIRD] = arms(rows[0], "marionette_third", arguments.seeds, arguments.out)
     for name, runs in wanted.items():
-        if all(run.is_finished(arguments.out) for run in runs):
-            folders[name] = [run.folder(arguments.out) for run in runs]
+        if all(run.is_finished() for run in runs):
+            folders[name] = [run.folder for run in runs]
         else:
             print(f"not finished: {name}", file=sys.stderr)
     if VIDEO not in folders:

@@ -138,13 +138,15 @@ def main(argv: list[str] | None = None) -> None:
     sides: dict[str, tuple[Pair, Choice]] = {}
     files: list[Source] = []
     for row in _wanted(table, args):
-        arms = finished_arms(row, dataset, args.out, 1)
+        arms = finished_arms(row, dataset, [args.out], 1)
         if not arms:
             print(f"not finished: {row.name}", file=sys.stderr)
             continue
-        test, settings, selection = decided(arms[0], Shown(table, dataset, args.out, 1, args.data))
+        test, settings, selection = decided(
+            arms[0], Shown(table, dataset, [args.out], 1, args.data)
+        )
         files = files or table_rows.some_files(test.scores.names.tolist(), args.videos, args.number)
-        pair = load_pair(*networks(arms[0], args.out))
+        pair = load_pair(*networks(arms[0]))
         sides[row.name] = (pair, choice_of(selection, settings.eval.max_clips or None))
     if not sides:
         raise InputError(f"--out={args.out}: no row of '{args.table}' with a selection is finished")

@@ -366,7 +366,7 @@ def test_the_whole_time_of_rows_that_choose_clips(
     monkeypatch.setattr(
         whole_time,
         "networks",
-        lambda row, out: (video_run, None if row.name == "all" else sampler),
+        lambda row: (video_run, None if row.name == "all" else sampler),
     )
     whole_time.main(["--out=runs", f"--videos={square_videos}/videos", "--number=3", "--rounds=1"])
     printed = capsys.readouterr()

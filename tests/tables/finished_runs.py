@@ -7,9 +7,9 @@ import numpy as np
 from vidkd_jax.tables.resolving import resolve
 
 
-def finish(arm, out, accuracy, seed, records="r"):
+def finish(arm, accuracy, seed, records="r"):
     """Writes the files of a finished run with about this accuracy."""
-    folder = arm.folder(out)
+    folder = arm.folder
     rng = np.random.default_rng(seed)
     right = rng.random(60) < accuracy
     folder.mkdir(parents=True)

@@ -51,9 +51,9 @@ STD = np.sqrt((0.02**2 * 2 + 0.01**2 * 2) / 2)  # within the two, two degrees of
 
 
 def run(row, seed, out):
-    arm = row_arm(row, "marionette", seed)
-    finish(arm, out, 0.5, seed)
-    path = arm.folder(out) / "summary.json"
+    arm = row_arm(row, "marionette", seed, out)
+    finish(arm, 0.5, seed)
+    path = arm.folder / "summary.json"
     figure = FIGURES[row.name][seed]
     summary = {**json.loads(path.read_text()), "pretext_top1": figure, "nll": 10 * figure}
     path.write_text(json.dumps(summary | {"retrieval_top1": 0.5}))
@@ -68,7 +68,7 @@ def out(tmp_path):
 
 
 def test_rows_that_are_compared_with_one_run_count_as_one(out):
-    first, second, third = averages(read_column(TABLE, "", "marionette", out, 2))
+    first, second, third = averages(read_column(TABLE, "", "marionette", [out], 2))
     assert (first.name, first.rows, first.of, first.references) == ("taught", 3, 3, 2)
     assert first.difference.per_seed == pytest.approx((0.02, 0.03))
     assert first.difference.mean == pytest.approx(MEAN) and first.freedom == 2
@@ -84,7 +84,7 @@ def test_rows_that_are_compared_with_one_run_count_as_one(out):
 
 
 def test_of_one_seed_the_references_say_how_sure_it_is(out):
-    first, *_ = averages(read_column(TABLE, "", "marionette", out, 1))
+    first, *_ = averages(read_column(TABLE, "", "marionette", [out], 1))
     assert first.difference.per_seed == (first.difference.mean,) == pytest.approx((0.02,))
     assert first.freedom == 1 and first.difference.std == pytest.approx(
         np.std([0.03, 0.01], ddof=1)
@@ -123,7 +123,7 @@ def test_how_far_references_differ_is_no_doubt_of_these_rows():
 
 def test_the_table_shows_them_and_writes_them(out, tmp_path):
     folder = tmp_path / "t"
-    text = tables.write_table(TABLE, {"": "marionette"}, out, folder, 2)
+    text = tables.write_table(TABLE, {"": "marionette"}, [out], folder, 2)
     assert (
         "| on average | rows | figure | difference | by seed | SD | seeds for 3 points | paper | "
         "seeds for the paper's |" in text
@@ -149,7 +149,7 @@ def test_the_table_shows_them_and_writes_them(out, tmp_path):
 def test_what_is_finished_so_far_says_of_how_many_rows(tmp_path):
     for row in ROWS[:3]:
         run(row, 0, tmp_path)
-    found = averages(read_column(TABLE, "", "marionette", tmp_path, 2))
+    found = averages(read_column(TABLE, "", "marionette", [tmp_path], 2))
     heads, line, *_ = average_lines(found)
     assert dict(zip(heads, line, strict=True)) == {
         "on average": "taught",
@@ -168,16 +168,16 @@ def test_what_is_finished_so_far_says_of_how_many_rows(tmp_path):
 def test_nothing_is_written_where_a_row_of_them_at_most_is_finished(finished, tmp_path):
     for row in ROWS[:finished]:
         run(row, 0, tmp_path)
-    text = tables.write_table(TABLE, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+    text = tables.write_table(TABLE, {"": "marionette"}, [tmp_path], tmp_path / "t", 1)
     assert "on average" not in text.lower()
     assert not (tmp_path / "t" / "averages.csv").exists()
 
 
 def test_an_old_file_of_averages_does_not_stay(out, tmp_path):
     folder = tmp_path / "t"
-    tables.write_table(TABLE, {"": "marionette"}, out, folder, 2)
+    tables.write_table(TABLE, {"": "marionette"}, [out], folder, 2)
     without = dataclasses.replace(TABLE, averages={})
-    tables.write_table(without, {"": "marionette"}, out, folder, 2)
+    tables.write_table(without, {"": "marionette"}, [out], folder, 2)
     assert not (folder / "averages.csv").exists()
 
 
@@ -186,7 +186,7 @@ def test_seeds_that_some_rows_lack_do_not_weigh_the_average(tmp_path):
     for row in ROWS:
         for seed in (0, 1) if row.name.startswith("small") else (0,):
             run(row, seed, tmp_path)
-    found = averages(read_column(TABLE, "", "marionette", tmp_path, 2))
+    found = averages(read_column(TABLE, "", "marionette", [tmp_path], 2))
     assert found[0].difference.mean == pytest.approx((0.05 + 0.01) / 2)
     assert found[0].difference.per_seed == pytest.approx((0.02,)) and found[0].freedom == 1
     assert average_lines(found)[1][1] == "3 (pairs: 1 to 2)"
@@ -197,7 +197,7 @@ def test_a_row_that_lacks_a_seed_adds_no_spread(tmp_path):
     for row in ROWS:
         for seed in (0, 1) if row.name != "small taught" else (0,):
             run(row, seed, tmp_path)
-    first, *_ = averages(read_column(TABLE, "", "marionette", tmp_path, 2))
+    first, *_ = averages(read_column(TABLE, "", "marionette", [tmp_path], 2))
     assert first.pairs == (1, 2) and first.references == 2
     assert first.difference.mean == pytest.approx((0.03 + 0.0) / 2)
     assert first.difference.std == pytest.approx(np.std([0.01, -0.01], ddof=1))
@@ -207,7 +207,7 @@ def test_rows_without_a_seed_in_common_have_their_mean(tmp_path):
     for row in ROWS[:3]:
         for seed in {"small taught": (0,), "small taught more": (1,)}.get(row.name, (0, 1)):
             run(row, seed, tmp_path)
-    first, *_ = averages(read_column(TABLE, "", "marionette", tmp_path, 2))
+    first, *_ = averages(read_column(TABLE, "", "marionette", [tmp_path], 2))
     assert first.difference.mean == pytest.approx((0.02 + 0.09) / 2)
     assert np.isnan(first.difference.std) and first.pairs == (1, 1)
 
@@ -219,7 +219,7 @@ def test_a_row_of_a_single_run_is_no_further_seed(tmp_path):
         for seed in (0,) if row is single else (0, 1):
             run(row, seed, tmp_path)
     table = dataclasses.replace(TABLE, rows=rows, averages={"taught": [r.name for r in rows[1:]]})
-    first, *_ = averages(read_column(table, "", "marionette", tmp_path, 2))
+    first, *_ = averages(read_column(table, "", "marionette", [tmp_path], 2))
     # From .30 and .20: .02 and .05 of the first, .04 and .14 of the single run.
     assert first.difference.per_seed == pytest.approx((0.03, 0.095)) and first.freedom == 1
 
@@ -227,7 +227,7 @@ def test_a_row_of_a_single_run_is_no_further_seed(tmp_path):
 def test_the_papers_average_is_of_the_same_rows(out):
     rows = [dataclasses.replace(row, paper={}) if row.name == NAMES[2] else row for row in ROWS]
     table = dataclasses.replace(TABLE, rows=tuple(rows))
-    assert averages(read_column(table, "", "marionette", out, 2))[0].paper is None
+    assert averages(read_column(table, "", "marionette", [out], 2))[0].paper is None
 
 
 def test_a_run_that_all_seeds_are_compared_with_counts_once(tmp_path):
@@ -237,7 +237,7 @@ def test_a_run_that_all_seeds_are_compared_with_counts_once(tmp_path):
         for seed in (0,) if row is alone else (0, 1):
             run(row, seed, tmp_path)
     table = dataclasses.replace(TABLE, rows=rows, averages={"taught": NAMES[1:3]})
-    found, *_ = averages(read_column(table, "", "marionette", tmp_path, 2))
+    found, *_ = averages(read_column(table, "", "marionette", [tmp_path], 2))
     assert found.difference.per_seed == pytest.approx((np.mean([0.02, 0.04, -0.05, -0.01]),))
     assert found.freedom == 0 and np.isnan(found.difference.low) and found.seeds_for(0.03) == ""
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import html
 import itertools
 import json
 import os
@@ -34,8 +35,8 @@ def finished(tmp_path):
     accuracies = {}
     for number, row in enumerate(table.rows):
         accuracies[row.name] = [
-            finish(arm, tmp_path, 0.4 + 0.1 * number, 10 * number + arm.seed)
-            for arm in arms(row, "marionette_third", 2)
+            finish(arm, 0.4 + 0.1 * number, 10 * number + arm.seed)
+            for arm in arms(row, "marionette_third", 2, tmp_path)
         ]
     return tmp_path, accuracies
 
@@ -93,7 +94,7 @@ def test_seeds_that_are_finished_are_shown_whichever_is_not(finished, capsys):
     table, command = load_table("ty_table3"), ["--table=ty_table3", f"--out={out}", "--so_far"]
 
     def forget(name, seed):
-        folder = row_arm(table.row(name), "marionette_third", seed).folder(out)
+        folder = row_arm(table.row(name), "marionette_third", seed, out).folder
         (folder / "summary.json").unlink()
 
     forget("TY", 0)
@@ -107,14 +108,59 @@ def test_seeds_that_are_finished_are_shown_whichever_is_not(finished, capsys):
     assert "Run, but not what they are compared with: TY" in capsys.readouterr().out
 
 
+def test_seeds_of_two_machines_make_the_table_of_one(finished, capsys):
+    out, _ = finished
+    command = ["--table=ty_table3", "--seeds=2", "--so_far"]
+    tables.main([*command, f"--out={out}"])
+    files = [out / "ty_table3_marionette" / f"{name}.csv" for name in ("table", "seeds")]
+    of_one = [file.read_text() for file in files]
+    first, other = out / "first", out / "other"
+    for row in load_table("ty_table3").rows:
+        for arm, to in zip(arms(row, "marionette_third", 2, out), (first, other), strict=True):
+            there = dataclasses.replace(arm, out=to).folder
+            there.parent.mkdir(parents=True, exist_ok=True)
+            arm.folder.rename(there)
+    capsys.readouterr()
+    tables.main([*command, f"--out={first}", f"--out={other}"])
+    said = f"The runs are of several folders: seed 0 of '{first}'; seed 1 of '{other}'."
+    assert said in capsys.readouterr().out
+    assert [(first / file.relative_to(out)).read_text() for file in files] == of_one
+    page = (first / "ty_table3_marionette/index.html").read_text()
+    assert html.escape(said) in page and "Not drawn" not in page
+    with pytest.raises(InputError, match="runs go to one folder; several make one table with"):
+        tables.main([*command[:2], f"--out={first}", f"--out={other}"])
+
+
+def test_a_seed_of_two_machines_counts_once(finished):
+    out, _ = finished
+    (again,) = arms(load_table("ty_table3").row("TY"), "marionette_third", 1, out / "other")
+    finish(again, 0.5, 0)
+    command = ["--table=ty_table3", f"--out={out}", f"--out={again.out}", "--seeds=2", "--so_far"]
+    with pytest.raises(InputError, match=r"' and '.*other' both have runs of seed 0, such as row"):
+        tables.main(command)
+
+
+def test_seeds_of_another_recipe_on_another_machine_are_refused(finished):
+    out, _ = finished
+    for row in load_table("ty_table3").rows:
+        *_, arm = arms(row, "marionette_third", 3, out / "other")
+        finish(arm, 0.5, arm.seed)
+        path = arm.folder / "config.json"
+        config = json.loads(path.read_text())
+        path.write_text(json.dumps({**config, "optim": {**config["optim"], "learning_rate": 9.0}}))
+    command = ["--table=ty_table3", f"--out={out}", f"--out={out / 'other'}", "--seeds=3"]
+    with pytest.raises(InputError, match=r"other/.*was run with another .*do not compare"):
+        tables.main([*command, "--so_far"])
+
+
 def test_a_table_of_what_is_finished_so_far(finished, capsys, monkeypatch):
     out, accuracies = finished
     monkeypatch.setattr(runner, "run_all", lambda *_, **__: pytest.fail("it ran something"))
     rows = load_table("ty_table3").rows
     (ty,) = [row for row in rows if row.name == "TY"]
-    for arm in arms(rows[-1], "marionette_third", 2):
-        (arm.folder(out) / "summary.json").unlink()
-    path = arms(ty, "marionette_third", 2)[1].folder(out) / "summary.json"
+    for arm in arms(rows[-1], "marionette_third", 2, out):
+        (arm.folder / "summary.json").unlink()
+    path = arms(ty, "marionette_third", 2, out)[1].folder / "summary.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "ended_by_hand": True}))
     tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
     text = capsys.readouterr().out
@@ -174,7 +220,7 @@ def test_a_table_of_other_settings_says_so(finished, capsys):
 def test_runs_that_do_not_compare_are_no_table(finished, changed, message):
     out, _ = finished
     (row,) = [row for row in load_table("ty_table3").rows if row.name == "TY"]
-    path = arms(row, "marionette_third", 2)[1].folder(out) / "config.json"
+    path = arms(row, "marionette_third", 2, out)[1].folder / "config.json"
     config = json.loads(path.read_text())
     for part, values in changed.items():
         config[part] |= values
@@ -187,8 +233,8 @@ def test_runs_that_do_not_compare_are_no_table(finished, changed, message):
 def test_rows_of_other_records_compare(tmp_path, capsys):
     """The rows of the gates use three renders, each with its own records."""
     for number, row in enumerate(load_table("marionette_gates").rows):
-        for arm in arms(row, "marionette", 1):
-            finish(arm, tmp_path, 0.5, number, records=row.overrides.get("data.name", "marionette"))
+        for arm in arms(row, "marionette", 1, tmp_path):
+            finish(arm, 0.5, number, records=row.overrides.get("data.name", "marionette"))
     tables.main(["--table=marionette_gates", f"--out={tmp_path}", "--seeds=1", "--so_far"])
     assert "| background only | 1 |" in capsys.readouterr().out
 
@@ -207,7 +253,7 @@ def test_a_difference_says_of_how_many_seeds_it_is(finished, capsys):
     out, accuracies = finished
     reference = load_table("ty_table3").reference
     (row,) = [row for row in load_table("ty_table3").rows if row.name == reference]
-    (arms(row, "marionette_third", 2)[1].folder(out) / "summary.json").unlink()
+    (arms(row, "marionette_third", 2, out)[1].folder / "summary.json").unlink()
     tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--so_far"])
     (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("| TY | 2 |")]
     change = 100 * (accuracies["TY"][0] - accuracies[reference][0])
@@ -223,8 +269,8 @@ def test_data_sets_show_what_is_finished_on_each(tmp_path, capsys):
     datasets = load_table("ty_table4").scales["marionette"]
 
     def finish_on(name, row, seeds=1):
-        for arm in arms(rows[row], datasets[name], seeds):
-            finish(arm, tmp_path, 0.5, arm.seed)
+        for arm in arms(rows[row], datasets[name], seeds, tmp_path):
+            finish(arm, 0.5, arm.seed)
 
     finish_on("UCF101", "Baseline, 3D ResNet-18", seeds=2)
     finish_on("UCF101", "TY, 3D ResNet-18", seeds=2)
@@ -267,10 +313,10 @@ def test_the_papers_figures_stand_in_a_column_of_each_of_its_data_sets(tmp_path,
     )
     for dataset in ("marionette_third", "marionette"):
         for row in rows:
-            finish(row_arm(row, dataset, 0), tmp_path, 0.5, 0)
+            finish(row_arm(row, dataset, 0, tmp_path), 0.5, 0)
 
     def lines(scale):
-        text = tables.write_table(table, table.scales[scale], tmp_path, tmp_path / scale, 1)
+        text = tables.write_table(table, table.scales[scale], [tmp_path], tmp_path / scale, 1)
         return [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("|")]
 
     heads, _, alone, ty, hints = lines("marionette")
@@ -287,7 +333,7 @@ def test_the_papers_figures_stand_in_a_column_of_each_of_its_data_sets(tmp_path,
 def test_rows_with_a_cell_make_a_grid(tmp_path, capsys):
     for number, row in enumerate(load_table("ty_table8").rows):
         if row.cell != ("tau 10", "lambda 0.5"):
-            finish(row_arm(row, "marionette_third", 0), tmp_path, 0.5, number)
+            finish(row_arm(row, "marionette_third", 0, tmp_path), 0.5, number)
     tables.main(["--table=ty_table8", f"--out={tmp_path}", "--seeds=1", "--so_far"])
     lines = capsys.readouterr().out.splitlines()
     start = lines.index("| Video@1 | lambda 0.1 | lambda 0.2 | lambda 0.5 |")
@@ -370,8 +416,8 @@ def test_a_network_s_speed_is_measured(monkeypatch):
 def test_dry_run_says_what_is_left(finished, capsys):
     out, _ = finished
     (ty,) = [row for row in load_table("ty_table3").rows if row.name == "TY"]
-    for arm in arms(ty, "marionette_third", 2):
-        (arm.folder(out) / "summary.json").unlink()
+    for arm in arms(ty, "marionette_third", 2, out):
+        (arm.folder / "summary.json").unlink()
     tables.main(["--table=ty_table3", f"--out={out}", "--seeds=2", "--dry_run"])
     *lines, total, left = without_missing(capsys)
     assert total.startswith("14 runs") and left.startswith("2 of them are left to run, about ")
@@ -402,7 +448,7 @@ def test_every_run_of_every_table_resolves_at_every_scale(name, tmp_path):
             arm
             for dataset in datasets.values()
             for row in table.rows
-            for arm in arms(row, dataset, 1)
+            for arm in arms(row, dataset, 1, tmp_path)
         ]
         for arm in in_order(wanted):
             resolve(arm)
@@ -417,16 +463,16 @@ def test_every_run_of_every_table_resolves_at_every_scale(name, tmp_path):
     assert len(set(names)) == len(names)
     assert {table.against(row) for row in table.rows} <= set(names)
     # Rows that differ in their choice of clips alone share a run.
-    folders = {(str(arm.folder(tmp_path)), repr(arm.row.selection)) for arm in wanted}
+    folders = {(str(arm.folder), repr(arm.row.selection)) for arm in wanted}
     assert len(folders) == len(wanted)
 
 
 def test_the_papers_costs_stand_beside_ours(tmp_path):
     paper = {"video_top1": 50.0, "m_parameters": 33.4, "hours": 29.8}
     row = Row("a", "supervised_r18", paper=paper)
-    finish(row_arm(row, "marionette", 0), tmp_path, 0.5, 0)
+    finish(row_arm(row, "marionette", 0, tmp_path), 0.5, 0)
     table = Table("t", (row,), "a", {"marionette": {"": "marionette"}})
-    text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+    text = tables.write_table(table, {"": "marionette"}, [tmp_path], tmp_path / "t", 1)
     assert "| 2.50 (paper 33.4) | 2.0 (paper 29.8 h) |" in text and "|  | 50.0 |" in text
 
 
@@ -519,13 +565,13 @@ def test_a_run_of_other_weights_is_not_settled(finished):
     """Its folder was moved, and the weights that it had learnt from are not there."""
     out, _ = finished
     (ty,) = [row for row in load_table("ty_table3").rows if row.name == "TY"]
-    runs = plan(arms(ty, "marionette_third", 1), out, [])
-    assert settled(runs, out) == {run.arm.folder(out) for run in runs}
+    runs = plan(arms(ty, "marionette_third", 1, out), [])
+    assert settled(runs) == {run.arm.folder for run in runs}
     for path in out.rglob("config.json"):
         config = json.loads(path.read_text())
         config["model"]["init_from"] = "/elsewhere"
         path.write_text(json.dumps(config))
-    assert not settled(runs, out)
+    assert not settled(runs)
 
 
 def test_a_dry_run_counts_what_goes_on(finished, capsys):
@@ -667,15 +713,15 @@ def test_each_split_may_have_a_column(tmp_path, capsys):
     rows = (Row("a", "supervised_r18"), Row("b", "ty_r18"))
     columns = {"split 1": "hmdb51", "split 2": "hmdb51_split2"}
     for row, dataset in itertools.product(rows, columns.values()):
-        arm = row_arm(row, dataset, 0)
-        finish(arm, tmp_path, 0.5, 0, records=dataset)
-        path = arm.folder(tmp_path) / "predictions.npz"
+        arm = row_arm(row, dataset, 0, tmp_path)
+        finish(arm, 0.5, 0, records=dataset)
+        path = arm.folder / "predictions.npz"
         with np.load(path) as saved:
             arrays = dict(saved)
         np.savez(path, **{**arrays, "groups": [f"{dataset}_{g}" for g in arrays["groups"]]})
     table = Table("t", rows, "a", {"paper": columns}, pictures=("reliability",))
     checks.check_splits(rows, columns.values(), [])
-    text = tables.write_table(table, columns, tmp_path, tmp_path / "t", 1)
+    text = tables.write_table(table, columns, [tmp_path], tmp_path / "t", 1)
     assert "split 1 (hmdb51)" in text and "split 2 (hmdb51_split2)" in text
     assert len(list((tmp_path / "t").glob("reliability_*.png"))) == 2
 
@@ -703,9 +749,9 @@ def test_a_dry_run_counts_ones_own_records(square_videos, tmp_path, capsys):
     build_squares(square_videos, tmp_path, dataset="ucf101", name="mine")
     extra = [f"--config.data.root={tmp_path}", "--config.data.short_side=36"]
     extra += ["--config.data.crop=24"]
-    arm = row_arm(Row("a", "ty_r18", {"model.width": 1 / 32}), "laptop", 0)
+    arm = row_arm(Row("a", "ty_r18", {"model.width": 1 / 32}), "laptop", 0, tmp_path)
     assert costs.cost(arm, extra).videos == round(12 * 0.8)
-    dry_run.print_costs(plan([arm], tmp_path, extra), tmp_path, extra)
+    dry_run.print_costs(plan([arm], extra), extra)
     *_, run, total = capsys.readouterr().out.splitlines()
     # An epoch is 64 batches of 8, each of which is a pass.
     assert (
@@ -774,6 +820,7 @@ def test_a_table_that_cannot_be_written_is_one_line(finished):
     ],
 )
 def test_wrong_input(arguments, message, tmp_path):
-    out = [f"--out={tmp_path}"] if arguments else []
+    has_none = arguments and not any(each.startswith("--out") for each in arguments)
+    out = [f"--out={tmp_path}"] if has_none else []
     with pytest.raises(InputError, match=message):
         tables.main([*out, *arguments])

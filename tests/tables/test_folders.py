@@ -19,12 +19,14 @@ def commands_by_folder(name):
     for scale, datasets in load_table(name).scales.items():
         found[scale] = {}
         for dataset in datasets.values():
-            wanted = [arm for row in load_table(name).rows for arm in arms(row, dataset, 1)]
+            wanted = [
+                arm for row in load_table(name).rows for arm in arms(row, dataset, 1, Path("OUT"))
+            ]
             for arm in in_order(wanted):
-                _, _, _, config, _, *overrides = runner.command(arm, Path("OUT"), [])
+                _, _, _, config, _, *overrides = runner.command(arm, [])
                 overrides = [o for o in overrides if "eval.keep_answers=" not in o]
                 config = f"--config={config.rpartition('/')[2]}"
-                folder = arm.folder(Path("OUT")).as_posix()
+                folder = arm.folder.as_posix()
                 found[scale][folder] = [config, *sorted(overrides)]
     return found
 

@@ -23,7 +23,7 @@ def shown(tmp_path):
     rng = np.random.default_rng(0)
     for row in (BOTH, ALONE):
         for seed in (0, 1):
-            folder = row_arm(row, "d", seed).folder(tmp_path)
+            folder = row_arm(row, "d", seed, tmp_path).folder
             folder.mkdir(parents=True)
             records = [
                 {"step": e, "epoch": e, "split": "train", "weight0": w, "weight1": 1 - w}
@@ -37,7 +37,7 @@ def shown(tmp_path):
             features = rng.normal(size=(30, 4)) + 9 * labels[:, None]
             np.savez(folder / "features.npz", features=features, labels=labels)
     table = Table("t", (BOTH, ALONE), "both", {"marionette": {"": "d"}})
-    return Shown(table, "d", tmp_path, 2)
+    return Shown(table, "d", [tmp_path], 2)
 
 
 def test_weights_of_the_teachers_by_epoch(shown):
@@ -51,17 +51,17 @@ def test_weights_of_the_teachers_by_epoch(shown):
 def test_a_teacher_by_its_path_keeps_its_place_among_the_others(shown, monkeypatch):
     mixed = dataclasses.replace(BOTH, overrides={"teachers.runs": ("runs/mine", OTHER)})
     monkeypatch.setattr(
-        Shown, "runs", lambda _: {"both": [row_arm(BOTH, "d", 0).folder(shown.out)]}
+        Shown, "runs", lambda _: {"both": [row_arm(BOTH, "d", 0, shown.outs[0]).folder]}
     )
     table = Table("t", (mixed,), "both", {"marionette": {"": "d"}})
-    (axes,) = PICTURES["guidance_weights"].draw(Shown(table, "d", shown.out, 1)).axes
+    (axes,) = PICTURES["guidance_weights"].draw(Shown(table, "d", shown.outs, 1)).axes
     lines = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
     np.testing.assert_allclose(lines["runs/mine"], [0.5, 0.7, 0.8])
     np.testing.assert_allclose(lines["other"], [0.5, 0.3, 0.2])
 
 
 def test_weights_of_runs_of_which_one_stopped_earlier(shown):
-    path = row_arm(BOTH, "d", 1).folder(shown.out) / "metrics.jsonl"
+    path = row_arm(BOTH, "d", 1, shown.outs[0]).folder / "metrics.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     (axes,) = PICTURES["guidance_weights"].draw(shown).axes
     lines = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
@@ -71,7 +71,7 @@ def test_weights_of_runs_of_which_one_stopped_earlier(shown):
 def test_without_several_teachers_there_are_no_weights(shown):
     table = Table("t", (ALONE,), "alone", {"marionette": {"": "d"}})
     with pytest.raises(InputError, match="no row has several teachers"):
-        PICTURES["guidance_weights"].draw(Shown(table, "d", shown.out, 2))
+        PICTURES["guidance_weights"].draw(Shown(table, "d", shown.outs, 2))
 
 
 def test_features_of_ten_classes_of_every_row(shown):
@@ -87,7 +87,7 @@ def test_features_of_ten_classes_of_every_row(shown):
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 nothing"])
 def test_features_that_are_gone_or_damaged_are_named(damage, shown):
-    path = row_arm(BOTH, "d", 0).folder(shown.out) / "features.npz"
+    path = row_arm(BOTH, "d", 0, shown.outs[0]).folder / "features.npz"
     path.unlink()
     if damage:
         path.write_bytes(damage)

@@ -39,21 +39,21 @@ STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
 
 def test_a_teacher_comes_first_and_once(tmp_path):
     other = Row("other", "decoupled_r18", {"teachers.runs": (TEACHER,)})
-    wanted = [row_arm(row, "marionette", 3) for row in (STUDENT, other)]
+    wanted = [row_arm(row, "marionette", 3, tmp_path) for row in (STUDENT, other)]
     ordered = in_order(wanted)
     assert [arm.row.name for arm in ordered] == ["t", "student", "other"]
     assert [arm.seed for arm in ordered] == [10, 3, 3]
-    line = runner.command(ordered[1], tmp_path, ["--config.data.root=x"])
-    assert f"--config.teachers.runs=('{ordered[0].folder(tmp_path)}',)" in line
+    line = runner.command(ordered[1], ["--config.data.root=x"])
+    assert f"--config.teachers.runs=('{ordered[0].folder}',)" in line
     assert line[-1] == "--config.data.root=x"
 
 
 def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
     table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
-    arm = row_arm(STUDENT, "marionette", 0)
+    arm = row_arm(STUDENT, "marionette", 0, tmp_path)
     for run in (arm, *arm.needs()):
-        finish(run, tmp_path, 0.5, 0)
-    text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+        finish(run, 0.5, 0)
+    text = tables.write_table(table, {"": "marionette"}, [tmp_path], tmp_path / "t", 1)
     assert "| 2.50 + 2.50 | 4.0 |" in text
 
 
@@ -63,36 +63,36 @@ def test_a_teacher_by_its_path_counts_as_any_other(tmp_path):
     card = weights.Card("ty_r3d_18", 1 / 32, 3, 14, frames=8, normalisation=TY, size=48)
     (folder / "model.json").write_text(json.dumps(card.as_json()))
     row = Row("taught", "distillation_r18", {"teachers.runs": (str(folder),)})
-    arm = row_arm(row, "marionette", 0)
-    finish(arm, tmp_path, 0.5, 0)
+    arm = row_arm(row, "marionette", 0, tmp_path)
+    finish(arm, 0.5, 0)
     parameters, macs = costs.of_card(card)
-    assert columns._params(arm, tmp_path) == (2.5, parameters / 1e6)
-    found = costs.cost(arm, (), tmp_path)
-    alone = costs.cost(row_arm(Row("alone", "supervised_r18"), "marionette", 0))
+    assert columns._params(arm) == (2.5, parameters / 1e6)
+    found = costs.cost(arm)
+    alone = costs.cost(row_arm(Row("alone", "supervised_r18"), "marionette", 0, tmp_path))
     assert found.flops - alone.flops == 2 * macs * found.clips * found.passes
 
 
 def test_minutes_of_a_fork_count_its_trunk_once(tmp_path):
     """A fork's own minutes begin with the trunk's; its teacher's come on top."""
     stem = trunk(Row("stem", "supervised_r18"), 2)
-    arm = row_arm(forked(STUDENT, stem, 2), "marionette", 0)
+    arm = row_arm(forked(STUDENT, stem, 2), "marionette", 0, tmp_path)
     for run in (arm, *arm.needs()):
-        finish(run, tmp_path, 0.5, 0)
+        finish(run, 0.5, 0)
     assert len(arm.needs()) == 2
-    assert columns._minutes(arm, tmp_path) == 2.0 + 2.0  # not 6
+    assert columns._minutes(arm) == 2.0 + 2.0  # not 6
 
 
 def test_a_finished_run_whose_teacher_is_gone_is_one_line(tmp_path):
     table = Table("t", (STUDENT,), "student", {"marionette": {"": "marionette"}})
-    finish(row_arm(STUDENT, "marionette", 0), tmp_path, 0.5, 0)
+    finish(row_arm(STUDENT, "marionette", 0, tmp_path), 0.5, 0)
     with pytest.raises(InputError, match=r"supervised_r50/seed7' has no results any more"):
-        tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+        tables.write_table(table, {"": "marionette"}, [tmp_path], tmp_path / "t", 1)
 
 
 def test_equal_arms_of_different_tables_are_one_run(tmp_path):
     def folder(table, row):
         (found,) = [r for r in load_table(table).rows if r.name == row]
-        return row_arm(found, "marionette", 0).folder(tmp_path)
+        return row_arm(found, "marionette", 0, tmp_path).folder
 
     ty = folder("ty_table3", "TY")
     assert ty == folder("ty_table5", "TY") == folder("ty_table8", "tau 5, lambda 0.2")
@@ -105,30 +105,32 @@ def test_students_learnt_from_the_weights_that_stand_beside_them(tmp_path, has_o
     """If old runs lack the digest of their own weights, their students must agree on it."""
     table = load_table("ty_table5")
     wanted = ("Teacher to Student (3D ResNet-50)", "Teacher to Student, KL times tau^2")
-    students = [row_arm(row, "marionette_third", 0) for row in table.rows if row.name in wanted]
+    students = [
+        row_arm(row, "marionette_third", 0, tmp_path) for row in table.rows if row.name in wanted
+    ]
     (teacher,) = students[0].needs()
     for seed, arm in enumerate((teacher, *students)):
-        finish(arm, tmp_path, 0.5, seed)
+        finish(arm, 0.5, seed)
 
     def says(arm, file, **values):
-        path = arm.folder(tmp_path) / file
+        path = arm.folder / file
         path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
     if has_own:
         says(teacher, "summary.json", weights="one")
     for student in students:
         says(student, "config.json", network={"records": "r", "teachers": ["one"]})
-    alike.check_alike(students, tmp_path)
+    alike.check_alike(students)
     says(students[1], "config.json", network={"records": "r", "teachers": ["another"]})
     with pytest.raises(InputError, match="did not learn from the weights that") as caught:
-        alike.check_alike(students, tmp_path)
-    assert str(students[1].folder(tmp_path)) in str(caught.value)
+        alike.check_alike(students)
+    assert str(students[1].folder) in str(caught.value)
     says(students[0], "config.json", network={"records": "r", "teachers": ["another"]})
     if has_own:  # the students agree with each other, and not with the teacher that stands there
         with pytest.raises(InputError, match="did not learn from the weights that"):
-            alike.check_alike(students, tmp_path)
+            alike.check_alike(students)
     else:
-        alike.check_alike(students, tmp_path)
+        alike.check_alike(students)
 
 
 PRETRAINED = Row("pretrained", "supervised_r18", dataset="kinetics400", seed_offset=5)
@@ -152,26 +154,26 @@ def test_a_row_is_not_shown_beside_one_that_is_not_shown(tmp_path):
     third = Row("third", "moving_average_r18", against="second")
     table = Table("t", (first, second, third), "first", {"marionette": {"": "marionette"}})
     for row in (second, third):
-        (arm,) = arms(row, "marionette", 1)
-        finish(arm, tmp_path, 0.5, 0)
-    part, missing, unpaired = finished_part(table, "marionette", tmp_path, 1)
+        (arm,) = arms(row, "marionette", 1, tmp_path)
+        finish(arm, 0.5, 0)
+    part, missing, unpaired = finished_part(table, "marionette", [tmp_path], 1)
     assert (part.rows, missing, unpaired) == ((), ["first"], ["second", "third"])
-    (arm,) = arms(first, "marionette", 1)
-    finish(arm, tmp_path, 0.5, 0)
-    assert finished_part(table, "marionette", tmp_path, 1) == (table, [], [])
+    (arm,) = arms(first, "marionette", 1, tmp_path)
+    finish(arm, 0.5, 0)
+    assert finished_part(table, "marionette", [tmp_path], 1) == (table, [], [])
 
 
 def test_any_field_may_name_a_row(tmp_path):
-    first, teacher, tuned = in_order([row_arm(TUNED, "ucf101", 1)])
+    first, teacher, tuned = in_order([row_arm(TUNED, "ucf101", 1, tmp_path)])
     assert (first.row.name, first.dataset, first.seed) == ("pretrained", "kinetics400", 6)
     assert (teacher.row.name, teacher.dataset, teacher.seed) == ("t", "ucf101", 8)
-    line = runner.command(tuned, tmp_path, [])
+    line = runner.command(tuned, [])
     assert f"--config.model.init_from={tmp_path}/runs/kinetics400/supervised_r18/seed6" in line
     runs = (f"{tmp_path}/runs/ucf101/supervised_r50/seed8", "weights/r50")
     assert f"--config.teachers.runs={runs}" in line
     config = resolve(tuned)
-    assert config.model.init_from == "runs/kinetics400/supervised_r18/seed6"
-    assert config.teachers.runs == ("runs/ucf101/supervised_r50/seed8", "weights/r50")
+    assert config.model.init_from == f"{tmp_path}/runs/kinetics400/supervised_r18/seed6"
+    assert config.teachers.runs == runs
 
 
 TRUNK = Row("trunk", "supervised_r18", {"train.keep_epochs": (10,)})
@@ -183,11 +185,11 @@ def test_forks_of_a_seed_share_its_trunk(tmp_path):
     # Equal to its trunk but for the seed that draws the clips: the noise floor.
     back = {**FORK, "train.fork_from": dataclasses.replace(TRUNK, seed_offset=-1000)}
     arms.append(Row("A/A", "supervised_r18", back, seed_offset=1000))
-    ordered = in_order([row_arm(row, "marionette", 2) for row in arms])
+    ordered = in_order([row_arm(row, "marionette", 2, tmp_path) for row in arms])
     assert [arm.row.name for arm in ordered] == ["trunk", "a", "b", "A/A"]
     assert [arm.seed for arm in ordered] == [2, 2, 2, 1002]
-    trunk = ordered[0].folder(tmp_path)
-    line = runner.command(ordered[3], tmp_path, [])
+    trunk = ordered[0].folder
+    line = runner.command(ordered[3], [])
     assert f"--config.train.fork_from={trunk}" in line
     assert "--config.train.fork_epoch=10" in line
     assert costs.cost(ordered[0]).passes == 25
@@ -197,12 +199,12 @@ def test_forks_of_a_seed_share_its_trunk(tmp_path):
 def test_a_trunk_is_forked_after_several_epochs_if_it_keeps_them(tmp_path):
     stem = trunk(trunk(Row("stem", "supervised_r18"), 1), 3)
     assert stem.overrides["train.keep_epochs"] == (1, 3)
-    wanted = [row_arm(forked(STUDENT, stem, after), "marionette", 0) for after in (1, 3)]
-    checks.check_forks(plan(wanted, tmp_path, []), tmp_path)
-    (wrong,) = [row_arm(forked(STUDENT, stem, 2), "marionette", 0)]
+    wanted = [row_arm(forked(STUDENT, stem, after), "marionette", 0, tmp_path) for after in (1, 3)]
+    checks.check_forks(plan(wanted, []))
+    (wrong,) = [row_arm(forked(STUDENT, stem, 2), "marionette", 0, tmp_path)]
     message = r"forks after epoch 2 of row 'stem', which keeps \(1, 3\); .*after=2\)"
     with pytest.raises(InputError, match=message):
-        checks.check_forks(plan([wrong], tmp_path, []), tmp_path)
+        checks.check_forks(plan([wrong], []))
 
 
 def test_a_fork_after_an_epoch_that_its_trunk_does_not_reach_is_refused(tmp_path):
@@ -211,27 +213,27 @@ def test_a_fork_after_an_epoch_that_its_trunk_does_not_reach_is_refused(tmp_path
     message = r"row 'student': forks after epoch 10 of row 'stem', which has train\.epochs=6; fork"
     with pytest.raises(InputError, match=message):
         checks.check_forks(
-            plan([row_arm(forked(STUDENT, short, 10), "marionette", 0)], tmp_path, []), tmp_path
+            plan([row_arm(forked(STUDENT, short, 10), "marionette", 0, tmp_path)], [])
         )
     stem = trunk(trunk(Row("stem", "supervised_r18"), 2), 10)
-    wanted = [row_arm(forked(STUDENT, stem, after), "marionette", 0) for after in (2, 10)]
-    checks.check_forks(plan(wanted, tmp_path, []), tmp_path)
-    finish(row_arm(stem, "marionette", 0), tmp_path, 0.5, 0)  # it stopped early, after epoch 3
-    checks.check_forks(plan(wanted[:1], tmp_path, []), tmp_path)
+    wanted = [row_arm(forked(STUDENT, stem, after), "marionette", 0, tmp_path) for after in (2, 10)]
+    checks.check_forks(plan(wanted, []))
+    finish(row_arm(stem, "marionette", 0, tmp_path), 0.5, 0)  # it stopped early, after epoch 3
+    checks.check_forks(plan(wanted[:1], []))
     with pytest.raises(InputError, match=r"validation ended '.*seed0' after epoch 3; fork earlier"):
-        checks.check_forks(plan(wanted[1:], tmp_path, []), tmp_path)
+        checks.check_forks(plan(wanted[1:], []))
 
 
 def test_a_fork_that_does_not_fit_its_trunk_is_refused_before_anything_runs(tmp_path):
     stem = trunk(Row("stem", "supervised_r18"), 3)
     fork = forked(Row("fork", "ty_r18"), stem, 3)
-    runs = [row_arm(each, "marionette", 0) for each in (fork, part(fork, 0.5))]
-    checks.check_forks(plan(runs[:1], tmp_path, []), tmp_path)
+    runs = [row_arm(each, "marionette", 0, tmp_path) for each in (fork, part(fork, 0.5))]
+    checks.check_forks(plan(runs[:1], []))
     message = r"row 'fork': data\.fraction=0\.5, but it forks from row 'stem', which has 1\.0"
     with pytest.raises(InputError, match=message):
-        checks.check_forks(plan(runs[1:], tmp_path, []), tmp_path)
-    whole = [row_arm(part(fork, 0.5, needed=True), "marionette", 0)]
-    checks.check_forks(plan(whole, tmp_path, []), tmp_path)
+        checks.check_forks(plan(runs[1:], []))
+    whole = [row_arm(part(fork, 0.5, needed=True), "marionette", 0, tmp_path)]
+    checks.check_forks(plan(whole, []))
 
 
 def test_the_noise_floor_has_the_teachers_and_the_start_of_its_trunk():
@@ -242,8 +244,8 @@ def test_the_noise_floor_has_the_teachers_and_the_start_of_its_trunk():
     own, other = (row_arm(row, "marionette", 1) for row in (stem, again))
     assert (own.seed, other.seed) == (21, 1001)
     teachers, stems = "teachers.runs", "train.fork_from"
-    assert other.overrides(Path())[teachers] == own.overrides(Path())[teachers]
-    assert other.overrides(Path())[stems] == str(own.folder(Path()))
+    assert other.overrides()[teachers] == own.overrides()[teachers]
+    assert other.overrides()[stems] == str(own.folder)
     assert {arm.seed for arm in in_order([other])} == {21, 28, 1001}
     assert resolve(other).model.init_from == ""  # the trunk began there
 
@@ -256,40 +258,46 @@ def test_the_noise_floor_keeps_its_trunks_data_set():
 
 def test_a_flag_may_give_all_runs_what_some_rows_mean_anyway(tmp_path):
     table, field = load_table("condi_table4_3"), "val_fraction"
-    wanted = [row_arm(table.row(name), "marionette_untrimmed", 0) for name in ("Dense", "ConDi-SR")]
+    wanted = [
+        row_arm(table.row(name), "marionette_untrimmed", 0, tmp_path)
+        for name in ("Dense", "ConDi-SR")
+    ]
     own = set()
     for arm in in_order(wanted):
-        finish(arm, tmp_path, 0.5, 0, records=arm.dataset)
-        path = arm.folder(tmp_path) / "config.json"
+        finish(arm, 0.5, 0, records=arm.dataset)
+        path = arm.folder / "config.json"
         config = json.loads(path.read_text())
         own.add(config["data"][field])
         config["data"][field] = 0.2
         path.write_text(json.dumps(config))
     assert own == {0.1, 0.2}
-    assert alike.check_alike(wanted, tmp_path) == {f"data.{field}": 0.2}
+    assert alike.check_alike(wanted) == {f"data.{field}": 0.2}
     config["data"][field] = 0.1
     path.write_text(json.dumps(config))
     with pytest.raises(InputError, match=r"was run with another data\.val_fraction"):
-        alike.check_alike(wanted, tmp_path)
+        alike.check_alike(wanted)
 
 
 def test_a_flag_that_the_first_run_alone_was_given_is_a_difference(tmp_path):
     """The second one is what its row means, but not what the first one is."""
-    runs = [row_arm(Row(name, f"{name}_r18"), "marionette", 0) for name in ("supervised", "ty")]
+    runs = [
+        row_arm(Row(name, f"{name}_r18"), "marionette", 0, tmp_path)
+        for name in ("supervised", "ty")
+    ]
     for arm in runs:
-        finish(arm, tmp_path, 0.5, 0)
-    alike.check_alike(runs, tmp_path)
-    path = runs[0].folder(tmp_path) / "config.json"
+        finish(arm, 0.5, 0)
+    alike.check_alike(runs)
+    path = runs[0].folder / "config.json"
     config = json.loads(path.read_text())
     config["optim"]["momentum"] = 0.5
     path.write_text(json.dumps(config))
     with pytest.raises(InputError, match=r"ty_r18/seed0' was run with another optim\.momentum"):
-        alike.check_alike(runs, tmp_path)
+        alike.check_alike(runs)
 
 
 def test_flow_has_records_of_its_own_but_one_set_of_them(tmp_path):
     rgb, flow, other = (
-        row_arm(Row(name, f"{name}_r18", overrides), "marionette", 0)
+        row_arm(Row(name, f"{name}_r18", overrides), "marionette", 0, tmp_path)
         for name, overrides in (
             ("supervised", {}),
             ("ty", {"data.modality": "flow"}),
@@ -297,10 +305,10 @@ def test_flow_has_records_of_its_own_but_one_set_of_them(tmp_path):
         )
     )
     for arm, records in ((rgb, "r"), (flow, "f"), (other, "g")):
-        finish(arm, tmp_path, 0.5, 0, records=records)
-    alike.check_alike([rgb, flow], tmp_path)
+        finish(arm, 0.5, 0, records=records)
+    alike.check_alike([rgb, flow])
     with pytest.raises(InputError, match=r"was run on other videos or lists than the table's"):
-        alike.check_alike([rgb, flow, other], tmp_path)
+        alike.check_alike([rgb, flow, other])
 
 
 def test_a_teacher_with_one_seed_teaches_all_seeds(tmp_path):
@@ -315,38 +323,41 @@ def test_a_seed_may_draw_the_videos_alike_in_all_rows(tmp_path):
     few = {"data.fraction": 0.02, "data.subset_seed": SEED}
     rows = [Row("a", "ty_r18", few), Row("again", "supervised_r18", few, seed_offset=1000)]
     for seed in (1, 2):
-        arms = [row_arm(row, "marionette", seed) for row in rows]
+        arms = [row_arm(row, "marionette", seed, tmp_path) for row in rows]
         assert [resolve(arm).data.subset_seed for arm in arms] == [seed, seed]
-        assert all("data.subset_seed=SEED" in str(arm.folder(tmp_path)) for arm in arms)
+        assert all("data.subset_seed=SEED" in str(arm.folder) for arm in arms)
 
 
 def test_forks_of_one_trunk_began_with_one_state(tmp_path):
-    arms = [row_arm(Row(n, n, FORK), "marionette", 0) for n in ("ty_r18", "moving_average_r18")]
+    arms = [
+        row_arm(Row(n, n, FORK), "marionette", 0, tmp_path)
+        for n in ("ty_r18", "moving_average_r18")
+    ]
     (trunk,) = arms[0].needs()
     for seed, arm in enumerate((trunk, *arms)):
-        finish(arm, tmp_path, 0.5, seed)
+        finish(arm, 0.5, seed)
 
     def says(arm, **values):
-        path = arm.folder(tmp_path) / "config.json"
+        path = arm.folder / "config.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
     for arm in arms:
         says(arm, network={"records": "r", "teachers": [], "start": ["one"]})
-    alike.check_alike(arms, tmp_path)
+    alike.check_alike(arms)
     says(arms[1], network={"records": "r", "teachers": [], "start": ["another"]})
     with pytest.raises(InputError, match="did not learn from the weights that"):
-        alike.check_alike(arms, tmp_path)
+        alike.check_alike(arms)
 
 
 def test_the_epoch_of_a_fork_need_not_be_an_override(tmp_path):
     """A flag may set it, or the row's own config."""
-    arm = row_arm(Row("fork", "ty_r18", FORK), "marionette", 0)
-    finish(arm, tmp_path, 0.5, 0)
+    arm = row_arm(Row("fork", "ty_r18", FORK), "marionette", 0, tmp_path)
+    finish(arm, 0.5, 0)
     row = dataclasses.replace(arm.row, overrides={"train.fork_from": FORK["train.fork_from"]})
     saved = {"train.fork_epoch": 10}
     found = [
-        alike._weights(each, tmp_path, saved, {"start": ["one"]})
-        for each in (arm, row_arm(row, "marionette", 0))
+        alike._weights(each, saved, {"start": ["one"]})
+        for each in (arm, row_arm(row, "marionette", 0, tmp_path))
     ]
     assert found[0] == found[1] and found[0][0][0].name == "epoch 10"
 
@@ -429,10 +440,10 @@ def test_pretraining_costs_minutes_and_no_parameters(tmp_path):
     born_again = {"model.init_from": trunk, "teachers.runs": (trunk,)}
     rows = (Row("tuned", "supervised_r18", {"model.init_from": trunk}),)
     rows += (Row("born again", "distillation_r18", born_again),)
-    for arm in in_order(row_arm(row, "marionette", 0) for row in rows):
-        finish(arm, tmp_path, 0.5, 0)
+    for arm in in_order(row_arm(row, "marionette", 0, tmp_path) for row in rows):
+        finish(arm, 0.5, 0)
     table = Table("t", rows, "tuned", {"marionette": {"": "marionette"}})
-    text = tables.write_table(table, {"": "marionette"}, tmp_path, tmp_path / "t", 1)
+    text = tables.write_table(table, {"": "marionette"}, [tmp_path], tmp_path / "t", 1)
     lines = {line.split(" | ")[0]: line for line in text.splitlines()}
     assert "| 2.50 | 4.0 |" in lines["| tuned"]
     assert "| 2.50 + 2.50 | 4.0 |" in lines["| born again"]
@@ -466,34 +477,34 @@ def test_a_still_image_teacher_costs_what_it_answers_of_each_frame():
 def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch):
     known = Row("t", "supervised_r18", dataset="marionette", converted={"ucf101": "public"})
     row = Row("a", "distillation_r18", {"teachers.runs": (known, PRETRAINED)})
-    real, built_in = row_arm(row, "ucf101", 0), row_arm(row, "marionette", 0)
+    real, built_in = row_arm(row, "ucf101", 0, tmp_path), row_arm(row, "marionette", 0, tmp_path)
     assert [arm.row.name for arm in in_order([real])] == [PRETRAINED.name, "a"]
     assert [arm.row.name for arm in in_order([built_in])] == ["t", PRETRAINED.name, "a"]
     folder = tmp_path / "weights" / "public"
-    assert real.overrides(tmp_path)["teachers.runs"][0] == str(folder)
+    assert real.overrides()["teachers.runs"][0] == str(folder)
     with pytest.raises(InputError, match=r"row 'a': no weights in '.*public'; make them with"):
-        checks.check_converted(plan([real], tmp_path, []), tmp_path)
+        checks.check_converted(plan([real], []))
     card = weights.Card("tsn_resnet18", 1 / 32, 3, 9, frames=1, normalisation=TY, size=32)
     folder.mkdir(parents=True)
     wrong = dataclasses.replace(card, frames=3)
     (folder / "model.json").write_text(json.dumps(wrong.as_json()))
     with pytest.raises(InputError, match=r"public' see 3 frames; convert them again with --fr"):
-        checks.check_converted(plan([real], tmp_path, []), tmp_path)
-    checks.check_converted(plan([real], tmp_path, ["--config.data.frames=3"]), tmp_path)
+        checks.check_converted(plan([real], []))
+    checks.check_converted(plan([real], ["--config.data.frames=3"]))
     (folder / "model.json").unlink()
     folder.rmdir()
-    without = costs.cost(real, (), tmp_path).flops
+    without = costs.cost(real).flops
     folder.mkdir(parents=True)
     (folder / "model.json").write_text(json.dumps(card.as_json()))
-    checks.check_converted(plan([real], tmp_path, []), tmp_path)
+    checks.check_converted(plan([real], []))
     parameters, macs = costs.of_card(card)
-    more = costs.cost(real, (), tmp_path)
+    more = costs.cost(real)
     assert more.flops - without == 2 * macs * more.clips * more.passes
     for arm in in_order([real]):
-        finish(arm, tmp_path, 0.5, 0)
+        finish(arm, 0.5, 0)
     monkeypatch.setattr(alike, "_digest", lambda folder: "d")
     table = Table("t", (row,), "a", {"marionette": {"": "ucf101"}})
-    text = tables.write_table(table, {"": "ucf101"}, tmp_path, tmp_path / "t", 1)
+    text = tables.write_table(table, {"": "ucf101"}, [tmp_path], tmp_path / "t", 1)
     assert f"| 2.50 + 2.50 + {parameters / 1e6:.2f} |" in text
 
 
@@ -508,23 +519,23 @@ def test_a_run_of_other_converted_weights_is_not_its_row(field, tmp_path, monkey
         known = Row("t", "supervised_r18", converted={"ucf101": name})
         config = "distillation_r18" if field == "teachers.runs" else "supervised_r18"
         value = (known,) if field == "teachers.runs" else known
-        return row_arm(Row("a", config, {field: value}), "ucf101", 0)
+        return row_arm(Row("a", config, {field: value}), "ucf101", 0, tmp_path)
 
     arm = arm_of("public")
-    finish(arm, tmp_path, 0.5, 0)
-    path = arm.folder(tmp_path) / "config.json"
+    finish(arm, 0.5, 0)
+    path = arm.folder / "config.json"
     saved = json.loads(path.read_text())
     saved["network"] |= {role: ["d1"]}
     path.write_text(json.dumps(saved))
-    alike.check_alike([arm], tmp_path)
+    alike.check_alike([arm])
     by_name = r"was run with model\.init_from=.*public', and its row names '.*other'; delete it"
     by_weights = r"did not learn from the weights that '.*other' has now.*; delete it"
     message = by_name if field == "model.init_from" else by_weights
     with pytest.raises(InputError, match=message):
-        alike.check_alike([arm_of("other")], tmp_path)
+        alike.check_alike([arm_of("other")])
     digests[tmp_path / "weights/public"] = "converted again"
     with pytest.raises(InputError, match=r"did not learn from the weights that '.*public' has now"):
-        alike.check_alike([arm], tmp_path)
+        alike.check_alike([arm])
 
 
 def test_only_what_other_rows_need_may_be_converted():
@@ -541,30 +552,32 @@ def test_no_two_tables_give_one_folder_to_two_runs():
         for scale, datasets in table.scales.items():
             arms = [row_arm(row, dataset, 0) for dataset in datasets.values() for row in table.rows]
             for arm in in_order(arms):
-                meant = (arm.row.config, arm.overrides(Path()))
-                other, first = found.setdefault(arm.folder(Path()), (f"{name} {scale}", meant))
-                assert meant == first, (arm.folder(Path()), name, other)
+                meant = (arm.row.config, arm.overrides())
+                other, first = found.setdefault(arm.folder, (f"{name} {scale}", meant))
+                assert meant == first, (arm.folder, name, other)
 
 
 def test_a_run_that_started_elsewhere_is_not_its_row(tmp_path):
     """Only the end of the path counts, because the folder of all runs may have moved."""
-    tuned = row_arm(Row("tuned", "supervised_r18", {"model.init_from": PRETRAINED}), "ucf101", 0)
+    tuned = row_arm(
+        Row("tuned", "supervised_r18", {"model.init_from": PRETRAINED}), "ucf101", 0, tmp_path
+    )
     for arm in in_order([tuned]):
-        finish(arm, tmp_path, 0.5, 0)
-    alike.check_alike([tuned], tmp_path)
-    path = tuned.folder(tmp_path) / "config.json"
+        finish(arm, 0.5, 0)
+    alike.check_alike([tuned])
+    path = tuned.folder / "config.json"
     config = json.loads(path.read_text())
     start = "kinetics400/supervised_r18/seed5"
     config["model"]["init_from"] = f"/before/runs/{start}"
     path.write_text(json.dumps(config))
-    alike.check_alike([tuned], tmp_path)
+    alike.check_alike([tuned])
     for other in ("hmdb51/supervised_r18/seed5", "kinetics400/ty_r18/seed5", f"{start[:-1]}6"):
         config["model"]["init_from"] = f"/before/runs/{other}"
         path.write_text(json.dumps(config))
         with pytest.raises(
             InputError, match=r"was run with model\.init_from=.*delete it, and the same"
         ):
-            alike.check_alike([tuned], tmp_path)
+            alike.check_alike([tuned])
 
 
 @pytest.mark.parametrize(
@@ -585,8 +598,8 @@ def test_a_needed_row_has_a_data_set_by_column_or_is_done_without():
     row = Row("tuned", "ty_r18", {"model.init_from": large, "train.epochs": 3})
     on = {name: row_arm(row, name, 0) for name in ("hmdb51", "ucf101", "ssv2")}
     assert [arm.dataset for arm in on["hmdb51"].needs()] == ["kinetics400"]
-    assert on["ucf101"].needs() == [] and on["ucf101"].overrides(Path()) == {"train.epochs": 3}
-    folders = {name: arm.overrides(Path()).get("model.init_from") for name, arm in on.items()}
+    assert on["ucf101"].needs() == [] and on["ucf101"].overrides() == {"train.epochs": 3}
+    folders = {name: arm.overrides().get("model.init_from") for name, arm in on.items()}
     assert folders == {
         "hmdb51": "runs/kinetics400/supervised_r18/seed0",
         "ucf101": None,
@@ -600,8 +613,8 @@ def test_a_teacher_among_several_is_done_without_too():
     for dataset, seeds in (("ucf101", [7]), ("hmdb51", [7, 0])):
         arm = row_arm(row, dataset, 0)
         assert [needed.seed for needed in arm.needs()] == seeds
-        assert len(arm.overrides(Path())["teachers.runs"]) == len(seeds)
-        assert ("r34" in str(arm.folder(Path()))) == (len(seeds) == 2)
+        assert len(arm.overrides()["teachers.runs"]) == len(seeds)
+        assert ("r34" in str(arm.folder)) == (len(seeds) == 2)
 
 
 def test_a_part_of_a_table_is_compared_with_the_row_that_is_named_first():
@@ -624,6 +637,6 @@ def test_finished_runs_are_checked_without_the_devices(tmp_path, monkeypatch):
 
     for name in ("devices", "process_count", "process_index"):
         monkeypatch.setattr(jax, name, taken)
-    run = row_arm(TEACHER, "marionette", 0)
-    finish(run, tmp_path, 0.5, 0)
-    assert settled(plan([run], tmp_path, []), tmp_path) == {run.folder(tmp_path)}
+    run = row_arm(TEACHER, "marionette", 0, tmp_path)
+    finish(run, 0.5, 0)
+    assert settled(plan([run], [])) == {run.folder}

@@ -28,7 +28,7 @@ def make_runs(square_records, tmp_path):
 
     def make(seed=0, epochs=(2, 2), first=1, **rights):
         for (name, right), length in zip(rights.items(), epochs, strict=False):
-            folder = row_arm(Row(name, name.lower()), "d", seed).folder(tmp_path)
+            folder = row_arm(Row(name, name.lower()), "d", seed, tmp_path).folder
             folder.mkdir(parents=True)
             probabilities = np.full((len(labels), 2), 0.0)
             probabilities[np.arange(len(labels)), labels] = right
@@ -55,7 +55,7 @@ def make_runs(square_records, tmp_path):
                 for split in ("val", "test")
             ]
             (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
-        return Shown(TABLE, "d", tmp_path, 2, str(square_records))
+        return Shown(TABLE, "d", [tmp_path], 2, str(square_records))
 
     make.names = sorted(video.id for video in test.videos)
     return make
@@ -146,7 +146,7 @@ def test_a_table_is_written_although_a_picture_has_nothing_to_draw(make_runs, tm
     column = types.SimpleNamespace(
         heading="d", name="", dataset="d", table=table, has_rows=lambda: True
     )
-    page = write_page(tmp_path, table, [column], tmp_path, 2, shown.data_root)
+    page = write_page(tmp_path, table, [column], [tmp_path], 2, shown.data_root)
     assert "Not drawn: figure of mistakes: no video of d is wrong" in page.read_text()
     assert "picture 'misclassified' is not drawn" in capsys.readouterr().err
 

@@ -81,10 +81,10 @@ ROWS = (
 TABLE = Table("t", ROWS, "alone", {"marionette": {"": "marionette"}}, noise=("alone, again",))
 
 
-def finish_with_gate(arm, out, teachers, student):
+def finish_with_gate(arm, teachers, student):
     """Finishes a run whose teachers and whose student have these figures on validation."""
-    finish(arm, out, 0.5, 0)
-    folder = arm.folder(out)
+    finish(arm, 0.5, 0)
+    folder = arm.folder
     summary = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps({**summary, "val_clip_top1": student}))
     record = {"step": 3, "epoch": 3, "split": "val", "teacher_top1": teachers}
@@ -92,11 +92,11 @@ def finish_with_gate(arm, out, teachers, student):
 
 
 def test_a_gate_is_the_mean_over_seeds(tmp_path):
-    alone, _, taught = (arms(row, "marionette", 2) for row in ROWS)
+    alone, _, taught = (arms(row, "marionette", 2, tmp_path) for row in ROWS)
     for seed, (teachers, student) in enumerate(((0.7, 0.4), (0.5, 0.2))):
-        finish_with_gate(alone[seed], tmp_path, 0.0, student)
-        finish_with_gate(taught[seed], tmp_path, teachers, 1.0)
-    gate = power.read_gate([*zip(taught, alone, strict=True)], tmp_path)
+        finish_with_gate(alone[seed], 0.0, student)
+        finish_with_gate(taught[seed], teachers, 1.0)
+    gate = power.read_gate([*zip(taught, alone, strict=True)])
     assert gate == pytest.approx((0.6, 0.3))
 
 
@@ -104,7 +104,7 @@ def test_who_has_a_gate(tmp_path):
     """A trained teacher has one; a student's own past is measured, and has none."""
     public = Row("t", "supervised_r50", converted={"ucf101": "public"})
     alone, past, taught, by_path = (
-        row_arm(row, "ucf101", 0)
+        row_arm(row, "ucf101", 0, tmp_path)
         for row in (
             ROWS[0],
             Row("past", "ty_r18"),
@@ -113,19 +113,19 @@ def test_who_has_a_gate(tmp_path):
         )
     )
     for arm in (alone, past, taught, by_path):
-        finish_with_gate(arm, tmp_path, 0.7, 0.4)
-    assert power.read_gate([(past, alone)], tmp_path) is None
+        finish_with_gate(arm, 0.7, 0.4)
+    assert power.read_gate([(past, alone)]) is None
     for arm in (taught, by_path):
-        assert power.read_gate([(arm, alone)], tmp_path) == (0.7, 0.4)
+        assert power.read_gate([(arm, alone)]) == (0.7, 0.4)
 
 
 @pytest.mark.parametrize(("teacher", "gate"), [(0.7, "passed"), (0.45, "missed (+8)")])
 def test_a_table_begins_with_its_noise_and_marks_weak_teachers(tmp_path, teacher, gate):
-    runs = [arm for row in ROWS for arm in arms(row, "marionette", 3)]
+    runs = [arm for row in ROWS for arm in arms(row, "marionette", 3, tmp_path)]
     for number, arm in enumerate(in_order(runs)):
-        finish(arm, tmp_path, 0.5, number)
+        finish(arm, 0.5, number)
     for arm in runs:
-        folder = arm.folder(tmp_path)
+        folder = arm.folder
         summary = json.loads((folder / "summary.json").read_text())
         (folder / "summary.json").write_text(json.dumps({**summary, "val_clip_top1": 0.4}))
         if arm.row.name == "taught":
@@ -134,7 +134,7 @@ def test_a_table_begins_with_its_noise_and_marks_weak_teachers(tmp_path, teacher
             lines = [json.dumps(each) + "\n" for each in (record, test)]
             (folder / "metrics.jsonl").write_text("".join(lines))
     columns = TABLE.scales["marionette"]
-    text = tables.write_table(TABLE, columns, tmp_path, tmp_path / "t", 3)
+    text = tables.write_table(TABLE, columns, [tmp_path], tmp_path / "t", 3)
     (noise,) = [line for line in text.splitlines() if line.startswith("Noise floor")]
     assert "'alone, again' - 'alone'" in noise
     assert "over 3 paired seeds" in noise
@@ -147,7 +147,7 @@ def test_a_table_begins_with_its_noise_and_marks_weak_teachers(tmp_path, teacher
     for name in ("taught", "alone"):
         asked = TABLE.compared_with(name)
         assert "Clip@1 on validation" not in tables.write_table(
-            asked, columns, tmp_path, tmp_path / "other", 3
+            asked, columns, [tmp_path], tmp_path / "other", 3
         )
     page = (tmp_path / "t" / "index.html").read_text()
     assert "Noise floor" in page

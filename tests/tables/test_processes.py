@@ -70,10 +70,10 @@ def late(monkeypatch):
     with contextlib.ExitStack() as other:
         command = runner.command
 
-        def take_first(arm, out, extra):
+        def take_first(arm, extra):
             monkeypatch.setattr(runner, "command", command)
-            other.enter_context(only_one(lock_of(arm.folder(out))))
-            return command(arm, out, extra)
+            other.enter_context(only_one(lock_of(arm.folder)))
+            return command(arm, extra)
 
         monkeypatch.setattr(runner, "command", take_first)
         monkeypatch.setattr(runner.time, "sleep", lambda _: other.close())
@@ -91,13 +91,13 @@ def test_a_pretrained_network_is_fine_tuned_on_another_data_set(square_videos, t
     values = {**SMALL_RUN, "train.epochs": 1, "data.root": root}
     extra = [f"--config.{field}={value}" for field, value in values.items()]
     first = tmp_path / "runs/kinetics400/supervised_r18/seed7"
-    runner.run_all(arms(tuned, "ucf101", 1), tmp_path, jobs=1, extra=extra, title="t")
+    runner.run_all(arms(tuned, "ucf101", 1, tmp_path), jobs=1, extra=extra, title="t")
     assert (first / "log.txt").read_text().count("another run is writing there") == 1
     (folder,) = (tmp_path / "runs/ucf101").glob("supervised_r18+model.init_from=*/seed0")
     config = json.loads((folder / "config.json").read_text())
     assert config["model"]["init_from"] == str(first)
     assert f"{first}: loaded" in (folder / "log.txt").read_text()
-    text = tables.write_table(table, {"": "ucf101"}, tmp_path, tmp_path / "t", 1)
+    text = tables.write_table(table, {"": "ucf101"}, [tmp_path], tmp_path / "t", 1)
     seconds = [
         json.loads((f / "summary.json").read_text())["train_seconds"] for f in (first, folder)
     ]

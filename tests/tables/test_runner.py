@@ -23,20 +23,23 @@ TEACHER = Row("t", "supervised_r50", seed_offset=7)
 STUDENT = Row("student", "distillation_r18", {"teachers.runs": (TEACHER,)})
 
 
-ARM = row_arm(Row("a", "supervised_r18"), "marionette", 0)
+def arm_in(out):
+    return row_arm(Row("a", "supervised_r18"), "marionette", 0, out)
+
+
 BUSY = "print('error: x: another run is writing there; choose another'); "
 
 
 @pytest.fixture
 def run_one(tmp_path, monkeypatch):
-    """Runs ARM by scripts, one for each try; another command takes it after the runner looked."""
+    """Runs an arm by scripts, one each try; another command takes it after the runner looked."""
 
     def run(*scripts, taken):
         left, waits = list(scripts), []
 
-        def command(arm, out, extra):
+        def command(arm, extra):
             if taken and len(left) == len(scripts):
-                other.enter_context(only_one(lock_of(arm.folder(out))))
+                other.enter_context(only_one(lock_of(arm.folder)))
             return [sys.executable, "-c", left.pop(0)]
 
         def sleep(seconds):
@@ -46,7 +49,7 @@ def run_one(tmp_path, monkeypatch):
         monkeypatch.setattr(runner, "command", command)
         monkeypatch.setattr(runner.time, "sleep", sleep)
         with contextlib.ExitStack() as other:
-            runner.run_all([ARM], tmp_path, jobs=1, extra=[], title="t")
+            runner.run_all([arm_in(tmp_path)], jobs=1, extra=[], title="t")
         assert not left
         return waits
 
@@ -58,7 +61,7 @@ def test_a_run_that_another_command_has_taken_is_waited_for(run_one):
 
 
 def test_a_run_that_another_command_has_finished_is_asked_again(run_one, tmp_path):
-    summary = str(ARM.folder(tmp_path) / "summary.json")
+    summary = str(arm_in(tmp_path).folder / "summary.json")
     script = f"import sys; open({summary!r}, 'w'); sys.exit(2)"
     assert run_one(script, "", taken=False) == []
 
@@ -93,7 +96,7 @@ def begin(folder, epoch, *, epochs=9, fork_epoch=0):
 
 def test_the_time_left_is_known_before_the_first_run_has_ended(run_one, shown, tmp_path):
     begin(tmp_path, 4)
-    folder = str(ARM.folder(tmp_path))
+    folder = str(arm_in(tmp_path).folder)
     script = f"import shutil; f = {folder!r}; d = {str(tmp_path)!r}; "
     script += "[shutil.copy(d + n, f + n) for n in ('/config.json', '/metrics.jsonl')]\n"
     until = [_UNTIL.format(str(tmp_path / words)) for words in ("begins", "epoch 4 of 9")]
@@ -109,7 +112,7 @@ def test_the_time_left_is_known_before_the_first_run_has_ended(run_one, shown, t
 def test_what_an_earlier_command_has_done_does_not_count_as_this_ones_speed(
     run_one, shown, tmp_path
 ):
-    begin(ARM.folder(tmp_path), 4)
+    begin(arm_in(tmp_path).folder, 4)
     run_one(_UNTIL.format(str(tmp_path / "epoch 4 of 9")), taken=False)
     assert shown[0].endswith("0.4/1 runs [00:00<?]")
     assert any("0.4/1 runs [00:00<?, a, seed 0: epoch 4 of 9]" in text for text in shown)
@@ -142,7 +145,7 @@ def test_of_a_run_that_says_nothing_nothing_is_done(text, tmp_path):
 def test_a_failure_is_none_of_another_command_whatever_it_says(
     script, taken, was_finished, run_one, tmp_path
 ):
-    folder = ARM.folder(tmp_path)
+    folder = arm_in(tmp_path).folder
     if was_finished:
         folder.mkdir(parents=True)
         (folder / "summary.json").touch()
@@ -168,7 +171,7 @@ def test_a_run_that_was_about_to_start_is_not_when_all_are_stopped(tmp_path, mon
     monkeypatch.setattr(runner._Processes, "start", late)
     monkeypatch.setattr(runner, "wait", stopped)
     with pytest.raises(Stopped):
-        runner.run_all([ARM], tmp_path, jobs=1, extra=[], title="t")
+        runner.run_all([arm_in(tmp_path)], jobs=1, extra=[], title="t")
     assert told.is_set() and not (tmp_path / "begun").exists()
 
 
@@ -182,17 +185,17 @@ def test_the_error_of_a_run_is_found_between_progress_bars(run_one):
 def test_two_that_run_a_table_share_its_runs(tmp_path, monkeypatch):
     started = []
     rows = [Row("a", "supervised_r18"), Row("b", "ty_r18"), Row("c", "ty_r50")]
-    wanted = [row_arm(row, "marionette", 0) for row in rows]
+    wanted = [row_arm(row, "marionette", 0, tmp_path) for row in rows]
 
-    def command(arm, out, extra):
+    def command(arm, extra):
         started.append(arm.row.name)
         return [sys.executable, "-c", ""]
 
     monkeypatch.setattr(runner, "command", command)
     with contextlib.ExitStack() as other:
-        other.enter_context(only_one(lock_of(wanted[0].folder(tmp_path))))
+        other.enter_context(only_one(lock_of(wanted[0].folder)))
         monkeypatch.setattr(runner.time, "sleep", lambda seconds: other.close())
-        runner.run_all(wanted, tmp_path, jobs=1, extra=[], title="t")
+        runner.run_all(wanted, jobs=1, extra=[], title="t")
     assert started == ["b", "c", "a"]
 
 
@@ -205,42 +208,44 @@ def test_others_run_beside_a_teacher_that_a_student_waits_for(tmp_path, monkeypa
         "other": f"open({str(signal)!r}, 'w')",
     }
 
-    def command(arm, out, extra):
+    def command(arm, extra):
         return [sys.executable, "-c", scripts[arm.row.name]]
 
     monkeypatch.setattr(runner, "command", command)
-    wanted = [row_arm(row, "marionette", 0) for row in (STUDENT, Row("other", "supervised_r18"))]
-    runner.run_all(wanted, tmp_path, jobs=2, extra=[], title="t")
+    wanted = [
+        row_arm(row, "marionette", 0, tmp_path) for row in (STUDENT, Row("other", "supervised_r18"))
+    ]
+    runner.run_all(wanted, jobs=2, extra=[], title="t")
 
 
 def test_a_failed_run_is_named_and_the_others_finish(tmp_path, monkeypatch):
     table = load_table("ty_table3")
     started = []
 
-    def command(arm, out, extra):
+    def command(arm, extra):
         started.append(arm.row.name)
         code = "import sys; print('no records'); sys.exit(2)" if arm.row.name == "TY" else ""
         return [sys.executable, "-c", code]
 
     monkeypatch.setattr(runner, "command", command)
-    wanted = [arm for row in table.rows for arm in arms(row, "marionette", 1)]
+    wanted = [arm for row in table.rows for arm in arms(row, "marionette", 1, tmp_path)]
     with pytest.raises(
         RunError, match=r"1 of 7 runs failed; .*ty_r18/seed0/log\.txt' ends with: no rec"
     ):
-        runner.run_all(wanted, tmp_path, jobs=2, extra=[], title="t")
+        runner.run_all(wanted, jobs=2, extra=[], title="t")
     assert len(started) == 7
 
 
 def test_a_student_whose_teacher_failed_is_not_run(tmp_path, monkeypatch):
     started = []
 
-    def command(arm, out, extra):
+    def command(arm, extra):
         started.append(arm.row.name)
         return [sys.executable, "-c", "import sys; print('broken'); sys.exit(1)"]
 
     monkeypatch.setattr(runner, "command", command)
     with pytest.raises(RunError, match=r"2 of 2 runs failed; .*broken"):
-        runner.run_all([row_arm(STUDENT, "marionette", 0)], tmp_path, jobs=1, extra=[], title="t")
+        runner.run_all([row_arm(STUDENT, "marionette", 0, tmp_path)], jobs=1, extra=[], title="t")
     assert started == ["t"]
 
 
@@ -274,7 +279,7 @@ def test_a_table_that_is_told_to_end_ends_its_runs(interrupt, tmp_path, monkeypa
     pid = tmp_path / "pid"
     script = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(120)"
     monkeypatch.setattr(runner, "command", lambda *_: [sys.executable, "-c", script])
-    wanted = [row_arm(Row("a", "supervised_r18"), "marionette", 0)]
+    wanted = [row_arm(Row("a", "supervised_r18"), "marionette", 0, tmp_path)]
     done = runner.wait
 
     def stop(*arguments):  # as the handler of SIGTERM does in the middle of waiting
@@ -285,7 +290,7 @@ def test_a_table_that_is_told_to_end_ends_its_runs(interrupt, tmp_path, monkeypa
     monkeypatch.setattr(runner, "wait", stop)
     begin = time.monotonic()
     with pytest.raises(interrupt):
-        runner.run_all(wanted, tmp_path, jobs=1, extra=[], title="t")
+        runner.run_all(wanted, jobs=1, extra=[], title="t")
     assert time.monotonic() < begin + 90  # the run would have gone on
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)

@@ -78,9 +78,9 @@ class Calls(list):
 def asked(tmp_path, monkeypatch):
     """Finished runs of ROWS, and the (teacher, sampler, split) that are asked of them."""
     for number, arm in enumerate(
-        in_order(a for row in ROWS for a in arms(row, "marionette_untrimmed", 2))
+        in_order(a for row in ROWS for a in arms(row, "marionette_untrimmed", 2, tmp_path))
     ):
-        finish(arm, tmp_path, 0.5, number)
+        finish(arm, 0.5, number)
     calls = Calls()
 
     def score(teacher, sampler, *, settings, split, keep):
@@ -102,7 +102,7 @@ def asked(tmp_path, monkeypatch):
 
 def written(tmp_path):
     """Returns the text of TABLE, and its figures of the seeds by row and metric."""
-    text = tables.write_table(TABLE, TABLE.scales["marionette"], tmp_path, tmp_path / "t", 2)
+    text = tables.write_table(TABLE, TABLE.scales["marionette"], [tmp_path], tmp_path / "t", 2)
     with (tmp_path / "t/seeds.csv").open() as file:
         found = {}
         for line in csv.DictReader(file):
@@ -150,7 +150,7 @@ def test_chosen_clips_answer(asked, tmp_path):
 def test_one_teacher_answers_all_rows_and_a_student_alone_does_not(asked, tmp_path):
     alone = dataclasses.replace(ROWS[1], name="alone", selection=Selection("dense"))
     table = dataclasses.replace(TABLE, rows=(*ROWS, alone))
-    found = read_column(table, "", "marionette_untrimmed", tmp_path, 2)
+    found = read_column(table, "", "marionette_untrimmed", [tmp_path], 2)
     assert found.same_networks == {row.name for row in ROWS}
     difference = found.figures["two clips"]["video_nll"][1]
     assert len(difference.per_seed) == 2
@@ -207,10 +207,10 @@ def test_the_teacher_answers_until_it_is_sure(asked, tmp_path):
         assert found["until as sure as is best", "clips"][seed] == (
             study.stopped("confidence", 5, (threshold,)).clips.item()
         )
-    shown = Shown(TABLE, "marionette_untrimmed", tmp_path, 2)
+    shown = Shown(TABLE, "marionette_untrimmed", [tmp_path], 2)
     for name, k, stop_at in (("two clips", 2, None), ("until sure", 5, 0.6)):
         (row,) = (row for row in ROWS if row.name == name)
-        (arm,) = arms(row, "marionette_untrimmed", 1)
+        (arm,) = arms(row, "marionette_untrimmed", 1, tmp_path)
         scores, chosen = selected.chosen_clips(arm, shown)
         study = Study(scores)
         counts = (
@@ -242,13 +242,13 @@ def test_selections_that_cannot_be(fields, message):
 def test_a_metric_of_clips_is_not_known_of_chosen_ones(asked, tmp_path):
     table = dataclasses.replace(TABLE, metrics=("video_top1", "clip_top1"))
     with pytest.raises(InputError, match=r"'clip_top1' is not known of videos .* chosen clips"):
-        tables.write_table(table, table.scales["marionette"], tmp_path, tmp_path / "t", 2)
+        tables.write_table(table, table.scales["marionette"], [tmp_path], tmp_path / "t", 2)
 
 
 def test_a_calibration_error_of_several_passes_is_no_mean(asked, tmp_path):
     table = dataclasses.replace(TABLE, metrics=("video_top1", "video_ece"))
     with pytest.raises(InputError, match="'video_ece' is not the mean of 4 passes"):
-        tables.write_table(table, table.scales["marionette"], tmp_path, tmp_path / "t", 2)
+        tables.write_table(table, table.scales["marionette"], [tmp_path], tmp_path / "t", 2)
 
 
 def test_the_picture_has_every_k(asked, tmp_path):
@@ -258,7 +258,7 @@ def test_the_picture_has_every_k(asked, tmp_path):
         if row.name in ("best", "drawn")
     ]
     table = dataclasses.replace(TABLE, rows=(DENSE, *rows))
-    shown = Shown(table, "marionette_untrimmed", tmp_path, 2)
+    shown = Shown(table, "marionette_untrimmed", [tmp_path], 2)
     (axes,) = pictures.accuracy_by_clips(shown).axes
     lines = {line.get_label(): line for line in axes.lines}
     assert [*lines] == ["dense", "best", "drawn"]
@@ -276,8 +276,8 @@ def test_rows_that_choose_among_other_clips_are_refused(asked, tmp_path):
         path.write_text(json.dumps(config))
     with pytest.raises(InputError, match=r"rows '.*' and '.*': eval\.max_clips=\d+ and \d+, so"):
         selected.check_clips(
-            [arm for row in ROWS for arm in arms(row, "marionette_untrimmed", 2)],
-            Shown(TABLE, "marionette_untrimmed", tmp_path, 2),
+            [arm for row in ROWS for arm in arms(row, "marionette_untrimmed", 2, tmp_path)],
+            Shown(TABLE, "marionette_untrimmed", [tmp_path], 2),
         )
 
 

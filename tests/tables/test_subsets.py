@@ -1,7 +1,6 @@
 """Rows with a part of the videos, and the rows that they need."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 from finished_runs import finish
@@ -81,7 +80,7 @@ def test_a_noise_floor_of_a_part_has_the_teachers_of_its_trunk():
     rows = [part(row, 0.25, needed=True) for row in (stem, other_clips("other clips", stem, 10))]
     own, other = (row_arm(row, "marionette_long", 3) for row in rows)
     assert [arm.seed for arm in in_order([own, other])] == [103, 3, 1003]
-    assert own.overrides(Path())["teachers.runs"] == other.overrides(Path())["teachers.runs"]
+    assert own.overrides()["teachers.runs"] == other.overrides()["teachers.runs"]
 
 
 def test_seeds_with_other_videos_make_one_table(tmp_path):
@@ -89,9 +88,9 @@ def test_seeds_with_other_videos_make_one_table(tmp_path):
     columns = {"": "marionette"}
     table = Table("t", rows, "supervised", {"marionette": columns}, metrics=("video_top1",))
     for row in rows:
-        for arm in arms(row, "marionette", 2):
-            finish(arm, tmp_path, 0.5, arm.seed)
-    tables.write_table(table, columns, tmp_path, tmp_path / "t", 2)
+        for arm in arms(row, "marionette", 2, tmp_path):
+            finish(arm, 0.5, arm.seed)
+    tables.write_table(table, columns, [tmp_path], tmp_path / "t", 2)
     assert "| ty | 2 |" in (tmp_path / "t" / "table.md").read_text()
 
 

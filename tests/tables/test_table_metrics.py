@@ -31,7 +31,7 @@ def table(**fields):
 
 
 def write(out, shown, seeds=2):
-    return tables.write_table(shown, {"": "marionette"}, out, out / "t", seeds)
+    return tables.write_table(shown, {"": "marionette"}, [out], out / "t", seeds)
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def finish_rows(tmp_path):
 
     def make(probe, seeds=2, name=PROBE.name):
         for number, row in enumerate(ROWS):
-            for seed, arm in enumerate(arms(row, "marionette", seeds)):
-                finish(arm, tmp_path, 0.4 + 0.2 * number, 10 * number + seed)
+            for seed, arm in enumerate(arms(row, "marionette", seeds, tmp_path)):
+                finish(arm, 0.4 + 0.2 * number, 10 * number + seed)
                 if row.name in probe:
-                    path = arm.folder(tmp_path) / "summary.json"
+                    path = arm.folder / "summary.json"
                     summary = json.loads(path.read_text())
                     path.write_text(json.dumps({**summary, name: probe[row.name][seed]}))
         return tmp_path

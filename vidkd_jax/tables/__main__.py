@@ -40,29 +40,28 @@ def main(argv: list[str] | None = None) -> None:
         print("run one: python -m vidkd_jax.tables --table=NAME --out=DIR; --dry_run says its cost")
         return
     table = _checked_table(arguments, extra)
-    every = _wanted(table, table.rows, arguments.scale, range(arguments.seeds))
+    every = _wanted(table, table.rows, arguments, range(arguments.seeds))
     rows = [row for row in table.rows if row.name in (arguments.row or [row.name])]
-    wanted = _wanted(table, rows, arguments.scale, arguments.seed or range(arguments.seeds))
+    wanted = _wanted(table, rows, arguments, arguments.seed or range(arguments.seeds))
     # Of all rows, although --row may want only one of them: two could share a folder.
     check_overrides(every, wanted, extra)
     check_shared(table, every)
     check_splits(table.rows, table.scales[arguments.scale].values(), extra)
     if not arguments.so_far:
-        runs = plan(wanted, arguments.out, extra)
-        check_forks(runs, arguments.out)
+        runs = plan(wanted, extra)
+        check_forks(runs)
         if arguments.seed:
-            _say_shared(runs, arguments.out)
+            _say_shared(runs)
         seen = answered(rows, table.scales[arguments.scale].values(), extra)
         if arguments.dry_run:
-            print_costs(runs, arguments.out, extra, seen)
+            print_costs(runs, extra, seen)
             return
-        make_folder("--out", arguments.out)
+        make_folder("--out", arguments.out[0])
         check_records(runs, seen)
-        check_converted(runs, arguments.out)
+        check_converted(runs)
         runner.run_all(
             wanted,
-            arguments.out,
-            settled(runs, arguments.out),
+            settled(runs),
             jobs=arguments.jobs,
             extra=extra,
             title=table.title,
@@ -71,12 +70,12 @@ def main(argv: list[str] | None = None) -> None:
         print(
             f"finished: {_said(arguments)}; the table of all finished rows: python -m "
             f"vidkd_jax.tables --table={shlex.quote(arguments.table)} --scale={arguments.scale} "
-            f"--out={shlex.quote(str(arguments.out))} --seeds={arguments.seeds} --so_far "
+            f"--out={shlex.quote(str(arguments.out[0]))} --seeds={arguments.seeds} --so_far "
             f"{shlex.join(extra)}".rstrip()
         )
     else:
         against = f"_against_{file_name(arguments.against)}" if arguments.against else ""
-        folder = arguments.out / f"{Path(arguments.table).stem}_{arguments.scale}{against}"
+        folder = arguments.out[0] / f"{Path(arguments.table).stem}_{arguments.scale}{against}"
         columns = table.scales[arguments.scale]
         root = root_of(extra)
         print(write_table(table, columns, arguments.out, folder, arguments.seeds, root))
@@ -100,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         type=Path,
-        help="folder of all tables' runs, and of the tables; needed with --table",
+        action="append",
+        help="folder of all tables' runs, and of the tables; needed with --table. With --so_far it "
+        "may be repeated: folders of other machines, each with seeds of its own, make one table",
     )
     parser.add_argument("--seeds", type=_count, default=3, help="runs of each row (3)")
     parser.add_argument(
@@ -161,6 +162,8 @@ def _check_flags(arguments: argparse.Namespace) -> None:
     """
     if not arguments.table or not arguments.out:
         raise InputError("--table and --out are needed; --list names the tables")
+    if arguments.out[1:] and not arguments.so_far:
+        raise InputError("--out: runs go to one folder; several make one table with --so_far")
     if arguments.so_far and (arguments.row or arguments.seed):
         raise InputError("--so_far shows the whole table: leave --row and --seed out")
     for seed in arguments.seed or ():
@@ -178,11 +181,9 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _say_shared(runs: Iterable[Planned], out: Path) -> None:
+def _say_shared(runs: Iterable[Planned]) -> None:
     """Says which runs all seeds share: their weights must come from one machine."""
-    shared = [
-        run.arm.folder(out) for run in runs if run.arm.row.only_seed is not None and not run.done
-    ]
+    shared = [run.arm.folder for run in runs if run.arm.row.only_seed is not None and not run.done]
     if shared:
         print(
             "all seeds share these runs, here and on other machines: run them on one of them first "
@@ -197,12 +198,14 @@ def _said(arguments: argparse.Namespace) -> str:
     return ", ".join([*(arguments.row or ["all rows"]), *seeds])
 
 
-def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: Iterable[int]) -> list[Arm]:
+def _wanted(
+    table: Table, rows: Sequence[Row], arguments: argparse.Namespace, seeds: Iterable[int]
+) -> list[Arm]:
     """Returns the runs, seed by seed: a table that is stopped early has whole seeds."""
     return [
-        row_arm(row, dataset, seed)
+        row_arm(row, dataset, seed, arguments.out[0])
         for seed in seeds
-        for dataset in table.scales[scale].values()
+        for dataset in table.scales[arguments.scale].values()
         for row in rows
     ]
 
@@ -210,7 +213,7 @@ def _wanted(table: Table, rows: Sequence[Row], scale: str, seeds: Iterable[int])
 def write_table(
     table: Table,
     datasets: Mapping[str, str],
-    out: Path,
+    outs: Sequence[Path],
     folder: Path,
     seeds: int,
     data_root: str = "",
@@ -220,7 +223,7 @@ def write_table(
     Args:
       table: what to show.
       datasets: its columns: {heading: data set}.
-      out: the folder of the runs.
+      outs: the folders of the runs, each with seeds of its own.
       folder: where the table goes.
       seeds: runs of each row, at most.
       data_root: the records' folder, for pictures with frames and rows with a selection; "": the
@@ -234,11 +237,12 @@ def write_table(
         finished runs do not compare.
     """
     columns = [
-        read_column(table, name, dataset, out, seeds, data_root)
+        read_column(table, name, dataset, outs, seeds, data_root)
         for name, dataset in datasets.items()
     ]
     if not any(map(Column.has_rows, columns)):
-        raise InputError(f"--so_far: '{table.reference}' has no finished run in '{out}'; run it")
+        where = " or ".join(f"'{out}'" for out in outs)
+        raise InputError(f"--so_far: '{table.reference}' has no finished run in {where}; run it")
     make_folder("--out", folder)
     text = render.markdown(table, columns)
     write_text(folder / "table.md", text, encoding="utf-8")
@@ -248,7 +252,7 @@ def write_table(
     else:
         (folder / "averages.csv").unlink(missing_ok=True)
     write_text(folder / "seeds.csv", csv_files.of_seeds(columns), encoding="utf-8", newline="")
-    return f"{text}\n{page.write_page(folder, table, columns, out, seeds, data_root)}"
+    return f"{text}\n{page.write_page(folder, table, columns, outs, seeds, data_root)}"
 
 
 if __name__ == "__main__":

@@ -29,14 +29,13 @@ class _Saved(NamedTuple):
     departs: frozenset[str]
 
 
-def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
+def check_alike(runs: Iterable[Arm]) -> Mapping[str, Any]:
     """Compares the finished runs of one column, and the runs that they need.
 
     Two things make no difference: what a row sets, and a flag that all runs were given.
 
     Args:
       runs: of the column.
-      out: the folder of all runs.
 
     Returns:
       The fields that a flag gave all runs another value of than the table has, and this value.
@@ -49,9 +48,9 @@ def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
     records: dict[tuple[str, str], str] = {}  # by name and modality: flow has records of its own
     weights: dict[Path, str] = {}  # digest by run, as the first run says that knows it
     for arm in in_order(runs):
-        folder = arm.folder(out)
+        folder = arm.folder
         if not (saved := saved_config(folder)):
-            if arm.is_finished(out):
+            if arm.is_finished():
                 raise InputError(
                     f"'{folder}' has no config.json, so it is not known whether it compares; copy "
                     "it again from where the run was made, or delete the folder and run it again"
@@ -67,7 +66,7 @@ def check_alike(runs: Iterable[Arm], out: Path) -> Mapping[str, Any]:
                 f"'{folder}' was run on other videos or lists than the table's other runs: they do "
                 "not compare; run it again, in another --out"
             )
-        _check_weights(folder, _weights(arm, out, saved, network), weights)
+        _check_weights(folder, _weights(arm, saved, network), weights)
     departures = {field for run in found for field in run.departs}
     return {field: found[0].fields.get(field) for field in sorted(departures)}
 
@@ -109,8 +108,8 @@ def _check_needed(arm: Arm, saved: Mapping[str, Any], folder: Path) -> None:
     Only the ends of the paths count, because --out may have moved. Teachers are compared by their
     weights instead.
     """
-    for field, value in arm.overrides(Path()).items():
-        converted = bool(arm.converted(Path(), field))
+    for field, value in arm.overrides().items():
+        converted = bool(arm.converted(field))
         if field == TEACHERS or not (converted or arm.needs(field)):
             continue
         if _ends(saved.get(field), converted) != _ends(value, converted):
@@ -139,7 +138,7 @@ def _check_weights(
 
 
 def _weights(
-    arm: Arm, out: Path, saved: Mapping[str, Any], network: Mapping[str, Any]
+    arm: Arm, saved: Mapping[str, Any], network: Mapping[str, Any]
 ) -> Iterable[tuple[Path, str]]:
     """Returns the runs whose weights a run knows, and their digests.
 
@@ -147,7 +146,7 @@ def _weights(
     now. The state that a fork started from is not its trunk's best student: it counts as one of the
     trunk's epoch.
     """
-    named = arm.overrides(out)
+    named = arm.overrides()
     teachers = map(Path, named.get(TEACHERS, ()))
     known = list(zip(teachers, network.get(origins.TEACHERS, ()), strict=False))
     if start := named.get("model.init_from"):
@@ -155,8 +154,8 @@ def _weights(
     if trunk := named.get(TRUNK):
         state = Path(trunk) / f"epoch {saved['train.fork_epoch']}"
         known += zip([state], network.get(origins.START, ()), strict=False)
-    known += [(folder, _digest(folder)) for folder in arm.converted(out)]
-    own = arm.folder(out)
+    known += [(folder, _digest(folder)) for folder in arm.converted()]
+    own = arm.folder
     if digest := saved_summary(own).get("weights"):
         known.append((own, digest))
     return known

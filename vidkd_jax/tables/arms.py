@@ -23,25 +23,33 @@ class Arm:
       seed: of the run.
       table_seed: that `SEED` stands for: the table's own, alike in all runs that a row needs,
         whatever their offsets; of a row with one seed only, this one.
+      out: the folder that all tables share.
     """
 
     row: Row
     dataset: str
     seed: int
     table_seed: int
+    out: Path
 
     @property
     def kind(self) -> Path:
         """The folder of runs that differ by their seeds alone, relative to all tables' runs."""
         return Path(self.dataset, self.row.slug_in(self.dataset))
 
-    def folder(self, out: Path) -> Path:
-        """Returns the run's workdir; `out` is the folder that all tables share."""
-        return out / "runs" / self.kind / f"seed{self.seed}"
+    @property
+    def folder(self) -> Path:
+        """The run's workdir."""
+        return self.out / "runs" / self.kind / f"seed{self.seed}"
 
-    def is_finished(self, out: Path) -> bool:
+    @property
+    def answers(self) -> Path:
+        """The folder of trained networks' answers about evaluation clips, which all runs share."""
+        return self.out / "scores"
+
+    def is_finished(self) -> bool:
         """Whether the run has its results, see `run.saved.is_finished`."""
-        return is_finished(self.folder(out))
+        return is_finished(self.folder)
 
     def needs(self, field: str = "") -> list["Arm"]:
         """Returns the runs that must be finished before this one.
@@ -54,15 +62,14 @@ class Arm:
         found = [self._needed(row) for row in rows]
         return found if field else found + self.answering()
 
-    def converted(self, out: Path, field: str = "") -> list[Path]:
+    def converted(self, field: str = "") -> list[Path]:
         """Returns the folders of converted weights that this run needs.
 
         Args:
-          out: the folder that all tables share.
           field: only those that this override names; "": those of all overrides.
         """
         return [
-            converted_folder(row.converted[self.dataset], out)
+            self._converted_folder(row)
             for row in self._rows_of(field)
             if self.dataset in row.converted
         ]
@@ -79,13 +86,13 @@ class Arm:
             return []
         return [self._needed(selection.teacher)]
 
-    def overrides(self, out: Path) -> dict[str, Any]:
+    def overrides(self) -> dict[str, Any]:
         """Returns the row's overrides, with the folder of a run in place of each row."""
 
         def folder_of(row: Row) -> str:
             if self.dataset in row.converted:
-                return str(converted_folder(row.converted[self.dataset], out))
-            return str(self._needed(row).folder(out))
+                return str(self._converted_folder(row))
+            return str(self._needed(row).folder)
 
         return {
             field: self.table_seed if value is SEED else with_rows(value, folder_of)
@@ -95,37 +102,32 @@ class Arm:
     def _needed(self, row: Row) -> "Arm":
         """Returns the run of a row that this one needs: its seed is this one's, plus its offset."""
         if row.only_seed is not None:
-            return row_arm(row, self.dataset, self.seed)
+            return row_arm(row, self.dataset, self.seed, self.out)
         seed = self.seed + row.seed_offset
-        return Arm(row, row.dataset_in(self.dataset), seed, self.table_seed)
+        return Arm(row, row.dataset_in(self.dataset), seed, self.table_seed, self.out)
+
+    def _converted_folder(self, row: Row) -> Path:
+        return self.out / "weights" / row.converted[self.dataset]
 
 
-def answers_folder(out: Path) -> Path:
-    """Returns the folder of trained networks' answers about evaluation clips, for all runs."""
-    return out / "scores"
-
-
-def converted_folder(name: str, out: Path) -> Path:
-    """Returns where a table looks for converted weights."""
-    return out / "weights" / name
-
-
-def row_arm(row: Row, dataset: str, seed: int) -> Arm:
+def row_arm(row: Row, dataset: str, seed: int, out: Path = Path()) -> Arm:
     """Returns a row's run.
 
     Args:
       row: what is run.
       dataset: of the column; the row may name its own.
       seed: of the table; the row's offset is added, or its only seed taken instead.
+      out: the folder that all tables share, where it matters.
     """
     if row.only_seed is not None:
-        return Arm(row, row.dataset_in(dataset), row.only_seed, row.only_seed)
-    return Arm(row, row.dataset_in(dataset), seed + row.seed_offset, seed)
+        return Arm(row, row.dataset_in(dataset), row.only_seed, row.only_seed, out)
+    return Arm(row, row.dataset_in(dataset), seed + row.seed_offset, seed, out)
 
 
-def arms(row: Row, dataset: str, seeds: int) -> list[Arm]:
+def arms(row: Row, dataset: str, seeds: int, out: Path = Path()) -> list[Arm]:
     """Returns a row's runs in one column, for the table's first `seeds` seeds."""
-    return [row_arm(row, dataset, seed) for seed in range(seeds if row.only_seed is None else 1)]
+    count = seeds if row.only_seed is None else 1
+    return [row_arm(row, dataset, seed, out) for seed in range(count)]
 
 
 def in_order(wanted: Iterable[Arm]) -> list[Arm]:
@@ -139,7 +141,7 @@ def in_order(wanted: Iterable[Arm]) -> list[Arm]:
     def add(arm: Arm) -> None:
         for needed in arm.needs():
             add(needed)
-        _check_same_run(arm, ordered.setdefault(arm.folder(Path()), arm))
+        _check_same_run(arm, ordered.setdefault(arm.folder, arm))
 
     for arm in wanted:
         add(arm)
@@ -148,30 +150,48 @@ def in_order(wanted: Iterable[Arm]) -> list[Arm]:
 
 def _check_same_run(arm: Arm, other: Arm) -> None:
     """Refuses two runs of one folder that are not the same run."""
-    ours, theirs = arm.overrides(Path()), other.overrides(Path())
+    ours, theirs = arm.overrides(), other.overrides()
     if (arm.row.config, ours) != (other.row.config, theirs):
         fields = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
         raise InputError(
             f"rows '{other.row.name}' and '{arm.row.name}': they differ in "
-            f"{', '.join(fields) or 'config'} and would share the folder '{arm.folder(Path())}'; "
+            f"{', '.join(fields) or 'config'} and would share the folder '{arm.folder}'; "
             "give their teachers one seed_offset, which the folder's name does not say, or set "
             "another override apart"
         )
 
 
-def finished_arms(row: Row, dataset: str, out: Path, seeds: int) -> list[Arm]:
+def finished_arms(row: Row, dataset: str, outs: Iterable[Path], seeds: int) -> list[Arm]:
     """Returns a row's finished runs in one column, of the table's first `seeds` seeds."""
-    return [arm for arm in arms(row, dataset, seeds) if arm.is_finished(out)]
+    every = [arm for out in outs for arm in arms(row, dataset, seeds, out) if arm.is_finished()]
+    return sorted(every, key=lambda arm: arm.table_seed)
 
 
 def finished_by_seed(
-    rows: Iterable[Row], dataset: str, out: Path, seeds: int
+    rows: Iterable[Row], dataset: str, outs: Iterable[Path], seeds: int
 ) -> dict[str, dict[int, Arm]]:
-    """Returns the finished runs of each row in one column, by the table's seed."""
-    return {
-        row.name: {arm.table_seed: arm for arm in finished_arms(row, dataset, out, seeds)}
-        for row in rows
-    }
+    """Returns the finished runs of each row in one column, by the table's seed.
+
+    Args:
+      rows: of the table.
+      dataset: of the column.
+      outs: folders of runs, each with seeds of its own.
+      seeds: how many of the table's seeds count.
+
+    Raises:
+      InputError: two folders have runs of one seed, which on two machines are nearly the same.
+    """
+    outs = tuple(outs)
+    finished = {row.name: finished_arms(row, dataset, outs, seeds) for row in rows}
+    where: dict[int, Path] = {}
+    for arm in (arm for runs in finished.values() for arm in runs):
+        if (other := where.setdefault(arm.table_seed, arm.out)) != arm.out:
+            raise InputError(
+                f"--out: '{other}' and '{arm.out}' both have runs of seed {arm.table_seed}, such "
+                f"as row '{arm.row.name}'; equal seeds are nearly the same run on two machines and "
+                "count once: show one of the folders, or move that seed's runs out of the other"
+            )
+    return {row: {arm.table_seed: arm for arm in runs} for row, runs in finished.items()}
 
 
 def paired(
@@ -194,7 +214,7 @@ def paired(
 
 
 def finished_part(
-    table: Table, dataset: str, out: Path, seeds: int
+    table: Table, dataset: str, outs: Iterable[Path], seeds: int
 ) -> tuple[Table, list[str], list[str]]:
     """Returns what can be shown of one column.
 
@@ -203,7 +223,7 @@ def finished_part(
       seed; the names of the rows without a finished run; the names of the rows that have one, but
       whose reference has none of its seeds.
     """
-    finished = finished_by_seed(table.rows, dataset, out, seeds)
+    finished = finished_by_seed(table.rows, dataset, outs, seeds)
     by_name = {row.name: row for row in table.rows}
 
     def is_shown(name: str) -> bool:

@@ -44,7 +44,7 @@ def check_shared(table: Table, runs: Iterable[Arm]) -> None:
     """
     of_row: dict[str, dict[Path, int]] = {}
     for arm in runs:
-        of_row.setdefault(arm.row.name, {})[arm.folder(Path())] = arm.table_seed
+        of_row.setdefault(arm.row.name, {})[arm.folder] = arm.table_seed
     single = table.shared_rows()
     for name, own in of_row.items():
         reference = table.against(table.row(name))
@@ -146,7 +146,7 @@ def check_records(runs: Sequence[Planned], answered: Iterable[DataSettings] = ()
         raise InputError("\n".join(missing))
 
 
-def check_forks(runs: Sequence[Planned], out: Path) -> None:
+def check_forks(runs: Sequence[Planned]) -> None:
     """Checks that trunks keep the epochs after which other runs fork, and that these fit them.
 
     Whether validation ends a trunk before that epoch is known only of one that is done.
@@ -154,11 +154,11 @@ def check_forks(runs: Sequence[Planned], out: Path) -> None:
     Raises:
       InputError: one does not.
     """
-    by_folder = {run.arm.folder(out): run for run in runs}
+    by_folder = {run.arm.folder: run for run in runs}
     for run in [run for run in runs if not run.done]:
         row, after = run.arm.row.name, run.settings.train.fork_epoch
         for needed in run.arm.needs(TRUNK):
-            folder = needed.folder(out)
+            folder = needed.folder
             trunk = by_folder[folder]
             _check_epoch(row, after, trunk, folder)
             before, now = trunk.settings.by_field(), run.settings.by_field()
@@ -188,19 +188,18 @@ def _check_epoch(row: str, after: int, trunk: Planned, folder: Path) -> None:
         )
 
 
-def check_converted(runs: Sequence[Planned], out: Path) -> None:
+def check_converted(runs: Sequence[Planned]) -> None:
     """Checks that converted weights are there, and that those which teach see the right frames.
 
     Args:
       runs: of those that are done nothing is asked.
-      out: the folder that all tables share.
 
     Raises:
       InputError: some are missing, or see other frames.
     """
     for run in [run for run in runs if not run.done]:
         arm, frames = run.arm, run.settings.data.frames
-        for folder in arm.converted(out):
+        for folder in arm.converted():
             if not (folder / "model.json").is_file():
                 raise InputError(
                     f"row '{arm.row.name}': no weights in '{folder}'; make them with python -m "
@@ -208,7 +207,7 @@ def check_converted(runs: Sequence[Planned], out: Path) -> None:
                     f"--frames={frames} --out={folder}, of a still-image network with --frames=1 "
                     "(docs/weights.md)"
                 )
-        for folder in arm.converted(out, TEACHERS):
+        for folder in arm.converted(TEACHERS):
             if (its := load_card(folder).frames) not in (1, frames):
                 raise InputError(
                     f"row '{arm.row.name}': the weights in '{folder}' see {its} frames; convert "

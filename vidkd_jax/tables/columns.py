@@ -1,7 +1,7 @@
 """One column of a table: all that is read of the finished runs on one data set."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Column:
       departures: settings that all runs were given by flags, in place of the table's.
       minutes: by row, of training, mean over seeds; those of the runs that it needs included.
       num_groups: of the test videos; 0 where no metric has groups.
+      folders: the seeds whose runs each of the folders has.
     """
 
     table: Table
@@ -61,6 +62,7 @@ class Column:
     gates: Mapping[str, Gate]
     departures: Mapping[str, Any]
     num_groups: int = 0
+    folders: Mapping[Path, Sequence[int]] = dataclasses.field(default_factory=dict)
 
     @property
     def heading(self) -> str:
@@ -95,7 +97,7 @@ class Column:
 
 
 def read_column(
-    table: Table, name: str, dataset: str, out: Path, seeds: int, data_root: str = ""
+    table: Table, name: str, dataset: str, outs: Sequence[Path], seeds: int, data_root: str = ""
 ) -> Column:
     """Reads the finished runs of one column, at most `seeds` of each row.
 
@@ -103,35 +105,35 @@ def read_column(
       table: with all rows.
       name: of the column.
       dataset: the configs' argument.
-      out: the folder of the runs.
+      outs: the folders of the runs, each with seeds of its own.
       seeds: runs of each row, at most.
       data_root: the records' folder, for rows with a selection; "": the one that the runs had.
 
     Raises:
-      InputError: the runs are not of one recipe and the same test videos, a run that one of them
-        needed is gone, or a run lacks a metric of the table.
+      InputError: the runs are not of one recipe and the same test videos, two folders have runs
+        of one seed, a run that one of them needed is gone, or a run lacks a metric of the table.
     """
-    table, missing, unpaired = finished_part(table, dataset, out, seeds)
-    finished = finished_by_seed(table.rows, dataset, out, seeds)
+    table, missing, unpaired = finished_part(table, dataset, outs, seeds)
+    finished = finished_by_seed(table.rows, dataset, outs, seeds)
     every = [arm for runs in finished.values() for arm in runs.values()]
-    departures = check_alike(every, out)
-    shown = Shown(table, dataset, out, seeds, data_root)
+    departures = check_alike(every)
+    shown = Shown(table, dataset, outs, seeds, data_root)
     check_clips(every, shown)
     selects = any(row.selection for row in table.rows)
     measured = table.shown_metrics() if selects else metrics.in_csv(table.shown_metrics())
 
     def read(arm: Arm) -> RunResult:
         if arm.row.selection is None:
-            return read_run(arm.folder(out), measured)
+            return read_run(arm.folder, measured)
         return read_selected(arm, shown, measured)
 
     results = {row: {s: read(arm) for s, arm in runs.items()} for row, runs in finished.items()}
-    groups = _groups(finished, results, out)
+    groups = _groups(finished, results)
     references = {row.name: table.against(row) for row in table.rows}
     _check_followed(results, references)
     shared = table.shared_rows()
     pairs = {row: paired(row, references[row], finished, shared) for row in finished}
-    same_networks = frozenset(row for row, of in pairs.items() if _of_same_networks(of, out))
+    same_networks = frozenset(row for row, of in pairs.items() if _of_same_networks(of))
     return Column(
         table=table,
         missing=missing,
@@ -142,22 +144,31 @@ def read_column(
         seeds={row: {s: arm.seed for s, arm in runs.items()} for row, runs in finished.items()},
         pairs={row: {s: arm.seed for s, (arm, _) in of.items()} for row, of in pairs.items()},
         same_networks=same_networks,
-        gates=_gates(table, pairs, out),
+        gates=_gates(table, pairs),
         departures=departures,
         num_groups=len(groups),
-        params={row: _params(next(iter(runs.values())), out) for row, runs in finished.items()},
+        folders=_folders(every),
+        params={row: _params(next(iter(runs.values()))) for row, runs in finished.items()},
         minutes={
-            row: float(np.mean([_minutes(arm, out) for arm in runs.values()]))
+            row: float(np.mean([_minutes(arm) for arm in runs.values()]))
             for row, runs in finished.items()
         },
     )
 
 
-def _of_same_networks(pairs: Pairs, out: Path) -> bool:
+def _folders(finished: Iterable[Arm]) -> dict[Path, list[int]]:
+    """Returns the seeds whose runs each folder has."""
+    found: dict[Path, set[int]] = {}
+    for arm in finished:
+        found.setdefault(arm.out, set()).add(arm.table_seed)
+    return {out: sorted(seeds) for out, seeds in found.items()}
+
+
+def _of_same_networks(pairs: Pairs) -> bool:
     """Whether in each pair of runs the same network answers: a sampler only chooses its clips."""
 
     def answers(arm: Arm) -> list[Path]:
-        return [each.folder(out) for each in arm.answering() or [arm]]
+        return [each.folder for each in arm.answering() or [arm]]
 
     return all(answers(ours) == answers(theirs) for ours, theirs in pairs.values())
 
@@ -165,7 +176,6 @@ def _of_same_networks(pairs: Pairs, out: Path) -> bool:
 def _groups(
     finished: Mapping[str, Mapping[int, Arm]],
     results: Mapping[str, Mapping[int, RunResult]],
-    out: Path,
 ) -> tuple[str, ...]:
     """Returns the names of the test groups; () where no metric needs them.
 
@@ -178,7 +188,7 @@ def _groups(
             groups = groups or result.groups
             if result.groups != groups:
                 raise InputError(
-                    f"'{finished[row][seed].folder(out)}' was tested on other groups of videos "
+                    f"'{finished[row][seed].folder}' was tested on other groups of videos "
                     "than the runs before it: differences would not be paired; run it again"
                 )
     return groups
@@ -202,35 +212,35 @@ def _check_followed(
             )
 
 
-def _gates(table: Table, pairs: Mapping[str, Pairs], out: Path) -> dict[str, Gate]:
+def _gates(table: Table, pairs: Mapping[str, Pairs]) -> dict[str, Gate]:
     """Returns the gates of the rows whose runs have measured one."""
     found = {
-        row.name: read_gate([*pairs[row.name].values()], out)
+        row.name: read_gate([*pairs[row.name].values()])
         for row in table.rows
         if table.has_gates and row.selection is None  # else the reference is no student alone
     }
     return {row: gate for row, gate in found.items() if gate is not None}
 
 
-def _figure(arm: Arm, out: Path, name: str) -> float:
+def _figure(arm: Arm, name: str) -> float:
     """Returns a number of a finished run's summary."""
-    if not arm.is_finished(out):
+    if not arm.is_finished():
         raise InputError(
-            f"'{arm.folder(out)}' has no results any more, and a finished run was made with it; "
+            f"'{arm.folder}' has no results any more, and a finished run was made with it; "
             "run the table without --so_far, which makes them again"
         )
-    return read_number(arm.folder(out), name)
+    return read_number(arm.folder, name)
 
 
-def _params(arm: Arm, out: Path) -> tuple[float, ...]:
+def _params(arm: Arm) -> tuple[float, ...]:
     """Returns the parameters, in millions, of the student and of each teacher."""
-    others = {a.folder(out): a for a in (*arm.needs(TEACHERS), *arm.answering())}
-    runs = [_figure(a, out, "num_params") for a in (arm, *others.values())]
-    elsewhere = [costs.of_card(load_card(f))[0] for f in teachers_elsewhere(arm, out)]
+    others = {a.folder: a for a in (*arm.needs(TEACHERS), *arm.answering())}
+    runs = [_figure(a, "num_params") for a in (arm, *others.values())]
+    elsewhere = [costs.of_card(load_card(f))[0] for f in teachers_elsewhere(arm)]
     return tuple(count / 1e6 for count in (*runs, *elsewhere))
 
 
-def _minutes(arm: Arm, out: Path) -> float:
+def _minutes(arm: Arm) -> float:
     """Returns the minutes of training of a run and of all runs that it needs, each counted once.
 
     A fork's own minutes hold those of its trunk until the fork; the trunk's others do not count.
@@ -239,7 +249,7 @@ def _minutes(arm: Arm, out: Path) -> float:
 
     def add(run: Arm, *, is_trunk: bool = False) -> None:
         if not is_trunk:
-            seconds[run.folder(out)] = _figure(run, out, "train_seconds")
+            seconds[run.folder] = _figure(run, "train_seconds")
         trunks = run.needs(TRUNK)
         for needed in run.needs():
             add(needed, is_trunk=needed in trunks)

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from vidkd_jax import data as data_lib
 from vidkd_jax import models
@@ -72,14 +71,14 @@ def of_card(card: Card) -> tuple[int, int]:
     return count(network, shape)
 
 
-def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
+def cost(arm: Arm, extra: Sequence[str] = ()) -> Cost:
     """Returns what a run costs, without the training of the runs that it needs.
+
+    Of teachers that no row trains those that are there count.
 
     Args:
       arm: the run.
       extra: as in `resolve`.
-      out: the folder that all tables share. Of teachers that no row trains those that are there
-        count.
 
     Raises:
       InputError: a field or a value is wrong.
@@ -93,7 +92,7 @@ def cost(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Cost:
     forward = run.macs
     own = forward_passes(settings.method.teachers)
     step = (1 + _BACKWARD) * (1 + own["step"]) * forward
-    per_clip = 2 * (step + own["forward"] * forward + _macs_of_teachers(arm, run, extra, out))
+    per_clip = 2 * (step + own["forward"] * forward + _macs_of_teachers(arm, run, extra))
     train = settings.train
     epochs = train.epochs - train.fork_epoch
     passes = epochs * data_lib.passes_per_epoch(training, train.batch_size, train.repeats)
@@ -126,10 +125,10 @@ class _Work:
         return self.clips * _count_macs(model.name, model.width, self.num_classes, self.shape)
 
 
-def _macs_of_teachers(arm: Arm, run: _Work, extra: Sequence[str], out: Path) -> int:
+def _macs_of_teachers(arm: Arm, run: _Work, extra: Sequence[str]) -> int:
     """Returns the MACs of what a run's trained teachers answer about one row of a batch."""
     works = [_work_of(teacher, extra) for teacher in arm.needs(TEACHERS)]
-    cards = [load_card(f) for f in teachers_elsewhere(arm, out, extra) if f.exists()]
+    cards = [load_card(f) for f in teachers_elsewhere(arm, extra) if f.exists()]
     each = [(work.macs, work.shape[0]) for work in works]
     each += [(of_card(card)[1], card.frames) for card in cards]
     source = frozen_source(run.settings.method.teachers)

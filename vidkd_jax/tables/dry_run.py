@@ -16,7 +16,6 @@ from vidkd_jax.tables.run_files import read_summary
 
 def print_costs(
     planned: Sequence[Planned],
-    out: Path,
     extra: Sequence[str],
     answered: Iterable[DataSettings] = (),
 ) -> None:
@@ -24,12 +23,12 @@ def print_costs(
     runs = [run.arm for run in planned]
     known: dict[Path, costs.Cost] = {}
     for arm in runs:
-        known[arm.kind] = known.get(arm.kind) or costs.cost(arm, extra, out)
+        known[arm.kind] = known.get(arm.kind) or costs.cost(arm, extra)
     finished = [run.arm for run in planned if run.done]
-    speed, whose = _speed(finished, out, known) or _measured(runs, known, extra)
+    speed, whose = _speed(finished, known) or _measured(runs, known, extra)
     for run in planned:
         cost, done = known[run.arm.kind], " (finished)" if run.done else ""
-        print(shlex.join(runner.command(run.arm, out, extra)))
+        print(shlex.join(runner.command(run.arm, extra)))
         print(
             f"    {cost.videos:,} videos, {cost.passes} passes of {cost.clips:,} clips, "
             f"{cost.flops:.2e} FLOPs, about {_hours(cost.flops / speed)} here{done}"
@@ -39,7 +38,7 @@ def print_costs(
         f"{len(runs)} runs, {total:.2e} FLOPs, about {_hours(total / speed)} at "
         f"{speed / 1e9:,.0f} GFLOP/s ({whose}; epochs at most)"
     )
-    if missing := sorted({f for arm in runs for f in arm.converted(out) if not f.exists()}):
+    if missing := sorted({f for arm in runs for f in arm.converted() if not f.exists()}):
         print(f"Without converted weights that are not there: {', '.join(map(str, missing))}")
     for lacking in missing_records(planned, answered):
         print(f"Not there yet: {lacking}")
@@ -53,15 +52,13 @@ def _flops(runs: Iterable[Arm], known: Mapping[Path, costs.Cost]) -> float:
     return sum(known[arm.kind].flops for arm in runs)
 
 
-def _speed(
-    finished: Sequence[Arm], out: Path, known: Mapping[Path, costs.Cost]
-) -> tuple[float, str] | None:
+def _speed(finished: Sequence[Arm], known: Mapping[Path, costs.Cost]) -> tuple[float, str] | None:
     """Returns the FLOPs per second of the finished runs, and that it is theirs."""
     flops = seconds = 0.0
     for arm in finished:
         if arm.needs(TRUNK):  # a fork's time holds its trunk's
             continue
-        summary, cost = read_summary(arm.folder(out)), known[arm.kind]
+        summary, cost = read_summary(arm.folder), known[arm.kind]
         flops += summary["epochs"] / cost.epochs * cost.flops  # it may have stopped early
         seconds += summary["train_seconds"]
     if seconds:

@@ -19,7 +19,7 @@ def write_page(
     folder: Path,
     table: Table,
     columns: Sequence[Column],
-    out: Path,
+    outs: Sequence[Path],
     seeds: int,
     data_root: str = "",
 ) -> Path:
@@ -29,7 +29,7 @@ def write_page(
       folder: of the table.
       table: what the page shows.
       columns: the table's finished runs, by data set.
-      out: the folder of the runs.
+      outs: the folders of the runs.
       seeds: runs of each row, at most.
       data_root: the records' folder, for pictures with frames; "": the one that the runs had.
 
@@ -46,7 +46,7 @@ def write_page(
         for name in table.pictures:
             picture = PICTURES[name]
             try:
-                drawn = picture.draw(Shown(column.table, column.dataset, out, seeds, data_root))
+                drawn = picture.draw(Shown(column.table, column.dataset, outs, seeds, data_root))
             except InputError as error:
                 print(f"picture '{name}' is not drawn: {error}", file=sys.stderr)
                 pictures.append(f"<p>Not drawn: {html.escape(str(error))}</p>")

@@ -52,7 +52,7 @@ def accuracy_by_clips(shown: Shown) -> Figure:
     ks = sorted({k for row in rows.values() if row.selection for k in row.selection.all_ks()})
     curves = {}
     for name, row in rows.items():
-        arms = finished_arms(row, shown.dataset, shown.out, shown.seeds)
+        arms = finished_arms(row, shown.dataset, shown.outs, shown.seeds)
         runs = [accuracies(arm, shown, ks) for arm in arms]
         curves[name] = [*np.concatenate(runs)]
     return figures.curves_with_range(

@@ -28,18 +28,17 @@ class Planned:
     done: bool
 
 
-def plan(wanted: Sequence[Arm], out: Path, extra: Sequence[str]) -> list[Planned]:
+def plan(wanted: Sequence[Arm], extra: Sequence[str]) -> list[Planned]:
     """Returns the runs that are wanted and all that they need, in an order that can be run.
 
     Args:
       wanted: the runs.
-      out: the folder that all tables share.
       extra: as in `resolve`.
 
     Raises:
       InputError: a folder holds a run of other settings, of more epochs, or on other videos.
     """
-    return [_planned(arm, out, extra) for arm in in_order(wanted)]
+    return [_planned(arm, extra) for arm in in_order(wanted)]
 
 
 def answered(
@@ -55,25 +54,25 @@ def answered(
     return [resolve(arm, extra).data for arm in arms]
 
 
-def settled(runs: Sequence[Planned], out: Path) -> set[Path]:
+def settled(runs: Sequence[Planned]) -> set[Path]:
     """Returns the folders of the runs that need no process of their own any more.
 
     They are done, and have learnt from the weights that are there now. Of the others that are done
     their own command says what is wrong.
     """
-    return {run.arm.folder(out) for run in runs if run.done and _is_of_these_weights(run, out)}
+    return {run.arm.folder for run in runs if run.done and _is_of_these_weights(run)}
 
 
-def _is_of_these_weights(run: Planned, out: Path) -> bool:
+def _is_of_these_weights(run: Planned) -> bool:
     try:
-        origins.check_finished(run.arm.folder(out), run.settings)
+        origins.check_finished(run.arm.folder, run.settings)
     except InputError:
         return False
     return True
 
 
-def _planned(arm: Arm, out: Path, extra: Sequence[str]) -> Planned:
-    folder, settings = arm.folder(out), resolve(arm, extra, out)
-    begun = arm.is_finished(out) or saved_epoch(folder)
+def _planned(arm: Arm, extra: Sequence[str]) -> Planned:
+    folder, settings = arm.folder, resolve(arm, extra)
+    begun = arm.is_finished() or saved_epoch(folder)
     done = begun and workdir.check(folder, settings, "--out") is not None
     return Planned(arm, settings, bool(done))

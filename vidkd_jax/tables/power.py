@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -115,12 +114,11 @@ class Gate(NamedTuple):
         return round(self.teachers - self.student, 3) >= GATE
 
 
-def read_gate(pairs: Sequence[tuple[Arm, Arm]], out: Path) -> Gate | None:
+def read_gate(pairs: Sequence[tuple[Arm, Arm]]) -> Gate | None:
     """Returns the gate of a row's teachers, mean over seeds.
 
     Args:
       pairs: finished runs of the row, each with the run that it is compared with.
-      out: the folder of all runs.
 
     Returns:
       None where the runs have not measured it: there is no trained teacher, or it knows other
@@ -128,11 +126,11 @@ def read_gate(pairs: Sequence[tuple[Arm, Arm]], out: Path) -> Gate | None:
     """
     found = []
     for arm, reference in pairs:
-        records = read_records(arm.folder(out) / "metrics.jsonl")
+        records = read_records(arm.folder / "metrics.jsonl")
         validated = [r for r in records if r["split"] == "val"]
         teachers = [r["teacher_top1"] for r in validated if "teacher_top1" in r]
-        student = read_summary(reference.folder(out)).get("val_clip_top1")
-        is_taught = arm.needs(TEACHERS) or teachers_elsewhere(arm, out)
+        student = read_summary(reference.folder).get("val_clip_top1")
+        is_taught = arm.needs(TEACHERS) or teachers_elsewhere(arm)
         if is_taught and teachers and student is not None:
             found.append((teachers[-1], student))
     return Gate(*np.mean(found, axis=0).tolist()) if found else None

@@ -93,10 +93,21 @@ def markdown(table: Table, columns: Sequence[Column]) -> str:
 
 
 def remarks(column: Column) -> list[str]:
-    """Returns what must be known first: other settings than the table's, and the noise floor."""
+    """Returns what must be known first: other settings, several folders, the noise floor."""
     flags = ", ".join(f"{field}={value!r}" for field, value in sorted(column.departures.items()))
     given = [f"Not the table's own settings: all runs had {flags}."] if flags else []
-    return given + _noise(column)
+    return given + _folders(column) + _noise(column)
+
+
+def _folders(column: Column) -> list[str]:
+    """Returns whose runs are of which folder, where there are several."""
+    if len(column.folders) < 2:
+        return []
+    each = (
+        f"{'seeds' if seeds[1:] else 'seed'} {', '.join(map(str, seeds))} of '{folder}'"
+        for folder, seeds in column.folders.items()
+    )
+    return [f"The runs are of several folders: {'; '.join(each)}."]
 
 
 def _noise(column: Column) -> list[str]:

@@ -11,13 +11,12 @@ from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.row import TEACHERS
 
 
-def resolve(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Settings:
+def resolve(arm: Arm, extra: Sequence[str] = ()) -> Settings:
     """Returns a run's settings, validated: as its command has them.
 
     Args:
       arm: the run.
       extra: overrides of the command line, "--config.a.b=value".
-      out: the folder that all tables share, where it matters in which folders needed runs are.
 
     Raises:
       InputError: a field or a value is wrong.
@@ -26,18 +25,18 @@ def resolve(arm: Arm, extra: Sequence[str] = (), out: Path = Path()) -> Settings
         path = config_files.find(arm.row.config)
     config = config_files.load(path, arm.dataset, config_lib.overrides(extra))
     config.seed = arm.seed
-    for field, value in arm.overrides(out).items():
+    for field, value in arm.overrides().items():
         config_lib.set_field(config, field, value)
     return config_lib.read(config)
 
 
-def teachers_elsewhere(arm: Arm, out: Path, extra: Sequence[str] = ()) -> list[Path]:
+def teachers_elsewhere(arm: Arm, extra: Sequence[str] = ()) -> list[Path]:
     """Returns the folders of a run's trained teachers that are no runs of rows.
 
     They are converted weights, or named by their paths.
     """
-    of_rows = {str(needed.folder(out)) for needed in arm.needs(TEACHERS)}
-    return [Path(f) for f in resolve(arm, extra, out).teachers.runs if f not in of_rows]
+    of_rows = {str(needed.folder) for needed in arm.needs(TEACHERS)}
+    return [Path(f) for f in resolve(arm, extra).teachers.runs if f not in of_rows]
 
 
 def root_of(extra: Sequence[str]) -> str:

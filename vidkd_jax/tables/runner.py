@@ -22,7 +22,7 @@ from vidkd_jax.runtime.interrupts import Stopped
 from vidkd_jax.runtime.lock import is_held
 from vidkd_jax.runtime.progress import progress_bar
 from vidkd_jax.settings import config_files
-from vidkd_jax.tables.arms import Arm, answers_folder, in_order
+from vidkd_jax.tables.arms import Arm, in_order
 from vidkd_jax.tables.under_way import under_way
 
 # Parts of runs count, so that there is a time left before the first run has ended.
@@ -36,17 +36,17 @@ class _LateError(Exception):
     """The run was refused because another command had taken it in the meantime."""
 
 
-def command(arm: Arm, out: Path, extra: Sequence[str]) -> list[str]:
+def command(arm: Arm, extra: Sequence[str]) -> list[str]:
     """Returns the command line of one run."""
     return [
         sys.executable,
         "-m",
         "vidkd_jax.main",
         f"--config={config_files.find(arm.row.config)}:{arm.dataset}",
-        f"--workdir={arm.folder(out)}",
+        f"--workdir={arm.folder}",
         f"--config.seed={arm.seed}",
-        f"--config.eval.keep_answers={answers_folder(out)}",
-        *(f"--config.{field}={value}" for field, value in arm.overrides(out).items()),
+        f"--config.eval.keep_answers={arm.answers}",
+        *(f"--config.{field}={value}" for field, value in arm.overrides().items()),
         *extra,
     ]
 
@@ -59,10 +59,9 @@ class _Queue:
       failures: by folder of each run that has ended: what failed, None where nothing did.
     """
 
-    def __init__(self, wanted: Iterable[Arm], out: Path, settled: Collection[Path]) -> None:
-        self.pending = [arm for arm in in_order(wanted) if arm.folder(out) not in settled]
+    def __init__(self, wanted: Iterable[Arm], settled: Collection[Path]) -> None:
+        self.pending = [arm for arm in in_order(wanted) if arm.folder not in settled]
         self.failures: dict[Path, str | None] = dict.fromkeys(settled)
-        self._out = out
 
     def take(self, most: int) -> list[Arm]:
         """Removes and returns the first runs that can start now, at most `most`.
@@ -73,8 +72,8 @@ class _Queue:
         for arm in list(self.pending):
             if len(taken) == most:
                 break
-            folder = arm.folder(self._out)
-            needed = [run.folder(self._out) for run in arm.needs()]
+            folder = arm.folder
+            needed = [run.folder for run in arm.needs()]
             if not all(run in self.failures for run in needed):
                 continue
             if failed := [run for run in needed if self.failures[run]]:
@@ -123,7 +122,6 @@ class _Processes:
 
 def run_all(
     wanted: Iterable[Arm],
-    out: Path,
     settled: Collection[Path] = (),
     *,
     jobs: int,
@@ -134,7 +132,6 @@ def run_all(
 
     Args:
       wanted: the runs.
-      out: the folder that all tables share.
       settled: folders of those that are done; they are not started.
       jobs: how many run at a time.
       extra: overrides of the command line.
@@ -143,12 +140,12 @@ def run_all(
     Raises:
       RunError: a run failed; the message names its log. Runs that do not need it finish first.
     """
-    queue, slots, processes = _Queue(wanted, out, settled), list(range(jobs)), _Processes()
+    queue, slots, processes = _Queue(wanted, settled), list(range(jobs)), _Processes()
     running: dict[Future[str | None], tuple[Arm, int]] = {}
     with (
         progress_bar(
             total=len(queue.failures) + len(queue.pending),
-            initial=len(queue.failures) + _parts(queue.pending, out),
+            initial=len(queue.failures) + _parts(queue.pending),
             desc=title,
             bar_format=_BAR,
             smoothing=0,
@@ -158,8 +155,8 @@ def run_all(
         try:
             while queue.pending or running:
                 for arm in queue.take(len(slots)):
-                    slot, arguments = slots.pop(0), command(arm, out, extra)
-                    future = pool.submit(_run, arm, out, arguments, slot, jobs, processes)
+                    slot, arguments = slots.pop(0), command(arm, extra)
+                    future = pool.submit(_run, arm, arguments, slot, jobs, processes)
                     running[future] = arm, slot
                 if queue.pending and not running:
                     time.sleep(_WAIT)  # other commands have taken all that is left
@@ -169,9 +166,9 @@ def run_all(
                     if isinstance(future.exception(), _LateError):
                         queue.pending.append(arm)
                     else:
-                        queue.failures[arm.folder(out)] = future.result()
-                now = [(arm, under_way(arm.folder(out))) for arm, _ in running.values()]
-                done = sum(way.part for _, way in now) + _parts(queue.pending, out)
+                        queue.failures[arm.folder] = future.result()
+                now = [(arm, under_way(arm.folder)) for arm, _ in running.values()]
+                done = sum(way.part for _, way in now) + _parts(queue.pending)
                 bar.n = len(queue.failures) + done
                 said = (f"{arm.row.name}, seed {arm.seed}: {way}" for arm, way in now)
                 bar.set_postfix_str("; ".join(said))
@@ -186,14 +183,13 @@ def run_all(
         raise RunError(f"{count} runs failed; the first: {failed[0]}")
 
 
-def _parts(begun: Iterable[Arm], out: Path) -> float:
+def _parts(begun: Iterable[Arm]) -> float:
     """Returns how many runs' work is done of these, also by other commands."""
-    return sum(under_way(arm.folder(out)).part for arm in begun)
+    return sum(under_way(arm.folder).part for arm in begun)
 
 
 def _run(
     arm: Arm,
-    out: Path,
     arguments: list[str],
     slot: int,
     jobs: int,
@@ -204,7 +200,7 @@ def _run(
     Raises:
       _LateError: another command has taken the run, or finished it, since this one was started.
     """
-    folder = arm.folder(out)
+    folder = arm.folder
     folder.mkdir(parents=True, exist_ok=True)
     log, results = folder / "log.txt", _when_finished(folder)
     with log.open("a") as file:

@@ -14,7 +14,7 @@ from vidkd_jax.inference.study import Outcome, Study
 from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.settings.settings import Settings
 from vidkd_jax.tables.alike import given
-from vidkd_jax.tables.arms import Arm, answers_folder
+from vidkd_jax.tables.arms import Arm
 from vidkd_jax.tables.metric import Metric
 from vidkd_jax.tables.metrics import naming_metric
 from vidkd_jax.tables.resolving import resolve
@@ -31,7 +31,7 @@ _SHUFFLE = 0  # the seed of shuffled labels
 def read_selected(arm: Arm, shown: Shown, metrics: Sequence[Metric]) -> RunResult:
     """Returns the metrics of a finished run's row with a selection.
 
-    Networks are asked where they have not been before; `arms.answers_folder` has their answers.
+    Networks are asked where they have not been before; `Arm.answers` has their answers.
 
     Args:
       arm: the run: the sampler, or the teacher where there is none.
@@ -53,7 +53,7 @@ def read_selected(arm: Arm, shown: Shown, metrics: Sequence[Metric]) -> RunResul
         "stop_at": np.nan if threshold is None else threshold,
     }
     if any(metric.name == _NETWORK_TIME for metric in metrics):
-        teacher, sampler = _seconds(*networks(arm, shown.out), settings)
+        teacher, sampler = _seconds(*networks(arm), settings)
         per_video = teacher * seen.mean() + sampler * test.scores.counts.mean()
         numbers[_NETWORK_TIME] = 1000 * per_video
     return _summed(test.scores, outcome, metrics, settings.eval.calibration_bins, numbers)
@@ -131,8 +131,8 @@ def _study(arm: Arm, shown: Shown, split: str) -> tuple[Study, Settings]:
     """Returns the scores of a row's networks, and the settings that say which videos are meant."""
     selection = arm.row.selection
     assert selection is not None
-    teacher, sampler = networks(arm, shown.out)
-    settings, keep = _settings(arm, shown, sampler), answers_folder(shown.out)
+    teacher, sampler = networks(arm)
+    settings, keep = _settings(arm, shown, sampler), arm.answers
     return _of(teacher, sampler, settings, split, keep, selection.shuffled), settings
 
 
@@ -149,7 +149,7 @@ def check_clips(arms: Iterable[Arm], shown: Shown) -> None:
     limits: dict[int, str] = {}
     for arm in arms:
         if arm.row.selection is not None:
-            _, sampler = networks(arm, shown.out)
+            _, sampler = networks(arm)
             limit = _settings(arm, shown, sampler).eval.max_clips
             limits.setdefault(limit, arm.row.name)
     if len(limits) > 1:
@@ -160,11 +160,11 @@ def check_clips(arms: Iterable[Arm], shown: Shown) -> None:
         )
 
 
-def networks(arm: Arm, out: Path) -> tuple[Path, Path | None]:
+def networks(arm: Arm) -> tuple[Path, Path | None]:
     """Returns the folders of the network that answers, and of the one that chooses."""
-    own = arm.folder(out)
+    own = arm.folder
     for teacher in arm.answering():
-        return teacher.folder(out), own
+        return teacher.folder, own
     return own, None
 
 
@@ -194,7 +194,7 @@ def _settings(arm: Arm, shown: Shown, sampler: Path | None) -> Settings:
     data_root = shown.data_root
     settings = None if sampler is None else saved_settings(sampler)
     if settings is None:
-        saved = read_settings(arm.folder(shown.out)).by_field()
+        saved = read_settings(arm.folder).by_field()
         flags = {**arm.row.overrides, **given(arm, saved)}
         row = dataclasses.replace(arm.row, overrides=flags)
         settings = resolve(dataclasses.replace(arm, dataset=shown.dataset, row=row))
