@@ -145,7 +145,7 @@ def run_all(
     with (
         progress_bar(
             total=len(queue.failures) + len(queue.pending),
-            initial=len(queue.failures) + _parts(queue.pending),
+            initial=_done(queue, ()),
             desc=title,
             bar_format=_BAR,
             smoothing=0,
@@ -167,10 +167,9 @@ def run_all(
                         queue.pending.append(arm)
                     else:
                         queue.failures[arm.folder] = future.result()
-                now = [(arm, under_way(arm.folder)) for arm, _ in running.values()]
-                done = sum(way.part for _, way in now) + _parts(queue.pending)
-                bar.n = len(queue.failures) + done
-                said = (f"{arm.row.name}, seed {arm.seed}: {way}" for arm, way in now)
+                now = [arm for arm, _ in running.values()]
+                bar.n = _done(queue, now)
+                said = (f"{a.row.name}, seed {a.seed}: {under_way(a.folder)}" for a in now)
                 bar.set_postfix_str("; ".join(said))
         except BaseException as error:
             processes.stop()
@@ -183,18 +182,13 @@ def run_all(
         raise RunError(f"{count} runs failed; the first: {failed[0]}")
 
 
-def _parts(begun: Iterable[Arm]) -> float:
-    """Returns how many runs' work is done of these, also by other commands."""
-    return sum(under_way(arm.folder).part for arm in begun)
+def _done(queue: _Queue, running: Iterable[Arm]) -> float:
+    """Returns how many runs' work is done, parts of runs included, also by other commands."""
+    begun = (*running, *queue.pending)
+    return len(queue.failures) + sum(under_way(arm.folder).part for arm in begun)
 
 
-def _run(
-    arm: Arm,
-    arguments: list[str],
-    slot: int,
-    jobs: int,
-    processes: _Processes,
-) -> str | None:
+def _run(arm: Arm, arguments: list[str], slot: int, jobs: int, processes: _Processes) -> str | None:
     """Runs one command on its share of the cores; returns what failed, None where nothing did.
 
     Raises:
