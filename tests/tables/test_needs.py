@@ -508,6 +508,23 @@ def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch)
     assert f"| 2.50 + 2.50 + {parameters / 1e6:.2f} |" in text
 
 
+def test_converted_weights_of_another_network_are_refused_before_anything_runs(tmp_path):
+    known = Row("t", "supervised_r18", dataset="marionette", converted={"ucf101": "public"})
+    row = Row("a", "supervised_r18", {"model.init_from": known})
+    folder = tmp_path / "weights" / "public"
+    folder.mkdir(parents=True)
+    run = plan([row_arm(row, "ucf101", 0, tmp_path)], [])
+    card = weights.Card("r3d_18", 1.0, 3, 9, frames=16, normalisation=TY, size=112)
+    (folder / "model.json").write_text(json.dumps(card.as_json()))
+    message = r"row 'a': config\.model\.init_from: .* holds weights of model=r3d_18, the run has"
+    with pytest.raises(InputError, match=message):
+        checks.check_converted(run)
+    (settings,) = (each.settings.model for each in run)
+    card = dataclasses.replace(card, model=settings.name, width=settings.width)
+    (folder / "model.json").write_text(json.dumps(card.as_json()))
+    checks.check_converted(run)
+
+
 @pytest.mark.parametrize("field", ["model.init_from", "teachers.runs"])
 def test_a_run_of_other_converted_weights_is_not_its_row(field, tmp_path, monkeypatch):
     """The folder's name is the same, so that the run's own config and digests must tell."""

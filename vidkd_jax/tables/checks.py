@@ -6,7 +6,7 @@ from pathlib import Path
 from vidkd_jax import data
 from vidkd_jax.errors import InputError, naming
 from vidkd_jax.networks.weights import load_card
-from vidkd_jax.run import inputs
+from vidkd_jax.run import init_from, inputs
 from vidkd_jax.run.saved import saved_summary
 from vidkd_jax.settings import differences
 from vidkd_jax.settings.config import overrides
@@ -189,13 +189,13 @@ def _check_epoch(row: str, after: int, trunk: Planned, folder: Path) -> None:
 
 
 def check_converted(runs: Sequence[Planned]) -> None:
-    """Checks that converted weights are there, and that those which teach see the right frames.
+    """Checks that converted weights are there, and fit: as a start, or as teachers' frames.
 
     Args:
       runs: of those that are done nothing is asked.
 
     Raises:
-      InputError: some are missing, or see other frames.
+      InputError: some are missing, are another network's, or see other frames.
     """
     for run in [run for run in runs if not run.done]:
         arm, frames = run.arm, run.settings.data.frames
@@ -207,6 +207,9 @@ def check_converted(runs: Sequence[Planned]) -> None:
                     f"--frames={frames} --out={folder}, of a still-image network with --frames=1 "
                     "(docs/weights.md)"
                 )
+        if arm.converted("model.init_from"):
+            with naming(f"row '{arm.row.name}'"):
+                init_from.cards(run.settings)
         for folder in arm.converted(TEACHERS):
             if (its := load_card(folder).frames) not in (1, frames):
                 raise InputError(
