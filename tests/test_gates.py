@@ -16,8 +16,8 @@ def finish(tmp_path):
     """Writes a finished run of the first row that recognises `right` of 4 videos per class."""
 
     def make(right):
-        (arm,) = arms(load_table("marionette_gates").rows[0], "marionette", 1)
-        folder = arm.folder(tmp_path)
+        (arm,) = arms(load_table("marionette_gates").rows[0], "marionette", 1, tmp_path)
+        folder = arm.folder
         folder.mkdir(parents=True)
         labels = np.repeat(np.arange(14), 4)
         wrong = np.tile(np.arange(4) >= right, 14)
