@@ -129,6 +129,8 @@ def test_seeds_of_two_machines_make_the_table_of_one(finished, capsys):
     assert html.escape(said) in page and "Not drawn" not in page
     with pytest.raises(InputError, match="runs go to one folder; several make one table with"):
         tables.main([*command[:2], f"--out={first}", f"--out={other}"])
+    with pytest.raises(InputError, match=r"'.*no/where' has no finished run of the table's first"):
+        tables.main([*command, f"--out={first}", f"--out={out / 'no/where'}"])
 
 
 def test_a_seed_of_two_machines_counts_once(finished):

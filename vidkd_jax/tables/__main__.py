@@ -233,8 +233,8 @@ def write_table(
       The Markdown, and the path of the page.
 
     Raises:
-      InputError: no row is finished together with the row that it is compared with; or the
-        finished runs do not compare.
+      InputError: no row is finished together with the row that it is compared with; the finished
+        runs do not compare; or one of the folders has none.
     """
     columns = [
         read_column(table, name, dataset, outs, seeds, data_root)
@@ -243,6 +243,11 @@ def write_table(
     if not any(map(Column.has_rows, columns)):
         where = " or ".join(f"'{out}'" for out in outs)
         raise InputError(f"--so_far: '{table.reference}' has no finished run in {where}; run it")
+    if idle := [out for out in outs if not any(out in column.folders for column in columns)]:
+        raise InputError(
+            f"--out: '{idle[0]}' has no finished run of the table's first {seeds} seeds that it "
+            "could show; check the path, raise --seeds, or leave it out"
+        )
     make_folder("--out", folder)
     text = render.markdown(table, columns)
     write_text(folder / "table.md", text, encoding="utf-8")
