@@ -100,7 +100,8 @@ def _train_and_evaluate(
         answers = judging.ask(run, teachers, test, sources=("frozen",))
         found = judging.judge(run, best, test, names, answers)
         calibrated = judging.calibration(run, best, names, found.collected)
-        found = found._replace(scores=evaluators.merged(found.scores, calibrated))
+        untrained = judging.untrained(run, test, names)
+        found = found._replace(scores=evaluators.merged(found.scores, calibrated, untrained))
         tracker.write(int(state.step), progress.epoch, "test", found.scores)
     summary = results.write_results(workdir, run, found, best, progress)
     sharding.wait_for_all("results")  # the first process writes them, which may take minutes

@@ -64,6 +64,24 @@ def test_it_learns_without_labels_and_is_judged_by_its_own_task_and_by_its_featu
     assert "Its own task" not in learnt
 
 
+def test_what_random_weights_tell_stands_beside_the_probe(finished, small_config):
+    workdir, summary = finished
+    run = build(small_config(**BANKS))
+    test = Exam(run.eval_clips(run.splits.test), "test")
+    names = ("linear_probe", "nearest_neighbours")
+    found = judging.judge(run, run.initial_state().variables, test, names, {}).scores
+    untrained = {name: value for name, value in summary.items() if name.startswith("untrained_")}
+    assert untrained == {f"untrained_{name}": value for name, value in found.items()}
+    assert judging.untrained(run, test, ("pretext",)) == {}
+    figures = {"untrained_probe_top1": 0.4, "untrained_retrieval_top1": 0.3}
+    said = "\n".join(closing_lines({**summary, **figures, "probe_top1": 0.44}, workdir))
+    assert "before training: linear probe, Video@1 40.0 %, retrieval@1 30.0 %" in said
+    assert "right for 44.0 % of the test videos, before training for 40.0 %" in said
+    better = "\n".join(closing_lines({**summary, **figures, "probe_top1": 0.46}, workdir))
+    older = {name: value for name, value in summary.items() if name not in untrained}
+    assert "has learnt little" not in better + "\n".join(closing_lines(older, workdir))
+
+
 def test_probe_and_neighbours_learn_from_training_videos_alone(finished, small_config, monkeypatch):
     workdir, summary = finished
     run, seen = build(small_config(**BANKS)), []

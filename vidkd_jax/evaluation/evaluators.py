@@ -233,9 +233,14 @@ def of_variants(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     return of_clips, tuple(name for name in names if _EVALUATORS[name].variants)
 
 
+def learning(names: Iterable[str]) -> tuple[str, ...]:
+    """Returns those of these evaluators that learn from the training split."""
+    return tuple(name for name in names if _EVALUATORS[name].learns)
+
+
 def need_training_split(names: Iterable[str]) -> bool:
     """Whether one of these evaluators learns from the training split."""
-    return any(_EVALUATORS[name].learns for name in names)
+    return bool(learning(names))
 
 
 def sources_of(names: Iterable[str]) -> frozenset[str]:

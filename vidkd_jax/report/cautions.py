@@ -9,6 +9,7 @@ from vidkd_jax.report.formats import percent
 
 PRETEXT_CHANCE = 1 / len(TRANSFORMS)
 _HARDLY = 1.25  # times chance
+_PROBE_GAIN = 0.05  # of a linear probe over that of random weights
 _UNEVEN = 0.1  # of the test videos, above the mean over the classes
 _GUESSING = 0.99  # of the largest temperature that is tried
 
@@ -78,6 +79,13 @@ def _of_other_tasks(summary: Mapping[str, Any]) -> Iterator[str]:
             f"Its own task is right for {percent(summary['pretext_top1'])} of the clips, by chance "
             f"{percent(PRETEXT_CHANCE)}: it has learnt hardly anything yet, and can teach "
             "nothing. Train for more epochs."
+        )
+    untrained = summary.get("untrained_probe_top1")
+    if untrained is not None and summary["probe_top1"] - untrained < _PROBE_GAIN:
+        yield (
+            f"A linear probe of its features is right for {percent(summary['probe_top1'])} of the "
+            f"test videos, before training for {percent(untrained)}: it has learnt little that "
+            "tells these classes apart. Train for more epochs, or on more videos."
         )
     if (right := summary.get("teacher_right")) in (0, 1):
         yield (

@@ -19,6 +19,10 @@ _WITHOUT_CLASSES = {
     "linear probe, Video@1": "probe_top1",
     "retrieval@1": "retrieval_top1",
 }
+_UNTRAINED = {
+    "linear probe, Video@1": "untrained_probe_top1",
+    "retrieval@1": "untrained_retrieval_top1",
+}
 
 
 def closing_lines(
@@ -58,6 +62,8 @@ def closing_lines(
         yield f"for comparison: {baselines(summary)}"
     elif chance := _chance(summary):
         yield f"for comparison: by chance {chance}"
+        if before := _shares(_UNTRAINED, summary):
+            yield f"before training: {', '.join(before)}"
     yield from (f"note: {text}" for text in cautions(summary))
     yield f"report: {workdir / 'report' / 'index.html'}"
     yield _next_step(summary.get("network", {}), workdir, teachers)

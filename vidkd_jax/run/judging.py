@@ -195,6 +195,26 @@ def calibration(
     }
 
 
+def untrained(run: Run, exam: Exam, names: tuple[str, ...]) -> dict[str, float]:
+    """Returns what the features of the student tell before its first step, with random weights.
+
+    That is more than chance, and what it has learnt must tell more than that.
+
+    Args:
+      run: its parts.
+      exam: the clips.
+      names: of the evaluators that have judged the student.
+
+    Returns:
+      The figures of those that learn from features, such as "untrained_probe_top1".
+    """
+    if not (learning := evaluators.learning(names)):
+        return {}
+    exam = exam._replace(title=f"{exam.title}, untrained")
+    found = judge(run, run.initial_state().variables, exam, learning, {})
+    return {f"untrained_{name}": score for name, score in found.scores.items()}
+
+
 def _agreements(run: Run, judged: Collected) -> dict[str, float]:
     """Returns how far the student agrees with its teachers.
 
