@@ -75,8 +75,8 @@ def test_what_random_weights_tell_stands_beside_the_probe(finished, small_config
     assert judging.untrained(run, test, ("pretext",)) == {}
     figures = {"untrained_probe_top1": 0.4, "untrained_retrieval_top1": 0.3}
     said = "\n".join(closing_lines({**summary, **figures, "probe_top1": 0.44}, workdir))
-    assert "before training: linear probe, Video@1 40.0 %, retrieval@1 30.0 %" in said
-    assert "right for 44.0 % of the test videos, before training for 40.0 %" in said
+    assert "of random weights: linear probe, Video@1 40.0 %, retrieval@1 30.0 %" in said
+    assert "right for 44.0 % of the test videos, of random weights for 40.0 %" in said
     better = "\n".join(closing_lines({**summary, **figures, "probe_top1": 0.46}, workdir))
     older = {name: value for name, value in summary.items() if name not in untrained}
     assert "has learnt little" not in better + "\n".join(closing_lines(older, workdir))

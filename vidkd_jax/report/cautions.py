@@ -84,7 +84,7 @@ def _of_other_tasks(summary: Mapping[str, Any]) -> Iterator[str]:
     if untrained is not None and summary["probe_top1"] - untrained < _PROBE_GAIN:
         yield (
             f"A linear probe of its features is right for {percent(summary['probe_top1'])} of the "
-            f"test videos, before training for {percent(untrained)}: it has learnt little that "
+            f"test videos, of random weights for {percent(untrained)}: it has learnt little that "
             "tells these classes apart. Train for more epochs, or on more videos."
         )
     if (right := summary.get("teacher_right")) in (0, 1):

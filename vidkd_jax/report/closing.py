@@ -62,8 +62,8 @@ def closing_lines(
         yield f"for comparison: {baselines(summary)}"
     elif chance := _chance(summary):
         yield f"for comparison: by chance {chance}"
-        if before := _shares(_UNTRAINED, summary):
-            yield f"before training: {', '.join(before)}"
+        if of_random := _shares(_UNTRAINED, summary):
+            yield f"of random weights: {', '.join(of_random)}"
     yield from (f"note: {text}" for text in cautions(summary))
     yield f"report: {workdir / 'report' / 'index.html'}"
     yield _next_step(summary.get("network", {}), workdir, teachers)

@@ -39,7 +39,12 @@ _CARDS: Mapping[str, Sequence[tuple[str, str, Callable[[float], str], str]]] = {
     ),
     "features": (
         ("probe_top1", "Linear probe", percent, "of test videos correct, by actions"),
-        ("untrained_probe_top1", "Before training", percent, "linear probe of random weights"),
+        (
+            "untrained_probe_top1",
+            "Random weights",
+            percent,
+            "of test videos, by their linear probe",
+        ),
         ("retrieval_top1", "Retrieval@1", percent, "nearest training video has the action"),
         ("retrieval_top5", "Retrieval@5", percent, "one of the nearest five has it"),
     ),

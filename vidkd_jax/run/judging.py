@@ -196,7 +196,7 @@ def calibration(
 
 
 def untrained(run: Run, exam: Exam, names: tuple[str, ...]) -> dict[str, float]:
-    """Returns what the features of the student tell before its first step, with random weights.
+    """Returns what the features of the student's network tell with random weights.
 
     That is more than chance, and what it has learnt must tell more than that.
 
