@@ -19,10 +19,7 @@ _WITHOUT_CLASSES = {
     "linear probe, Video@1": "probe_top1",
     "retrieval@1": "retrieval_top1",
 }
-_UNTRAINED = {
-    "linear probe, Video@1": "untrained_probe_top1",
-    "retrieval@1": "untrained_retrieval_top1",
-}
+_UNTRAINED = {title: f"untrained_{name}" for title, name in _WITHOUT_CLASSES.items()}
 
 
 def closing_lines(

@@ -85,6 +85,13 @@ class _Queue:
             self.pending.remove(arm)
         return taken
 
+    def done(self) -> float:
+        """Returns how many runs' work is done of all but those that were taken and still run.
+
+        A pending run that was begun counts in part, also where another command runs it.
+        """
+        return len(self.failures) + sum(under_way(arm.folder).part for arm in self.pending)
+
 
 class _Processes:
     """The runs that have been started, until all are stopped: then no other one starts."""
@@ -145,7 +152,7 @@ def run_all(
     with (
         progress_bar(
             total=len(queue.failures) + len(queue.pending),
-            initial=_done(queue, ()),
+            initial=queue.done(),
             desc=title,
             bar_format=_BAR,
             smoothing=0,
@@ -167,9 +174,9 @@ def run_all(
                         queue.pending.append(arm)
                     else:
                         queue.failures[arm.folder] = future.result()
-                now = [arm for arm, _ in running.values()]
-                bar.n = _done(queue, now)
-                said = (f"{a.row.name}, seed {a.seed}: {under_way(a.folder)}" for a in now)
+                now = [(arm, under_way(arm.folder)) for arm, _ in running.values()]
+                bar.n = queue.done() + sum(way.part for _, way in now)
+                said = (f"{arm.row.name}, seed {arm.seed}: {way}" for arm, way in now)
                 bar.set_postfix_str("; ".join(said))
         except BaseException as error:
             processes.stop()
@@ -180,12 +187,6 @@ def run_all(
     if failed := [failure for failure in queue.failures.values() if failure]:
         count = f"{len(failed)} of {len(queue.failures)}"
         raise RunError(f"{count} runs failed; the first: {failed[0]}")
-
-
-def _done(queue: _Queue, running: Iterable[Arm]) -> float:
-    """Returns how many runs' work is done, parts of runs included, also by other commands."""
-    begun = (*running, *queue.pending)
-    return len(queue.failures) + sum(under_way(arm.folder).part for arm in begun)
 
 
 def _run(arm: Arm, arguments: list[str], slot: int, jobs: int, processes: _Processes) -> str | None:
