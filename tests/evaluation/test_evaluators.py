@@ -260,8 +260,7 @@ def test_what_evaluators_read_and_need():
     assert evaluators.sources_of(["classification", "confidence"]) == {"frozen"}
     assert not evaluators.sources_of(["own_confidence"])
     assert evaluators.outputs_of(["classification", "linear_probe"]) == ("features", "logits")
-    assert evaluators.need_training_split(["linear_probe"])
-    assert not evaluators.need_training_split(["classification"])
+    assert evaluators.learning(["classification", "linear_probe"]) == ("linear_probe",)
     with pytest.raises(ValueError, match="evaluator 'classification' is one of ours"):
         evaluators.register("classification", evaluators.known()["features"])
 

@@ -388,6 +388,17 @@ def test_runs_that_machines_must_share_are_said_where_one_seed_is_run(tmp_path, 
     tables.main([*command, row, "--seed=1"])
     said = capsys.readouterr().err
     assert "all seeds share these runs" in said and "pcl_r3d/seed100" in said
+    assert "keep the machines' folders apart" in said
+    shared_row = [
+        "--table=condi_table4_3",
+        f"--out={tmp_path}",
+        "--seeds=2",
+        "--dry_run",
+        "--seed=1",
+    ]
+    tables.main(shared_row)  # which two machines cannot each have
+    said = capsys.readouterr().err
+    assert "all seeds share these runs" in said and "apart" not in said
     tables.main([*command, row])
     assert "all seeds share" not in capsys.readouterr().err
 

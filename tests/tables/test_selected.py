@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -84,9 +85,10 @@ def asked(tmp_path, monkeypatch):
     calls = Calls()
 
     def score(teacher, sampler, *, settings, split, keep):
-        assert settings.data.name == "marionette_untrimmed" and keep == tmp_path / "scores"
+        assert settings.data.name == "marionette_untrimmed" and keep.name == "scores"
         calls.settings.append(settings)
-        calls.append((teacher.relative_to(tmp_path / "runs"), sampler and sampler.name, split))
+        run = teacher.relative_to(keep.parent / "runs")
+        calls.append((run, sampler and sampler.name, split))
         seed = 9 if sampler is None else int(sampler.name.removeprefix("seed"))
         return scores_of(seed, split)
 
@@ -183,6 +185,31 @@ def test_seeds_are_those_of_the_runs(asked, tmp_path):
         seeds = {(line["row"], line["seed"]) for line in csv.DictReader(file)}
     assert {seed for row, seed in seeds if row == "dense"} == {"3"}  # its only seed
     assert {seed for row, seed in seeds if row == "two clips"} == {"0", "1"}
+
+
+def test_machines_with_copies_of_the_teacher_make_the_table_of_one(asked, tmp_path):
+    written(tmp_path)
+    files = [tmp_path / "t" / f"{name}.csv" for name in ("table", "seeds")]
+    wanted = [file.read_text() for file in files]
+    other = tmp_path / "other"
+    for row in ROWS:
+        *_, last = arms(row, "marionette_untrimmed", 2, tmp_path)
+        for arm in (last, *last.answering()):
+            there = dataclasses.replace(arm, out=other).folder
+            if arm.folder.exists() and not there.exists():
+                shutil.copytree(arm.folder, there)
+        if row.only_seed is None:
+            shutil.rmtree(last.folder, ignore_errors=True)
+    columns, outs = TABLE.scales["marionette"], [tmp_path, other]
+    text = tables.write_table(TABLE, columns, outs, tmp_path / "t", 2)
+    assert [file.read_text() for file in files] == wanted
+    said = f"The runs are of several folders: seed 0 of '{tmp_path}'; seed 1 of '{other}'.\n\n"
+    assert said in text
+    teacher = row_arm(TEACHER, "marionette_untrimmed", 0, other).folder
+    summary = json.loads((teacher / "summary.json").read_text())
+    (teacher / "summary.json").write_text(json.dumps({**summary, "weights": "others"}))
+    with pytest.raises(InputError, match="are two runs of row 'dense', of which all seeds share"):
+        tables.write_table(TABLE, columns, outs, tmp_path / "t", 2)
 
 
 def test_a_row_with_other_clips_keeps_the_rest_of_its_choice():

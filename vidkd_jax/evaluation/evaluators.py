@@ -238,11 +238,6 @@ def learning(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if _EVALUATORS[name].learns)
 
 
-def need_training_split(names: Iterable[str]) -> bool:
-    """Whether one of these evaluators learns from the training split."""
-    return bool(learning(names))
-
-
 def sources_of(names: Iterable[str]) -> frozenset[str]:
     """Returns the sources of teachers whose answers these evaluators read."""
     return frozenset(source for name in names for source in _EVALUATORS[name].reads)

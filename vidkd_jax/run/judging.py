@@ -92,7 +92,7 @@ def _judge_part(
         exam = exam._replace(title=f"{exam.title}, variants")
     collected = _collect(run, predict, variables, exam)
     train = None
-    if evaluators.need_training_split(names):
+    if evaluators.learning(names):
         clips = dataclasses.replace(exam.clips, subset=run.splits.train)
         learnt = Exam(clips, f"{exam.title}, train")
         train = _collect(run, predict, variables, learnt)

@@ -40,23 +40,24 @@ def main(argv: list[str] | None = None) -> None:
         print("run one: python -m vidkd_jax.tables --table=NAME --out=DIR; --dry_run says its cost")
         return
     table = _checked_table(arguments, extra)
-    every = _wanted(table, table.rows, arguments, range(arguments.seeds))
+    columns, out = table.scales[arguments.scale], arguments.out[0]
+    every = _wanted(table.rows, columns, range(arguments.seeds), out)
     rows = [row for row in table.rows if row.name in (arguments.row or [row.name])]
-    wanted = _wanted(table, rows, arguments, arguments.seed or range(arguments.seeds))
+    wanted = _wanted(rows, columns, arguments.seed or range(arguments.seeds), out)
     # Of all rows, although --row may want only one of them: two could share a folder.
     check_overrides(every, wanted, extra)
     check_shared(table, every)
-    check_splits(table.rows, table.scales[arguments.scale].values(), extra)
+    check_splits(table.rows, columns.values(), extra)
     if not arguments.so_far:
         runs = plan(wanted, extra)
         check_forks(runs)
         if arguments.seed:
-            _say_shared(runs)
-        seen = answered(rows, table.scales[arguments.scale].values(), extra)
+            _say_shared(table, runs)
+        seen = answered(rows, columns.values(), extra)
         if arguments.dry_run:
             print_costs(runs, extra, seen)
             return
-        make_folder("--out", arguments.out[0])
+        make_folder("--out", out)
         check_records(runs, seen)
         check_converted(runs)
         runner.run_all(
@@ -70,13 +71,12 @@ def main(argv: list[str] | None = None) -> None:
         print(
             f"finished: {_said(arguments)}; the table of all finished rows: python -m "
             f"vidkd_jax.tables --table={shlex.quote(arguments.table)} --scale={arguments.scale} "
-            f"--out={shlex.quote(str(arguments.out[0]))} --seeds={arguments.seeds} --so_far "
+            f"--out={shlex.quote(str(out))} --seeds={arguments.seeds} --so_far "
             f"{shlex.join(extra)}".rstrip()
         )
     else:
         against = f"_against_{file_name(arguments.against)}" if arguments.against else ""
-        folder = arguments.out[0] / f"{Path(arguments.table).stem}_{arguments.scale}{against}"
-        columns = table.scales[arguments.scale]
+        folder = out / f"{Path(arguments.table).stem}_{arguments.scale}{against}"
         root = root_of(extra)
         print(write_table(table, columns, arguments.out, folder, arguments.seeds, root))
 
@@ -181,15 +181,18 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _say_shared(runs: Iterable[Planned]) -> None:
-    """Says which runs all seeds share: their weights must come from one machine."""
+def _say_shared(table: Table, runs: Iterable[Planned]) -> None:
+    """Says which runs all seeds of a folder share: their weights must come from one machine."""
     shared = [run.arm.folder for run in runs if run.arm.row.only_seed is not None and not run.done]
-    if shared:
-        print(
-            "all seeds share these runs, here and on other machines: run them on one of them first "
-            f"and copy their folders, or the table will be refused: {', '.join(map(str, shared))}",
-            file=sys.stderr,
-        )
+    if not shared:
+        return
+    # A row that all seeds share is one run: two machines' own ones would not make one row.
+    apart = "" if table.shared_rows() else ", or keep the machines' folders apart (docs/tables.md)"
+    print(
+        "all seeds share these runs, here and on other machines: run them on one of them first and "
+        f"copy their folders{apart}, or the table will be refused: {', '.join(map(str, shared))}",
+        file=sys.stderr,
+    )
 
 
 def _said(arguments: argparse.Namespace) -> str:
@@ -199,13 +202,13 @@ def _said(arguments: argparse.Namespace) -> str:
 
 
 def _wanted(
-    table: Table, rows: Sequence[Row], arguments: argparse.Namespace, seeds: Iterable[int]
+    rows: Sequence[Row], columns: Mapping[str, str], seeds: Iterable[int], out: Path
 ) -> list[Arm]:
     """Returns the runs, seed by seed: a table that is stopped early has whole seeds."""
     return [
-        row_arm(row, dataset, seed, arguments.out[0])
+        row_arm(row, dataset, seed, out)
         for seed in seeds
-        for dataset in table.scales[arguments.scale].values()
+        for dataset in columns.values()
         for row in rows
     ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.run.saved import is_finished
+from vidkd_jax.run.saved import is_finished, saved_summary
 from vidkd_jax.tables.row import SEED, Row, rows_in, with_rows
 from vidkd_jax.tables.table import Table
 
@@ -162,9 +162,29 @@ def _check_same_run(arm: Arm, other: Arm) -> None:
 
 
 def finished_arms(row: Row, dataset: str, outs: Iterable[Path], seeds: int) -> list[Arm]:
-    """Returns a row's finished runs in one column, of the table's first `seeds` seeds."""
+    """Returns a row's finished runs in one column, of the table's first `seeds` seeds.
+
+    Raises:
+      InputError: all seeds share the row's run, and two folders have two runs instead of copies.
+    """
     every = [arm for out in outs for arm in arms(row, dataset, seeds, out) if arm.is_finished()]
+    if row.only_seed is not None:
+        return _one_of_copies(every)
     return sorted(every, key=lambda arm: arm.table_seed)
+
+
+def _one_of_copies(found: list[Arm]) -> list[Arm]:
+    """Returns the first of several folders' copies of one finished run."""
+    summaries = [saved_summary(arm.folder) for arm in found]
+    weights = [summary.get("weights", summary) for summary in summaries]  # old runs have no digest
+    for arm, other in zip(found, weights, strict=True):
+        if other != weights[0]:
+            raise InputError(
+                f"'{arm.folder}' and '{found[0].folder}' are two runs of row '{arm.row.name}', of "
+                "which all seeds share one: copy it from one folder to the other before the runs "
+                "that need it, or show one of the folders"
+            )
+    return found[:1]
 
 
 def finished_by_seed(
@@ -179,12 +199,14 @@ def finished_by_seed(
       seeds: how many of the table's seeds count.
 
     Raises:
-      InputError: two folders have runs of one seed, which on two machines are nearly the same.
+      InputError: two folders have runs of one seed, which on two machines are nearly the same, or
+        not the same one of those that all seeds share.
     """
     outs = tuple(outs)
     finished = {row.name: finished_arms(row, dataset, outs, seeds) for row in rows}
     where: dict[int, Path] = {}
-    for arm in (arm for runs in finished.values() for arm in runs):
+    every = (arm for runs in finished.values() for arm in runs)
+    for arm in (arm for arm in every if arm.row.only_seed is None):
         if (other := where.setdefault(arm.table_seed, arm.out)) != arm.out:
             raise InputError(
                 f"--out: '{other}' and '{arm.out}' both have runs of seed {arm.table_seed}, such "

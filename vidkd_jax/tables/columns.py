@@ -45,7 +45,7 @@ class Column:
       departures: settings that all runs were given by flags, in place of the table's.
       minutes: by row, of training, mean over seeds; those of the runs that it needs included.
       num_groups: of the test videos; 0 where no metric has groups.
-      folders: the seeds whose runs each of the folders has.
+      folders: the seeds whose runs each of the folders has; a run that all seeds share is of none.
     """
 
     table: Table
@@ -157,18 +157,18 @@ def read_column(
 
 
 def _folders(finished: Iterable[Arm]) -> dict[Path, list[int]]:
-    """Returns the seeds whose runs each folder has."""
+    """Returns the seeds whose runs each folder has; a run that all seeds share is of none."""
     found: dict[Path, set[int]] = {}
     for arm in finished:
-        found.setdefault(arm.out, set()).add(arm.table_seed)
+        found.setdefault(arm.out, set()).update({arm.table_seed} - {arm.row.only_seed})
     return {out: sorted(seeds) for out, seeds in found.items()}
 
 
 def _of_same_networks(pairs: Pairs) -> bool:
     """Whether in each pair of runs the same network answers: a sampler only chooses its clips."""
 
-    def answers(arm: Arm) -> list[Path]:
-        return [each.folder for each in arm.answering() or [arm]]
+    def answers(arm: Arm) -> list[tuple[Path, int]]:  # copies in two folders are the same
+        return [(each.kind, each.seed) for each in arm.answering() or [arm]]
 
     return all(answers(ours) == answers(theirs) for ours, theirs in pairs.values())
 

@@ -103,11 +103,14 @@ def _folders(column: Column) -> list[str]:
     """Returns whose runs are of which folder, where there are several."""
     if len(column.folders) < 2:
         return []
-    each = (
-        f"{'seeds' if seeds[1:] else 'seed'} {', '.join(map(str, seeds))} of '{folder}'"
-        for folder, seeds in column.folders.items()
-    )
+    each = (f"{_seeds(seeds)} of '{folder}'" for folder, seeds in column.folders.items())
     return [f"The runs are of several folders: {'; '.join(each)}."]
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """Returns what to call a folder's runs."""
+    named = f"{'seeds' if seeds[1:] else 'seed'} {', '.join(map(str, seeds))}"
+    return named if seeds else "what all seeds share"
 
 
 def _noise(column: Column) -> list[str]:
