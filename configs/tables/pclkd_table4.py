@@ -33,15 +33,10 @@ def row(student: str, teacher: str | None, stages: tuple[float, ...]) -> Row:
 
 
 ROWS = [row(student, *found) for student, rows in PAPER.items() for found in rows.items()]
-# Each heading says of what its accuracies are.
-METRICS = tuple(
-    dataclasses.replace(metric, heading=f"{of_what} {metric.heading}".strip())
-    for of_what, names in (
-        ("pretext,", (*STAGES, "early_epoch", "mid_epoch", "late_epoch")),
-        ("", ("speed_up", "reaches", "pretext_top1")),
-        ("actions,", ("probe_top1", "retrieval_top1")),
-    )
-    for metric in lookup(names)
+METRICS = (
+    *lookup((*STAGES, "early_epoch", "mid_epoch", "late_epoch"), of="pretext"),
+    *("speed_up", "reaches", "pretext_top1"),
+    *lookup(("probe_top1", "retrieval_top1"), of="actions"),
 )
 AGAIN = dataclasses.replace(
     row("r3d", None, (0, 0, 0)), name="R3D, scratch, other seeds", seed_offset=1000, paper={}

@@ -139,6 +139,8 @@ def test_official_validation_split_is_used_when_asked(memory_dataset):
 def test_fraction_is_balanced_over_classes(memory_dataset):
     videos = memory_dataset([20] * 40, num_classes=4).videos
     assert Counter(v.label for v in balanced_subset(videos, 0.2)) == dict.fromkeys(range(4), 2)
+    hardly_one = Counter(v.label for v in balanced_subset(videos, 0.01))  # of 10 each
+    assert hardly_one == dict.fromkeys(range(4), 1)
     nearly_three = Counter(v.label for v in balanced_subset(videos, 0.28))
     assert nearly_three == dict.fromkeys(range(4), 3)
     smaller = {v.id for v in balanced_subset(videos, 0.2)}

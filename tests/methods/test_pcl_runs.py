@@ -12,6 +12,7 @@ from small_runs import build
 from squares import SMALL_RUN
 
 from vidkd_jax import train
+from vidkd_jax.data import Splits
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
 from vidkd_jax.networks.checkpoints import Checkpoints, load_epoch
@@ -125,6 +126,21 @@ def test_stopped_and_resumed_it_has_the_same_banks(finished, small_config, tmp_p
     assert moved.sum() == 8 and len(moved) == 64  # 8 videos train
 
 
+# Runs `vidkd_jax.main`, and says after each epoch how many rows of a bank each device holds.
+WATCHED = """
+import runpy
+from vidkd_jax import train
+def watched(*given, epoch=train._train_epoch):
+    state = epoch(*given)
+    rows = {name: [len(s.data) for s in bank.addressable_shards]
+            for name, bank in state.memory.items() if bank.ndim}
+    print("rows", rows)
+    return state
+train._train_epoch = watched
+runpy.run_module("vidkd_jax.main", run_name="__main__")
+"""
+
+
 @pytest.mark.parametrize("split", [True, False])
 def test_two_devices_have_the_banks_of_one(split, finished, square_records, tmp_path):
     """Whether each device has a part of the banks, or all of them."""
@@ -132,7 +148,7 @@ def test_two_devices_have_the_banks_of_one(split, finished, square_records, tmp_
     fields = {**SMALL_RUN, "data.root": square_records, "method.split_banks": split}
     fields |= {name.replace("__", "."): value for name, value in BANKS.items()}
     flags = [f"--config.{field}={value}" for field, value in fields.items()]
-    command = [sys.executable, "-m", "vidkd_jax.main", "--config=pcl_r3d", f"--workdir={tmp_path}"]
+    command = [sys.executable, "-c", WATCHED, "--config=pcl_r3d", f"--workdir={tmp_path}"]
     done = subprocess.run(
         [*command, *flags, "--config.schedule.patience=10", "--config.data.stride=2"],
         env={**os.environ, "JAX_NUM_CPU_DEVICES": "2"},
@@ -141,6 +157,9 @@ def test_two_devices_have_the_banks_of_one(split, finished, square_records, tmp_
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    each = [32, 32] if split else [64, 64]
+    said = [line for line in done.stdout.splitlines() if line.startswith("rows")]
+    assert said == [f"rows {dict.fromkeys(('first_bank', 'last_bank'), each)}"] * 3
     (one, _), (two, _) = load_epoch(workdir, 3), load_epoch(tmp_path, 3)
     for name in ("first_bank", "last_bank"):
         np.testing.assert_allclose(one["memory"][name], two["memory"][name], atol=2e-3)
@@ -216,8 +235,19 @@ def test_videos_too_short_for_a_tuple_are_counted_or_refused(small_config, capsy
     assert "shorter" not in capsys.readouterr().err
 
 
-def test_few_videos_too_short_for_a_tuple_are_counted(memory_subset, capsys):
-    check_lengths(memory_subset([30, 25, 30, 30]), Tuples(4, 2, 3, 4))
-    said = capsys.readouterr().err
-    assert said.startswith("1 of 4 training videos are shorter than 3 clips of 4")
-    assert "29 frames; the shortest has 25. Frames of theirs are repeated." in said
+@pytest.mark.parametrize("name", ["training", "validation", "test"])
+def test_few_videos_too_short_for_a_tuple_are_counted(name, memory_subset, capsys):
+    tuples = Tuples(4, 2, 3, 4)  # of 29 frames
+
+    def check(lengths):
+        enough = {key: memory_subset([30] * 4) for key in ("training", "validation", "test")}
+        train, val, test = {**enough, name: memory_subset(lengths)}.values()
+        check_lengths(Splits(train, val, test, ("a", "b"), {}), tuples)
+        return capsys.readouterr().err
+
+    assert check([29] * 4) == ""
+    said = check([30, 25, 28, 30])  # half of them, which is the most
+    assert said.startswith(f"2 of 4 {name} videos are shorter than 3 clips of 4") and "29 f" in said
+    assert said.endswith("frames; the shortest has 25. Frames of theirs are repeated.\n")
+    with pytest.raises(InputError, match=rf"data\.frames: 3 of 5 {name} videos are shorter than"):
+        check([30, 25, 28, 30, 28])

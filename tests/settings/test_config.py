@@ -92,6 +92,24 @@ def test_papers_values():
     } == {0.5}
 
 
+@pytest.mark.parametrize("name", ["pcl_c3d", "pclkd_r21d_r3d"])
+def test_pcls_values_are_those_of_table_1(name):
+    """PCL+KD 2024, Table 1 and section 3.4; the 2022 paper differs in its epochs."""
+    config = load(name)
+    assert (config.optim.learning_rate, config.optim.momentum) == (0.01, 0.9)
+    assert config.optim.weight_decay == 5e-4
+    assert (config.train.batch_size, config.train.epochs) == (16, 200)
+    assert load(name, "ucf101_2022").train.epochs == 100
+    assert (config.data.frames, config.data.crop, config.data.short_side) == (10, 112, 128)
+    method = read(config).method
+    assert (method.tuple_length, method.interval, method.contrast_weight) == (3, 8, 0.5)
+    augment = config.augment
+    assert (augment.jitter, augment.grey, augment.blur) == (0.8, 0.2, 0.5)
+    assert augment.jitter_strength == (0.4, 0.4, 0.4, 0.1)
+    if name == "pclkd_r21d_r3d":
+        assert (method.temperature, method.distilled) == (4.0, "pretext")
+
+
 def departures(config):
     """Returns the settings of a config that differ from the defaults, as JSON values."""
     base = read(get_base_config()).by_field()

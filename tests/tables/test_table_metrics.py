@@ -276,14 +276,14 @@ def test_a_run_that_takes_its_last_epoch_has_no_curve(tmp_path):
 
 
 def test_a_run_is_as_much_faster_as_it_reaches_the_others_end_sooner(tmp_path):
-    shown, reaches = lookup(("speed_up", "reaches"))
+    shown, reaches, above = lookup(("speed_up", "reaches", "above"))
     curves = {
         "slow": [0.1, 0.2, 0.3, 0.4],  # its end at epoch 4
         "fast": [0.2, 0.5, 0.4, 0.4],  # 0.4 at epoch 2
         "never": [0.1, 0.1, 0.2, 0.3],  # 0.3, which the slow one has at epoch 3, at epoch 4
         "stopped": [0.1],  # which all have at epoch 1
     }
-    both = [shown, reaches]
+    both = [shown, reaches, above]
     read = {n: read_run(write_curve(tmp_path / n, c), both) for n, c in curves.items()}
     runs = {name: {0: run, 1: run} for name, run in read.items()}
     found = compare(runs, dict.fromkeys(runs, "slow"), both)
@@ -294,6 +294,10 @@ def test_a_run_is_as_much_faster_as_it_reaches_the_others_end_sooner(tmp_path):
     assert back["slow"]["speed_up"][0].mean == -means["fast"]
     get_there = {name for name in runs if found[name]["reaches"][0].mean == 1}
     assert get_there == {"slow", "fast"}
+    epochs = {name: found[name]["above"][0].mean for name in runs}
+    assert epochs == {"slow": 0, "fast": 0.75, "never": 0, "stopped": 0}
+    behind = {name: back[name]["above"][0].mean for name in runs}
+    assert behind == {"slow": 0, "fast": 0, "never": 0, "stopped": 0}  # two are as good in the end
     assert found["fast"]["speed_up"][1].mean == 1.0  # there is nothing to subtract
 
 

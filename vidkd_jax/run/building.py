@@ -177,7 +177,7 @@ def build_run(settings: Settings) -> Run:
     method_checks.check_clips(settings.method, own)
     method_checks.check_choosing(settings.method, own)
     method_checks.check_evaluated(settings.eval.max_clips, own)
-    method_checks.check_lengths(splits.train, own)
+    method_checks.check_lengths(splits, own)
     frozen = load_frozen(settings, splits, records, own, mesh)
     clip_shape = clip_shape_of(settings, own)
     student, student_shapes = build_student(

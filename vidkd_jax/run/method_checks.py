@@ -8,7 +8,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from vidkd_jax.data import Subset
+from vidkd_jax.data import Splits
 from vidkd_jax.errors import InputError, suggest
 from vidkd_jax.evaluation import evaluators
 from vidkd_jax.methods import Frozen, Method, Shapes
@@ -70,29 +70,35 @@ def check_choosing(method: Method, sampler: Sampler) -> None:
         )
 
 
-def check_lengths(subset: Subset, sampler: Sampler) -> None:
+def check_lengths(splits: Splits, sampler: Sampler) -> None:
     """Says how many videos are too short for what a method draws; refuses more than half.
+
+    Those of validation and test count, too: what is repeated there is judged.
 
     Of a short video's tuple of clips the later ones would be still pictures, as its last frame is
     repeated, and neighbouring segments would have the same frame. One clip is as in TY, which
     repeats the last frame.
 
     Raises:
-      InputError: more than half of the videos are too short.
+      InputError: more than half of the videos of a split are too short.
     """
     if sampler.num_clips == 1 and sampler.offsets is not None:
         return
-    short = [video.num_frames for video in subset.videos if video.num_frames < sampler.span]
-    if not short:
-        return
-    found = (
-        f"{len(short):,} of {len(subset.videos):,} training videos are shorter than "
-        f"{sampler.describe()}: {sampler.span} frames; the shortest has {min(short)}"
-    )
-    if 2 * len(short) > len(subset.videos):
-        raise InputError(f"config.data.frames: {found}; use {_remedy(sampler)}, or longer videos")
-    if sharding.is_main():
-        print(f"{found}. Frames of theirs are repeated.", file=sys.stderr)
+    named = {"training": splits.train, "validation": splits.val, "test": splits.test}
+    for name, subset in named.items():
+        frames = [video.num_frames for video in subset.videos]
+        short = [count for count in frames if count < sampler.span]
+        if not short:
+            continue
+        found = (
+            f"{len(short):,} of {len(frames):,} {name} videos are shorter than "
+            f"{sampler.describe()}: {sampler.span} frames; the shortest has {min(short)}"
+        )
+        if 2 * len(short) > len(frames):
+            remedy = f"use {_remedy(sampler)}, or longer videos"
+            raise InputError(f"config.data.frames: {found}; {remedy}")
+        if sharding.is_main():
+            print(f"{found}. Frames of theirs are repeated.", file=sys.stderr)
 
 
 def _remedy(sampler: Sampler) -> str:

@@ -69,6 +69,13 @@ def _reaches(curve: np.ndarray, reference: np.ndarray) -> float:
     return float(np.nanmax(curve) >= reference[-1])
 
 
+def _above(curve: np.ndarray, reference: np.ndarray) -> float:
+    """Returns the share of the epochs, of those that both have, in which a run is above another."""
+    both = min(len(curve), len(reference))
+    known = ~np.isnan(curve[:both] - reference[:both])
+    return float((curve[:both] > reference[:both])[known].mean())
+
+
 # PCL+KD 2024, section 3.5.3: epochs 0 to 50, 50 to 150, 150 to 200.
 _STAGES = {"early": 0.25, "mid": 0.75, "late": 1.0}
 OF_STAGES = (
@@ -109,6 +116,13 @@ OF_STAGES = (
         of_pair=_reaches,
         note="Reaches the other's end: share of the runs that get as far, in any epoch, as the run "
         "that they are compared with is in its last one.",
+    ),
+    Metric(
+        "above",
+        "epochs above",
+        of_pair=_above,
+        note="Epochs above: share of the epochs in which a run is above the one that it is "
+        "compared with in the same epoch; of two that are alike, half.",
     ),
 )
 OF_CURVES = (

@@ -1,6 +1,7 @@
 """The metrics that a table can show, by name."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from vidkd_jax.errors import InputError, suggest
@@ -74,8 +75,12 @@ SHOWN = ("clip_top1", "video_top1", "clip_ece", "video_ece", "clip_overconfidenc
 _IN_EVERY_CSV = (*SHOWN, "video_overconfidence")
 
 
-def lookup(metrics: Iterable[str | Metric]) -> tuple[Metric, ...]:
+def lookup(metrics: Iterable[str | Metric], of: str = "") -> tuple[Metric, ...]:
     """Returns the metrics that a table names: by name in `METRICS`, or its own.
+
+    Args:
+      metrics: names, or metrics.
+      of: what they are of, such as "actions", for their headings; "": these say it themselves.
 
     Raises:
       InputError: no metric has that name, or two of the table's have one name.
@@ -88,7 +93,8 @@ def lookup(metrics: Iterable[str | Metric]) -> tuple[Metric, ...]:
             metric = METRICS[metric]
         if metric.name in found:
             raise InputError(f"metrics: '{metric.name}' stands there twice; leave one out")
-        found[metric.name] = metric
+        heading = f"{of}, {metric.heading}" if of else metric.heading
+        found[metric.name] = dataclasses.replace(metric, heading=heading)
     return tuple(found.values())
 
 
