@@ -142,6 +142,7 @@ def test_options_reach_sampler_heads_and_transforms():
         "pretext": Head(5, over="tuple"),
         "projection": Head(6, hidden=7, unit=True),
     }
+    assert create(classified="clip").heads(9, ())["pretext"] == Head(5, over="middle")
     assert create(split_banks=True, contrast="banks").sharded_memory == ("first_bank", "last_bank")
     assert create().sharded_memory == create(contrast="banks").sharded_memory == ()
     many = {"clip": jnp.tile(BATCH["clip"][:1], (24, 1, 1, 1, 1, 1)), "video": jnp.arange(24)}

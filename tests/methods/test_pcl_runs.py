@@ -177,6 +177,7 @@ def test_a_teacher_of_the_same_task_teaches(finished, small_config, tmp_path):
     teacher, _ = finished
     own = {**PCL, "method__name": "pcl_distillation", "teachers__runs": (str(teacher),)}
     wide = {"model__width": 1 / 16, "train__epochs": 1, "method__fifth": "repeat"}
+    wide |= {"method__classified": "clip"}  # whatever the teacher tells it from
     summary = train.train_and_evaluate(small_config(**own, **wide), tmp_path)
     assert "pretext_top1" in summary
     records = read_records(tmp_path / "metrics.jsonl")

@@ -23,6 +23,7 @@ HEADS = {
     "logits": Head(4),
     "projection": Head(6, hidden=5, unit=True, training_only=True),
     "order": Head(2, over="tuple"),
+    "middle": Head(2, over="middle"),
     "probe": Head(4, detached=True),
 }
 
@@ -40,6 +41,7 @@ def test_heads_are_what_they_say_over_the_clips_of_a_tuple():
         "logits": (2, 3, 4),
         "projection": (2, 3, 6),
         "order": (2, 2),
+        "middle": (2, 2),
         "probe": (2, 3, 4),
     }
     features = np.asarray(CLIPS.mean((2, 3, 4)))
@@ -47,6 +49,9 @@ def test_heads_are_what_they_say_over_the_clips_of_a_tuple():
     linear = params["order"]
     expected = features.reshape(2, 9) @ linear["kernel"] + linear["bias"]
     np.testing.assert_allclose(found["order"], expected, rtol=1e-4, atol=1e-5)
+    linear = params["middle"]
+    expected = features[:, 1] @ linear["kernel"] + linear["bias"]
+    np.testing.assert_allclose(found["middle"], expected, rtol=1e-4, atol=1e-5)
     first, second = params["projection.0"], params["projection.2"]
     hidden = np.maximum(features @ first["kernel"] + first["bias"], 0)
     projected = hidden @ second["kernel"] + second["bias"]

@@ -21,6 +21,7 @@ from vidkd_jax.samplers import Sampler, Tuples
 
 CONTRASTS = ("in_batch", "banks", "none")
 WINDOWS = ("clip", "tuple")
+CLASSIFIED = ("tuple", "clip")
 _LABELS, _TRANSFORMS, _NEGATIVES = 0, 1, 2  # of the own keys of a step
 _BANKS = ("first_bank", "last_bank")
 _EVALUATION = 0  # seed of the transforms of evaluation clips, alike in all runs
@@ -44,6 +45,8 @@ class PretextContrast(Defaults):
       remote_gap: frames at least between the tuple and the remote clip; 16 in the code.
       windows: whether each "clip" is cut by a window of its own, as in the code, or all clips of a
         "tuple" by one, which may tell its first and last clip by the scene. The paper does not say.
+      classified: what the transform is told from: all clips of the "tuple", as in the code, or the
+        transformed "clip" alone, as eq. 1 of the paper has it.
       contrast: "in_batch": `losses.two_clip_contrast`, the paper's; "banks": the released code's
         two banks of features; "none".
       contrast_weight: alpha of eq. 5; 0.5 in the paper.
@@ -62,6 +65,7 @@ class PretextContrast(Defaults):
     fifth: str = choice("repeat", pretext.FIFTH)
     remote_gap: int = option(16, at_least=0)
     windows: str = choice("clip", WINDOWS)
+    classified: str = choice("tuple", CLASSIFIED)
     contrast: str = choice("in_batch", CONTRASTS)
     contrast_weight: float = option(0.5, at_least=0)
     contrast_temperature: float = option(0.07, more_than=0)
@@ -102,10 +106,11 @@ class PretextContrast(Defaults):
         return _BANKS if self.split_banks and self.contrast == "banks" else ()
 
     def heads(self, num_classes: int, teachers: tuple[Shapes, ...]) -> Mapping[str, Head]:
-        """Returns the classifier of transforms, over the tuple, and the projection of each clip."""
+        """Returns the classifier of transforms, and the projection of each clip."""
         del num_classes, teachers
+        over = "tuple" if self.classified == "tuple" else "middle"
         return {
-            "pretext": Head(len(pretext.TRANSFORMS), over="tuple"),
+            "pretext": Head(len(pretext.TRANSFORMS), over=over),
             "projection": Head(self.projection, hidden=self.hidden, unit=True),
         }
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+_OVER = ("clip", "tuple", "middle")
 _LEAST_NORM = 1e-12  # PyTorch's `normalize` divides by no less
 
 
@@ -20,13 +21,14 @@ class Head:
       hidden: width of a hidden layer with a ReLU behind it; 0: the head is one linear layer.
       unit: scales each output vector to length 1.
       over: "clip": each clip has an output of its own; "tuple": the features of all clips of a
-        video are concatenated, and the video has one output.
+        video are concatenated, and the video has one output; "middle": it has that of its middle
+        clip.
       detached: the head's gradient stops before the features.
       training_only: only training needs it; a saved network is not asked for it, and it does not
         count as a parameter of the network.
 
     Raises:
-      ValueError: a width is too small, or `over` is neither.
+      ValueError: a width is too small, or `over` is none of these.
     """
 
     width: int
@@ -37,8 +39,8 @@ class Head:
     training_only: bool = False
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.hidden < 0 or self.over not in ("clip", "tuple"):
-            raise ValueError(f"{self}: width from 1, hidden from 0, over 'clip' or 'tuple'")
+        if self.width < 1 or self.hidden < 0 or self.over not in _OVER:
+            raise ValueError(f"{self}: width from 1, hidden from 0, over one of {_OVER}")
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Head":
@@ -58,12 +60,14 @@ def apply_head(head: Head, name: str, features: jax.Array) -> jax.Array:
       features: [b, d] of one clip a video, or [b, n, d] of n clips.
 
     Returns:
-      [b, width] for a head over the tuple or for one clip a video; else [b, n, width].
+      [b, n, width] for a head over each of several clips; else [b, width].
     """
     if head.detached:
         features = jax.lax.stop_gradient(features)
     if head.over == "tuple":
         features = features.reshape(len(features), -1)
+    if head.over == "middle" and features.ndim > 2:
+        features = features[:, features.shape[1] // 2]
     if head.hidden:
         features = nn.relu(nn.Dense(head.hidden, name=f"{name}.0")(features))
         output = nn.Dense(head.width, name=f"{name}.2")(features)
