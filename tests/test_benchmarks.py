@@ -1,5 +1,6 @@
 """The benchmarks run, on tiny networks. Their figures are not tested."""
 
+import csv
 import dataclasses
 import importlib.util
 import json
@@ -11,6 +12,11 @@ import sys
 import numpy as np
 import pytest
 from small_networks import save_sampler
+
+from benchmarks import averages_of_seeds
+from vidkd_jax.errors import InputError
+from vidkd_jax.tables import load_table
+from vidkd_jax.tables.averages import averages
 
 TINY = ("--width=0.03125", "--frames=4", "--size=16", "--batch=2", "--steps=1", "--warmup=1")
 WHERE = {"benchmark", "command", "machine", "python", "jax"}
@@ -459,3 +465,51 @@ def test_timelines_of_test_videos(video_run, sampler, square_videos, tmp_path, c
     assert chosen["videos"] == dense["videos"] == 3 and (chosen["k"], dense["k"]) == (1, None)
     assert chosen["action"] == dense["action"] == pytest.approx([2 / 3] * 3, abs=1e-4)
     assert 0 <= chosen["confidence_auroc"] <= 1 and "confidence_auroc" not in dense
+
+
+RESULTS = pathlib.Path(__file__).parents[1] / "docs/results"
+
+
+@pytest.mark.parametrize("table", ["pclkd_table4", "pclkd_table5", "pclkd_table6", "pclkd_table7"])
+def test_averages_of_seeds_are_those_of_the_runs(table):
+    figures = averages_of_seeds.read([RESULTS / f"{table}_seeds.csv"], "marionette_long")
+    column = averages_of_seeds.column_of(
+        load_table(table).at("marionette"), "marionette_long", figures
+    )
+    with (RESULTS / f"{table}_averages.csv").open() as file:
+        wanted = {(line["on_average"], line["metric"]): line for line in csv.DictReader(file)}
+    found = averages(column)
+    assert {(each.name, each.metric.name) for each in found} == wanted.keys()
+    for each in found:
+        line, ours = wanted[each.name, each.metric.name], each.difference
+        theirs = [float(line[name]) for name in ("difference", "low", "high", "std")]
+        assert theirs == pytest.approx([ours.mean, ours.low, ours.high, ours.std])
+
+
+def test_averages_of_seeds_of_two_files_and_what_is_refused(tmp_path, monkeypatch, capsys):
+    lines = (RESULTS / "pclkd_table5_seeds.csv").read_text().splitlines(keepends=True)
+    parts = {"0": [lines[0]], "other": [lines[0]]}
+    for line in lines[1:]:
+        parts["0" if line.rstrip().endswith(",0") else "other"].append(line)
+    for name, part in parts.items():
+        (tmp_path / name).write_text("".join(part))
+    both = [str(tmp_path / name) for name in parts]
+
+    def said(*files):
+        monkeypatch.setattr(sys, "argv", ["averages_of_seeds", "--table=pclkd_table5", *files])
+        averages_of_seeds.main()
+        return capsys.readouterr().out
+
+    assert said(*both) == said(str(RESULTS / "pclkd_table5_seeds.csv"))
+    assert "| with a teacher | 6 | pretext, late | +2.8 [+0.9, +4.8] |" in said(*both)
+    with pytest.raises(InputError, match=r"0': row 'R3D taught by C3D' has seed 0 twice"):
+        said(*both, both[0])
+    with pytest.raises(
+        InputError, match=r"no row of 'PCL\+KD 2024 Table 5.*' on 'marionette_long' "
+    ):
+        said(str(RESULTS / "ty_table3_seeds.csv"))
+    (tmp_path / "no").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"no': not a table's seeds\.csv"):
+        said(str(tmp_path / "no"))
+    with pytest.raises(InputError, match=r"nowhere': not a table's seeds\.csv"):
+        said(str(tmp_path / "nowhere"))

@@ -88,7 +88,7 @@ def markdown(table: Table, columns: Sequence[Column]) -> str:
         for line in remarks(column):
             lines += [line, ""]
         for block in blocks(column):
-            lines += [*_markdown_table(block), ""]
+            lines += [*markdown_table(block), ""]
     return "\n".join([*lines, explanation(table, columns)]) + "\n"
 
 
@@ -267,7 +267,7 @@ def _paper_cost(row: Row, column: Column, what: str, unit: str = "") -> str:
     return f" (paper {paper[what]:.1f}{unit})" if what in paper else ""
 
 
-def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Returns the lines of a table whose first row is its heads."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     heads, *body = ["| " + " | ".join(row) + " |" for row in cells]
