@@ -236,16 +236,19 @@ def paired(
 
 
 def finished_part(
-    table: Table, dataset: str, outs: Iterable[Path], seeds: int
+    table: Table, finished: Mapping[str, Mapping[int, Arm]]
 ) -> tuple[Table, list[str], list[str]]:
     """Returns what can be shown of one column.
+
+    Args:
+      table: with all rows.
+      finished: their finished runs in the column.
 
     Returns:
       The table with the rows that have a finished run, and whose reference has one of the same
       seed; the names of the rows without a finished run; the names of the rows that have one, but
       whose reference has none of its seeds.
     """
-    finished = finished_by_seed(table.rows, dataset, outs, seeds)
     by_name = {row.name: row for row in table.rows}
 
     def is_shown(name: str) -> bool:

@@ -113,8 +113,9 @@ def read_column(
       InputError: the runs are not of one recipe and the same test videos, two folders have runs
         of one seed, a run that one of them needed is gone, or a run lacks a metric of the table.
     """
-    table, missing, unpaired = finished_part(table, dataset, outs, seeds)
-    finished = finished_by_seed(table.rows, dataset, outs, seeds)
+    found = finished_by_seed(table.rows, dataset, outs, seeds)
+    table, missing, unpaired = finished_part(table, found)
+    finished = {row.name: found[row.name] for row in table.rows}
     every = [arm for runs in finished.values() for arm in runs.values()]
     departures = check_alike(every)
     shown = Shown(table, dataset, outs, seeds, data_root)
