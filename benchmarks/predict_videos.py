@@ -61,11 +61,12 @@ def networks(args: argparse.Namespace) -> Any:
     from vidkd_jax.inference.loaded import Cutting, Loaded
     from vidkd_jax.models import Head, Normalisation
     from vidkd_jax.networks import weights
+    from vidkd_jax.networks.card import Card
     from vidkd_jax.run.state import create_variables
 
     def loaded(name: str, layers: int, width: float, *, confidence: bool) -> Loaded:
         heads = {"logits": Head(CLASSES)} | ({"confidence": Head(1)} if confidence else {})
-        card = weights.Card(
+        card = Card(
             model=f"ty_r3d_{layers}",
             width=width,
             in_channels=3,

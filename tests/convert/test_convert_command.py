@@ -16,13 +16,14 @@ from vidkd_jax.convert.__main__ import _abstract, main
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import ACTIVITYNET, IMAGENET, TY
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card
 
 NARROW = ["--model=ty_r3d_18", "--width=0.03125"]
 
 
 def card(**changes):
     values = {"model": "ty_r3d_18", "width": 1 / 32, "in_channels": 3, "num_classes": 4}
-    return weights.Card(**{**values, "frames": 16, "size": 112, "normalisation": TY, **changes})
+    return Card(**{**values, "frames": 16, "size": 112, "normalisation": TY, **changes})
 
 
 def random_state(**changes):

@@ -8,6 +8,7 @@ from vidkd_jax.convert.__main__ import _abstract, main
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import TY
 from vidkd_jax.networks import public_names, weights
+from vidkd_jax.networks.card import Card
 
 h5py = pytest.importorskip("h5py", reason="the extra 'parity' brings h5py")
 
@@ -19,7 +20,7 @@ _KERAS = {
 
 def drawn(name):
     """Draws random weights of a narrow network by name, with axes [d, h, w, i, o] as in Keras."""
-    card = weights.Card(name, 1 / 32, 3, 5, 16, TY)
+    card = Card(name, 1 / 32, 3, 5, 16, TY)
     rng = np.random.default_rng(0)
     shapes = public_names.by_public_name(_abstract(card), head="fc")
     random = {n: rng.normal(size=leaf.shape).astype(np.float32) for n, leaf in shapes.items()}

@@ -14,6 +14,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.models import Head
 from vidkd_jax.models.normalisation import ACTIVITYNET, TY
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card
 from vidkd_jax.networks.checkpoints import Checkpoints
 from vidkd_jax.run import beginning, init_from
 from vidkd_jax.run.state import create_variables
@@ -27,7 +28,7 @@ def folder(tmp_path_factory, small_config):
     run = build(small_config())
     model = run.student.model.clone(heads={"logits": Head(4)})
     variables = create_variables(jax.random.key(7), run.clip_shape, model=model)
-    card = weights.Card("ty_r3d_10", 1 / 32, 3, 4, 4, ACTIVITYNET)
+    card = Card("ty_r3d_10", 1 / 32, 3, 4, 4, ACTIVITYNET)
     weights.save(path, card, variables)
     return path
 

@@ -7,6 +7,7 @@ import pytest
 from vidkd_jax import models
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card
 from vidkd_jax.networks.network import Network
 
 
@@ -32,6 +33,6 @@ def test_clips_are_chosen(clips):
 
 
 def test_a_backbone_that_another_program_has_registered_is_named():
-    card = weights.Card("mine", 1.0, 3, 2, 16, models.Normalisation())
+    card = Card("mine", 1.0, 3, 2, 16, models.Normalisation())
     with pytest.raises(InputError, match="'mine' is not known here: run this from Python, where"):
         weights.network_of(card)

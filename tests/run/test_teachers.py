@@ -18,6 +18,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.models import Head, Normalisation
 from vidkd_jax.models.normalisation import ACTIVITYNET_BGR
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card, on_other_lists, selected_on
 from vidkd_jax.run import judging, kept, trained
 from vidkd_jax.run.judging import Exam
 from vidkd_jax.run.state import create_variables
@@ -125,9 +126,7 @@ def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config,
     """The teacher's family, scale and order of channels differ from the student's."""
     model = models.create("r3d_18", 2, width=1 / 32, normalisation=ACTIVITYNET_BGR)
     variables = create_variables(jax.random.key(5), (4, 24, 24, 3), model=model)
-    weights.save(
-        tmp_path, weights.Card("r3d_18", 1 / 32, 3, 2, 4, ACTIVITYNET_BGR, stride=2), variables
-    )
+    weights.save(tmp_path, Card("r3d_18", 1 / 32, 3, 2, 4, ACTIVITYNET_BGR, stride=2), variables)
     run = build(taught(small_config, tmp_path))
     assert run.student.model.normalisation != ACTIVITYNET_BGR
     batch = next(run.train_batches)
@@ -144,7 +143,7 @@ def test_converted_weights_teach_with_a_normalisation_of_their_own(small_config,
 def test_a_random_classifier_does_not_teach_classes(small_config, tmp_path):
     model = models.create("r3d_18", 2, width=1 / 32, normalisation=ACTIVITYNET_BGR)
     variables = create_variables(jax.random.key(5), (4, 24, 24, 3), model=model)
-    card = weights.Card("r3d_18", 1 / 32, 3, 2, 4, ACTIVITYNET_BGR, has_classifier=False)
+    card = Card("r3d_18", 1 / 32, 3, 2, 4, ACTIVITYNET_BGR, has_classifier=False)
     weights.save(tmp_path, card, variables)
     run = {"teachers__runs": (str(tmp_path),)}
     for method in ("distillation", "decoupled"):
@@ -557,7 +556,7 @@ def test_selection_on_the_test_list_is_handed_on(teacher_run, small_config, tmp_
     )
     assert build(started).card.selected_on == "test"
     card = weights.load_card(copy)
-    assert weights.selected_on("groups", "another", [card]) == "groups"
+    assert selected_on("groups", "another", [card]) == "groups"
 
 
 def test_a_teacher_of_other_lists_is_known(teacher_run, small_config, tmp_path):
@@ -571,10 +570,10 @@ def test_a_teacher_of_other_lists_is_known(teacher_run, small_config, tmp_path):
         (copy / "summary.json").write_text(json.dumps(summary))
         assert build(taught(small_config, copy)).card.on_other_lists is known
     card = weights.load_card(teacher_run)
-    assert not weights.on_other_lists("others-1", "another", [card])
+    assert not on_other_lists("others-1", "another", [card])
     student = dataclasses.replace(card, on_other_lists=True)  # of such a teacher
-    assert weights.on_other_lists(card.records, card.dataset, [student])
-    assert not weights.on_other_lists(card.records, "another", [student])
+    assert on_other_lists(card.records, card.dataset, [student])
+    assert not on_other_lists(card.records, "another", [student])
 
 
 def test_a_cosine_of_another_length_is_another_run(small_config, tmp_path):

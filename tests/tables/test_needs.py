@@ -10,7 +10,7 @@ from finished_runs import finish
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.normalisation import TY
-from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card
 from vidkd_jax.run import origins
 from vidkd_jax.tables import (
     SEED,
@@ -60,7 +60,7 @@ def test_minutes_and_parameters_include_the_teachers(tmp_path, monkeypatch):
 def test_a_teacher_by_its_path_counts_as_any_other(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
-    card = weights.Card("ty_r3d_18", 1 / 32, 3, 14, frames=8, normalisation=TY, size=48)
+    card = Card("ty_r3d_18", 1 / 32, 3, 14, frames=8, normalisation=TY, size=48)
     (folder / "model.json").write_text(json.dumps(card.as_json()))
     row = Row("taught", "distillation_r18", {"teachers.runs": (str(folder),)})
     arm = row_arm(row, "marionette", 0, tmp_path)
@@ -489,7 +489,7 @@ def test_converted_weights_stand_for_a_run_on_real_videos(tmp_path, monkeypatch)
     assert real.overrides()["teachers.runs"][0] == str(folder)
     with pytest.raises(InputError, match=r"row 'a': no weights in '.*public'; make them with"):
         checks.check_converted(plan([real], []))
-    card = weights.Card("tsn_resnet18", 1 / 32, 3, 9, frames=1, normalisation=TY, size=32)
+    card = Card("tsn_resnet18", 1 / 32, 3, 9, frames=1, normalisation=TY, size=32)
     folder.mkdir(parents=True)
     wrong = dataclasses.replace(card, frames=3)
     (folder / "model.json").write_text(json.dumps(wrong.as_json()))
@@ -519,7 +519,7 @@ def test_converted_weights_of_another_network_are_refused_before_anything_runs(t
     folder = tmp_path / "weights" / "public"
     folder.mkdir(parents=True)
     run = plan([row_arm(row, "ucf101", 0, tmp_path)], [])
-    card = weights.Card("r3d_18", 1.0, 3, 9, frames=16, normalisation=TY, size=112)
+    card = Card("r3d_18", 1.0, 3, 9, frames=16, normalisation=TY, size=112)
     (folder / "model.json").write_text(json.dumps(card.as_json()))
     message = r"row 'a': config\.model\.init_from: .* holds weights of model=r3d_18, the run has"
     with pytest.raises(InputError, match=message):

@@ -28,6 +28,7 @@ from vidkd_jax.convert.unwrapping import below_prefix, unwrap
 from vidkd_jax.errors import InputError, is_disk_full, suggest
 from vidkd_jax.models.normalisation import NORMALISATIONS, RESIDUALS
 from vidkd_jax.networks import public_names, weights
+from vidkd_jax.networks.card import Card
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.runtime.command import FlagParser, run_command
 from vidkd_jax.runtime.files import make_folder
@@ -125,7 +126,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def _check_names(args: argparse.Namespace, card: weights.Card) -> None:
+def _check_names(args: argparse.Namespace, card: Card) -> None:
     """Refuses names that are not those of the checkpoint's classes."""
     if not card.class_names:
         return
@@ -140,7 +141,7 @@ def _check_names(args: argparse.Namespace, card: weights.Card) -> None:
 
 
 def _read(
-    saved: Any, args: argparse.Namespace, card: weights.Card, source: str
+    saved: Any, args: argparse.Namespace, card: Card, source: str
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Returns the arrays of the network by public name, in Flax's layout, and the other names."""
     head, shapes = models.lookup(card.model).head, _abstract(card)
@@ -176,12 +177,12 @@ def _no_classifier(source: str, head: str, others: Sequence[str]) -> str:
     )
 
 
-def _card(args: argparse.Namespace, backbone: models.Backbone) -> weights.Card:
+def _card(args: argparse.Namespace, backbone: models.Backbone) -> Card:
     """Returns what the flags say of the network; of its classes only that there are some."""
     usual = NORMALISATIONS["imagenet"] if args.inflate else backbone.normalisation
     named = NORMALISATIONS.get(args.normalisation, usual)
     normalisation = dataclasses.replace(named, residual=args.residual)
-    return weights.Card(
+    return Card(
         model=args.model,
         width=args.width,
         in_channels=normalisation.in_channels,
@@ -194,7 +195,7 @@ def _card(args: argparse.Namespace, backbone: models.Backbone) -> weights.Card:
     )
 
 
-def _abstract(card: weights.Card) -> Variables:
+def _abstract(card: Card) -> Variables:
     """Returns the shapes of the network's variables, without computing them."""
     model = weights.network_of(card)
     size = models.lookup(card.model).size
@@ -215,7 +216,7 @@ def _initialise_rest(variables: Variables) -> Variables:
     return jax.tree.map(fresh, variables)
 
 
-def _save(out: Path, card: weights.Card, variables: Variables) -> None:
+def _save(out: Path, card: Card, variables: Variables) -> None:
     make_folder("--out", out)
     try:
         weights.save(out, card, variables)

@@ -8,6 +8,7 @@ from typing import Any
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.saved import saved_fields, saved_summary
 from vidkd_jax.settings.settings import DataSettings, EvalSettings, ModelSettings
@@ -66,7 +67,7 @@ class Loaded:
     """
 
     name: str
-    card: weights.Card
+    card: Card
     variables: Variables
     cutting: Cutting
     temperature: float = 1.0
@@ -163,7 +164,7 @@ def _saved(name: str, folder: Path) -> dict[str, Any]:
     return saved
 
 
-def cutting_of(saved: Mapping[str, Any], card: weights.Card) -> Cutting:
+def cutting_of(saved: Mapping[str, Any], card: Card) -> Cutting:
     """Returns how a run cuts clips and averages; of weights without a run, as the papers do.
 
     Args:

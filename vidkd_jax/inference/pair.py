@@ -19,6 +19,7 @@ from vidkd_jax.errors import InputError
 from vidkd_jax.inference.loaded import CONFIDENCE, Cutting, Loaded
 from vidkd_jax.inference.sources import Reading
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card
 from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.networks.predicting import predict_step
 from vidkd_jax.samplers import Contiguous, Sampler
@@ -208,7 +209,7 @@ def _check_classes(teacher: Loaded, sampler: Loaded) -> None:
         )
 
 
-def _clips_of(card: weights.Card) -> Sampler:
+def _clips_of(card: Card) -> Sampler:
     if card.sampler:
         return samplers.from_json(card.sampler)
     return Contiguous(card.frames, card.stride)

@@ -12,6 +12,7 @@ from vidkd_jax import data, models
 from vidkd_jax.data.clips import ClipSpec
 from vidkd_jax.methods import Memory, Shapes, Sizes
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card, on_other_lists, selected_on
 from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.run import fork, init_from, inputs, method_checks
 from vidkd_jax.run.compiled import Predict, compiled_step, predictor_of
@@ -52,7 +53,7 @@ class Run:
     spec: ClipSpec
     student: Network
     clip_shape: tuple[int, ...]
-    card: weights.Card
+    card: Card
     frozen: FrozenTeachers
     teachers: Teachers
     student_shapes: Shapes
@@ -196,8 +197,8 @@ def build_run(settings: Settings) -> Run:
     card = dataclasses.replace(
         card,
         records=records,
-        selected_on=weights.selected_on(settings.data.val, name, ancestors),
-        on_other_lists=weights.on_other_lists(records, name, ancestors),
+        selected_on=selected_on(settings.data.val, name, ancestors),
+        on_other_lists=on_other_lists(records, name, ancestors),
     )
     return Run(
         settings=settings,

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from vidkd_jax.data.record_sets import may_be_same
 from vidkd_jax.errors import InputError
-from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card
 from vidkd_jax.run import workdir
 from vidkd_jax.run.saved import saved_settings
 from vidkd_jax.settings import differences
 from vidkd_jax.settings.settings import Settings
 
 
-def trunk_cards(settings: Settings, records: str) -> list[weights.Card]:
+def trunk_cards(settings: Settings, records: str) -> list[Card]:
     """Returns the card of the run's trunk, which must fit it.
 
     Args:

@@ -11,6 +11,7 @@ from vidkd_jax.data import Splits
 from vidkd_jax.errors import InputError, naming
 from vidkd_jax.methods import Shapes
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card
 from vidkd_jax.networks.network import Network, Variables
 from vidkd_jax.run import cross_fitting, inputs, trained
 from vidkd_jax.run.trained import Teacher, frozen_source
@@ -33,7 +34,7 @@ class FrozenTeachers:
       teacher_of: the number of the teacher of each training video, where they are cross-fitted.
     """
 
-    cards: tuple[weights.Card, ...]
+    cards: tuple[Card, ...]
     networks: tuple[Network, ...]
     variables: tuple[Variables, ...]
     digests: tuple[str, ...]
@@ -103,13 +104,13 @@ def _widened(sampler: Sampler, teachers: Sequence[Teacher]) -> Sampler:
     return sampler.reading(sorted({*own, *(o for t in teachers for o in _offsets(own, t.card))}))
 
 
-def _offsets(student: Sequence[int], card: weights.Card) -> tuple[int, ...]:
+def _offsets(student: Sequence[int], card: Card) -> tuple[int, ...]:
     """Returns the frames that a teacher sees, counted from the start of the student's clip."""
     teacher = card.stride * np.arange(card.frames)
     return tuple((teacher + samplers.start_beside(student, teacher.tolist())).tolist())
 
 
-def places(own: Sampler, all_frames: Sampler, card: weights.Card | None) -> tuple[int, ...] | None:
+def places(own: Sampler, all_frames: Sampler, card: Card | None) -> tuple[int, ...] | None:
     """Returns where the frames of a network stand among those of a clip; None: they are all of it.
 
     Args:

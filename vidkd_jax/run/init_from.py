@@ -8,13 +8,14 @@ from pathlib import Path
 from vidkd_jax.errors import InputError, naming
 from vidkd_jax.models import lookup
 from vidkd_jax.networks import public_names, weights
+from vidkd_jax.networks.card import Card, check_split
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run import inputs
 from vidkd_jax.runtime import sharding
 from vidkd_jax.settings.settings import ModelSettings, Settings
 
 
-def cards(settings: Settings) -> list[weights.Card]:
+def cards(settings: Settings) -> list[Card]:
     """Returns the card of the weights to start from, which must fit the run.
 
     Returns:
@@ -46,7 +47,7 @@ def cards(settings: Settings) -> list[weights.Card]:
                 f"{name}={found[name]}, the run has {name}={value}; make them agree"
                 + (converted if name == "residual" else "")
             )
-    weights.check_split("model.init_from", model.init_from, card, settings.data)
+    check_split("model.init_from", model.init_from, card, settings.data)
     return [card]
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from vidkd_jax import models, samplers
 from vidkd_jax.methods import Shapes
 from vidkd_jax.models.normalisation import default_normalisation
-from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card
 from vidkd_jax.networks.network import Network
 from vidkd_jax.run import inputs
 from vidkd_jax.run.frozen import places, seen
@@ -44,7 +44,7 @@ def build_student(
     sampler: Sampler,
     num_classes: int,
     clip_shape: tuple[int, ...],
-    start: Sequence[weights.Card],
+    start: Sequence[Card],
 ) -> tuple[Network, Shapes]:
     """Returns the student with what the method asks for, and the shapes of its outputs.
 
@@ -98,7 +98,7 @@ def card_of(
     clip_shape: tuple[int, ...],
     class_names: Sequence[str],
     sampler: Sampler,
-) -> weights.Card:
+) -> Card:
     """Returns what must be known of a student's weights, but for where it comes from.
 
     Args:
@@ -114,7 +114,7 @@ def card_of(
     *_, frames, size, _, in_channels = clip_shape
     heads = {name: head for name, head in model.heads.items() if not head.training_only}
     data, has_classifier = settings.data, "logits" in heads
-    return weights.Card(
+    return Card(
         model=settings.model.name,
         width=settings.model.width,
         in_channels=in_channels,

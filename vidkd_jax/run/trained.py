@@ -9,6 +9,7 @@ from vidkd_jax.errors import InputError, naming
 from vidkd_jax.methods import Frozen, Peer, Source
 from vidkd_jax.models import lookup
 from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card, check_split
 from vidkd_jax.networks.network import Variables
 from vidkd_jax.run.saved import saved_fields
 from vidkd_jax.samplers import Sampler
@@ -26,7 +27,7 @@ class Teacher:
     """
 
     folder: str
-    card: weights.Card
+    card: Card
     variables: Variables
 
 
@@ -68,7 +69,7 @@ def load(settings: Settings, class_names: Sequence[str], own: Sampler) -> tuple[
         if source.reads_logits:
             _check_classes(teacher.folder, teacher.card, class_names, settings.method_name)
         _check_outputs(teacher.folder, teacher.card, source, settings)
-        weights.check_split("teachers.runs", teacher.folder, teacher.card, settings.data)
+        check_split("teachers.runs", teacher.folder, teacher.card, settings.data)
     _check_modality(settings, teachers)
     for teacher in teachers:
         _check_clips(settings, source, teacher, own)
@@ -136,9 +137,7 @@ def _check_clips(settings: Settings, source: Frozen, teacher: Teacher, own: Samp
         )
 
 
-def _check_classes(
-    folder: str, card: weights.Card, class_names: Sequence[str], method: str
-) -> None:
+def _check_classes(folder: str, card: Card, class_names: Sequence[str], method: str) -> None:
     """Refuses a teacher whose classifier does not speak of the run's classes."""
     if not card.num_classes:
         raise InputError(
@@ -158,7 +157,7 @@ def _check_classes(
         )
 
 
-def _check_outputs(folder: str, card: weights.Card, source: Frozen, settings: Settings) -> None:
+def _check_outputs(folder: str, card: Card, source: Frozen, settings: Settings) -> None:
     """Refuses a teacher without an output that the method copies, or with another meaning of it."""
     for name in source.heads:
         if name not in card.heads:
@@ -177,7 +176,7 @@ def _check_outputs(folder: str, card: weights.Card, source: Frozen, settings: Se
             )
 
 
-def knows_classes(card: weights.Card, class_names: Sequence[str]) -> bool:
+def knows_classes(card: Card, class_names: Sequence[str]) -> bool:
     """Whether a network's classifier answers in these classes."""
     return card.answers and not card.other_classes(len(class_names), class_names)
 

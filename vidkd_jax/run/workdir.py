@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vidkd_jax.errors import InputError
-from vidkd_jax.networks import weights
+from vidkd_jax.networks.card import Card, card_of
 from vidkd_jax.networks.checkpoints import saved_epoch
 from vidkd_jax.run import origins
 from vidkd_jax.run.inputs import records_identity
@@ -183,14 +183,14 @@ def _check_records(workdir: Path, settings: Settings, flag: str, now: str | None
         )
 
 
-def saved_card(workdir: Path) -> weights.Card:
+def saved_card(workdir: Path) -> Card:
     """Returns the card of the network that the run in a folder trains, or has trained.
 
     Raises:
       InputError: the folder does not say it.
     """
     network = saved_network(workdir)
-    return weights.card_of(
+    return card_of(
         workdir / "config.json",
         {k: v for k, v in network.items() if k not in (*origins.PARTS, origins.VIDEOS)},
     )

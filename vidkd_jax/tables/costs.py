@@ -9,7 +9,8 @@ from vidkd_jax import data as data_lib
 from vidkd_jax import models
 from vidkd_jax.errors import InputError
 from vidkd_jax.models.costs import count, forward_flops_per_second
-from vidkd_jax.networks.weights import Card, load_card
+from vidkd_jax.networks.card import Card
+from vidkd_jax.networks.weights import load_card
 from vidkd_jax.run import inputs
 from vidkd_jax.run.student import clip_shape_of
 from vidkd_jax.run.teachers import forward_passes
