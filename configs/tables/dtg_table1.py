@@ -22,9 +22,11 @@ _TSN = {"model.name": "tsn_resnet18"}
 
 def fine_tuned(name: str, start: Row | None, paper: dict[str, float]) -> Row:
     """Returns the row of a network that goes on from `start` with labels; `TSN` in its name."""
-    own = _TSN if name.startswith("TSN") else {}
+    is_tsn = name.startswith("TSN")
+    own = _TSN if is_tsn else {}
     begin = {} if start is None else {"model.init_from": start}
-    return Row(name, "segments_r18", {**own, **begin}, paper)
+    against = "TSN, random weights" if is_tsn else ""
+    return Row(name, "segments_r18", {**own, **begin}, paper, against=against)
 
 
 def guided(*teachers: Row, **overrides: object) -> Row:

@@ -28,7 +28,7 @@ GMACS = {
 
 
 @pytest.mark.parametrize("name", GMACS)
-def test_gmacs_are_the_published_ones(name):
+def test_gmacs_are_those_of_the_shapes(name):
     assert describe(name, 400)["gmacs"] == pytest.approx(GMACS[name], rel=0.02)
 
 

@@ -58,7 +58,7 @@ class Arm:
           field: only those that this override names; "": those of all overrides, and the teacher
             of the row's selection.
         """
-        rows = [row for row in self._rows_of(field) if self.dataset not in row.converted]
+        rows = [row for row in self._rows_of(field) if not row.converted_in(self.dataset)]
         found = [self._needed(row) for row in rows]
         return found if field else found + self.answering()
 
@@ -71,7 +71,7 @@ class Arm:
         return [
             self._converted_folder(row)
             for row in self._rows_of(field)
-            if self.dataset in row.converted
+            if row.converted_in(self.dataset)
         ]
 
     def _rows_of(self, field: str) -> list[Row]:
@@ -90,7 +90,7 @@ class Arm:
         """Returns the row's overrides, with the folder of a run in place of each row."""
 
         def folder_of(row: Row) -> str:
-            if self.dataset in row.converted:
+            if row.converted_in(self.dataset):
                 return str(self._converted_folder(row))
             return str(self._needed(row).folder)
 
@@ -107,7 +107,7 @@ class Arm:
         return Arm(row, row.dataset_in(self.dataset), seed, self.table_seed, self.out)
 
     def _converted_folder(self, row: Row) -> Path:
-        return self.out / "weights" / row.converted[self.dataset]
+        return self.out / "weights" / row.converted_in(self.dataset)
 
 
 def row_arm(row: Row, dataset: str, seed: int, out: Path = Path()) -> Arm:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,11 @@ class Selection:
         )
 
 
+def _of_column(found: Mapping[str, str], column: str) -> str | None:
+    """Returns what is said of a column; of a data set's further split what is of its first one."""
+    return found.get(column, found.get(re.sub(r"_split\d+$", "", column)))
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """One line of a table: a config with overrides, run with several seeds.
@@ -113,11 +119,12 @@ class Row:
       against: the name of the row that this one is compared with; "": the table's reference.
       cell: line and column of this row where the paper shows such rows as a grid.
       dataset: the config's argument where it is not the column's: of a teacher trained on another
-        data set, or of pretraining on a larger one. A mapping gives it for some columns' arguments;
-        "" there: in this column a row that needs this one does without it.
-      converted: by a column's argument, the folder below OUT/weights that stands for this row's run
-        there: of a network trained elsewhere, which `python -m vidkd_jax.convert` has written. Only
-        a row that others need has it.
+        data set, or of pretraining on a larger one. A mapping gives it for some columns' arguments,
+        and what it says of "ucf101" is said of "ucf101_split2", too; "" there: in this column a row
+        that needs this one does without it.
+      converted: likewise by a column's argument, the folder below OUT/weights that stands for this
+        row's run there: of a network trained elsewhere, which `python -m vidkd_jax.convert` has
+        written. Only a row that others need has it.
       selection: which clips of the column's test videos are answered, and by whom; None: the row
         shows the run's own test.
     """
@@ -156,7 +163,16 @@ class Row:
         """Returns the config's argument in a column whose argument is `column`."""
         if isinstance(self.dataset, str):
             return self.dataset or column
-        return self.dataset.get(column, column)
+        found = _of_column(self.dataset, column)
+        return column if found is None else found
+
+    def converted_in(self, column: str) -> str:
+        """Returns the folder of converted weights that stands for the row's run; "": there is none.
+
+        Args:
+          column: the argument of the run.
+        """
+        return _of_column(self.converted, column) or ""
 
     def is_in(self, column: str) -> bool:
         """Returns whether there is such a run in a column whose argument is `column`."""
