@@ -236,6 +236,26 @@ def test_noise_comes_last_and_the_result_is_clipped():
     assert apply(config, KEY, np.zeros_like(CLIPS)).std() == pytest.approx(0.1, rel=0.05)
 
 
+@pytest.mark.parametrize("released_order", [False, True])
+def test_noise_comes_after_the_channels_are_split(released_order):
+    """Else the channel that replaces another would have its very noise."""
+    config = only("noise", channel_split=1.0, released_order=released_order)
+    noisy = apply(config, KEY, np.zeros_like(CLIPS))
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (np.abs(noisy[..., one] - noisy[..., other]).max(axis=(1, 2, 3)) > 0.1).all()
+
+
+def test_the_released_order_turns_the_hue_of_noisy_pixels():
+    config = only("noise", hue=1.0, hue_range=(0.1, 0.1))
+    released = dataclasses.replace(config, released_order=True)
+    clip = RNG.uniform(-0.3, 0.3, CLIPS.shape).astype(np.float32)  # which noise does not clip
+    before, after = apply(config, KEY, clip), apply(released, KEY, clip)
+    noise = before - np.stack([np.asarray(augment.adjust_hue(c, 0.1)) for c in jnp.asarray(clip)])
+    turned = np.stack([np.asarray(augment.adjust_hue(c, 0.1)) for c in jnp.asarray(clip + noise)])
+    np.testing.assert_allclose(after, turned, atol=1e-4)
+    assert np.abs(before - after).max() > 1e-2
+
+
 def test_results_stay_in_range_and_finite_at_extreme_pixels():
     extreme = np.where(RNG.uniform(size=CLIPS.shape) < 0.5, -1.0, 1.0).astype(np.float32)
     for clips in (extreme, np.ones_like(CLIPS), -np.ones_like(CLIPS), np.zeros_like(CLIPS)):

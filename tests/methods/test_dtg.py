@@ -36,6 +36,13 @@ def unit(array):
     return np.asarray(array) / np.linalg.norm(array, axis=-1, keepdims=True)
 
 
+def test_student_and_teachers_see_the_two_sequences_of_a_video():
+    method = create()
+    (teachers,) = method.teachers
+    assert (method.clips, teachers.clips) == ((0,), (1,))
+    assert method.sampler(8, 1).num_clips == 2
+
+
 def batch_of():
     student = {f"anchor{k}": jnp.asarray(unit(rows(3, w))) for k, w in enumerate(WIDTHS)}
     teachers = {"frozen": tuple({"features": rows(3, w)} for w in WIDTHS)}

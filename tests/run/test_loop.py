@@ -42,6 +42,30 @@ def test_a_run_compiles_its_step_once_and_once_more_when_a_teacher_comes(
     assert ty.train_step._cache_size() == 2
 
 
+def test_a_worse_epoch_leaves_the_teacher_as_it_is(small_config, tmp_path, monkeypatch):
+    """TY, Algorithm 1, lines 19 to 21: what teaches is the best student so far, no later one."""
+    scores, taught, students = iter((0.5, 0.4, 0.6, 0.3)), [], []
+    judge, train_epoch = train.Validation.judge, train._train_epoch
+
+    def watched(run, state, teachers, *rest):
+        taught.append(jax.device_get(dict(teachers)))
+        state = train_epoch(run, state, teachers, *rest)
+        students.append(jax.device_get(state.variables))
+        return state
+
+    def judged(self, state, epoch):
+        return judge(self, state, epoch)._replace(score=next(scores))
+
+    monkeypatch.setattr(train, "_train_epoch", watched)
+    monkeypatch.setattr(train.Validation, "judge", judged)
+    train.train_and_evaluate(small_config(train__epochs=4), tmp_path)
+    first, *later = taught
+    assert first == {}
+    for teachers, best in zip(later, (0, 0, 2), strict=True):
+        ((teacher,),) = teachers.values()
+        jax.tree.map(np.testing.assert_array_equal, teacher.params, students[best].params)
+
+
 def test_a_step_takes_over_the_state_and_nothing_else(small_config):
     run = build(small_config(method__first_teacher="random"))
     state, teachers = run.initial_state(), run.teachers.first
