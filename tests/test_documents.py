@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from vidkd_jax.models.__main__ import taps
 from vidkd_jax.settings import config_files
 from vidkd_jax.settings.config import get_base_config
 from vidkd_jax.settings.recipes import DATASETS
@@ -90,3 +91,9 @@ def test_links_go_somewhere(document):
             assert heading in {
                 re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings
             }
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
+def test_blocks_of_examples_are_those_of_the_configs_network(document):
+    for block in re.findall(r"--block=(\w+)", document.read_text()):
+        assert block in taps("ty_r3d_18")
