@@ -293,6 +293,7 @@ _PCL = {
     "fifth": "repeat",
     "remote_gap": 16,
     "windows": "clip",
+    "classified": "tuple",
     "contrast": "in_batch",
     "contrast_weight": 0.5,
     "contrast_temperature": 0.07,
