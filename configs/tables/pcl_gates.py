@@ -34,12 +34,13 @@ TABLE = Table(
     metrics=(
         "pretext_top1",
         "pretext_nll",
-        *lookup(("probe_top1", "retrieval_top1"), of="actions"),
+        *lookup(("probe_top1", "untrained_probe_top1", "retrieval_top1"), of="actions"),
         *(f"retrieval_top{k}" for k in (5, 10, 20, 50)),
     ),
     headline="probe_top1",
     averages={"PCL": tuple(f"{name}, PCL" for name in NETWORKS.values())},
     note="Nothing that is compared downstream means anything unless the probe of a network of PCL "
-    "is 5 points better than that of random weights. Probe and retrieval are PCL's, not PCL+KD's, "
-    "and read pooled features.",
+    "is 5 points better than that of random weights: of the rows', whose BatchNorm has statistics "
+    "of the videos, and of those with which the network itself began. Probe and retrieval are "
+    "PCL's, not PCL+KD's, and read pooled features.",
 )

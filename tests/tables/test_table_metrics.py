@@ -339,6 +339,19 @@ def read_interval(cell):
     return float(mean), float(low), float(high)
 
 
+def test_a_number_that_older_runs_lack_is_an_empty_cell_where_it_may_be(finish_rows):
+    out = finish_rows({"a": (0.5,), "b": (0.75,)}, seeds=1)
+    younger = Metric("younger", "younger", optional=True)
+    text = write(out, table(metrics=(younger, PROBE), headline="probe_top1"), seeds=1)
+    assert "| row | seeds | younger | linear probe@1 |" in text and "| b | 1 |  | 75.0 |" in text
+    path = next(out.glob("runs/*/*/seed0/summary.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "younger": 0.25}))
+    text = write(out, table(metrics=(younger, PROBE), headline="probe_top1"), seeds=1)
+    assert text.count("| 25.0 | ") == 1
+    with pytest.raises(InputError, match=r"summary\.json has no number 'younger', which the table"):
+        write(out, table(metrics=(dataclasses.replace(younger, optional=False),)), seeds=1)
+
+
 def test_a_number_of_one_seeds_summary_has_no_interval(finish_rows):
     out = finish_rows({"a": (0.5,), "b": (0.75,)}, seeds=1)
     for path in out.rglob("predictions.npz"):

@@ -73,6 +73,8 @@ class Metric:
       decimals: that are printed of a figure which is no fraction.
       note: a sentence that says what the figure is, printed below the table.
       in_papers: whether the paper's column of this metric is shown even where it is empty.
+      optional: whether a run may be without this number of its summary, as one of an older version:
+        it is NaN then, and its cell is empty.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Metric:
     decimals: int = 3
     note: str = ""
     in_papers: bool = False
+    optional: bool = False
 
     @property
     def is_share(self) -> bool:

@@ -24,6 +24,13 @@ _WITHOUT_LABELS = (
         note="Linear probe: Video@1 of a logistic regression on the frozen features.",
     ),
     Metric("probe_top5", "linear probe@5", PerItem("probe", correct(5))),
+    Metric(
+        "untrained_probe_top1",
+        "linear probe@1 of random weights",
+        note="Of random weights: the same of the network as it is made, before BatchNorm knows the "
+        "videos.",
+        optional=True,
+    ),
     *of_pairs("probe"),
     Metric(
         "retrieval_top1",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,8 @@ def _number(folder: Path, summary: Mapping[str, Any], metric: Metric) -> float:
     if metric.of_curve is not None:
         with naming_metric(metric):
             return metric.of_curve(_own_curve(folder, summary))
+    if metric.optional and metric.name not in summary:
+        return math.nan
     return read_number(folder, metric.name, summary)
 
 
