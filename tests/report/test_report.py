@@ -3,6 +3,7 @@
 import html.parser
 import json
 import re
+import shlex
 from pathlib import Path
 
 import cv2
@@ -321,11 +322,11 @@ def test_unknown_recordings_are_said(tmp_path, report):
     ("network", "step"),
     [
         ({}, "python -m vidkd_jax.predict --run='my runs/a' VIDEO_OR_FOLDER"),
-        ({"in_channels": 2}, """'--config.teachers.runs=('"'"'my runs/a'"'"',)'"""),
+        ({"in_channels": 2}, """--config.teachers.runs="('my runs/a',)\""""),
         ({"has_classifier": False}, "--config.model.init_from='my runs/a'"),
         (
             {"has_classifier": False, "heads": {"pretext": {"width": 5}}},
-            """; or teach PCL+KD: '--config.teachers.runs=('"'"'my runs/a'"'"',)'""",
+            """; or teach PCL+KD: --config.teachers.runs="('my runs/a',)\"""",
         ),
         (
             {"has_classifier": False, "heads": {"confidence": {"width": 1}}},
@@ -346,6 +347,14 @@ def test_a_finished_run_prints_what_to_type_next(network, step):
     assert step in last
     *_, last = closing_lines(summary, Path("my runs/a"), ["runs/large"])
     assert step.replace("TEACHER", "runs/large") in last
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "a$b", 'a"b', "a`b", "a!b"])
+def test_a_teachers_folder_is_quoted_for_the_shell_whatever_its_name(name):
+    summary = make_run()["summary"] | {"epochs": 4, "network": {"in_channels": 2}}
+    *_, last = closing_lines(summary, Path(name))
+    flag, *_ = shlex.split(last[last.index("--config.teachers.runs=") :])
+    assert flag == f"--config.teachers.runs={(name,)!r}"
 
 
 def test_of_a_clip_sampler_the_ranking_of_clips_comes_first():

@@ -92,10 +92,15 @@ def baselines(summary: Mapping[str, Any]) -> str:
     return f"{chance}, always the commonest class {percent(summary['commonest_class'])}"
 
 
+def _in_double_quotes(text: str) -> str:
+    """Returns a text for the shell, as a person would quote one that has single quotes in it."""
+    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
+
+
 def _next_step(network: Mapping[str, Any], workdir: Path, teachers: Sequence[str]) -> str:
     """Returns the command or the setting that uses the student."""
     folder, heads = shlex.quote(str(workdir)), network.get("heads", {})
-    runs = shlex.quote(f"--config.teachers.runs={(str(workdir),)!r}")
+    runs = f"--config.teachers.runs={_in_double_quotes(repr((str(workdir),)))}"
     if "confidence" in heads:
         teacher = shlex.quote(teachers[0]) if teachers else "TEACHER"
         return (
