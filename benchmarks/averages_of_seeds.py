@@ -17,11 +17,13 @@ import numpy as np
 
 from vidkd_jax.errors import InputError
 from vidkd_jax.runtime.command import FlagParser, run_command
-from vidkd_jax.tables import Metric, Table, load_table
+from vidkd_jax.tables import Table, load_table
+from vidkd_jax.tables.arms import finished_part, paired
 from vidkd_jax.tables.averages import average_lines, averages
 from vidkd_jax.tables.columns import Column
 from vidkd_jax.tables.render import markdown_table
-from vidkd_jax.tables.statistics import Estimate
+from vidkd_jax.tables.run_results import RunResult
+from vidkd_jax.tables.statistics import compare
 
 # By row and metric: the figures of the table's seeds.
 Figures = Mapping[tuple[str, str], Mapping[int, float]]
@@ -60,33 +62,25 @@ def column_of(table: Table, dataset: str, figures: Figures) -> Column:
     Raises:
       InputError: there is none.
     """
-    rows = [row for row in table.rows if any(name == row.name for name, _ in figures)]
-    names = [row.name for row in rows]
-    rows = [row for row in rows if table.against(row) in names]
-    if not rows:
+    every = {row.name: _results(figures, row.name) for row in table.rows}
+    part, missing, unpaired = finished_part(table, every)
+    if not part.rows:
         raise InputError(f"the files have no row of '{table.title}' on '{dataset}' to compare")
-    metrics = [m for m in table.shown_metrics() if all((n, m.name) in figures for n in names)]
-    seeds: dict[str, dict[int, int]] = {}
-    pairs: dict[str, dict[int, int]] = {}
-    compared: dict[str, dict[str, tuple[Estimate, Estimate]]] = {}
-    for row in rows:
-        for metric in metrics:
-            ours = figures[row.name, metric.name]
-            theirs = figures[table.against(row), metric.name]
-            both = [seed for seed in ours if seed in theirs]
-            changes = [ours[seed] - (0 if metric.of_pair else theirs[seed]) for seed in both]
-            found = _estimate([*ours.values()]), _estimate(changes)
-            compared.setdefault(row.name, {})[metric.name] = found
-            seeds[row.name], pairs[row.name] = (dict(zip(s, s, strict=True)) for s in (ours, both))
+    results = {row.name: every[row.name] for row in part.rows}
+    metrics = [m for m in part.shown_metrics() if all((row, m.name) in figures for row in results)]
+    numbers = [dataclasses.replace(m, reader=None, of_curve=None, of_pair=None) for m in metrics]
+    references = {row.name: part.against(row) for row in part.rows}
+    shared = part.shared_rows()
+    pairs = {row: paired(row, references[row], results, shared) for row in results}
     return Column(
-        table=dataclasses.replace(table, rows=tuple(rows), metrics=tuple(metrics)),
+        table=dataclasses.replace(part, metrics=tuple(metrics)),
         dataset=dataset,
-        figures=compared,
-        seeds=seeds,
-        pairs=pairs,
+        figures=compare(results, references, numbers, shared),
+        seeds={row: {seed: seed for seed in runs} for row, runs in results.items()},
+        pairs={row: {seed: seed for seed in both} for row, both in pairs.items()},
         name="",
-        missing=(),
-        unpaired=(),
+        missing=missing,
+        unpaired=unpaired,
         same_networks=frozenset(),
         params={},
         minutes={},
@@ -95,22 +89,27 @@ def column_of(table: Table, dataset: str, figures: Figures) -> Column:
     )
 
 
-def _estimate(figures: list[float]) -> Estimate:
-    """Returns a figure without an interval."""
-    mean = float(np.mean(figures)) if figures else np.nan
-    std = float(np.std(figures, ddof=1)) if figures[1:] else np.nan
-    return Estimate(mean, np.nan, np.nan, std, tuple(figures))
+def _results(figures: Figures, row: str) -> dict[int, RunResult]:
+    """Returns a row's runs by the table's seed, of which each figure is one number."""
+    own = {metric: by_seed for (name, metric), by_seed in figures.items() if name == row}
+    seeds = sorted({seed for by_seed in own.values() for seed in by_seed})
+    return {
+        seed: RunResult((), {}, {m: by_seed.get(seed, np.nan) for m, by_seed in own.items()})
+        for seed in seeds
+    }
 
 
-def _row_lines(column: Column, metrics: Iterable[Metric]) -> Iterator[list[str]]:
+def _row_lines(column: Column) -> Iterator[list[str]]:
     """Yields the lines of a table of all rows; the first are the heads."""
-    metrics = [*metrics]
+    metrics = column.table.shown_metrics()
     yield ["row", "seeds", *(metric.heading for metric in metrics)]
     for name, figures in column.figures.items():
         line = [name, str(len(column.seeds[name]))]
         for metric in metrics:
             figure, change = figures[metric.name]
-            line.append(f"{metric.text(figure.mean)} ({metric.text(change.mean, '+')})")
+            of_pair = metric.of_pair is not None  # it is a difference, or has none
+            beside = "" if of_pair else f" ({metric.text(change.mean, '+')})"
+            line.append(metric.text(figure.mean, metric.sign if of_pair else "") + beside)
         yield line
 
 
@@ -124,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     table = load_table(flags.table).at(flags.scale)
     for dataset in table.scales[flags.scale].values():
         column = column_of(table, dataset, read(flags.files, dataset))
-        lines = markdown_table([*_row_lines(column, column.table.shown_metrics())])
+        lines = markdown_table([*_row_lines(column)])
         if found := average_lines(averages(column)):
             lines += ["", *markdown_table(found)]
         print("\n".join(lines))

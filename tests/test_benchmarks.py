@@ -470,7 +470,10 @@ def test_timelines_of_test_videos(video_run, sampler, square_videos, tmp_path, c
 RESULTS = pathlib.Path(__file__).parents[1] / "docs/results"
 
 
-@pytest.mark.parametrize("table", ["pclkd_table4", "pclkd_table5", "pclkd_table6", "pclkd_table7"])
+@pytest.mark.parametrize(
+    "table",
+    ["pclkd_table4", "pclkd_table5", "pclkd_table6", "pclkd_table7", "pclkd_beside_teachers"],
+)
 def test_averages_of_seeds_are_those_of_the_runs(table):
     figures = averages_of_seeds.read([RESULTS / f"{table}_seeds.csv"], "marionette_long")
     column = averages_of_seeds.column_of(

@@ -236,7 +236,7 @@ def paired(
 
 
 def finished_part(
-    table: Table, finished: Mapping[str, Mapping[int, Arm]]
+    table: Table, finished: Mapping[str, Mapping[int, T]]
 ) -> tuple[Table, list[str], list[str]]:
     """Returns what can be shown of one column.
 

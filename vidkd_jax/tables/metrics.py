@@ -100,8 +100,9 @@ def lookup(metrics: Iterable[str | Metric], of: str = "") -> tuple[Metric, ...]:
             metric = METRICS[metric]
         if metric.name in found:
             raise InputError(f"metrics: '{metric.name}' stands there twice; leave one out")
-        heading = f"{of}, {metric.heading}" if of else metric.heading
-        found[metric.name] = dataclasses.replace(metric, heading=heading)
+        if of:
+            metric = dataclasses.replace(metric, heading=f"{of}, {metric.heading}")
+        found[metric.name] = metric
     return tuple(found.values())
 
 
